@@ -1,0 +1,47 @@
+"""Where things are and which secrets are used; every value comes from the environment or has a safe local default.
+
+Nothing here connects to anything. The embedded runtime sets the same variables that a production deployment sets.
+"""
+
+import os
+from datetime import date
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+CONTRACTS = PROJECT / "include" / "contracts"
+PLATFORMS = PROJECT / "include" / "platforms"
+INSTITUTIONS = PROJECT / "include" / "institutions"
+EXPECTATIONS = PROJECT / "expectations"
+DBT_PROJECT = PROJECT / "dbt_project"
+SEEDS = DBT_PROJECT / "seeds"
+
+FIRST_AS_OF = date(2026, 10, 15)
+"""The `as_of` of the first simulated day (Asia/Shanghai)."""
+
+COMMISSION = "50000"
+"""The five-digit source code of the municipal education commission's own files."""
+
+
+def home() -> Path:
+    """The ignored work folder; everything that is written at run time is below it."""
+    return Path(os.environ.get("YUYAN_HOME", PROJECT / ".yuyan"))
+
+
+def institutions_dir() -> Path:
+    """Folder of institution files; YUYAN_INSTITUTIONS replaces the project's own."""
+    return Path(os.environ.get("YUYAN_INSTITUTIONS", INSTITUTIONS))
+
+
+def landing() -> str:
+    """Root of the landing area: a local folder or any URL that Airflow's ObjectStoragePath understands."""
+    return os.environ.get("YUYAN_LANDING", str(home() / "landing"))
+
+
+def warehouse_dsn() -> str:
+    """libpq URL of the warehouse for the pipeline's own role. Raises KeyError when it is not configured."""
+    return os.environ["YUYAN_WAREHOUSE_DSN"]
+
+
+def person_key_secret() -> tuple[bytes, int]:
+    """The HMAC key for person keys and its version, from YUYAN_PERSON_KEY and YUYAN_PERSON_KEY_VERSION."""
+    return os.environ["YUYAN_PERSON_KEY"].encode(), int(os.environ.get("YUYAN_PERSON_KEY_VERSION", "1"))

@@ -1,0 +1,137 @@
+"""Warehouse structure: control tables, raw tables from the contracts, and the roles that may read it."""
+
+from pathlib import Path
+
+import psycopg
+
+from yuyan.contracts import Contract, Field, load
+
+_SHAPES = {"integer": r"^-?\d+$", "number": r"^-?\d+(\.\d+)?$", "date": r"^\d{4}-\d{2}-\d{2}$", "boolean": "^(true|false)$"}
+
+META_COLUMNS = {
+    "raw_id": "bigint generated always as identity primary key",
+    "src_inst_code": "text not null",
+    "src_record_id": "text not null",
+    "record_key": "text",
+    "source_version": "bigint not null",
+    "is_deleted": "boolean not null",
+    "row_hash": "bytea not null",
+    "batch_id": "text not null",
+    "row_no": "bigint not null",
+    "as_of": "date not null",
+}
+"""Columns every raw table carries before the contract's own columns (all text)."""
+
+META_COMMENTS = {
+    "raw_id": "版本行编号",
+    "src_inst_code": "报送单位代码",
+    "src_record_id": "来源平台的记录编号，永不复用",
+    "record_key": "自然键各字段以 | 连接；任一为空则为空",
+    "source_version": "来源的版本序：变更版本号，或更新时间（微秒），或文件清单序号",
+    "is_deleted": "删除标记",
+    "row_hash": "业务字段摘要，用于识别未变化的行",
+    "batch_id": "批次编号",
+    "row_no": "在批次落地文件中的行号，从 1 起；装载方补记的删除为 0",
+    "as_of": "采集的统计日期",
+}
+
+
+def create(connection: psycopg.Connection) -> None:
+    """Create or complete schemas, control tables, raw tables and contract metadata. Safe to repeat."""
+    connection.execute(Path(__file__).with_name("control.sql").read_text(encoding="utf-8"))
+    for contract in load().values():
+        _raw_table(connection, contract)
+        _accepted_table(connection, contract)
+        _views(connection, contract)
+    rows = [
+        (c.entity, i, f.name, f.label, f.type, f.sql_type, f.presence, f.key_position is not None, f.code_set)
+        for c in load().values()
+        for i, f in enumerate(c.columns, start=1)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("delete from ops.contract_field")
+        cursor.executemany("insert into ops.contract_field values (%s, %s, %s, %s, %s, %s, %s, %s, %s)", rows)
+
+
+def _raw_table(connection: psycopg.Connection, contract: Contract) -> None:
+    columns = [f"{name} {kind}" for name, kind in META_COLUMNS.items()]
+    columns += [f"{f.name} text" for f in contract.columns]
+    table = f"raw.{contract.entity}"
+    connection.execute(f"create table if not exists {table} ({', '.join(columns)})")
+    for f in contract.columns:  # a field added to a contract later
+        connection.execute(f"alter table {table} add column if not exists {f.name} text")
+    connection.execute(
+        f"create index if not exists {contract.entity}_version on {table} "
+        "(src_inst_code, src_record_id, source_version desc, raw_id desc)"
+    )
+    connection.execute(f"create index if not exists {contract.entity}_batch on {table} (batch_id)")
+    _comment(connection, f"table {table}", f"{contract.label}：{contract.purpose}")
+    for name, text in META_COMMENTS.items():
+        _comment(connection, f"column {table}.{name}", text)
+    for f in contract.columns:
+        _comment(connection, f"column {table}.{f.name}", f.label)
+
+
+def typed(f: Field, alias: str = "r") -> str:
+    """SQL that turns the raw text of a field into its type, NULL where the text does not have the type's canonical form.
+
+    Dates are yyyy-mm-dd, booleans true/false, arrays items joined with ';'. Never raises, so a bad value is a finding.
+    """
+    column = f"{alias}.{f.name}"
+    if f.type == "string":
+        return column
+    if f.type == "array":
+        return f"string_to_array({column}, ';')"
+    shape = _SHAPES[f.type]
+    return (
+        f"case when {column} ~ '{shape}' and pg_input_is_valid({column}, '{f.sql_type}') then {column}::{f.sql_type} end"
+    )
+
+
+def typed_columns(contract: Contract, alias: str = "r") -> str:
+    """The select list of all stored columns of a contract, typed."""
+    return ", ".join(f"{typed(f, alias)} as {f.name}" for f in contract.columns)
+
+
+def sql_type(f: Field) -> str:
+    """Column type in the typed layers: text for strings (length is a rule, not a crash)."""
+    return {"string": "text", "array": "text[]"}.get(f.type, f.sql_type)
+
+
+def _accepted_table(connection: psycopg.Connection, contract: Contract) -> None:
+    """accepted.<entity>: the last accepted version of every record that is not deleted; kept by the validate stage."""
+    table = f"accepted.{contract.entity}"
+    columns = ["src_inst_code text not null", "src_record_id text not null", "raw_id bigint not null", "batch_id text not null"]
+    columns += [f"{f.name} {sql_type(f)}" for f in contract.columns]
+    connection.execute(
+        f"create table if not exists {table} ({', '.join(columns)}, primary key (src_inst_code, src_record_id))"
+    )
+    for f in contract.columns:
+        connection.execute(f"alter table {table} add column if not exists {f.name} {sql_type(f)}")
+    connection.execute(
+        f"create index if not exists {contract.entity}_key on {table} ({', '.join(contract.key)})"
+    )
+    _comment(connection, f"table {table}", f"{contract.label}：已接收的最后版本")
+    for f in contract.columns:
+        _comment(connection, f"column {table}.{f.name}", f.label)
+
+
+def _views(connection: psycopg.Connection, contract: Contract) -> None:
+    """accepted.<entity>_versions: every accepted version, tombstones included; latest.<entity>: newest version, typed."""
+    entity, columns = contract.entity, typed_columns(contract)
+    meta = "r.src_inst_code, r.src_record_id, r.record_key, r.raw_id, r.batch_id, r.source_version, r.is_deleted, r.as_of"
+    connection.execute(f"drop view if exists latest.{entity}")
+    connection.execute(
+        f"create or replace view accepted.{entity}_versions as select {meta}, {columns} from raw.{entity} r "
+        f"where not exists (select 1 from quality.quarantine q where q.entity = '{entity}' and q.raw_id = r.raw_id)"
+    )
+    connection.execute(
+        f"create view latest.{entity} as select {meta}, {columns} from ("
+        f"select distinct on (src_inst_code, src_record_id) * from raw.{entity} "
+        "order by src_inst_code, src_record_id, source_version desc, raw_id desc) r where not r.is_deleted"
+    )
+
+
+def _comment(connection: psycopg.Connection, what: str, text: str) -> None:
+    literal = psycopg.sql.Literal(text).as_string(connection)
+    connection.execute(f"comment on {what} is {literal}")
