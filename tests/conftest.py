@@ -1,0 +1,41 @@
+"""Shared fixtures: one embedded PostgreSQL server per test run, a fresh warehouse or work folder per test."""
+
+import secrets
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from yuyan.runtime import postgres
+from yuyan.warehouse import ddl
+
+
+@pytest.fixture(scope="session")
+def pg_home(tmp_path_factory) -> Path:
+    """Data folder of a running cluster; stopped at the end of the run."""
+    data = tmp_path_factory.mktemp("cluster") / "pg"
+    postgres.start(data)
+    yield data
+    postgres.stop(data)
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch) -> Path:
+    """An empty work folder (YUYAN_HOME) with a person-key secret."""
+    monkeypatch.setenv("YUYAN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("YUYAN_PERSON_KEY", "test-person-key")
+    monkeypatch.delenv("YUYAN_LANDING", raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def warehouse(pg_home, work, monkeypatch) -> str:
+    """URL of a fresh warehouse with all tables; YUYAN_WAREHOUSE_DSN points to it. Dropped afterwards."""
+    name = f"test_{secrets.token_hex(4)}"
+    dsn = postgres.create_database(pg_home, name)
+    with psycopg.connect(dsn) as connection:
+        ddl.create(connection)
+    monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
+    yield dsn
+    with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
