@@ -44,7 +44,19 @@ def start(data: Path, port: int | None = None) -> int:
     if not (data / "PG_VERSION").exists():
         _create(data)
     port = port or _free_port()
-    _run("pg_ctl", "-D", str(data), "-w", "-t", "60", "-l", str(data / "server.log"), "-o", f"-p {port}", "start")
+    _run(
+        "pg_ctl",
+        "-D",
+        str(data),
+        "-w",
+        "-t",
+        "60",
+        "-l",
+        str(data / "server.log"),
+        "-o",
+        f"-p {port}",
+        "start",
+    )
     return port
 
 
@@ -103,10 +115,17 @@ def _run(program: str, *arguments: str) -> None:
     as_user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
     # The server inherits our descriptors: give it none, or a caller reading our output would wait for it for ever.
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **as_user
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        **as_user,
     )
     if done.returncode:
-        raise RuntimeError(f"{program} failed with exit code {done.returncode}; see the log in the data folder: {command}")
+        raise RuntimeError(
+            f"{program} failed with exit code {done.returncode}; see the log in the data folder: {command}"
+        )
 
 
 def _running_port(data: Path) -> int | None:

@@ -6,7 +6,12 @@ import psycopg
 
 from yuyan.contracts import Contract, Field, load
 
-_SHAPES = {"integer": r"^-?\d+$", "number": r"^-?\d+(\.\d+)?$", "date": r"^\d{4}-\d{2}-\d{2}$", "boolean": "^(true|false)$"}
+_SHAPES = {
+    "integer": r"^-?\d+$",
+    "number": r"^-?\d+(\.\d+)?$",
+    "date": r"^\d{4}-\d{2}-\d{2}$",
+    "boolean": "^(true|false)$",
+}
 
 META_COLUMNS = {
     "raw_id": "bigint generated always as identity primary key",
@@ -83,9 +88,7 @@ def typed(f: Field, alias: str = "r") -> str:
     if f.type == "array":
         return f"string_to_array({column}, ';')"
     shape = _SHAPES[f.type]
-    return (
-        f"case when {column} ~ '{shape}' and pg_input_is_valid({column}, '{f.sql_type}') then {column}::{f.sql_type} end"
-    )
+    return f"case when {column} ~ '{shape}' and pg_input_is_valid({column}, '{f.sql_type}') then {column}::{f.sql_type} end"
 
 
 def typed_columns(contract: Contract, alias: str = "r") -> str:
@@ -101,7 +104,12 @@ def sql_type(f: Field) -> str:
 def _accepted_table(connection: psycopg.Connection, contract: Contract) -> None:
     """accepted.<entity>: the last accepted version of every record that is not deleted; kept by the validate stage."""
     table = f"accepted.{contract.entity}"
-    columns = ["src_inst_code text not null", "src_record_id text not null", "raw_id bigint not null", "batch_id text not null"]
+    columns = [
+        "src_inst_code text not null",
+        "src_record_id text not null",
+        "raw_id bigint not null",
+        "batch_id text not null",
+    ]
     columns += [f"{f.name} {sql_type(f)}" for f in contract.columns]
     connection.execute(
         f"create table if not exists {table} ({', '.join(columns)}, primary key (src_inst_code, src_record_id))"
@@ -120,16 +128,28 @@ def _views(connection: psycopg.Connection, contract: Contract) -> None:
     """accepted.<entity>_versions: every accepted version, tombstones included; latest.<entity>: newest version, typed."""
     entity, columns = contract.entity, typed_columns(contract)
     meta = "r.src_inst_code, r.src_record_id, r.record_key, r.raw_id, r.batch_id, r.source_version, r.is_deleted, r.as_of"
-    connection.execute(f"drop view if exists latest.{entity}")
-    connection.execute(
-        f"create or replace view accepted.{entity}_versions as select {meta}, {columns} from raw.{entity} r "
-        f"where not exists (select 1 from quality.quarantine q where q.entity = '{entity}' and q.raw_id = r.raw_id)"
+    _view(
+        connection,
+        f"accepted.{entity}_versions",
+        f"select {meta}, {columns} from raw.{entity} r where not exists "
+        f"(select 1 from quality.quarantine q where q.entity = '{entity}' and q.raw_id = r.raw_id)",
     )
-    connection.execute(
-        f"create view latest.{entity} as select {meta}, {columns} from ("
-        f"select distinct on (src_inst_code, src_record_id) * from raw.{entity} "
-        "order by src_inst_code, src_record_id, source_version desc, raw_id desc) r where not r.is_deleted"
+    _view(
+        connection,
+        f"latest.{entity}",
+        f"select {meta}, {columns} from (select distinct on (src_inst_code, src_record_id) * from raw.{entity} "
+        "order by src_inst_code, src_record_id, source_version desc, raw_id desc) r where not r.is_deleted",
     )
+
+
+def _view(connection: psycopg.Connection, name: str, query: str) -> None:
+    """Create or replace a view; when a contract's columns moved, drop it with the dbt views on it (dbt rebuilds them)."""
+    try:
+        with connection.transaction():
+            connection.execute(f"create or replace view {name} as {query}")
+    except psycopg.errors.InvalidTableDefinition:
+        connection.execute(f"drop view {name} cascade")
+        connection.execute(f"create view {name} as {query}")
 
 
 def _comment(connection: psycopg.Connection, what: str, text: str) -> None:
