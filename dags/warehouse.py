@@ -1,0 +1,85 @@
+"""
+# 数仓 warehouse
+
+资产 `raw` 更新后运行：校验 → 对账 → 暂存层 → 星型模型 → 指标 → 集市，同时生成数据质量文档（Data Docs）。
+统计日期取自触发它的采集运行；每一步都可以重跑，结果相同。
+
+**先做什么 / what to do first**
+
+1. `validate` 失败：规则或约定文件有误，日志写明文件和行；数据本身的问题不会使它失败，只进入隔离区。
+2. `reconcile` 失败：有批次对不上账。查 `ops.reconciliation where not is_balanced`，在处理好之前不要发布指标。
+3. 某一层失败：查 `ops.model_result`，其中写明哪个模型或测试失败、为什么。修好后 Clear 该任务，它从失败的节点继续。
+4. `docs` 失败：只影响质量文档页面，指标照常。
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import Asset, Param, dag, task
+
+from yuyan import manifest, runs
+
+RAW, MARTS = Asset("raw"), Asset("marts")
+LAYERS = ("staging", "star", "indicators", "marts")
+
+
+@dag(
+    schedule=[RAW],
+    params={"as_of": Param(None, type=["null", "string"], format="date", title="统计日期", description="缺省取自采集运行")},
+    doc_md=__doc__,
+    tags=["渝研", "数仓"],
+    max_active_runs=1,
+    default_args={
+        "owner": "yuyan",
+        "retries": 1,
+        "retry_delay": timedelta(seconds=15),
+        "execution_timeout": timedelta(hours=2),
+        "on_failure_callback": runs.on_failure,
+    },
+)
+def warehouse():
+    @task
+    def validate(params, dag_run, triggering_asset_events) -> None:
+        """Judge what is new or waiting in quarantine; opens the run."""
+        from yuyan.validate.run import validate
+
+        events = [e for asset_events in triggering_asset_events.values() for e in asset_events]
+        day = runs.as_of(params["as_of"] or runs.newest_day(events), dag_run.logical_date, dag_run.run_after)
+        runs.open_run(dag_run.run_id, "warehouse", day)
+        with runs.stage(dag_run.run_id, "validate") as detail:
+            detail |= validate(dag_run.run_id, day)
+
+    @task
+    def reconcile(dag_run) -> None:
+        """Check that every row received is accounted for."""
+        from yuyan.validate.reconcile import reconcile
+
+        with runs.stage(dag_run.run_id, "reconcile"):
+            reconcile(dag_run.run_id)
+
+    @task
+    def docs(dag_run) -> None:
+        """Build the Data Docs pages of the newest results."""
+        from yuyan.validate.docs import build_docs
+
+        with runs.stage(dag_run.run_id, "docs"):
+            build_docs()
+
+    @task
+    def layer(name: str, dag_run) -> None:
+        """Build and test one dbt layer."""
+        from yuyan import transform
+
+        with runs.stage(dag_run.run_id, name):
+            transform.run_layer(name, dag_run.run_id, runs.day_of(dag_run.run_id))
+        if name == LAYERS[-1]:
+            runs.close_run(dag_run.run_id, "success")
+
+    judged = validate()
+    judged >> docs()
+    step = judged >> reconcile()
+    for name in LAYERS:
+        last = {"outlets": [MARTS]} if name == LAYERS[-1] else {}
+        step = step >> layer.override(task_id=name, doc_md=manifest.describe(name), **last)(name)
+
+
+warehouse()

@@ -1,0 +1,126 @@
+"""The record of a run: what the DAGs write about themselves into `ops.run` and `ops.stage_result`, and how they find `as_of`.
+
+Light on purpose: DAG files import this module, so nothing heavy is imported at its top.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+
+from yuyan import settings
+
+log = logging.getLogger(__name__)
+
+CHONGQING = ZoneInfo("Asia/Shanghai")
+
+
+class CollectionFailed(RuntimeError):
+    """An institution's data could not be collected; the message names it and says what to do."""
+
+
+def as_of(param: str | None, logical_date: datetime | None, run_after: datetime) -> date:
+    """The date a run stands for: the parameter if given, else its logical date (else its start) in Chongqing."""
+    if param:
+        return date.fromisoformat(param)
+    return (logical_date or run_after).astimezone(CHONGQING).date()
+
+
+def open_run(run_id: str, kind: str, day: date) -> None:
+    """Record that a run (`collect`, `warehouse` or `replay`) works for `day`; a repeated run is running again."""
+    with psycopg.connect(settings.warehouse_dsn()) as connection:
+        connection.execute(
+            "insert into ops.run (run_id, kind, as_of) values (%s, %s, %s) on conflict (run_id) do update "
+            "set as_of = excluded.as_of, state = 'running', ended_at = null",
+            [run_id, kind, day],
+        )
+
+
+def close_run(run_id: str, state: str) -> None:
+    """Record how a run ended (`success` or `failed`). A run that has failed stays failed until it is opened again."""
+    with psycopg.connect(settings.warehouse_dsn()) as connection:
+        connection.execute(
+            "update ops.run set state = %s, ended_at = clock_timestamp() where run_id = %s "
+            "and (state = 'running' or %s = 'failed')",
+            [state, run_id, state],
+        )
+
+
+def day_of(run_id: str) -> date:
+    """The `as_of` of a run. Raises LookupError when the run was never opened."""
+    with psycopg.connect(settings.warehouse_dsn()) as connection:
+        row = connection.execute("select as_of from ops.run where run_id = %s", [run_id]).fetchone()
+    if row is None:
+        raise LookupError(f"run {run_id} is not in ops.run; clear its first task, which records it")
+    return row[0]
+
+
+@contextmanager
+def stage(run_id: str, name: str) -> Iterator[dict[str, Any]]:
+    """Time one stage of a run and store seconds and whatever the caller puts into the dictionary it gets."""
+    detail: dict[str, Any] = {}
+    started = time.monotonic()
+    yield detail
+    seconds = time.monotonic() - started
+    with psycopg.connect(settings.warehouse_dsn()) as connection:
+        connection.execute(
+            "insert into ops.stage_result (run_id, stage, seconds, detail) values (%s, %s, %s, %s) "
+            "on conflict (run_id, stage) do update set seconds = excluded.seconds, detail = excluded.detail",
+            [run_id, name, round(seconds, 3), json.dumps(detail, ensure_ascii=False, default=str)],
+        )
+
+
+def on_failure(context: Any) -> None:
+    """Airflow callback: a task of the run has failed for good, so the run has."""
+    close_run(context["dag_run"].run_id, "failed")
+
+
+def newest_day(events: Iterable[Any]) -> str | None:
+    """The greatest `as_of` that the triggering asset events carry; None when a run was started by hand."""
+    return max((event.extra["as_of"] for event in events if "as_of" in event.extra), default=None)
+
+
+def finish_collection(run_id: str, expected: Sequence[str]) -> None:
+    """Close a collection: log one alert for all institutions that are missing, store the stage, set the run's state.
+
+    Raises CollectionFailed when nobody delivered; one institution's failure is its own.
+    """
+    with psycopg.connect(settings.warehouse_dsn()) as connection:
+        results = connection.execute(
+            "select src_inst_code, outcome, rows_received, rows_stored, error from ops.collection_result "
+            "where run_id = %s and entity = ''",
+            [run_id],
+        ).fetchall()
+        done = {code: (outcome, error) for code, outcome, _, _, error in results}
+        missing = {
+            code: done[code][1] if code in done else "没有结果，任务未能开始"
+            for code in expected
+            if code not in done or done[code][0] == "failed"
+        }
+        detail = {
+            "institutions": len(expected),
+            "failed": sorted(missing),
+            "rows_received": sum(r[2] for r in results),
+            "rows_stored": sum(r[3] for r in results),
+        }
+        connection.execute(
+            "insert into ops.stage_result select run_id, 'collect', extract(epoch from clock_timestamp() - started_at), %s "
+            "from ops.run where run_id = %s "
+            "on conflict (run_id, stage) do update set seconds = excluded.seconds, detail = excluded.detail",
+            [json.dumps(detail, ensure_ascii=False), run_id],
+        )
+    close_run(run_id, "failed" if len(missing) == len(expected) else "success")
+    if missing:
+        message = "\n".join(
+            [f"采集 {run_id}：{len(expected)} 个单位中 {len(missing)} 个未完成，其余不受影响；未完成的沿用上一次采集的数据。"]
+            + [f"{code}：{error}" for code, error in sorted(missing.items())]
+        )
+        if len(missing) == len(expected):
+            raise CollectionFailed(message)
+        log.error(message)
