@@ -1,0 +1,14 @@
+{# Surrogate key: md5 of the institution code and the natural key; NULL when any part is NULL. #}
+{% macro key(inst_code, parts=[]) -%}
+    md5({{ inst_code }}{% for part in ([parts] if parts is string else parts) %} || '|' || {{ part }}{% endfor %})
+{%- endmacro %}
+
+{# Institution of a record: the first five characters of a student or degree point number. #}
+{% macro institution_of(identifier) -%}
+    substr({{ identifier }}, 1, 5)
+{%- endmacro %}
+
+{# Key of an enterprise: the directory is the commission's, whose source code is 50000. #}
+{% macro enterprise_key(uscc) -%}
+    {{ key("'50000'", uscc) }}
+{%- endmacro %}

@@ -1,0 +1,1 @@
+{{ staging('cluster_reference') }}

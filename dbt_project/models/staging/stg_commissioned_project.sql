@@ -1,0 +1,1 @@
+{{ staging('commissioned_project') }}

@@ -1,0 +1,1 @@
+{{ staging('course_evaluation') }}

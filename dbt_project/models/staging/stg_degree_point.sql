@@ -1,0 +1,1 @@
+{{ staging('degree_point') }}

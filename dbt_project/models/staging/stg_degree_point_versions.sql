@@ -1,0 +1,1 @@
+{{ staging_versions('degree_point') }}

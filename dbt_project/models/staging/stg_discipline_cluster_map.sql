@@ -1,0 +1,1 @@
+{{ staging('discipline_cluster_map') }}

@@ -1,0 +1,1 @@
+{{ staging('employer_survey') }}

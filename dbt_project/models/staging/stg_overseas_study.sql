@@ -1,0 +1,1 @@
+{{ staging('overseas_study') }}

@@ -1,0 +1,1 @@
+{{ staging('practice_project') }}

@@ -1,0 +1,1 @@
+{{ staging('thesis_sampling') }}

@@ -1,0 +1,1 @@
+{{ staging('urgent_discipline_list') }}

@@ -1,0 +1,23 @@
+select
+    a.admission_id,
+    a.person_key,
+    {{ institution_of('a.degree_point_id') }} as inst_code,
+    {{ key(institution_of('a.degree_point_id')) }} as institution_key,
+    a.degree_point_id,
+    degree_point_then.degree_point_key,
+    degree_point_now.discipline_code,
+    a.programme_id,
+    {{ key(institution_of('a.degree_point_id'), 'a.programme_id') }} as programme_key,
+    a.exam_year,
+    a.degree_level,
+    a.degree_type,
+    a.study_mode,
+    a.admission_mode,
+    admission_mode.name_zh as admission_mode_name,
+    a.special_plan_code,
+    a.prior_inst_code,
+    a.admitted_on,
+    a.registered as is_registered
+from {{ ref('stg_admission') }} as a
+{{ join_versions('dim_degree_point', 'a.degree_point_id', 'a.admitted_on') }}
+{{ join_name('admission_type', 'a.admission_mode', 'admission_mode') }}

@@ -1,0 +1,22 @@
+-- Institution of record: the course's; an offering whose course is not accepted counts for the institution that reports it.
+select
+    o.offering_id,
+    coalesce(course.inst_code, o.src_inst_code) as inst_code,
+    {{ key('coalesce(course.inst_code, o.src_inst_code)') }} as institution_key,
+    o.course_id,
+    course.course_key,
+    course.unit_code,
+    course.org_unit_key,
+    o.revision_id,
+    o.academic_year,
+    o.term_code,
+    term.name_zh as term_name,
+    {{ item_count('o.teacher_ids') }} as teacher_count,
+    o.enrolled_cnt as enrolled_count,
+    o.is_cross_inst_open as is_cross_institution_open,
+    o.delivery_mode,
+    delivery_mode.name_zh as delivery_mode_name
+from {{ ref('stg_course_offering') }} as o
+left join {{ ref('dim_course') }} as course on course.course_id = o.course_id
+{{ join_name('term', 'o.term_code', 'term') }}
+{{ join_name('delivery_mode', 'o.delivery_mode', 'delivery_mode') }}

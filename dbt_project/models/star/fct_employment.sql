@@ -1,0 +1,42 @@
+select
+    e.student_id,
+    student_then.student_key,
+    student_now.person_key,
+    {{ institution_of('e.student_id') }} as inst_code,
+    {{ key(institution_of('e.student_id')) }} as institution_key,
+    student_now.degree_point_id,
+    degree_point_then.degree_point_key,
+    student_now.discipline_code,
+    student_now.degree_level,
+    student_now.degree_type,
+    student_now.study_mode,
+    e.grad_year,
+    e.status_on,
+    case e.status_on
+        when {{ make_date('e.grad_year', 8, 31) }} then 'EP1'
+        when {{ make_date('e.grad_year', 12, 31) }} then 'EP2'
+    end as point_code,
+    e.destination_code,
+    destination.name_zh as destination_name,
+    coalesce(scope.is_employed, false) as is_employed,
+    coalesce(scope.is_further_study, false) as is_further_study,
+    e.employer_uscc,
+    {{ enterprise_key('e.employer_uscc') }} as enterprise_key,
+    e.employer_kind_code,
+    e.industry_code,
+    e.region_code,
+    coalesce(e.region_code like '50%', false) as is_in_chongqing,
+    e.post_category_code,
+    coalesce(e.is_key_post, false) as is_key_post,
+    e.cluster_code,
+    enterprise.cluster_code as employer_cluster_code,
+    coalesce(e.cluster_code, enterprise.cluster_code) as resolved_cluster_code,
+    e.verify_state,
+    verify_state.name_zh as verify_state_name
+from {{ ref('stg_employment') }} as e
+{{ join_versions('dim_student', 'e.student_id', 'e.status_on') }}
+{{ join_version_then('dim_degree_point', 'student_now.degree_point_id', 'e.status_on') }}
+left join {{ ref('dim_enterprise') }} as enterprise on enterprise.uscc = e.employer_uscc
+left join {{ ref('destination_scope') }} as scope on scope.destination_code = e.destination_code
+{{ join_name('graduation_destination', 'e.destination_code', 'destination') }}
+{{ join_name('verify_state', 'e.verify_state', 'verify_state') }}

@@ -1,0 +1,41 @@
+with censuses as (
+    select d.date_on as census_on, d.calendar_year as census_year
+    from {{ ref('dim_date') }} as d
+    where d.is_census_date and d.calendar_year >= 2016 and d.date_on <= {{ as_of() }}
+),
+
+in_study as (
+    select c.census_on, c.census_year, s.*
+    from censuses as c
+    inner join {{ ref('dim_student') }} as s
+        on s.entry_on <= c.census_on and (s.left_on is null or s.left_on > c.census_on)
+    where s.is_current and s.status_code <> '30' and s.degree_level in ('1', '2')
+)
+
+select
+    s.census_on,
+    s.census_year,
+    s.inst_code,
+    s.institution_key,
+    s.student_id,
+    student_then.student_key,
+    s.person_key,
+    s.unit_code,
+    s.org_unit_key,
+    s.degree_point_id,
+    degree_point_then.degree_point_key,
+    s.discipline_code,
+    s.programme_key,
+    s.degree_level,
+    s.degree_type,
+    s.study_mode,
+    s.entry_on,
+    s.is_joint_training,
+    s.is_alternation,
+    s.special_programme_code
+from in_study as s
+inner join {{ ref('dim_student') }} as student_then
+    on student_then.student_id = s.student_id and s.census_on between student_then.valid_from and student_then.valid_to
+left join {{ ref('dim_degree_point') }} as degree_point_then
+    on degree_point_then.degree_point_id = s.degree_point_id
+    and s.census_on between degree_point_then.valid_from and degree_point_then.valid_to

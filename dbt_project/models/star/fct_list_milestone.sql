@@ -1,0 +1,18 @@
+select
+    m.milestone_id,
+    {{ key("'50000'", ['m.doc_version', 'm.list_item_id']) }} as list_item_key,
+    m.list_item_id,
+    m.doc_version,
+    m.cycle_label,
+    m.due_on,
+    m.weight as weight_share,
+    m.done_on,
+    m.progress_pct / 100 as progress_share,
+    coalesce(m.done_on <= {{ as_of() }}, false) as is_done,
+    m.due_on < {{ as_of() }} and not coalesce(m.done_on <= {{ as_of() }}, false) as is_overdue,
+    m.evidence_uri,
+    m.reported_by,
+    m.reported_on,
+    m.verified_by,
+    m.verified_on
+from {{ ref('stg_list_milestone') }} as m

@@ -1,0 +1,20 @@
+select
+    o.overseas_id,
+    o.person_key,
+    o.student_id,
+    student_then.student_key,
+    coalesce({{ institution_of('o.student_id') }}, o.inst_code) as inst_code,
+    {{ key("coalesce(" ~ institution_of('o.student_id') ~ ", o.inst_code)") }} as institution_key,
+    o.scheme_code,
+    scheme.name_zh as scheme_name,
+    o.purpose_code,
+    purpose.name_zh as purpose_name,
+    o.country_code,
+    o.selected_on,
+    o.departed_on,
+    o.returned_on,
+    o.credits_recognised
+from {{ ref('stg_overseas_study') }} as o
+{{ join_version_then('dim_student', 'o.student_id', 'o.selected_on') }}
+{{ join_name('overseas_scheme', 'o.scheme_code', 'scheme') }}
+{{ join_name('overseas_purpose', 'o.purpose_code', 'purpose') }}
