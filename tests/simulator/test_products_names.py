@@ -1,0 +1,21 @@
+"""The vendor's names of the legacy product."""
+
+from collections import Counter
+
+from yuyan import contracts
+from yuyan.simulator.products import legacy
+
+
+def test_every_university_entity_and_supplied_field_has_a_name():
+    named = {entity: set(fields) for entity, fields in legacy.tables().values()}
+    assert named == {
+        c.entity: {f.name for f in c.supplied} for c in contracts.load().values() if c.owner == "university"
+    }
+    assert len(named) == 23
+
+
+def test_names_are_unique_within_a_table_and_regular():
+    for table, (_, fields) in legacy.tables().items():
+        names = [*fields.values(), "JLID", "GXSJ", legacy.PHONE]
+        assert Counter(names).most_common(1)[0][1] == 1, table
+        assert all(n.isascii() and n.isupper() and n.isalnum() for n in names), table
