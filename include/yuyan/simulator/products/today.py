@@ -9,7 +9,7 @@ import polars as pl
 from yuyan.simulator.products import credentials, faults, key_changes, state
 from yuyan.simulator.products.assignment import LEGACY, VERSIONED, product_of
 
-CACHE_BYTES = 384 * 1024 * 1024
+CACHE_BYTES = 256 * 1024 * 1024
 """Bound on the records held in memory at one time; the largest table of one institution may exceed it alone."""
 
 
