@@ -16,6 +16,21 @@ def _commands() -> None:
 
 
 @app.command()
+def day(
+    home: Annotated[Path, typer.Option(help="Work folder.")],
+    seed: Annotated[int, typer.Option(help="Seed of the population.")] = 20261015,
+    scale: Annotated[float, typer.Option(help="1 is the whole city.")] = 1 / 15,
+    day: Annotated[int, typer.Option(help="Day to write, from 1 (2026-10-15).")] = 1,
+) -> None:
+    """Write the state of one day (and its truth) below HOME/simulator."""
+    from yuyan.simulator import population
+
+    made = population.write(home, seed, scale, day)
+    rows = sum(len(frame) for frame in made.frames.values())
+    typer.echo(f"day {day} ({made.as_of}): {rows} records of {len(made.frames)} entities")
+
+
+@app.command()
 def serve(
     home: Annotated[Path, typer.Option(help="Work folder with a prepared day.")],
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")],
