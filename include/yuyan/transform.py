@@ -1,0 +1,157 @@
+"""dbt through its own runner: one layer at a time, every node's outcome in `ops.model_result`.
+
+A layer is a folder of `dbt_project/models`; `staging` also loads the seeds. Running a layer again gives the same tables, so
+a failed layer is simply run again: the whole of it, since data may have been judged anew in between. Models know the date
+only as the variable `as_of`.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any, Literal
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from yuyan import settings
+
+Layer = Literal["staging", "star", "indicators", "marts"]
+SELECTIONS: dict[str, tuple[str, ...]] = {
+    "staging": ("path:seeds", "path:models/staging"),
+    "star": ("path:models/star",),
+    "indicators": ("path:models/indicators",),
+    "marts": ("path:models/marts",),
+}
+FAILED = ("error", "fail", "runtime error", "partial success")
+
+
+class TransformFailed(RuntimeError):
+    """A layer that was not built or did not pass its tests; the message names each node, what happened and the remedy."""
+
+
+def run_layer(layer: Layer, run_id: str, as_of: date) -> dict[str, Any]:
+    """Build and test one layer and record each node under `run_id` in ops.model_result.
+
+    Unit tests of formulas are not run here: they judge the code, not the data, and belong to the test suite. Returns counts:
+    models, seeds, tests, warnings, and seconds. Raises TransformFailed when a node failed; what depends on it was skipped.
+    """
+    started = time.monotonic()
+    result = invoke(["build", "--select", *SELECTIONS[layer], "--exclude-resource-type", "unit_test"], as_of)
+    outcomes = [_outcome(node) for node in getattr(result.result, "results", [])]
+    _record(run_id, layer, outcomes)
+    failures = [o for o in outcomes if o["status"] in FAILED]
+    if failures:
+        raise TransformFailed(_report(layer, failures, outcomes))
+    if not result.success:
+        raise TransformFailed(
+            f"layer {layer} did not start: {result.exception or 'dbt gave no reason'}; "
+            "check YUYAN_WAREHOUSE_DSN, then run `dbt parse` in dbt_project"
+        ) from result.exception
+    kinds = [o["resource_type"] for o in outcomes]
+    return {
+        "models": kinds.count("model"),
+        "seeds": kinds.count("seed"),
+        "tests": kinds.count("test"),
+        "warnings": sum(o["status"] == "warn" for o in outcomes),
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def prepare_manifest(as_of: date = settings.FIRST_AS_OF) -> None:
+    """Parse the project into `<home>/dbt/manifest.json`, from which DAG files read the models of each layer.
+
+    Needs no database. Leaves dbt's partial-parse state beside it, so that the first layer starts faster. Raises
+    TransformFailed when the project does not parse.
+    """
+    result = invoke(["parse"], as_of)
+    if not result.success:
+        raise TransformFailed(f"the dbt project does not parse: {result.exception}") from result.exception
+
+
+def invoke(command: list[str], as_of: date) -> Any:
+    """Run one dbt command on the project, in this process; returns dbt's own result object, failed or not."""
+    from dbt.cli.main import (
+        dbtRunner,
+    )  # a second to import; DAG files and the command line must not pay for it
+
+    target = str(settings.home() / "dbt")
+    options = [
+        *("--project-dir", str(settings.DBT_PROJECT), "--profiles-dir", str(settings.DBT_PROJECT)),
+        *(
+            "--target-path",
+            target,
+            "--log-path",
+            target,
+            "--vars",
+            f"{{as_of: '{as_of.isoformat()}'}}",
+            "--quiet",
+        ),
+    ]
+    with _connection_in_environment():
+        return dbtRunner().invoke([*command, *options])
+
+
+@contextmanager
+def _connection_in_environment() -> Iterator[None]:
+    """The variables that profiles.yml reads, from YUYAN_WAREHOUSE_DSN where it is set (parsing needs none)."""
+    parts = conninfo_to_dict(os.environ.get("YUYAN_WAREHOUSE_DSN", ""))
+    names = {
+        "host": "DBT_HOST",
+        "port": "DBT_PORT",
+        "user": "DBT_USER",
+        "password": "DBT_ENV_SECRET_PASSWORD",
+        "dbname": "DBT_DBNAME",
+    }
+    before = {variable: os.environ.get(variable) for variable in names.values()}
+    os.environ.update({variable: str(parts[part]) for part, variable in names.items() if part in parts})
+    try:
+        yield
+    finally:
+        for variable, value in before.items():
+            if value is None:
+                os.environ.pop(variable, None)
+            else:
+                os.environ[variable] = value
+
+
+def _outcome(result: Any) -> dict[str, Any]:
+    """One node's result as a row of ops.model_result."""
+    rows = (result.adapter_response or {}).get("rows_affected")
+    failures = result.failures
+    return {
+        "node_id": result.node.unique_id,
+        "resource_type": str(result.node.resource_type),
+        "status": str(result.status),
+        "seconds": result.execution_time,
+        "rows_affected": rows if failures is None else failures,
+        "message": result.message,
+    }
+
+
+def _record(run_id: str, layer: str, outcomes: list[dict[str, Any]]) -> None:
+    """Replace what an earlier attempt of this run recorded for the layer."""
+    with psycopg.connect(settings.warehouse_dsn()) as connection, connection.cursor() as cursor:
+        cursor.execute("delete from ops.model_result where run_id = %s and layer = %s", [run_id, layer])
+        cursor.executemany(
+            "insert into ops.model_result values (%(run_id)s, %(layer)s, %(node_id)s, %(resource_type)s, %(status)s, "
+            "%(seconds)s, %(rows_affected)s, %(message)s)",
+            [{"run_id": run_id, "layer": layer, **o} for o in outcomes],
+        )
+
+
+def _report(layer: str, failures: list[dict[str, Any]], outcomes: list[dict[str, Any]]) -> str:
+    skipped = sum(o["status"] == "skipped" for o in outcomes)
+    lines = [f"layer {layer}: {len(failures)} node(s) failed, {skipped} skipped because of them"]
+    for o in failures:
+        said = [line.strip() for line in (o["message"] or "").splitlines()]
+        message = " ".join(
+            line for line in said if line and not line.startswith("> ")
+        )  # without dbt's own macro stack
+        lines.append(f"  {o['node_id'].split('.', 2)[2]} ({o['resource_type']}, {o['status']}): {message}")
+    lines.append(
+        "remedy: the header of a test in dbt_project/tests says what its failure means; the SQL that ran is in "
+        f"{settings.home() / 'dbt'} (run, compiled); correct the model or the data and run the layer again"
+    )
+    return "\n".join(lines)
