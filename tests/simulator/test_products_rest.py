@@ -1,5 +1,6 @@
 """Both REST products over real sockets, served by the process a user starts."""
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 from yuyan import contracts
 from yuyan.simulator import products
-from yuyan.simulator.products import faults, legacy
+from yuyan.simulator.products import faults, legacy, server
 from yuyan.simulator.products.versioned import TOKEN_SECONDS, Tokens
 
 VERSIONED = ["10611", "10617", "10635", "19999"]
@@ -122,7 +123,7 @@ class City:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def served(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -145,10 +146,10 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def city(server):
+def city(served):
     """The served home on day 1."""
-    server.go_to(1)
-    return server
+    served.go_to(1)
+    return served
 
 
 def live(frame: pl.DataFrame) -> pl.DataFrame:
@@ -336,6 +337,16 @@ def test_a_platform_that_is_down_stays_down_until_it_is_back(city):
     assert client.get("10635", "changeVersion")["changeVersion"] > 0
     down.unlink()
     assert client.get("10611", "changeVersion")["changeVersion"] > 0
+
+
+def test_before_the_first_day_every_platform_is_down(tmp_path):
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(server.app(tmp_path))) as client:
+            return await client.get("http://platform/versioned/10611/changeVersion")
+
+    answer = asyncio.run(ask())
+    assert answer.status_code == 503
+    assert "no day has been prepared" in answer.json()["error_description"]
 
 
 def test_legacy_errors_come_inside_200(city):

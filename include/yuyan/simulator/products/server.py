@@ -5,6 +5,8 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from yuyan.simulator.products.legacy import Legacy
 from yuyan.simulator.products.today import Platforms
@@ -14,7 +16,10 @@ from yuyan.simulator.products.versioned import Tokens, Versioned
 def app(home: Path) -> Starlette:
     """The application that serves /versioned/<inst> and /legacy/<inst> of a home."""
     platforms = Platforms(home)
-    return Starlette(routes=Versioned(platforms, Tokens()).routes() + Legacy(platforms).routes())
+    return Starlette(
+        routes=Versioned(platforms, Tokens()).routes() + Legacy(platforms).routes(),
+        exception_handlers={FileNotFoundError: _nothing_prepared},
+    )
 
 
 def serve(home: Path, port: int) -> None:
@@ -22,6 +27,12 @@ def serve(home: Path, port: int) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("uvicorn.error").addFilter(_not_cut_on_purpose)
     uvicorn.run(app(home), host="127.0.0.1", port=port, log_config=None, access_log=False)
+
+
+def _nothing_prepared(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse(
+        {"error": "unavailable", "error_description": f"no day has been prepared: {error}"}, 503
+    )
 
 
 def _not_cut_on_purpose(record: logging.LogRecord) -> bool:
