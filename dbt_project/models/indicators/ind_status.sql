@@ -1,0 +1,129 @@
+with targets as (
+    select
+        variant_code, target_value, op, path_kind, baseline_value, baseline_status, is_city_only, green_from, amber_from,
+        coalesce(baseline_year, {{ var('base_year') }}) as base_year,
+        {{ year_of('due_on') }} as due_year
+    from {{ ref('target') }}
+    where doc_version = '{{ var("plan_doc_version") }}'
+),
+
+steps as (
+    select variant_code, period_year, path_value, red_below
+    from {{ ref('target_path') }}
+    where doc_version = '{{ var("plan_doc_version") }}'
+),
+
+compared as (
+    select
+        v.variant_code, v.grain, v.unit_code, v.period_code, v.period_year, v.is_complete, v.value,
+        t.op, t.path_kind, t.base_year, t.due_year, t.green_from, t.amber_from, t.target_value,
+        s.path_value as step_value,
+        s.red_below,
+        t.variant_code is not null as has_target,
+        coalesce(t.is_city_only, false) and v.grain = 'institution' as is_of_city_only,
+        v.grain = 'institution' and v.value_kind = 'ratio'
+        and v.denominator < coalesce(i.small_number_minimum, 0) as is_small,
+        case when coalesce(guard.value, 0) < i.guard_minimum then i.guard_reason_code end as guard_reason,
+        lag(v.value) over (partition by v.variant_code, v.grain, v.unit_code order by v.period_year) as value_before,
+        case t.baseline_status
+            when 'SIGNED' then t.baseline_value
+            when 'PROVISIONAL'
+                then max(case when v.period_year = t.base_year then v.value end)
+                    over (partition by v.variant_code, v.grain, v.unit_code)
+        end as baseline
+    from {{ ref('ind_value') }} as v
+    inner join {{ ref('indicator') }} as i on i.variant_code = v.variant_code
+    left join targets as t on t.variant_code = v.variant_code
+    left join steps as s on s.variant_code = v.variant_code and s.period_year = v.period_year
+    left join {{ ref('ind_value') }} as guard
+        on guard.variant_code = i.guard_variant_code
+        and guard.grain = v.grain
+        and guard.unit_code = v.unit_code
+        and guard.period_code = v.period_code
+),
+
+-- the target as a level in the variant's own unit
+levelled as (
+    select
+        c.*,
+        case
+            when path_kind = 'CAGR' then baseline * power(1 + target_value, due_year - base_year)
+            else target_value
+        end as target
+    from compared as c
+),
+
+pathed as (
+    select
+        l.*,
+        case when op = '>' then value > target else value >= target end as is_met,
+        case when op = '>' then baseline > target else baseline >= target end as is_met_by_baseline,
+        case
+            when path_kind = 'STEP' then step_value
+            when path_kind = 'TREND' then value_before
+            when path_kind = 'FLOOR' then target
+            when period_year < base_year then null
+            when path_kind = 'CAGR' then baseline * power(1 + target_value, period_year - base_year)
+            when baseline >= target then target
+            else baseline + (target - baseline)
+                * (least(period_year, due_year) - base_year) / cast(due_year - base_year as numeric)
+        end as path
+    from levelled as l
+),
+
+-- LINEAR: the part of the way to the path that was gone; CAGR: the yearly growth since the baseline
+progressed as (
+    select
+        p.*,
+        case
+            when path_kind = 'LINEAR' then (value - baseline) / nullif(path - baseline, 0)
+            when path_kind = 'CAGR' and period_year > base_year and baseline > 0
+                then power(greatest(value, 0) / baseline, 1.0 / (period_year - base_year)) - 1
+        end as progress
+    from pathed as p
+),
+
+-- the first reason that applies, in the order of docs/indicators.md
+reasoned as (
+    select
+        p.*,
+        case
+            when not has_target then 'NO-TARGET'
+            when value is null then 'NO-DATA'
+            when is_of_city_only then 'CITY-ONLY'
+            when is_small then 'SMALL-N'
+            when guard_reason is not null then guard_reason
+            when not is_complete then 'NOT-DUE'
+            when path_kind in ('LINEAR', 'CAGR') and baseline is null then 'N/A-BASELINE'
+            when path_kind = 'CAGR' and baseline <= 0 then 'N/A-BASELINE'
+            when path_kind = 'TREND' and value_before is null then 'N/A-BASELINE'
+            when path_kind = 'LINEAR' and period_year <= base_year and not is_met then 'NOT-DUE'
+            when path_kind = 'CAGR' and period_year <= base_year then 'NOT-DUE'
+            when path_kind = 'STEP' and step_value is null and not is_met then 'NOT-DUE'
+        end as reason
+    from progressed as p
+)
+
+select
+    variant_code,
+    grain,
+    unit_code,
+    period_code,
+    value_before,
+    case when not is_of_city_only then baseline end as baseline_value,
+    case when not is_of_city_only then target end as target_value,
+    case when not is_of_city_only then path end as path_value,
+    case
+        when reason is not null then 'GREY'
+        when path_kind in ('LINEAR', 'STEP') and is_met then 'BLUE'
+        when path_kind = 'CAGR' and period_year >= due_year and is_met then 'BLUE'
+        when path_kind in ('STEP', 'TREND', 'FLOOR') and value >= path then 'GREEN'
+        when path_kind = 'STEP' and value < red_below then 'RED'
+        when path_kind in ('STEP', 'TREND', 'FLOOR') then 'AMBER'
+        when path_kind = 'LINEAR' and is_met_by_baseline then 'RED'
+        when progress >= green_from then 'GREEN'
+        when progress >= amber_from then 'AMBER'
+        else 'RED'
+    end as status_code,
+    reason as status_reason_code
+from reasoned

@@ -1,0 +1,68 @@
+with official as (
+    select
+        v.*,
+        s.value_before,
+        s.baseline_value,
+        lag(v.period_code) over (partition by v.variant_code order by v.period_year) as period_before
+    from {{ ref('indicator_value') }} as v
+    inner join {{ ref('ind_status') }} as s
+        on s.variant_code = v.variant_code
+        and s.grain = v.grain
+        and s.unit_code = v.unit_code
+        and s.period_code = v.period_code
+    where v.is_official and v.grain = 'city'
+),
+
+-- the latest complete period that has a value; without one the latest period
+latest as (
+    select
+        o.*,
+        row_number() over (
+            partition by indicator_code
+            order by
+                case when is_complete and value is not null then 0 else 1 end,
+                period_year desc
+        ) as recency
+    from official as o
+)
+
+select
+    l.indicator_code,
+    l.variant_code,
+    l.name_zh,
+    l.name_en,
+    i.clause_zh,
+    l.definition_version,
+    l.doc_version,
+    l.as_of,
+    l.period_basis,
+    l.period_code,
+    l.period_year,
+    l.period_end_on,
+    l.is_complete,
+    l.numerator,
+    l.denominator,
+    l.value,
+    l.unit_zh,
+    l.display_scale,
+    l.period_before as previous_period_code,
+    l.value_before as previous_value,
+    t.baseline_year,
+    l.baseline_value,
+    t.baseline_status,
+    t.op as target_op,
+    l.target_value,
+    t.due_on,
+    t.path_kind,
+    l.path_value,
+    l.value - l.target_value as gap_to_target,
+    l.value - l.path_value as gap_to_path,
+    (l.target_value - l.value) / nullif(greatest({{ year_of('t.due_on') }} - l.period_year, 0), 0) as required_annual_change,
+    l.status_code,
+    l.status_reason_code,
+    l.status_zh,
+    i.caveat_zh
+from latest as l
+inner join {{ ref('indicator') }} as i on i.variant_code = l.variant_code
+left join {{ ref('target') }} as t on t.variant_code = l.variant_code and t.doc_version = l.doc_version
+where l.recency = 1
