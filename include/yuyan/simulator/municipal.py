@@ -117,12 +117,12 @@ def enterprises(seed: int, scale: float) -> pl.DataFrame:
 def urgent_list(catalogue: cat.Catalogue) -> pl.DataFrame:
     """Guidance lists of two editions: supported disciplines at both levels, some restricted or warned."""
     master_only = {"0151"}
-    restricted = ("1302", "1352", "1251", "0503", "1253")
+    restricted = ("1301", "1352", "1251", "0503", "1253")
     rows = []
     for year in (2024, 2025):
         for discipline in (*URGENT, *restricted):
             for level in ("1", "2"):
-                if discipline in master_only or (level == "1" and discipline in ("1302", "1251", "1253")):
+                if discipline in master_only or (level == "1" and discipline in ("1301", "1251", "1253")):
                     continue
                 category = "10" if discipline in URGENT else ("20" if year == 2024 else "30")
                 valid = (f"{year + 1}-01-01", f"{year + 1}-12-31" if year == 2024 else None)

@@ -1,0 +1,203 @@
+"""A second opinion on the simulator's truth: every rule of contracts and expectations, evaluated naively in PostgreSQL.
+
+It reads the state files a platform would serve, day after day, and keeps versions, quarantine and accepted records by the
+words of docs/architecture.md. It shares the typing of raw text with the warehouse (yuyan.warehouse.ddl) and nothing else.
+"""
+
+import hashlib
+import re
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import polars as pl
+import psycopg
+import yaml
+
+from yuyan import contracts, settings
+from yuyan.contracts import Contract
+from yuyan.simulator.products.assignment import LEGACY, VERSIONED, product_of
+from yuyan.warehouse import ddl
+
+USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+KEY = ["src_inst_code", "src_record_id"]
+
+
+class Judge:
+    """Judges day after day; `failures` are the open ones of the last day, `accepted` what the accepted layer holds."""
+
+    def __init__(self, dsn: str) -> None:
+        self._connection = psycopg.connect(dsn, autocommit=True)
+        self._held: dict[str, pl.DataFrame] = {}
+        self._connection.execute("create schema t")
+        self._connection.execute("create table t.region (code text); create table t.discipline (code text, kind text)")
+        regions = [r["code"] for name in ("district", "province") for r in _seed(name)]
+        kinds = {"academic": "1", "professional": "2"}
+        disciplines = [(r["code"], kinds.get(r["degree_type"])) for r in _seed("discipline")]
+        with self._connection.cursor() as cursor:
+            cursor.executemany("insert into t.region values (%s)", [(c,) for c in regions])
+            cursor.executemany("insert into t.discipline values (%s, %s)", disciplines)
+        for entity, contract in contracts.load().items():
+            columns = ", ".join(f"{f.name} text" for f in contract.columns)
+            typed = ", ".join(f"{f.name} {ddl.sql_type(f)}" for f in contract.columns)
+            self._connection.execute(f"create table t.raw_{entity} (src_inst_code text, src_record_id text, {columns})")
+            self._connection.execute(f"create table t.acc_{entity} (src_inst_code text, src_record_id text, {typed})")
+            view = f"select r.src_inst_code, r.src_record_id, {ddl.typed_columns(contract)} from t.raw_{entity} r"
+            self._connection.execute(f"create view t.latest_{entity} as {view}")
+            self._connection.execute(f"create index on t.acc_{entity} ({', '.join(contract.key)})")
+            self._connection.execute(f"create index on t.acc_{entity} (src_inst_code, src_record_id)")
+            if "student_id" in contract.key or any(f.name == "student_id" for f in contract.columns):
+                self._connection.execute(f"create index on t.raw_{entity} (student_id)")
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+    def take(self, folder: Path, as_of: str) -> pl.DataFrame:
+        """Judge the state of the next day. Returns its open failures: src_inst_code, entity, src_record_id, rule_id, severity."""
+        for entity, contract in contracts.load().items():
+            self._receive(entity, contract, pl.read_parquet(folder / f"{entity}.parquet"))
+        found = []
+        for entity in order():
+            contract = contracts.load()[entity]
+            failures = [(rule, severity, row) for rule, severity, sql in rules(contract, as_of) for row in self._rows(sql)]
+            found += [(inst, entity, record, rule, severity) for rule, severity, (inst, record) in failures]
+            bad = {row for _, severity, row in failures if severity == "ERROR"}
+            self._accept(entity, contract, bad)
+        names = ["src_inst_code", "entity", "src_record_id", "rule_id", "severity"]
+        return pl.DataFrame(found, schema=dict.fromkeys(names, pl.String), orient="row").sort(names)
+
+    def accepted(self, entity: str) -> pl.DataFrame:
+        """The accepted records of an entity: identity and stored columns as canonical text."""
+        contract = contracts.load()[entity]
+        columns = [_as_text(f) for f in contract.columns if not f.derived]
+        sql = f"select src_inst_code, src_record_id, {', '.join(columns)} from t.acc_{entity} order by 1, 2"
+        names = [*KEY, *(f.name for f in contract.columns if not f.derived)]
+        return pl.DataFrame(self._rows(sql), schema=dict.fromkeys(names, pl.String), orient="row")
+
+    def _rows(self, sql: str) -> list[tuple]:
+        return self._connection.execute(sql).fetchall()
+
+    def _receive(self, entity: str, contract: Contract, state: pl.DataFrame) -> None:
+        """Replace held versions by those that are newer in the order of their product; forget deleted records."""
+        product = pl.col("src_inst_code").map_elements(product_of, return_dtype=pl.String)
+        by_time = product.is_in([LEGACY, "exchange-database"])
+        version = pl.when(by_time).then(pl.col("updated_at").cast(pl.Int64))
+        version = version.when(product == VERSIONED).then("change_version").otherwise(0)
+        state = state.with_columns(version.alias("version"))
+        if entity in self._held:
+            old = self._held[entity].join(state.select(*KEY, pl.col("version").alias("offered")), on=KEY, how="left")
+            newer_held = old.filter(pl.col("offered").is_not_null() & (pl.col("version") > pl.col("offered"))).drop("offered")
+            state = pl.concat([state.join(newer_held, on=KEY, how="anti"), newer_held])
+        self._held[entity] = state
+        live = state.filter(~pl.col("is_deleted"))
+        derived = {"person_key_version": pl.lit("1")}
+        for f in contract.supplied:
+            if f.privacy == "pseudonymise":
+                keys = [None if v is None else hashlib.sha256(v.encode()).hexdigest() for v in live[f.name]]
+                derived[f.becomes] = pl.Series(f.becomes, keys, dtype=pl.String)
+        names = [f.name for f in contract.columns]
+        rows = live.with_columns(**{k: v for k, v in derived.items() if k in names}).select(*KEY, *names)
+        self._connection.execute(f"truncate t.raw_{entity}")
+        copy = f"copy t.raw_{entity} from stdin (format csv, null '\\N')"
+        with self._connection.cursor() as cursor, cursor.copy(copy) as sink:
+            sink.write(rows.write_csv(include_header=False, null_value="\\N"))
+        gone = f"not exists (select 1 from t.raw_{entity} r where r.src_inst_code = a.src_inst_code and r.src_record_id = a.src_record_id)"
+        self._connection.execute(f"analyze t.raw_{entity}")
+        self._connection.execute(f"delete from t.acc_{entity} a where {gone}")
+
+    def _accept(self, entity: str, contract: Contract, bad: set[tuple[str, str]]) -> None:
+        self._connection.execute("create temporary table bad (src_inst_code text, src_record_id text)")
+        with self._connection.cursor() as cursor:
+            cursor.executemany("insert into bad values (%s, %s)", list(bad))
+        same = "b.src_inst_code = a.src_inst_code and b.src_record_id = a.src_record_id"
+        self._connection.execute(f"delete from t.acc_{entity} a where not exists (select 1 from bad b where {same})")
+        self._connection.execute(
+            f"insert into t.acc_{entity} select * from t.latest_{entity} a where not exists (select 1 from bad b where {same})"
+        )
+        self._connection.execute(f"drop table bad; analyze t.acc_{entity}")
+
+
+def order() -> list[str]:
+    """Entities, parents first: parents by contract, and those whose accepted table a business rule looks into."""
+    graph = {}
+    for entity, contract in contracts.load().items():
+        path = settings.EXPECTATIONS / f"{entity}.yml"
+        looked_up = re.findall(r"\{accepted:(\w+)\}", path.read_text(encoding="utf-8")) if path.exists() else []
+        graph[entity] = {*(r.entity for r in contract.references), *looked_up} - {entity}
+    return list(TopologicalSorter(graph).static_order())
+
+
+def rules(contract: Contract, as_of: str) -> list[tuple[str, str, str]]:
+    """Every rule of an entity as (rule id, severity, query of the failing records)."""
+    entity = contract.entity
+    head = f"select r.src_inst_code, r.src_record_id from t.raw_{entity} r"
+    made = []
+    for f in contract.columns:
+        rule = f"QR.{entity}.{f.name}"
+        text = f"r.{f.name}"
+        if f.mandatory:
+            made.append((f"{rule}.1", "ERROR", f"{head} where {text} is null"))
+        if f.type in ("integer", "number", "boolean", "date"):
+            made.append((f"{rule}.2", "ERROR", f"{head} where {text} is not null and ({ddl.typed(f)}) is null"))
+        shapes = []
+        if f.max_length:
+            items = f"(select max(length(i)) from unnest(string_to_array({text}, ';')) i)" if f.type == "array" else f"length({text})"
+            shapes.append(f"{items} > {f.max_length}")
+        if f.pattern:
+            shapes.append(f"{text} !~ '{f.pattern}'")
+        if shapes:
+            made.append((f"{rule}.3", "ERROR", f"{head} where {' or '.join(shapes)}"))
+        if f.code_set:
+            codes = ", ".join(f"'{c}'" for c in contracts.code_sets()[f.code_set])
+            wrong = f"{text} not in ({codes})"
+            if f.type == "array":
+                wrong = f"exists (select 1 from unnest(string_to_array({text}, ';')) i where i not in ({codes}))"
+            made.append((f"{rule}.4", "ERROR", f"{head} where {wrong}"))
+    for ref in contract.references:
+        match = " and ".join(f"p.{there} = r.{here}" for here, there in zip(ref.fields, ref.to_fields, strict=True))
+        eligible = " and ".join(f"r.{name} is not null" for name in ref.fields)
+        sql = f"{head} where {eligible} and not exists (select 1 from t.acc_{ref.entity} p where {match})"
+        made.append((f"QR.{entity}.{ref.fields[0]}.5", "ERROR", sql))
+    key = ", ".join(contract.key)
+    ranked = f"select *, row_number() over (partition by {key} order by src_record_id) n from t.raw_{entity}"
+    complete = " and ".join(f"r.{name} is not null" for name in contract.key)
+    made.append((f"QR.{entity}.key.6", "ERROR", f"select src_inst_code, src_record_id from ({ranked}) r where n > 1 and {complete}"))
+    if contract.owner == "university" and any(f.name == "inst_code" for f in contract.columns):
+        made.append((f"QR.{entity}.inst_code.7", "ERROR", f"{head} where r.inst_code <> r.src_inst_code"))
+    document = yaml.safe_load((settings.EXPECTATIONS / f"{entity}.yml").read_text(encoding="utf-8")) if _has_rules(entity) else {"rules": []}
+    for rule in document["rules"]:
+        when, check = (_expand(rule.get(part) or "true", as_of) for part in ("when", "assert"))
+        sql = f"select r.src_inst_code, r.src_record_id from t.latest_{entity} r where ({when}) and not ({check})"
+        made.append((rule["rule_id"], rule["severity"], sql))
+    return made
+
+
+def _has_rules(entity: str) -> bool:
+    return (settings.EXPECTATIONS / f"{entity}.yml").exists()
+
+
+def _expand(sql: str, as_of: str) -> str:
+    sql = re.sub(r"\{accepted:(\w+)\}", r"t.acc_\1", sql)
+    sql = re.sub(r"\{latest:(\w+)\}", r"t.latest_\1", sql)
+    sql = sql.replace("{as_of}", f"date '{as_of}'")
+    sql = re.sub(r"\{known_region:(\w+)\}", r"exists (select 1 from t.region g where g.code = r.\1)", sql)
+    sql = re.sub(r"\{discipline_type:(\w+)\}", r"(select d.kind from t.discipline d where d.code = r.\1)", sql)
+    return re.sub(r"\{valid_uscc:(\w+)\}", lambda m: _uscc_check(f"r.{m.group(1)}"), sql)
+
+
+def _uscc_check(column: str) -> str:
+    total = " + ".join(
+        f"(position(substr({column}, {i + 1}, 1) in '{USCC}') - 1) * {pow(3, i, 31)}" for i in range(17)
+    )
+    shape = f"{column} ~ '^[0-9A-HJ-NPQRTUWXY]{{18}}$'"
+    return f"({shape} and (31 - ({total}) % 31) % 31 = position(substr({column}, 18, 1) in '{USCC}') - 1)"
+
+
+def _as_text(f: contracts.Field) -> str:
+    if f.type == "array":
+        return f"array_to_string({f.name}, ';')"
+    return f"{f.name}::text"
+
+
+def _seed(name: str) -> list[dict[str, str]]:
+    return pl.read_csv(settings.SEEDS / "reference" / f"{name}.csv", infer_schema_length=0).to_dicts()
