@@ -38,13 +38,13 @@ def run_layer(layer: Layer, run_id: str, as_of: date) -> dict[str, Any]:
     models, seeds, tests, warnings, and seconds. Raises TransformFailed when a node failed; what depends on it was skipped.
     """
     started = time.monotonic()
-    tests = [
+    scope = [
         "--indirect-selection",
         "buildable",
         "--exclude-resource-type",
         "unit_test",
-    ]  # none that need a later layer
-    result = invoke(["build", "--select", *SELECTIONS[layer], *tests], as_of)
+    ]  # no test that needs a later layer
+    result = invoke(["build", "--select", *SELECTIONS[layer], *scope, "--no-write-json"], as_of)
     outcomes = [_outcome(node) for node in getattr(result.result, "results", [])]
     _record(run_id, layer, outcomes)
     failures = [o for o in outcomes if o["status"] in FAILED]
