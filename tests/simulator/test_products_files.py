@@ -88,7 +88,8 @@ def test_formats_follow_the_institution(tmp_path, day_1):
         }
         for inst in INSTITUTIONS
     }
-    assert set(formats["10655"].values()) == {"xlsx"}
+    assert (formats["10655"]["student"], formats["10655"]["course_offering"]) == ("xlsx", "csv")
+    assert set(formats["50000"].values()) == {"xlsx"}
     assert (formats["10647"]["student"], formats["10647"]["org_unit"]) == ("csv", "xlsx")
     owners = {e: contracts.load()[e].owner for e in formats["50000"]}
     assert len(owners) == 12

@@ -156,6 +156,8 @@ def _value(f: Field) -> pl.Expr:
 def _lost(frame: pl.DataFrame, columns: pl.DataFrame, contract: Contract, inst: str) -> list[dict[str, str]]:
     lost = []
     for f in contract.supplied:
+        if columns[f"f_{f.name}"].null_count() == frame[f.name].null_count():
+            continue
         missing = frame[f.name].is_not_null() & columns[f"f_{f.name}"].is_null()
         lost += [
             {

@@ -14,13 +14,13 @@ import xlsxwriter
 from yuyan import settings
 from yuyan.contracts import Contract
 from yuyan.simulator.products import credentials, state
-from yuyan.simulator.products.assignment import entities_of, unannounced
+from yuyan.simulator.products.assignment import COMMISSION, entities_of, unannounced
 from yuyan.simulator.products.faults import draw
 
 RECORD_LABEL = "记录编号"
 PHONE_LABEL = "监护人电话"
-WORKBOOK_INSTITUTIONS = ("10655", "50000")
-"""Institutions that deliver workbooks for everything; the others only for entities without a period."""
+WORKBOOKS = {COMMISSION: None, "10655": ("student", "thesis", "degree_award", "employment")}
+"""Who delivers workbooks for entities with a period, and for which (None: all); without a period everybody does."""
 MAX_WORKBOOK_ROWS = 20_000
 """A larger table is a CSV file everywhere: somebody would have to open the workbook."""
 
@@ -106,9 +106,7 @@ def _digests(frame: pl.DataFrame) -> dict[str, tuple[int, int]]:
 
 def _file(contract: Contract, inst: str, period: str, rows: pl.DataFrame) -> Delivered:
     table = _vendor_shape(contract, inst, rows).sample(fraction=1, shuffle=True, seed=17)
-    workbook = (
-        inst in WORKBOOK_INSTITUTIONS or contract.period_field is None
-    ) and table.height <= MAX_WORKBOOK_ROWS
+    workbook = _prefers_workbook(contract, inst) and table.height <= MAX_WORKBOOK_ROWS
     content = _workbook(table) if workbook else table.write_csv(line_terminator="\r\n").encode("gb18030")
     suffix = "xlsx" if workbook else "csv"
     entry = {
@@ -121,6 +119,12 @@ def _file(contract: Contract, inst: str, period: str, rows: pl.DataFrame) -> Del
         "sha256": hashlib.sha256(content).hexdigest(),
     }
     return Delivered(entry, content)
+
+
+def _prefers_workbook(contract: Contract, inst: str) -> bool:
+    if contract.period_field is None:
+        return True
+    return inst in WORKBOOKS and (WORKBOOKS[inst] is None or contract.entity in WORKBOOKS[inst])
 
 
 def _vendor_shape(contract: Contract, inst: str, rows: pl.DataFrame) -> pl.DataFrame:
