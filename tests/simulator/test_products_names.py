@@ -2,8 +2,10 @@
 
 from collections import Counter
 
-from yuyan import contracts
-from yuyan.simulator.products import legacy
+import yaml
+
+from yuyan import contracts, settings
+from yuyan.simulator.products import assignment, legacy
 
 
 def test_every_university_entity_and_supplied_field_has_a_name():
@@ -19,3 +21,9 @@ def test_names_are_unique_within_a_table_and_regular():
         names = [*fields.values(), "JLID", "GXSJ", legacy.PHONE]
         assert Counter(names).most_common(1)[0][1] == 1, table
         assert all(n.isascii() and n.isupper() and n.isalnum() for n in names), table
+
+
+def test_the_line_believes_in_the_same_products():
+    files = [yaml.safe_load(p.read_text(encoding="utf-8")) for p in settings.INSTITUTIONS.glob("*.yml")]
+    believed = {f["inst_code"]: f["product"] for f in files}
+    assert believed == {inst: product for product, insts in assignment.ASSIGNMENT.items() for inst in insts}
