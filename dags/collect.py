@@ -21,11 +21,17 @@ from airflow.sdk import Asset, Param, TriggerRule, dag, get_current_context, tas
 from yuyan import runs
 
 RAW = Asset("raw")
-SCHEDULE = os.environ.get("YUYAN_COLLECT_SCHEDULE", "0 2 * * *")  # empty: the simulated calendar moves by `yuyan run`
+# The embedded runtime sets both: its calendar moves by `yuyan run` only, and its platforms come back at once.
+SCHEDULE = os.environ.get("YUYAN_COLLECT_SCHEDULE", "0 2 * * *")
+RETRY = timedelta(seconds=int(os.environ.get("YUYAN_RETRY_SECONDS", "300")))
 
 params = {
-    "as_of": Param(None, type=["null", "string"], format="date", title="统计日期", description="缺省为运行的逻辑日期"),
-    "institutions": Param([], type="array", items={"type": "string"}, title="单位代码", description="空为全部单位"),
+    "as_of": Param(
+        None, type=["null", "string"], format="date", title="统计日期", description="缺省为运行的逻辑日期"
+    ),
+    "institutions": Param(
+        [], type="array", items={"type": "string"}, title="单位代码", description="空为全部单位"
+    ),
     "entities": Param([], type="array", items={"type": "string"}, title="实体", description="空为全部实体"),
     "full_refresh": Param(False, type="boolean", title="全量重采", description="忽略水位线，与仓库逐条比对"),
 }
@@ -38,7 +44,12 @@ params = {
     tags=["渝研", "采集"],
     max_active_runs=1,
     render_template_as_native_obj=True,
-    default_args={"owner": "yuyan", "retries": 2, "retry_delay": timedelta(seconds=30), "execution_timeout": timedelta(minutes=10)},
+    default_args={
+        "owner": "yuyan",
+        "retries": 2,
+        "retry_delay": RETRY,
+        "execution_timeout": timedelta(minutes=10),
+    },
 )
 def collect():
     @task

@@ -24,7 +24,11 @@ LAYERS = ("staging", "star", "indicators", "marts")
 
 @dag(
     schedule=[RAW],
-    params={"as_of": Param(None, type=["null", "string"], format="date", title="统计日期", description="缺省取自采集运行")},
+    params={
+        "as_of": Param(
+            None, type=["null", "string"], format="date", title="统计日期", description="缺省取自采集运行"
+        )
+    },
     doc_md=__doc__,
     tags=["渝研", "数仓"],
     max_active_runs=1,

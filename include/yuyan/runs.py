@@ -118,7 +118,9 @@ def finish_collection(run_id: str, expected: Sequence[str]) -> None:
     close_run(run_id, "failed" if len(missing) == len(expected) else "success")
     if missing:
         message = "\n".join(
-            [f"采集 {run_id}：{len(expected)} 个单位中 {len(missing)} 个未完成，其余不受影响；未完成的沿用上一次采集的数据。"]
+            [
+                f"采集 {run_id}：{len(expected)} 个单位中 {len(missing)} 个未完成，其余不受影响；未完成的沿用上一次采集的数据。"
+            ]
             + [f"{code}：{error}" for code, error in sorted(missing.items())]
         )
         if len(missing) == len(expected):

@@ -1,5 +1,6 @@
 """A client for the few calls of Airflow's public REST API (v2) that `yuyan` makes."""
 
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -25,7 +26,9 @@ class Client:
                 break
             token = self._http.post("/auth/token", json=self._credentials)
             if token.is_error:
-                raise AirflowError(f"Airflow refuses the login of {self._credentials['username']}: {token.text}")
+                raise AirflowError(
+                    f"Airflow refuses the login of {self._credentials['username']}: {token.text}"
+                )
             self._http.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
         if answer.is_error:
             raise AirflowError(f"Airflow answers {answer.status_code} to {method} {path}: {answer.text}")
@@ -51,17 +54,23 @@ class Client:
         """Dag id -> is it paused."""
         return {d["dag_id"]: d["is_paused"] for d in self.call("GET", "/dags")["dags"]}
 
-    def import_errors(self) -> list[str]:
-        """Files that do not parse, with the trace."""
+    def import_errors(self, since: float) -> list[str]:
+        """DAG files that did not parse at or after a time (seconds since the epoch), with the trace."""
         errors = self.call("GET", "/importErrors")["import_errors"]
-        return [f"{e['filename']}: {e['stack_trace']}" for e in errors]
+        return [
+            f"{e['filename']}: {e['stack_trace']}"
+            for e in errors
+            if datetime.fromisoformat(e["timestamp"]).timestamp() >= since
+        ]
 
     def unpause(self, dag_id: str) -> None:
         self.call("PATCH", f"/dags/{dag_id}", params={"update_mask": "is_paused"}, json={"is_paused": False})
 
     def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
         """Start a run with parameters."""
-        self.call("POST", f"/dags/{dag_id}/dagRuns", json={"dag_run_id": run_id, "logical_date": None, "conf": conf})
+        self.call(
+            "POST", f"/dags/{dag_id}/dagRuns", json={"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        )
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """`queued`, `running`, `success` or `failed`."""
@@ -77,7 +86,9 @@ class Client:
         found: list[dict[str, Any]] = []
         while True:
             page = self.call(
-                "GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 100, "offset": len(found)}
+                "GET",
+                f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances",
+                params={"limit": 100, "offset": len(found)},
             )
             found += page["task_instances"]
             if len(found) >= page["total_entries"] or not page["task_instances"]:

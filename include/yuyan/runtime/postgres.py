@@ -33,6 +33,10 @@ log_timezone = 'Asia/Shanghai'
 """
 
 
+class PostgresError(RuntimeError):
+    """The embedded server does not do what was asked; the message says what to do."""
+
+
 def start(data: Path, port: int | None = None) -> int:
     """Create the cluster if needed, start it if needed, and return its port.
 
@@ -70,14 +74,24 @@ def stop(data: Path) -> None:
 
 def is_running(data: Path) -> bool:
     """Does the server of this cluster run?"""
-    return _running_port(data.resolve()) is not None
+    return server(data) is not None
+
+
+def server(data: Path) -> psutil.Process | None:
+    """The server's first process, or None when it does not run."""
+    try:
+        process = psutil.Process(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
+        # The file stays behind when the machine goes down, and the id may then be somebody else's.
+        return process if process.name() == "postgres" else None
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        return None
 
 
 def dsn(data: Path, database: str = "postgres", scheme: str = "postgresql") -> str:
-    """URL of a database on the running cluster for its superuser. Raises RuntimeError when it is not running."""
+    """URL of a database on the running cluster for its superuser. Raises PostgresError when it is not running."""
     port = _running_port(data.resolve())
     if port is None:
-        raise RuntimeError(f"the PostgreSQL server in {data} is not running; start it with `yuyan up`")
+        raise PostgresError(f"the PostgreSQL server in {data} is not running; start it with `yuyan up`")
     return f"{scheme}://{OWNER}:{_password(data.resolve())}@127.0.0.1:{port}/{database}"
 
 
@@ -129,18 +143,15 @@ def _run(program: str, *arguments: str) -> None:
         **as_user,
     )
     if done.returncode:
-        raise RuntimeError(
+        raise PostgresError(
             f"{program} failed with exit code {done.returncode}; see the log in the data folder: {command}"
         )
 
 
 def _running_port(data: Path) -> int | None:
-    try:
-        lines = (data / "postmaster.pid").read_text().splitlines()
-        # The file stays behind when the machine goes down, and the id may then be somebody else's.
-        return int(lines[3]) if psutil.Process(int(lines[0])).name() == "postgres" else None
-    except (FileNotFoundError, IndexError, psutil.NoSuchProcess):
+    if server(data) is None:
         return None
+    return int((data / "postmaster.pid").read_text().splitlines()[3])
 
 
 def _password(data: Path) -> str:

@@ -4,12 +4,13 @@ A service is the leader of its own session, so that everything it forks can be f
 the start time beside the process id, because ids are reused.
 """
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -34,7 +35,13 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str], home: Path)
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "ab") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=dict(env), cwd=home, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=dict(env),
+            cwd=home,
+            start_new_session=True,
         )
     service = Service(name, process.pid, psutil.Process(process.pid).create_time(), str(log))
     record = _record(name, home)
@@ -54,7 +61,11 @@ def find(name: str, home: Path) -> Service | None:
 
 def members(service: Service) -> list[psutil.Process]:
     """Every live process of the service's session, the leader included."""
-    return [p for p in psutil.process_iter() if _session(p.pid) == service.pid and p.status() != psutil.STATUS_ZOMBIE]
+    return [
+        p
+        for p in psutil.process_iter()
+        if _session(p.pid) == service.pid and p.status() != psutil.STATUS_ZOMBIE
+    ]
 
 
 def stop(names: Sequence[str], home: Path, patience: float = 15) -> list[str]:
@@ -91,14 +102,12 @@ def stop(names: Sequence[str], home: Path, patience: float = 15) -> list[str]:
     return stopped
 
 
-def resident_bytes(service: Service) -> int:
-    """Proportional memory of all processes of the service: pages shared by n processes count 1/n."""
+def memory(of: Iterable[psutil.Process]) -> int:
+    """Memory of processes in bytes, a page shared by n processes counting 1/n for each (PSS)."""
     total = 0
-    for process in members(service):
-        try:
+    for process in of:
+        with contextlib.suppress(psutil.NoSuchProcess):
             total += process.memory_full_info().pss
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
     return total
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -74,7 +75,9 @@ def load(home: Path) -> Runtime:
     ports = json.loads(path.read_text()) if path.exists() else {}
     owners = {"postgres": None, "airflow": "api-server", PLATFORMS: PLATFORMS}
     for name, service in owners.items():
-        ours = postgres.is_running(home / "pg") if service is None else processes.find(service, home) is not None
+        ours = (
+            postgres.is_running(home / "pg") if service is None else processes.find(service, home) is not None
+        )
         if not ours and not _is_free(ports.get(name)):
             ports[name] = _free_port()
     path.write_text(json.dumps(ports))
@@ -89,7 +92,9 @@ def exclusive(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RuntimeFailure(f"another yuyan command is at work in {home}; wait for it or stop it") from None
+            raise RuntimeFailure(
+                f"another yuyan command is at work in {home}; wait for it or stop it"
+            ) from None
         yield
 
 
@@ -109,14 +114,21 @@ def start_databases(runtime: Runtime) -> None:
         raise RuntimeFailure(f"the warehouse does not answer: {error}; check YUYAN_WAREHOUSE_DSN") from error
 
 
-def start_airflow(runtime: Runtime, connections: dict[str, str]) -> None:
-    """Start Airflow's processes that are not up. `connections` are its AIRFLOW_CONN_* variables; tasks inherit them."""
-    env = variables(runtime) | connections
+def start_front(runtime: Runtime) -> None:
+    """Start the processes of Airflow that need no platform: everything but the scheduler."""
+    env = variables(runtime)
     passwords = {environment.USER: runtime.secrets["airflow_password"]}
     secret_store.write(runtime.home / "airflow" / "passwords.json", json.dumps(passwords))
     _prepare(runtime.home, env)
     for name, arguments in AIRFLOW.items():
-        processes.start(name, [sys.executable, "-m", "airflow", *arguments], env, runtime.home)
+        if name != "scheduler":
+            processes.start(name, [sys.executable, "-m", "airflow", *arguments], env, runtime.home)
+
+
+def start_scheduler(runtime: Runtime, connections: dict[str, str]) -> None:
+    """Start the scheduler. `connections` are the AIRFLOW_CONN_* variables of the platforms; its tasks inherit them."""
+    command = [sys.executable, "-m", "airflow", *AIRFLOW["scheduler"]]
+    processes.start("scheduler", command, variables(runtime) | connections, runtime.home)
 
 
 def start_platforms(runtime: Runtime) -> None:
@@ -134,22 +146,66 @@ def wait_until_ready(runtime: Runtime) -> None:
         for name in NAMES:
             _require(name, runtime.home)
         health = client.health()
-        if health and all(status == "healthy" for status in health.values()) and _answers(runtime.ports[PLATFORMS]):
+        if (
+            health
+            and all(status == "healthy" for status in health.values())
+            and _answers(runtime.ports[PLATFORMS])
+        ):
             break
         if time.monotonic() > deadline:
-            raise RuntimeFailure(f"not ready after {READY_SECONDS} s: {health or 'no answer'}; see {runtime.home / 'logs'}")
+            raise RuntimeFailure(
+                f"not ready after {READY_SECONDS} s: {health or 'no answer'}; see {runtime.home / 'logs'}"
+            )
         time.sleep(0.2)
     client.set_pool("platforms", POOL_SLOTS, "同时采集的单位数")
     expected = {path.stem for path in (settings.PROJECT / "dags").glob("*.py")}
     while expected - set(dags := client.dags()):
-        if errors := client.import_errors():
+        if errors := client.import_errors(processes.find("dag-processor", runtime.home).born_at):
             raise RuntimeFailure("DAG files with errors:\n" + "\n".join(errors))
         if time.monotonic() > deadline:
-            raise RuntimeFailure(f"DAGs {sorted(expected - set(dags))} do not appear; see logs/dag-processor.log")
+            raise RuntimeFailure(
+                f"DAGs {sorted(expected - set(dags))} do not appear; see logs/dag-processor.log"
+            )
         time.sleep(0.3)
     for dag_id, is_paused in dags.items():
         if is_paused:
             client.unpause(dag_id)
+
+
+def missing(home: Path) -> list[str]:
+    """Names of the services that do not run."""
+    absent = [name for name in NAMES if processes.find(name, home) is None]
+    return absent if postgres.is_running(home / "pg") else ["postgres", *absent]
+
+
+def status(home: Path) -> list[dict[str, Any]]:
+    """Per service: name, is_running, pid, address, log and memory in MB (shared pages counted once), PostgreSQL first."""
+    runtime = load(home)
+    addresses = {"api-server": runtime.airflow_url, PLATFORMS: f"http://127.0.0.1:{runtime.ports[PLATFORMS]}"}
+    pg = postgres.server(home / "pg")
+    rows = [
+        {
+            "name": "postgres",
+            "is_running": pg is not None,
+            "pid": pg.pid if pg else None,
+            "address": f"127.0.0.1:{runtime.ports['postgres']}",
+            "memory_mb": processes.memory([pg, *pg.children()]) / 1e6 if pg else None,
+            "log": str(home / "pg" / "server.log"),
+        }
+    ]
+    for name in reversed(NAMES):
+        service = processes.find(name, home)
+        rows.append(
+            {
+                "name": name,
+                "is_running": service is not None,
+                "pid": service.pid if service else None,
+                "address": addresses.get(name),
+                "memory_mb": processes.memory(processes.members(service)) / 1e6 if service else None,
+                "log": str(home / "logs" / f"{name}.log"),
+            }
+        )
+    return rows
 
 
 def down(home: Path) -> list[str]:
@@ -191,7 +247,12 @@ def _prepare(home: Path, env: dict[str, str]) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "wb") as output:
             running[name] = subprocess.Popen(
-                [sys.executable, *arguments], env=env, cwd=home, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                [sys.executable, *arguments],
+                env=env,
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
             )
     for name, process in running.items():
         if process.wait() != 0:

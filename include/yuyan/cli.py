@@ -1,0 +1,250 @@
+"""The `yuyan` command: run the line, see what it did, stop it."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from yuyan import settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="渝研: from university platforms to indicator marts. The work folder is YUYAN_HOME (default: .yuyan in the project).",
+)
+dsn_app = typer.Typer(no_args_is_help=True, help="Print a database address for another program.")
+replay_app = typer.Typer(
+    no_args_is_help=True, help="Repeat part of the line: from landing, from quarantine, from the platforms."
+)
+app.add_typer(dsn_app, name="dsn")
+app.add_typer(replay_app, name="replay")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+Seed = Annotated[
+    int | None, typer.Option(envvar="SEED", help="Seed of the simulated city (default 20261015).")
+]
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        envvar="SCALE", min=0.001, max=1.0, help="Size of the simulated city; 1 is all of it (default 1/15)."
+    ),
+]
+
+
+class Role(StrEnum):
+    """Read-only roles of the warehouse."""
+
+    bi_reader = "bi_reader"
+    auditor = "auditor"
+
+
+@app.command()
+def run(seed: Seed = None, scale: Scale = None) -> None:
+    """Run the next simulated day: collect, load, validate, transform, compute; then print the indicators.
+
+    A day that failed is repeated. An institution that could not be collected does not fail the day: it is named, and its data are
+    those of its last collection. Everything stays up until `yuyan down`. The exit code is 0 when the marts were built.
+    """
+    from yuyan.runtime import line
+
+    _line(lambda home, console, state: line.run(home, console, state), seed, scale)
+
+
+@app.command()
+def up(seed: Seed = None, scale: Scale = None) -> None:
+    """Start PostgreSQL, the simulated platforms and Airflow, without running the line."""
+    from yuyan.runtime import day, line, services
+
+    console = _console()
+    with _expected(), services.exclusive(settings.home()):
+        state = day.load(settings.home(), seed, scale)
+        report = line.up(settings.home(), console, state, max(state.prepared, 1))
+        _where(console, report.runtime)
+
+
+@app.command()
+def down() -> None:
+    """Stop everything that `yuyan run` or `yuyan up` started. Data stay."""
+    from yuyan.runtime import services
+
+    with _expected():
+        stopped = services.down(settings.home())
+    _console().print(f"已停止：{'、'.join(stopped)}" if stopped else "没有在运行的服务")
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show what is up, which day it is and how the last runs went."""
+    from yuyan.runtime import day, report, services
+
+    with _expected():
+        home = settings.home()
+        parts = services.status(home)
+        state = day.load(home)
+        is_up = all(part["is_running"] for part in parts)
+        runs = report.last_runs(services.load(home).warehouse_dsn) if parts[0]["is_running"] else []
+    content = {
+        "home": str(home),
+        "is_up": is_up,
+        "seed": state.seed,
+        "scale": state.scale,
+        "days_done": state.done,
+        "as_of": day.as_of(state.done) if state.done else None,
+        "services": parts,
+        "runs": runs,
+    }
+    if as_json:
+        _print_json(content)
+        return
+    console = _console()
+    table = Table("服务", "状态", "进程", "地址", "内存", title=f"{home}", title_justify="left")
+    for part in parts:
+        state_text = "[green]运行中[/]" if part["is_running"] else "[red]未运行[/]"
+        memory = f"{part['memory_mb']:,.0f} MB" if part["memory_mb"] else ""
+        table.add_row(part["name"], state_text, str(part["pid"] or ""), part["address"] or "", memory)
+    console.print(table)
+    console.print(
+        f"已完成 {state.done} 天" + (f"，统计日期 {day.as_of(state.done)}" if state.done else ""),
+        highlight=False,
+    )
+    for row in runs:
+        console.print(f"{row['kind']} {row['run_id']} {row['as_of']} {row['state']}", highlight=False)
+
+
+@app.command()
+def indicators(as_json: Json = False) -> None:
+    """Print the city's headline indicators: value, target, path and status."""
+    from yuyan.runtime import report, services
+
+    with _expected():
+        rows = report.indicators(services.load(settings.home()).warehouse_dsn)
+    if as_json:
+        _print_json({"mark": report.MARK, "indicators": rows})
+    else:
+        report.print_indicators(_console(), rows)
+
+
+@app.command()
+def quality(
+    institution: Annotated[str | None, typer.Option(help="Institution code: show its failed rules.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print data quality per institution, or the rules that one institution's rows broke."""
+    from yuyan.runtime import report, services
+
+    with _expected():
+        dsn = services.load(settings.home()).warehouse_dsn
+        rows = report.failed_rules(dsn, institution) if institution else report.quality(dsn)
+    if as_json:
+        _print_json({"mark": report.MARK, "institution": institution, "rows": rows})
+    elif institution:
+        report.print_rules(_console(), institution, rows)
+    else:
+        report.print_quality(_console(), rows)
+
+
+@dsn_app.command("warehouse")
+def dsn_warehouse(role: Annotated[Role, typer.Option(help="Which read-only role.")] = Role.bi_reader) -> None:
+    """Print the URL of the warehouse for a read-only role, for a BI tool or psql."""
+    from yuyan.runtime import services
+
+    with _expected():
+        typer.echo(services.load(settings.home()).reader_dsn(role.value))
+
+
+def _line(action: Callable, seed: int | None, scale: float | None) -> None:
+    """Run an action of the line under the folder's lock and print what it has to say; exit 1 when something failed."""
+    from yuyan.runtime import day, services
+
+    console = _console()
+    with _expected(), services.exclusive(settings.home()):
+        report = action(settings.home(), console, day.load(settings.home(), seed, scale))
+        _summary(console, report)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+def _summary(console: Console, result: Any) -> None:
+    from yuyan.runtime import day, report
+
+    dsn = result.runtime.warehouse_dsn
+    if not result.failures:
+        report.print_indicators(console, report.indicators(dsn))
+        report.print_quality(console, report.quality(dsn))
+        report.print_balance(console, report.balance(dsn, result.runs["warehouse"]))
+    report.print_elapsed(console, result.seconds)
+    console.print(
+        f"第 {result.day} 天，统计日期 {day.as_of(result.day)}；SEED={result.state.seed} SCALE={result.state.scale:.4g}"
+        f"（学生数约为全市的 {result.state.scale:.1%}，目标值未按比例缩小）  [bold magenta]{report.MARK}[/]",
+        highlight=False,
+    )
+    _where(console, result.runtime)
+    for failure in result.failures:
+        console.print(f"[red]失败[/] {failure}", highlight=False, soft_wrap=True)
+    if result.failures:
+        for line in report.explanations(dsn, result.runs):
+            console.print(line, highlight=False, soft_wrap=True)
+        console.print("改正后再次执行 `make run`，将重做这一天。", highlight=False)
+
+
+def _where(console: Console, runtime: Any) -> None:
+    from yuyan.runtime import environment
+
+    lines = {
+        "Airflow": f"{runtime.airflow_url}  用户 {environment.USER}  密码 {runtime.secrets['airflow_password']}",
+        "数仓（只读）": runtime.reader_dsn(),
+        "质量文档": str(runtime.home / "docs" / "index.html"),
+        "日志": str(runtime.home / "logs"),
+        "停止": "make down",
+    }
+    for name, text in lines.items():
+        console.print(f"{name}：{text}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _expected() -> Iterator[None]:
+    """Turn failures that an operator can act on into one message on standard error and exit code 1."""
+    import psycopg
+
+    from yuyan.runtime import api, day, postgres, report, services
+
+    try:
+        yield
+    except (
+        services.RuntimeFailure, day.CityMismatch, report.NothingYet, api.AirflowError, postgres.PostgresError,
+        psycopg.OperationalError,
+    ) as error:  # fmt: skip
+        _fail(str(error))
+    except KeyboardInterrupt:
+        _fail("interrupted; what was started goes on, see `yuyan status`, stop it with `yuyan down`")
+
+
+def _fail(message: str) -> NoReturn:
+    Console(stderr=True).print(f"[red]error:[/] {message}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def _console() -> Console:
+    return Console() if sys.stdout.isatty() else Console(width=150)
+
+
+def _print_json(content: Any) -> None:
+    typer.echo(json.dumps(content, ensure_ascii=False, indent=1, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    raise TypeError(f"{value!r} is not JSON")
