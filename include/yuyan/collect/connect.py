@@ -1,0 +1,32 @@
+"""From an institution's file to an open door: its Airflow connection and the connector of its product."""
+
+from datetime import date
+from typing import Any
+
+from yuyan.collect.database import Database
+from yuyan.collect.files import Files
+from yuyan.collect.rest import Legacy, Versioned
+from yuyan.collect.source import PlatformDown, Source
+from yuyan.institutions import Institution
+
+CONNECTORS = {"rest-versioned": Versioned, "rest-legacy": Legacy, "database": Database, "files": Files}
+
+
+def source(institution: Institution, as_of: date) -> Source:
+    """The connector of an institution, not opened yet. Raises PlatformDown if its Airflow connection is not configured."""
+    connection = _connection(institution)
+    return CONNECTORS[institution.platform.connector](institution, connection, as_of)
+
+
+def _connection(institution: Institution) -> Any:
+    """The Airflow connection, in a task or outside one (environment variables AIRFLOW_CONN_<ID>)."""
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        return Connection.get(institution.connection)
+    except AirflowNotFoundException:
+        raise PlatformDown(
+            f"{institution.inst_code} {institution.name}：没有 Airflow 连接 {institution.connection}，请新建该连接。/ "
+            f"the Airflow connection {institution.connection} does not exist; create it"
+        ) from None

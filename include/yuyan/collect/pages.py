@@ -1,0 +1,86 @@
+"""JSON pages to text columns: fast when a page is as announced, careful when it is not.
+
+Numbers and booleans become their text, items of arrays are joined with ';', an empty array is null. Both ways end in the
+same polars parser, so that a value has the same text whichever way its page went.
+"""
+
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+import orjson
+import polars as pl
+from polars.exceptions import PolarsError
+
+from yuyan.collect.source import ITEMS, Page
+
+
+class BadPage(ValueError):
+    """The bytes are not an array of JSON objects."""
+
+
+def parse(raw: bytes, names: Iterable[str], arrays: frozenset[str] = frozenset(), feed: str = ITEMS) -> Page:
+    """A JSON array of objects as a Page with the columns `names`. Fields nobody announced never become columns.
+
+    Raises BadPage; the message has no value of the page.
+    """
+    schema = {name: pl.List(pl.String) if name in arrays else pl.String for name in names}
+    try:
+        frame = _read(raw, schema)
+    except PolarsError:
+        return _careful(raw, schema, feed)
+    nulls = dict(zip(frame.columns, frame.null_count().row(0), strict=True))
+    if _unannounced(raw, frame, sum(nulls.values())):
+        return _careful(raw, schema, feed)
+    empty = (name for name, n in nulls.items() if frame.height and n == frame.height)
+    absent = tuple(name for name in empty if json.dumps(name, ensure_ascii=False).encode() not in raw)
+    return Page(_joined(frame), feed, absent=absent)
+
+
+def _read(raw: bytes, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    return pl.read_json(io.BytesIO(raw), schema=schema)
+
+
+def _joined(frame: pl.DataFrame) -> pl.DataFrame:
+    """Lists as text. Items that are null are left out."""
+    lists = [name for name, kind in frame.schema.items() if kind == pl.List]
+    text = {name: pl.col(name).list.join(";", ignore_nulls=True) for name in lists}
+    return frame.with_columns(pl.when(t != "").then(t).alias(name) for name, t in text.items())
+
+
+def _unannounced(raw: bytes, frame: pl.DataFrame, nulls: int) -> bool:
+    """Whether the page may hold keys that the frame does not; never parses it again.
+
+    Of the `":` in the page (keys), those of the frame's columns are all cells less those that are absent, and absent
+    are the nulls that the page does not spell out. What is left over belongs to keys that nobody announced, or to text with
+    `":` in it: the careful way tells. (An unannounced key that is null in every row is not noticed: it says nothing.)
+    """
+    keys = raw.count(b'":')
+    spelled = raw.count(b":null") + raw.count(b": null")
+    return keys - frame.width * frame.height + nulls - spelled != 0
+
+
+def _careful(raw: bytes, schema: dict[str, pl.DataType], feed: str) -> Page:
+    try:
+        rows = orjson.loads(raw)
+        unannounced = Counter(key for row in rows for key in row.keys() - schema.keys())
+        seen = {key for row in rows for key in row}
+    except (orjson.JSONDecodeError, AttributeError, TypeError):
+        raise BadPage("a page is not an array of JSON objects") from None
+    clean = [{key: _value(value, schema[key]) for key, value in row.items() if key in schema} for row in rows]
+    try:
+        frame = _read(orjson.dumps(clean), schema)
+    except PolarsError:
+        raise BadPage("a page cannot be read as text columns") from None
+    absent = tuple(name for name in schema if rows and name not in seen)
+    return Page(_joined(frame), feed, dict(unannounced), absent)
+
+
+def _value(value: object, kind: pl.DataType) -> object:
+    """A value that the parser takes for a column of this kind: structure where text belongs is kept as JSON text."""
+    if kind == pl.String:
+        return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
+    if isinstance(value, list):
+        return [orjson.dumps(v).decode() if isinstance(v, dict | list) else v for v in value]
+    return [orjson.dumps(value).decode()] if isinstance(value, dict) else value

@@ -1,0 +1,272 @@
+"""The two REST products: change-version windows (rest-versioned) and page numbers with an envelope (rest-legacy)."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+
+from yuyan import contracts
+from yuyan.ahead import ahead
+from yuyan.collect.http import Client, Gate, Transient, Unauthorized
+from yuyan.collect.pages import BadPage, parse
+from yuyan.collect.source import DELETES, ITEMS, KEY_CHANGES, Meter, Page, PlatformDown, SourceError, Window
+from yuyan.institutions import Institution
+
+STAMP = "%Y%m%d%H%M%S"
+
+T = TypeVar("T")
+
+
+class _Envelope(msgspec.Struct):
+    items: msgspec.Raw
+    nextAfterId: str | None = None
+
+
+class _Token(msgspec.Struct):
+    access_token: str
+
+
+class _Version(msgspec.Struct):
+    changeVersion: int
+
+
+class _Count(msgspec.Struct):
+    count: int
+
+
+class _Legacy(msgspec.Struct):
+    code: int
+    msg: str = ""
+    total: int = 0
+    pages: int = 0
+    data: msgspec.Raw = msgspec.Raw(b"[]")
+    retryAfter: float | None = None
+
+
+class _Rest:
+    """What both products share: a client, the announced names of an entity, parsing."""
+
+    def __init__(self, institution: Institution, connection: Any) -> None:
+        extra = connection.extra_dejson
+        host = connection.host or ""
+        base = host if "://" in host else f"{connection.schema or 'http'}://{host}"
+        if connection.port:
+            base = f"{base}:{connection.port}"
+        platform = institution.platform
+        self.institution = institution
+        self._connection = connection
+        self._who = f"{institution.inst_code} {institution.name}"
+        gate = Gate(platform.requests_per_second, platform.concurrency)
+        self._client = Client(
+            self._who, base + extra.get("path", ""), gate, platform.timeout_seconds, extra.get("proxy")
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _parse(self, raw: bytes, entity: str, feed: str, names: tuple[str, ...] = ()) -> Page:
+        contract = contracts.load()[entity]
+        mapping = self.institution.mapping(contract)
+        arrays = frozenset(
+            mapping.names[f.name] for f in contract.supplied if f.type == "array" and f.name in mapping.names
+        )
+        try:
+            return parse(raw, names or (*mapping.envelope, *mapping.names.values()), arrays, feed)
+        except BadPage as error:
+            raise SourceError(
+                f"{self._who} {entity}：返回的数据不是约定的 JSON 记录数组，请核对平台版本。/ {error}; check the platform's version"
+            ) from None
+
+
+class Versioned(_Rest):
+    """rest-versioned: one upper bound for the whole run, key paging, deletes and key changes, OAuth2 client credentials."""
+
+    def __init__(self, institution: Institution, connection: Any, as_of: date) -> None:
+        super().__init__(institution, connection)
+        self._token = ""
+        self._lock = threading.Lock()
+        self.until = 0
+
+    def open(self) -> None:
+        try:
+            self.until = self._get(Meter(), "/changeVersion", _decode(_Version)).changeVersion
+        except PlatformDown:
+            raise
+        except SourceError as error:
+            raise PlatformDown(str(error)) from None
+
+    def windows(self, entity: str, cursor: str | None, full: bool) -> Iterator[Window]:
+        if full or cursor is None:
+            yield Window(entity, "full", until=str(self.until))
+        elif int(cursor) < self.until:
+            yield Window(entity, "incremental", since=cursor, until=str(self.until))
+
+    def advance(self, cursor: str | None, window: Window, greatest: str | None) -> str:
+        return window.until
+
+    def pages(self, window: Window, meter: Meter) -> Iterator[Page]:
+        # A first or full collection lists everything that lives: what was deleted is simply not in it.
+        feeds = (ITEMS,) if window.mode == "full" else (ITEMS, DELETES, KEY_CHANGES)
+        for feed in feeds:
+            for raw in ahead(self._raw_pages(window, feed, meter)):
+                yield self._parse(bytes(raw), window.entity, feed, _FEED_COLUMNS.get(feed, ()))
+
+    def count(self, entity: str, meter: Meter) -> int:
+        params = {"maxChangeVersion": self.until}
+        return self._get(meter, f"/{entity}/count", _decode(_Count), params).count
+
+    def _raw_pages(self, window: Window, feed: str, meter: Meter) -> Iterator[msgspec.Raw]:
+        path = f"/{window.entity}" if feed == ITEMS else f"/{window.entity}/{feed}"
+        params: dict[str, Any] = {
+            "minChangeVersion": window.since or 0,
+            "maxChangeVersion": window.until,
+            "limit": self.institution.platform.page_size,
+        }
+        while True:
+            page = self._get(meter, path, _decode(_Envelope), params)
+            yield page.items
+            if page.nextAfterId is None:
+                return
+            if page.nextAfterId == params.get("afterId"):
+                raise SourceError(
+                    f"{self._who} {window.entity}：翻页没有前进（nextAfterId 重复），请联系平台。/ "
+                    "paging does not move on (nextAfterId repeats); ask the platform's operator"
+                )
+            params["afterId"] = page.nextAfterId
+
+    def _get(
+        self, meter: Meter, path: str, decode: Callable[[bytes], T], params: dict[str, Any] | None = None
+    ) -> T:
+        token = self._token or self._renew(meter, "")
+        for _ in range(2):
+            try:
+                headers = {"Authorization": f"Bearer {token}"}
+                return self._client.request(meter, "GET", path, decode, params=params, headers=headers)
+            except Unauthorized:
+                token = self._renew(meter, token)
+        raise self._refused()
+
+    def _renew(self, meter: Meter, expired: str) -> str:
+        """A new token, unless another thread has got one since."""
+        with self._lock:
+            if self._token == expired:
+                credentials = (self._connection.login or "", self._connection.password or "")
+                try:
+                    self._token = self._client.request(
+                        meter,
+                        "POST",
+                        "/oauth/token",
+                        _decode(_Token),
+                        data={"grant_type": "client_credentials"},
+                        auth=credentials,
+                    ).access_token
+                except Unauthorized:
+                    raise self._refused() from None
+            return self._token
+
+    def _refused(self) -> PlatformDown:
+        return PlatformDown(
+            f"{self._who}：平台拒绝了客户端凭据，请更新 Airflow 连接 {self.institution.connection} 的 login 和 password。/ "
+            f"the platform refuses the client id or secret; update the connection {self.institution.connection}"
+        )
+
+
+class Legacy(_Rest):
+    """rest-legacy: numbered pages, errors inside HTTP 200, an API key, update times only."""
+
+    def __init__(self, institution: Institution, connection: Any, as_of: date) -> None:
+        super().__init__(institution, connection)
+        self._as_of = as_of
+
+    def open(self) -> None:
+        try:
+            self.count(self.institution.entities[0], Meter())
+        except SourceError as error:
+            raise PlatformDown(str(error)) from None
+
+    def windows(self, entity: str, cursor: str | None, full: bool) -> Iterator[Window]:
+        if full or cursor is None:
+            yield Window(entity, "full")
+        else:
+            overlap = timedelta(hours=self.institution.platform.overlap_hours)
+            yield Window(
+                entity, "incremental", since=(datetime.strptime(cursor, STAMP) - overlap).strftime(STAMP)
+            )
+
+    def advance(self, cursor: str | None, window: Window, greatest: str | None) -> str | None:
+        """The greatest update time, but never later than the day after `as_of`: a wrong clock must not hide later changes."""
+        latest = (datetime.combine(self._as_of, datetime.min.time()) + timedelta(days=1)).strftime(STAMP)
+        held = None if window.mode == "full" else cursor
+        return max((min(c, latest) for c in (held, greatest) if c), default=cursor)
+
+    def pages(self, window: Window, meter: Meter) -> Iterator[Page]:
+        first, total_pages = self._page(window, 1, meter)
+        yield first
+        at_once = self.institution.platform.concurrency
+        with ThreadPoolExecutor(at_once) as pool:
+            waiting: deque[Future] = deque()
+            try:
+                for number in range(2, total_pages + 1):
+                    if len(waiting) == at_once:
+                        yield waiting.popleft().result()[0]
+                    waiting.append(pool.submit(self._page, window, number, meter))
+                while waiting:
+                    yield waiting.popleft().result()[0]
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def count(self, entity: str, meter: Meter) -> int:
+        return self._ask(Window(entity, "full"), 1, 1, meter).total
+
+    def _page(self, window: Window, number: int, meter: Meter) -> tuple[Page, int]:
+        answer = self._ask(window, number, self.institution.platform.page_size, meter)
+        return self._parse(bytes(answer.data), window.entity, ITEMS), answer.pages
+
+    def _ask(self, window: Window, number: int, size: int, meter: Meter) -> _Legacy:
+        table = self.institution.mapping(contracts.load()[window.entity]).table
+        params: dict[str, Any] = {"pageNo": number, "pageSize": size}
+        if window.since:
+            params["updatedSince"] = window.since
+        headers = {"X-API-Key": self._connection.password or ""}
+        return self._client.request(
+            meter, "GET", f"/api/{table}", self._open_envelope, params=params, headers=headers
+        )
+
+    def _open_envelope(self, body: bytes) -> _Legacy:
+        answer = _decode(_Legacy)(body)
+        if answer.code == 0:
+            return answer
+        if answer.code in (42900, 50000):
+            raise Transient(f"code {answer.code}", answer.retryAfter)
+        if answer.code == 40101:
+            raise PlatformDown(
+                f"{self._who}：平台拒绝了接口密钥，请更新 Airflow 连接 {self.institution.connection} 的 password。/ "
+                f"the platform refuses the API key; update the connection {self.institution.connection}"
+            )
+        raise SourceError(
+            f"{self._who}：平台返回错误码 {answer.code}，请核对平台的表名和参数。/ "
+            f"the platform answers with error code {answer.code}; check its table names and parameters"
+        )
+
+
+_FEED_COLUMNS = {
+    DELETES: ("src_record_id", "change_version", "deleted_at"),
+    KEY_CHANGES: ("src_record_id", "change_version", "old_key", "new_key"),
+}
+
+
+def _decode(kind: type[T]) -> Callable[[bytes], T]:
+    decoder = msgspec.json.Decoder(kind)
+
+    def decode(body: bytes) -> T:
+        try:
+            return decoder.decode(body)
+        except (msgspec.DecodeError, msgspec.ValidationError):  # cut in mid-body: whole next time
+            raise Transient("应答不完整或不是约定的结构") from None
+
+    return decode

@@ -1,0 +1,251 @@
+"""Collect one institution: extract and land its entities concurrently, load them in dependency order, compare counts, record it all."""
+
+import logging
+import time
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import psycopg
+
+from yuyan import contracts, institutions, settings
+from yuyan.collect.connect import source as connect
+from yuyan.collect.landing import Landed, MandatoryGone, land
+from yuyan.collect.source import Meter, PlatformDown, Source, SourceError, Window
+from yuyan.institutions import Institution, InstitutionError
+from yuyan.warehouse.load import LoadError, live_count, load, record_drift, set_watermark
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Extracted:
+    """What a worker brought home for one entity: per window the landed batch (None: nothing new) or the reason why not."""
+
+    windows: list[tuple[Window, Landed | None, SourceError | None]] = field(default_factory=list)
+    count: int | None = None
+    meter: Meter = field(default_factory=Meter)
+    seconds: float = 0.0
+    count_error: SourceError | None = None
+
+
+@dataclass
+class Outcome:
+    """How one entity fared. `error` may be a note of a success: a bad file that a later one put right."""
+
+    entity: str
+    outcome: str = "success"
+    rows_received: int = 0
+    rows_stored: int = 0
+    requests: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+
+def collect_institution(
+    inst_code: str, run_id: str, as_of: date, entities: Sequence[str] | None = None, full: bool = False
+) -> dict[str, Any]:
+    """Collect an institution up to now. `entities`: only these; `full`: compare everything with the warehouse.
+
+    Writes ops.collection_result per entity as it finishes and a total (entity ''). Returns {inst_code, name, outcome, error,
+    rows_received, rows_stored, requests, retries, seconds, failed: [entity], skipped: [entity]}. `outcome` is failed when the
+    platform as a whole failed or no entity succeeded; a failing entity does not stop the others, and `error` names it.
+    """
+    known = institutions.load()
+    if inst_code not in known:
+        raise InstitutionError(
+            f"{settings.institutions_dir()}/{inst_code}.yml does not exist; add the institution's file"
+        )
+    settings.person_key_secret()
+    with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
+        return _Collection(known[inst_code], run_id, as_of, full, connection).run(entities)
+
+
+class _Collection:
+    """One institution's collection within one run."""
+
+    def __init__(
+        self, institution: Institution, run_id: str, as_of: date, full: bool, connection: psycopg.Connection
+    ) -> None:
+        self._institution, self._run_id, self._as_of, self._full = institution, run_id, as_of, full
+        self._connection = connection
+        self._started = time.monotonic()
+
+    def run(self, entities: Sequence[str] | None) -> dict[str, Any]:
+        wanted = [e for e in self._institution.entities if entities is None or e in entities]
+        try:
+            source = connect(self._institution, self._as_of)
+            try:
+                source.open()
+                outcomes = self._entities(source, wanted)
+            finally:
+                source.close()
+        except PlatformDown as error:
+            log.warning("%s", error)
+            return self._finish([], str(error))
+        return self._finish(outcomes, None)
+
+    def _entities(self, source: Source, wanted: list[str]) -> list[Outcome]:
+        held = dict(
+            self._connection.execute(
+                "select entity, cursor_value from ops.watermark where src_inst_code = %s",
+                [self._institution.inst_code],
+            ).fetchall()
+        )
+        outcomes = []
+        with ThreadPoolExecutor(self._institution.platform.concurrency) as pool:
+            futures = {e: pool.submit(self._extract, source, e, held.get(e), self._full) for e in wanted}
+            for entity, future in futures.items():  # parents before children
+                outcome = self._entity(source, entity, future, held.get(entity))
+                self._write(outcome)
+                outcomes.append(outcome)
+        return outcomes
+
+    def _extract(self, source: Source, entity: str, cursor: str | None, full: bool) -> Extracted:
+        """Land every window of an entity; runs in a worker thread."""
+        started, found = time.monotonic(), Extracted()
+        contract = contracts.load()[entity]
+        mapping = self._institution.mapping(contract)
+        for window in source.windows(entity, cursor, full):
+            landed = error = None
+            try:
+                if not window.already_loaded:
+                    pages = source.pages(window, found.meter)
+                    landed = land(
+                        self._institution, contract, mapping, window, pages, self._run_id, self._as_of
+                    )
+            except SourceError as reason:
+                error = reason
+            found.windows.append((window, landed, error))
+        if not any(error for _, _, error in found.windows):
+            try:
+                found.count = source.count(entity, found.meter)
+            except SourceError as reason:
+                found.count_error = reason
+        found.seconds = time.monotonic() - started
+        return found
+
+    def _entity(self, source: Source, entity: str, future: Future[Extracted], cursor: str | None) -> Outcome:
+        outcome = Outcome(entity)
+        try:
+            found = future.result()
+            started = time.monotonic()
+            self._load(source, found, cursor, outcome)
+            if outcome.outcome != "failed":
+                self._compare(source, found, outcome)
+            outcome.requests, outcome.retries = found.meter.requests, found.meter.retries
+            outcome.seconds = found.seconds + time.monotonic() - started
+        except psycopg.Error:
+            raise  # the warehouse is not well: nothing can be recorded, the task is tried again
+        except Exception as error:
+            # A defect of ours. Its text may quote a record, so only its kind and where it happened are told.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("%s %s: %s\n%s", self._institution.inst_code, entity, type(error).__name__, where)
+            outcome.outcome = "failed"
+            outcome.error = (
+                f"{self._institution.inst_code} {entity}：程序意外错误 {type(error).__name__}，详见任务日志。/ "
+                f"unexpected {type(error).__name__}; see the task's log"
+            )
+        return outcome
+
+    def _load(self, source: Source, found: Extracted, cursor: str | None, outcome: Outcome) -> None:
+        """Load the landed windows in order; a period's error is only a note once a later file has replaced it."""
+        contract = contracts.load()[outcome.entity]
+        mapping = self._institution.mapping(contract)
+        open_errors: dict[str, str] = {}
+        notes: list[str] = []
+        for window, landed, error in found.windows:
+            if isinstance(error, MandatoryGone):
+                record_drift(
+                    self._connection, self._run_id, self._institution.inst_code, outcome.entity, error.drift
+                )
+            if error:
+                open_errors[window.ref_period] = str(error)
+                continue
+            greatest = landed.manifest["greatest"] if landed else None
+            cursor = source.advance(cursor, window, greatest)
+            if landed is None:
+                set_watermark(
+                    self._connection, self._institution.inst_code, outcome.entity, cursor, self._as_of
+                )
+                continue
+            try:
+                loaded = load(self._connection, landed, contract, mapping, self._run_id, self._as_of, cursor)
+            except LoadError as reason:
+                open_errors[window.ref_period] = str(reason)
+                break
+            outcome.rows_received += loaded.received
+            outcome.rows_stored += loaded.stored
+            if fixed := open_errors.pop(window.ref_period, None):
+                notes.append(f"{fixed}（已由后续交付更正 / put right by a later delivery）")
+        if open_errors:
+            outcome.outcome = "failed"
+        elif found.windows and all(w.already_loaded for w, _, _ in found.windows):
+            outcome.outcome = "skipped"
+            notes.append("文件此前已装载，内容相同，未重复装载。/ the same files had been loaded before")
+        outcome.error = "\n".join([*open_errors.values(), *notes]) or None
+
+    def _compare(self, source: Source, found: Extracted, outcome: Outcome) -> None:
+        """D05: the source's count against the warehouse; once they differ, everything of the entity is collected anew.
+
+        ops.count_check keeps the figures that differed, or those that still do.
+        """
+        if found.count_error:
+            outcome.outcome, outcome.error = "failed", str(found.count_error)
+        if found.count is None:
+            return
+        there, here = found.count, live_count(self._connection, self._institution.inst_code, outcome.entity)
+        figures, action = (there, here), "none"
+        if there != here:
+            again = self._extract(source, outcome.entity, None, full=True)
+            self._load(source, again, None, outcome)
+            found.meter.requests += again.meter.requests
+            found.meter.retries += again.meter.retries
+            action = "full_refresh"
+            now = (again.count, live_count(self._connection, self._institution.inst_code, outcome.entity))
+            if now[0] != now[1]:
+                figures, action = (now[0] if now[0] is not None else there, now[1]), "still_different"
+        self._connection.execute(
+            "insert into ops.count_check values (%s, %s, %s, %s, %s, %s) on conflict (run_id, src_inst_code, entity) do update "
+            "set source_count = excluded.source_count, warehouse_count = excluded.warehouse_count, action = excluded.action",
+            [self._run_id, self._institution.inst_code, outcome.entity, *figures, action],
+        )
+
+    def _finish(self, outcomes: list[Outcome], down: str | None) -> dict[str, Any]:
+        failed = [o for o in outcomes if o.outcome == "failed"]
+        total = Outcome(
+            "",
+            "failed" if down or (failed and len(failed) == len(outcomes)) else "success",
+            sum(o.rows_received for o in outcomes),
+            sum(o.rows_stored for o in outcomes),
+            sum(o.requests for o in outcomes),
+            sum(o.retries for o in outcomes),
+            time.monotonic() - self._started,
+            down or "\n".join(o.error for o in failed) or None,
+        )
+        self._write(total)
+        return {
+            "inst_code": self._institution.inst_code,
+            "name": self._institution.name,
+            **{k: v for k, v in total.__dict__.items() if k != "entity"},
+            "failed": [o.entity for o in failed],
+            "skipped": [o.entity for o in outcomes if o.outcome == "skipped"],
+        }
+
+    def _write(self, o: Outcome) -> None:
+        """Record an outcome at once, so that progress can be watched. A task that is tried again adds to its run's figures."""
+        self._connection.execute(
+            "insert into ops.collection_result as held values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+            "on conflict (run_id, src_inst_code, entity) do update set outcome = excluded.outcome, error = excluded.error, "
+            "rows_received = held.rows_received + excluded.rows_received, rows_stored = held.rows_stored + excluded.rows_stored, "
+            "requests = held.requests + excluded.requests, retries = held.retries + excluded.retries, "
+            "seconds = held.seconds + excluded.seconds",
+            [
+                self._run_id, self._institution.inst_code, o.entity, o.outcome, o.rows_received, o.rows_stored,
+                o.requests, o.retries, round(o.seconds, 3), o.error,
+            ],
+        )  # fmt: skip

@@ -1,0 +1,85 @@
+"""What every connector offers to the rest of the line: windows to ask for, pages of text, a count."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import polars as pl
+
+ITEMS, DELETES, KEY_CHANGES = "items", "deletes", "keyChanges"
+"""Feeds: live (or marked) records, deletions, changed natural keys."""
+
+
+class SourceError(RuntimeError):
+    """A source did not deliver; the message says which, why, and what to do. Never holds a value of a record."""
+
+
+class PlatformDown(SourceError):
+    """The platform as a whole cannot be reached or refuses us: nothing else of it needs trying."""
+
+
+@dataclass
+class Meter:
+    """Requests sent and repeated for one entity; safe under threads."""
+
+    requests: int = 0
+    retries: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def count(self, retries: int = 0) -> None:
+        with self._lock:
+            self.requests += 1
+            self.retries += retries
+
+
+@dataclass(frozen=True)
+class Window:
+    """What to ask a source for.
+
+    `since` and `until` are the source's own terms (empty: open). `version` is given to all rows of a source that orders
+    whole deliveries, not records. `already_loaded` says that there is nothing to read, only the cursor to move.
+    """
+
+    entity: str
+    mode: str
+    since: str = ""
+    until: str = ""
+    ref_period: str = ""
+    version: int | None = None
+    already_loaded: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows, all text, under the source's own names, announced fields only.
+
+    `unannounced`: field -> rows that had it. `absent`: announced fields that no row of the page had.
+    """
+
+    frame: pl.DataFrame
+    feed: str = ITEMS
+    unannounced: dict[str, int] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """One institution's platform. Safe to use from several threads."""
+
+    def open(self) -> None:
+        """Connect and prove that the platform answers. Raises PlatformDown."""
+
+    def close(self) -> None:
+        """Give everything back."""
+
+    def windows(self, entity: str, cursor: str | None, full: bool) -> Iterator[Window]:
+        """What there is to ask, given the cursor of the last load (None: never loaded)."""
+
+    def pages(self, window: Window, meter: Meter) -> Iterator[Page]:
+        """The rows of a window, in the source's order, in bounded memory. Raises SourceError."""
+
+    def advance(self, cursor: str | None, window: Window, greatest: str | None) -> str | None:
+        """The cursor once the window is loaded; `greatest` is the greatest version text seen, if versions are times."""
+
+    def count(self, entity: str, meter: Meter) -> int | None:
+        """Live records the source has now; None if the product cannot say."""
