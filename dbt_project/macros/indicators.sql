@@ -9,7 +9,7 @@
 {# Stops the run when a model is tagged as an indicator by its name but missing in indicator_models(). #}
 {% macro check_indicator_models() %}
     {% if execute %}
-        {% for node in graph.nodes.values() if node.resource_type == 'model' and modules.re.match('ind_[a-z][0-9]', node.name) %}
+        {% for node in graph.get("nodes", {}).values() if node.resource_type == 'model' and modules.re.match('ind_[a-z][0-9]', node.name) %}
             {% if node.name not in indicator_models() %}
                 {{ exceptions.raise_compiler_error(node.name ~ ' is not in indicator_models() of macros/indicators.sql: add it, or ind_value leaves it out') }}
             {% endif %}
@@ -37,7 +37,7 @@
     cross join lateral (
         values
         {%- for code, parts in variants.items() %}
-            ('{{ code }}', cast({{ parts[0] }} as numeric), cast({{ parts[1] if parts | length > 1 else 'null' }} as numeric)){{ ',' if not loop.last }}
+            ('{{ code }}', cast({{ parts[0] }} as double precision), cast({{ parts[1] if parts | length > 1 else 'null' }} as double precision)){{ ',' if not loop.last }}
         {%- endfor %}
     ) as v (variant_code, numerator, denominator)
 {%- endmacro %}

@@ -66,7 +66,7 @@ pathed as (
             when path_kind = 'CAGR' then baseline * power(1 + target_value, period_year - base_year)
             when baseline >= target then target
             else baseline + (target - baseline)
-                * (least(period_year, due_year) - base_year) / cast(due_year - base_year as numeric)
+                * (least(period_year, due_year) - base_year) / cast(due_year - base_year as double precision)
         end as path
     from levelled as l
 ),
