@@ -1,0 +1,100 @@
+"""Validation against one hand-written SQL pass over the same rows and rules.
+
+    python bench/validate.py [scale]
+
+The pass is what an engineer would write without this project: per entity one statement that types the newest version of
+every record, evaluates every rule and returns each rule's eligible, failed and unverifiable rows and the ids of the failed ones. The
+stage does that through Great Expectations and also writes results, failures, quarantine and the accepted tables.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from yuyan import settings
+from yuyan.runtime import postgres
+from yuyan.simulator import population
+from yuyan.validate import catalogue, run, scope, worktable
+from yuyan.warehouse import ddl
+
+sys.path.insert(0, str(settings.PROJECT / "tests"))
+from support import fill
+
+BUDGET = 3.0
+ROUNDS = 3
+
+
+def by_hand(dsn: str) -> int:
+    """The hand-written pass; returns the failures found."""
+    rules = catalogue.load()
+    failures = 0
+    with psycopg.connect(dsn) as connection:
+        connection.execute("delete from quality.judged")  # in this transaction only: every row is new
+        for entity in rules.order:
+            of_entity = rules.rules[entity]
+            scope.arrive(connection, rules, entity, "by-hand")
+            scope.select(connection, entity, "by-hand")
+            scope.find_taken_keys(connection, entity)
+            scope.find_latest(connection, rules, entity)
+            verdicts = ", ".join(
+                f"{worktable.verdict(entity, rule, population.as_of(1))} as v{i}" for i, rule in enumerate(of_entity)
+            )
+            counted = ", ".join(
+                f"count(v{i}), count(*) filter (where v{i} = '1'), array_agg(raw_id) filter (where v{i} = '0')"
+                for i in range(len(of_entity))
+            )
+            row = connection.execute(
+                f"select {counted} from (select r.raw_id, {verdicts} from ({worktable.rows(entity)}) r offset 0) v"
+            ).fetchone()
+            failures += sum(len(ids or ()) for ids in row[2::3])
+        connection.rollback()
+    return failures
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that a call takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def main(scale: float) -> None:
+    """Load a population, then run stage and pass in turn; prints seconds and the ratio of the medians."""
+    with tempfile.TemporaryDirectory(prefix="yuyan-bench-") as folder:
+        home = Path(folder)
+        postgres.start(home / "pg")
+        try:
+            dsn = postgres.create_database(home / "pg", "bench")
+            os.environ |= {"YUYAN_HOME": folder, "YUYAN_WAREHOUSE_DSN": dsn}
+            with psycopg.connect(dsn) as connection:
+                ddl.create(connection)
+                rows = fill.load(connection, population.build(scale=scale).frames)
+                connection.commit()
+                connection.autocommit = True
+                connection.execute("analyze")
+            stage, hand = [], []
+            for number in range(ROUNDS):
+                with psycopg.connect(dsn) as connection:
+                    for entity in catalogue.load().order:
+                        connection.execute(f"truncate accepted.{entity}")
+                    connection.execute("truncate quality.judged, quality.quarantine")
+                stage.append(timed(lambda n=number: run.validate(f"bench-{n}", population.as_of(1))))
+                hand.append(timed(lambda: by_hand(dsn)))
+        finally:
+            postgres.stop(home / "pg")
+    ratio = statistics.median(stage) / statistics.median(hand)
+    rules = sum(map(len, catalogue.load().rules.values()))
+    print(f"validate: {rows} rows, {rules} rules, {ROUNDS} rounds")
+    print(f"  stage            {statistics.median(stage):7.2f} s  {[round(s, 2) for s in stage]}")
+    print(f"  hand-written SQL {statistics.median(hand):7.2f} s  {[round(s, 2) for s in hand]}")
+    print(f"  ratio            {ratio:7.2f}    budget ≤ {BUDGET}  {'met' if ratio <= BUDGET else 'MISSED'}")
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else population.SCALE)

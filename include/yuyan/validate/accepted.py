@@ -1,0 +1,86 @@
+"""The accepted tables: the newest accepted version of every record that is not deleted.
+
+`update` keeps a table in the transaction of the judgement; `rebuild` makes the same table from raw and quarantine alone.
+A record whose newest version waits in quarantine keeps its last good version, unless another record now holds its key.
+"""
+
+import psycopg
+
+from yuyan import contracts
+from yuyan.validate.scope import RECORD, same_record
+from yuyan.warehouse import ddl
+
+META = "src_inst_code, src_record_id, raw_id, batch_id"
+
+
+def rebuild(connection: psycopg.Connection, entity: str) -> int:
+    """Make accepted.<entity> anew from raw.<entity> and quality.quarantine; returns its rows. For judged batches only."""
+    contract = contracts.load()[entity]
+    connection.execute(f"delete from accepted.{entity}")
+    connection.execute(
+        f"insert into accepted.{entity} ({META}, {_names(entity)}) "
+        f"select r.src_inst_code, r.src_record_id, r.raw_id, r.batch_id, {ddl.typed_columns(contract)} "
+        f"from ({_good(entity, 'true')}) g join raw.{entity} r on r.raw_id = g.raw_id"
+    )
+    return connection.execute(f"select count(*) from accepted.{entity}").fetchone()[0]
+
+
+def update(connection: psycopg.Connection, entity: str) -> None:
+    """Bring accepted.<entity> to the state that the work table and quality.quarantine now say.
+
+    Expects `newest_<entity>` (for tombstones), `judging.<entity>` and the quarantine already updated.
+    """
+    names = _names(entity)
+    connection.execute(
+        f"delete from accepted.{entity} a using newest_{entity} n where n.is_deleted and {same_record('n', 'a')}"
+    )
+    connection.execute(
+        f"delete from accepted.{entity} a using quality.quarantine q where {_open(entity)} and {same_record('q', 'a')} "
+        "and q.raw_id = a.raw_id"
+    )
+    setters = ", ".join(f"{n} = excluded.{n}" for n in ["raw_id", "batch_id", *names.split(", ")])
+    connection.execute(
+        f"insert into accepted.{entity} as a ({META}, {names}) select {META}, {names} from judging.{entity} w where not "
+        f"exists (select 1 from quality.quarantine q where {_open(entity)} and q.raw_id = w.raw_id) "
+        f"on conflict ({RECORD}) do update set {setters} where a.raw_id <> excluded.raw_id"
+    )
+    _settle_held_versions(connection, entity)
+
+
+def _settle_held_versions(connection: psycopg.Connection, entity: str) -> None:
+    """Last good versions of records in quarantine: withdraw one whose key another record has taken, restore one that can be."""
+    contract = contracts.load()[entity]
+    same_key = " and ".join(f"b.{n} = a.{n}" for n in contract.key)
+    connection.execute(
+        f"delete from accepted.{entity} a using quality.quarantine q where {_open(entity)} and {same_record('q', 'a')} "
+        f"and exists (select 1 from accepted.{entity} b where {same_key} and b.raw_id <> a.raw_id)"
+    )
+    key_is_held = " and ".join(f"a.{n} = {ddl.typed(contract[n])}" for n in contract.key)
+    records = f"(r.src_inst_code, r.src_record_id) in (select {RECORD} from quality.quarantine q where {_open(entity)})"
+    connection.execute(
+        f"insert into accepted.{entity} ({META}, {_names(entity)}) "
+        f"select r.src_inst_code, r.src_record_id, r.raw_id, r.batch_id, {ddl.typed_columns(contract)} "
+        f"from ({_good(entity, records)}) g join raw.{entity} r on r.raw_id = g.raw_id "
+        f"where not exists (select 1 from accepted.{entity} a where {same_record('a', 'r')}) "
+        f"and not exists (select 1 from accepted.{entity} a where {key_is_held})"
+    )
+
+
+def _open(entity: str) -> str:
+    return f"q.entity = '{entity}' and q.state = 'open'"
+
+
+def _good(entity: str, where: str) -> str:
+    """SQL: raw_id of the version that stands for each record; of several with one key the newest state, then the last row."""
+    return (
+        f"select distinct on (record_key) raw_id from (select distinct on ({RECORD}) r.raw_id, r.record_key, r.is_deleted, "
+        f"not exists (select 1 from quality.quarantine q where {_open(entity)} and {same_record('q', 'r')}) as is_newest "
+        f"from raw.{entity} r where {where} and not exists ("
+        f"select 1 from quality.quarantine q where q.entity = '{entity}' and q.raw_id = r.raw_id) "
+        f"order by {RECORD}, source_version desc, raw_id desc) v where not is_deleted "
+        "order by record_key, is_newest desc, raw_id desc"
+    )
+
+
+def _names(entity: str) -> str:
+    return ", ".join(f.name for f in contracts.load()[entity].columns)

@@ -1,0 +1,96 @@
+"""The macros a rule's SQL may use, and their expansion.
+
+{accepted:entity} {latest:entity}   tables of other records (or of other versions)
+{as_of}                             the run's date
+{valid_uscc:col}                    GB 32100-2015 check character holds
+{known_region:col}                  an administrative division: province, or for 50…… a district of Chongqing
+{discipline_type:col}               '1' academic, '2' professional, by the discipline catalogue
+{raw:col}                           the text as received (structural rules)
+"""
+
+import csv
+import re
+from collections.abc import Iterable
+from datetime import date
+from functools import cache
+
+from yuyan import settings
+
+MACRO = re.compile(r"\{([a-z_]+)(?::(\w+))?\}")
+COLUMN_MACROS = ("valid_uscc", "known_region", "discipline_type", "raw")
+ENTITY_MACROS = ("accepted", "latest")
+
+
+def problem(text: str, columns: Iterable[str]) -> str | None:
+    """Why the macros of this SQL cannot be used, or None."""
+    for name, argument in MACRO.findall(text):
+        if name not in (*COLUMN_MACROS, *ENTITY_MACROS, "as_of"):
+            return (
+                f"unknown macro {{{name}}}; known are {', '.join(['as_of', *ENTITY_MACROS, *COLUMN_MACROS])}"
+            )
+        if name in COLUMN_MACROS and argument not in columns:
+            return f"{{{name}:{argument}}}: {argument!r} is not a column of this entity"
+    return None
+
+
+def expand_reference(text: str) -> str:
+    """Replace the macros that stand for reference data, so that a changed code list changes the rule's definition."""
+    return MACRO.sub(lambda m: _reference(m[1], m[2]) or m[0], text)
+
+
+def expand(text: str, as_of: date, raw_names: dict[str, str]) -> str:
+    """SQL over alias r. `raw_names` maps a column to the expression of its text as received."""
+
+    def one(match: re.Match[str]) -> str:
+        name, argument = match.groups()
+        if name == "as_of":
+            return f"date '{as_of.isoformat()}'"
+        if name == "raw":
+            return raw_names[argument]
+        return {"accepted": f"accepted.{argument}", "latest": f"latest_{argument}"}[name]
+
+    return MACRO.sub(one, expand_reference(text))
+
+
+def quote(values: Iterable[str]) -> str:
+    """SQL string literals, separated by commas."""
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+
+
+def _reference(name: str, column: str) -> str | None:
+    if name == "valid_uscc":
+        return f"judging.valid_uscc(r.{column})"
+    if name == "known_region":
+        provinces, districts = _regions()
+        return (
+            f"(case when left(r.{column}, 2) = '50' then r.{column} in ({quote(districts)}) "
+            f"else length(r.{column}) = 6 and left(r.{column}, 2) in ({quote(provinces)}) end)"
+        )
+    if name == "discipline_type":
+        academic, professional = _disciplines()
+        return (
+            f"(case when r.{column} in ({quote(academic)}) then '1' "
+            f"when r.{column} in ({quote(professional)}) then '2' end)"
+        )
+    return None
+
+
+@cache
+def _regions() -> tuple[list[str], list[str]]:
+    """First two digits of every province, and every code under 50 that was ever valid."""
+    provinces = sorted({row["code"][:2] for row in _seed("province")})
+    return provinces, ["500000", *sorted(row["code"] for row in _seed("district"))]
+
+
+@cache
+def _disciplines() -> tuple[list[str], list[str]]:
+    """Codes of academic and of professional degrees in the discipline catalogue."""
+    rows = _seed("discipline")
+    return tuple(
+        sorted(r["code"] for r in rows if r["degree_type"] == kind) for kind in ("academic", "professional")
+    )
+
+
+def _seed(name: str) -> list[dict[str, str]]:
+    with open(settings.SEEDS / "reference" / f"{name}.csv", encoding="utf-8", newline="") as f:
+        return list(csv.DictReader(f))

@@ -1,0 +1,171 @@
+"""Which rows a run judges: newest versions not judged yet, open quarantine, and accepted rows that a change may affect.
+
+Works in temporary tables of the caller's connection: `newest_<entity>` (newest version of every record with a version
+that is not judged under the present rules; tombstones included) and `scope_<entity>` (the rows to judge).
+"""
+
+from dataclasses import dataclass
+
+import psycopg
+
+from yuyan import contracts
+from yuyan.contracts import Contract
+from yuyan.validate.catalogue import Catalogue, Lookup
+from yuyan.warehouse import ddl
+
+RECORD = "src_inst_code, src_record_id"
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """Batches of one entity that this run settles. `fresh` were never judged, under no rules."""
+
+    unjudged: list[str]
+    fresh: list[str]
+
+
+def same_record(a: str, b: str) -> str:
+    """SQL: two aliases are versions of one record."""
+    return f"{a}.src_inst_code = {b}.src_inst_code and {a}.src_record_id = {b}.src_record_id"
+
+
+def typed_list(contract: Contract, names: tuple[str, ...] | list[str], alias: str) -> str:
+    """Typed expressions of raw columns, separated by commas."""
+    return ", ".join(ddl.typed(contract[n], alias) for n in names)
+
+
+def arrive(connection: psycopg.Connection, catalogue: Catalogue, entity: str, run_id: str) -> Arrivals:
+    """Find what is not judged yet, note what it replaces, and note which accepted rows it may affect."""
+    rows = connection.execute(
+        "select b.batch_id, j.batch_id is null from ops.batch b left join quality.judged j "
+        "on j.entity = b.entity and j.batch_id = b.batch_id where b.entity = %s and j.rule_set is distinct from %s",
+        [entity, catalogue.digest(entity)],
+    ).fetchall()
+    arrivals = Arrivals([batch for batch, _ in rows], [batch for batch, fresh in rows if fresh])
+    connection.execute(f"drop table if exists newest_{entity}")
+    connection.execute(
+        f"create temp table newest_{entity} as select distinct on ({RECORD}) {RECORD}, raw_id, record_key, is_deleted "
+        f"from raw.{entity} r where {_touched(connection, entity, arrivals.unjudged)} "
+        f"order by {RECORD}, source_version desc, raw_id desc",
+        {"batches": arrivals.unjudged},
+    )
+    if arrivals.fresh:
+        _replace(connection, entity, run_id, arrivals.fresh)
+        for lookup in catalogue.dependents(entity, "latest"):
+            _note_affected(connection, lookup, arrivals.fresh)
+    return arrivals
+
+
+def select(connection: psycopg.Connection, entity: str, run_id: str) -> int:
+    """Fill `scope_<entity>` with the rows to judge and return how many they are.
+
+    Rows in quarantine that this run has judged already stay out, so that repeating a run judges nothing twice.
+    """
+    connection.execute(f"drop table if exists scope_{entity}")
+    connection.execute(
+        f"create temp table scope_{entity} as select {RECORD}, raw_id, record_key from newest_{entity} where not is_deleted"
+    )
+    for source in (
+        "quality.quarantine q on q.raw_id = r.raw_id and q.entity = %(entity)s and q.state = 'open' "
+        "and q.last_run_id <> %(run)s",
+        f"judging.pending p on p.raw_id = r.raw_id and p.entity = %(entity)s "
+        f"join accepted.{entity} a on {same_record('a', 'r')} and a.raw_id = r.raw_id",
+    ):
+        connection.execute(
+            f"insert into scope_{entity} select r.src_inst_code, r.src_record_id, r.raw_id, r.record_key "
+            f"from raw.{entity} r join {source} "
+            f"where not exists (select 1 from newest_{entity} n where {same_record('n', 'r')})",
+            {"entity": entity, "run": run_id},
+        )
+    return connection.execute(f"select count(*) from scope_{entity}").fetchone()[0]
+
+
+def find_taken_keys(connection: psycopg.Connection, entity: str) -> None:
+    """Fill `taken_<entity>` (raw_id) with the rows in scope whose natural key another record holds.
+
+    Holders are all newest versions that are not deleted: those in scope, those accepted earlier, those still in
+    quarantine. Of several, the one with the smallest src_record_id (then src_inst_code) in text order keeps the key.
+    """
+    contract = contracts.load()[entity]
+    same_key = " and ".join(f"o.{n} = {ddl.typed(contract[n], 'r')}" for n in contract.key)
+    holder = "src_record_id || e'\\x01' || src_inst_code collate \"C\""
+    connection.execute(f"drop table if exists taken_{entity}")
+    connection.execute(
+        f"create temp table taken_{entity} as with holder as ("
+        f" select record_key, {holder} as id from scope_{entity} where record_key is not null"
+        f" union select r.record_key, o.src_record_id || e'\\x01' || o.src_inst_code from scope_{entity} s"
+        f" join raw.{entity} r on r.raw_id = s.raw_id join accepted.{entity} o on {same_key}"
+        f" where not exists (select 1 from scope_{entity} x where {same_record('x', 'o')})"
+        f" and not exists (select 1 from newest_{entity} x where {same_record('x', 'o')})"
+        f" union select r.record_key, r.src_record_id || e'\\x01' || r.src_inst_code from quality.quarantine q"
+        f" join raw.{entity} r on r.raw_id = q.raw_id where q.entity = %s and q.state = 'open'"
+        f" and r.record_key is not null"
+        f"), keeper as (select record_key, min(id) as id from holder group by record_key having count(*) > 1)"
+        f" select s.raw_id from scope_{entity} s join keeper using (record_key) where s.{holder} <> keeper.id",
+        [entity],
+    )
+
+
+def find_latest(connection: psycopg.Connection, catalogue: Catalogue, entity: str) -> None:
+    """Fill `latest_<parent>` with the newest versions that the rules of `entity` look up for the rows in scope."""
+    contract = contracts.load()[entity]
+    wanted: dict[str, list[Lookup]] = {}
+    for lookup in catalogue.lookups:
+        if lookup.child == entity and lookup.kind == "latest" and not lookup.is_key:
+            wanted.setdefault(lookup.parent, []).append(lookup)
+    for parent, lookups in wanted.items():
+        other = contracts.load()[parent]
+        names = sorted(frozenset().union(*(x.used for x in lookups)))
+        columns = ", ".join(f"{ddl.typed(other[n], 'v')} as {n}" for n in names)
+        asked = " or ".join(
+            f"({typed_list(other, x.to_fields, 'v')}) in (select {typed_list(contract, x.own_fields, 'r')} "
+            f"from raw.{entity} r join scope_{entity} s on s.raw_id = r.raw_id)"
+            for x in lookups
+        )
+        connection.execute(f"drop table if exists latest_{parent}")
+        connection.execute(
+            f"create temp table latest_{parent} as select v.src_inst_code, v.src_record_id, {columns} from raw.{parent} v "
+            f"where not v.is_deleted and ({asked}) and not exists (select 1 from raw.{parent} n "
+            f"where {same_record('n', 'v')} and (n.source_version, n.raw_id) > (v.source_version, v.raw_id))"
+        )
+        for to_fields in {x.to_fields for x in lookups}:
+            connection.execute(f"create index on latest_{parent} ({', '.join(to_fields)})")
+        connection.execute(f"analyze latest_{parent}")
+
+
+def _touched(connection: psycopg.Connection, entity: str, batches: list[str]) -> str:
+    """SQL condition on raw rows r: a version of a record with a version in these batches."""
+    total = connection.execute("select count(*) from ops.batch where entity = %s", [entity]).fetchone()[0]
+    if batches and len(batches) == total:  # the first load, or new rules: every record
+        return "true"
+    return f"({RECORD}) in (select {RECORD} from raw.{entity} where batch_id = any(%(batches)s))"
+
+
+def _replace(connection: psycopg.Connection, entity: str, run_id: str, fresh: list[str]) -> None:
+    """Rows in quarantine that a newer version replaced are superseded; so are versions replaced before any judgement."""
+    connection.execute(
+        f"update quality.quarantine q set state = 'superseded' from newest_{entity} n where q.entity = %s "
+        f"and q.state = 'open' and {same_record('n', 'q')} and n.raw_id <> q.raw_id",
+        [entity],
+    )
+    connection.execute(
+        "insert into quality.quarantine (entity, raw_id, src_inst_code, src_record_id, batch_id, rule_ids, state, "
+        "since_run_id, last_run_id) select %(entity)s, r.raw_id, r.src_inst_code, r.src_record_id, r.batch_id, '{}', "
+        f"'superseded', %(run)s, %(run)s from raw.{entity} r join newest_{entity} n on {same_record('n', 'r')} "
+        "where r.batch_id = any(%(fresh)s) and r.raw_id <> n.raw_id and not r.is_deleted on conflict do nothing",
+        {"entity": entity, "run": run_id, "fresh": fresh},
+    )
+
+
+def _note_affected(connection: psycopg.Connection, lookup: Lookup, fresh: list[str]) -> None:
+    """Accepted rows whose rules look at a record that has just got a new version, by its old or its new values."""
+    if not connection.execute(f"select exists (select 1 from accepted.{lookup.child})").fetchone()[0]:
+        return
+    parent = contracts.load()[lookup.parent]
+    own = ", ".join(f"c.{n}" for n in lookup.own_fields)
+    connection.execute(
+        f"insert into judging.pending select %(child)s, c.raw_id from accepted.{lookup.child} c where ({own}) in ("
+        f"select {typed_list(parent, lookup.to_fields, 'r')} from raw.{lookup.parent} r where ({RECORD}) in "
+        f"(select {RECORD} from raw.{lookup.parent} where batch_id = any(%(fresh)s))) on conflict do nothing",
+        {"child": lookup.child, "fresh": fresh},
+    )

@@ -1,0 +1,37 @@
+-- What judging needs in the database. Idempotent: run at the start of every validation.
+
+create schema if not exists judging;
+comment on schema judging is '校验工作区：每个实体最近一次判定的行、类型化的值和逐条规则的结论（可随时删除）；待重判的行';
+
+create table if not exists judging.pending (
+    entity text not null,
+    raw_id bigint not null,
+    primary key (entity, raw_id)
+);
+comment on table judging.pending is '已接收、但因其他记录变化（上级撤回、所查值改变、自然键被占）需要重新判定的行';
+
+-- GB 32100-2015: 18 characters of 31 (no I O S V Z), the last one a check character: weights 3^(i-1) mod 31,
+-- C18 = (31 - sum mod 31) mod 31, so that the sum with weight 1 for the last one is divisible by 31.
+create or replace function judging.valid_uscc(code text) returns boolean
+language sql immutable parallel safe strict
+return code ~ '^[0-9A-HJ-NP-RTUWXY]{18}$' and (
+    (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 1, 1)) - 1)
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 2, 1)) - 1) * 3
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 3, 1)) - 1) * 9
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 4, 1)) - 1) * 27
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 5, 1)) - 1) * 19
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 6, 1)) - 1) * 26
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 7, 1)) - 1) * 16
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 8, 1)) - 1) * 17
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 9, 1)) - 1) * 20
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 10, 1)) - 1) * 29
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 11, 1)) - 1) * 25
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 12, 1)) - 1) * 13
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 13, 1)) - 1) * 8
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 14, 1)) - 1) * 24
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 15, 1)) - 1) * 10
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 16, 1)) - 1) * 30
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 17, 1)) - 1) * 28
+    + (strpos('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(code, 18, 1)) - 1)
+) % 31 = 0;
+comment on function judging.valid_uscc is '统一社会信用代码（GB 32100-2015）校验位是否正确';

@@ -1,0 +1,263 @@
+"""Great Expectations on the work tables: one expectation per rule, one suite per entity, everything counted in the database.
+
+The library's column-map expectations cost several metrics and milliseconds each; with some 800 rules that would be most of
+a run. `ExpectRuleToHold` shares one table metric among all rules of a suite: two grouped scans give every rule's eligible,
+failed and unverifiable rows per institution. No row is ever fetched.
+"""
+
+import os
+
+os.environ["GX_ANALYTICS_ENABLED"] = "false"  # before the import: nothing leaves the machine
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import great_expectations as gx
+import sqlalchemy as sa
+from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult, RunIdentifier
+from great_expectations.data_context import EphemeralDataContext
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
+from great_expectations.data_context.types.resource_identifiers import (
+    ExpectationSuiteIdentifier,
+    ValidationResultIdentifier,
+)
+from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.expectations.metrics.metric_provider import metric_value
+from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+from great_expectations.render import (
+    LegacyDiagnosticRendererType,
+    LegacyRendererType,
+    RenderedStringTemplateContent,
+)
+from great_expectations.render.renderer.renderer import renderer
+from great_expectations.validator.v1_validator import Validator
+
+from yuyan import settings
+from yuyan.validate.catalogue import Rule
+
+SEVERITY = {"REJECT": "critical", "ERROR": "critical", "WARN": "warning", "INFO": "info"}
+
+
+class VerdictCounts(TableMetricProvider):
+    """Verdict number -> institution -> [eligible, failed, unverifiable], of all verdicts of a work table."""
+
+    metric_name = "judging.verdict_counts"
+    value_keys = ("verdicts",)
+
+    @metric_value(engine=SqlAlchemyExecutionEngine)
+    def _sqlalchemy(
+        cls,
+        execution_engine: SqlAlchemyExecutionEngine,
+        metric_domain_kwargs: dict,
+        metric_value_kwargs: dict,
+        metrics: dict[str, Any],
+        runtime_configuration: dict,
+    ) -> dict[int, dict[str, list[int]]]:
+        table = execution_engine.get_domain_records(domain_kwargs=metric_domain_kwargs)
+        numbers = range(1, metric_value_kwargs["verdicts"] + 1)
+        eligible = ", ".join(f"count(v{i})" for i in numbers)
+        worse = ", ".join(
+            f"count(*) filter (where v{i} = '0'), count(*) filter (where v{i} = '1')" for i in numbers
+        )
+
+        def counted(columns: str, where: str) -> Iterator[Any]:
+            query = sa.select(sa.text(f"src_inst_code, {columns}")).select_from(table).where(sa.text(where))
+            return execution_engine.execute_query(query.group_by(sa.text("src_inst_code"))).fetchall()
+
+        counts = {i: {} for i in numbers}
+        for institution, *row in counted(eligible, "true"):
+            for i in numbers:
+                counts[i][institution] = [row[i - 1], 0, 0]
+        for institution, *row in counted(worse, "worst < '2'"):
+            for i in numbers:
+                counts[i][institution][1:] = row[2 * i - 2 : 2 * i]
+        return counts
+
+
+class ExpectRuleToHold(BatchExpectation):
+    """No eligible row of the work table breaks the rule; unverifiable rows are counted and do not fail it."""
+
+    rule_id: str
+    column: str
+    message: str
+    verdict: int
+    verdicts: int
+
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("judging.verdict_counts",)
+    success_keys: ClassVar[tuple[str, ...]] = ("verdict", "verdicts")
+
+    def _validate(self, metrics: dict, runtime_configuration=None, execution_engine=None) -> dict[str, Any]:
+        by_institution = metrics["judging.verdict_counts"][self.verdict]
+        eligible, failed, unverifiable = (
+            sum(column) for column in zip(*by_institution.values(), strict=True)
+        )
+        return {
+            "success": failed == 0,
+            "result": {
+                "element_count": eligible,
+                "unexpected_count": failed,
+                "unexpected_percent": 100 * failed / eligible if eligible else 0.0,
+                "observed_value": f"适用 {eligible}，不合格 {failed}，无法判断 {unverifiable}",
+                # one text, since the library copies every result several times
+                "details": {"unverifiable": unverifiable, "by_institution": json.dumps(by_institution)},
+            },
+        }
+
+    @classmethod
+    @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
+    def _prescriptive_renderer(cls, configuration=None, result=None, runtime_configuration=None):
+        kwargs = (configuration or result.expectation_config).kwargs
+        return [
+            RenderedStringTemplateContent(
+                content_block_type="string_template",
+                string_template={
+                    "template": "$message（$rule_id）",
+                    "params": {k: kwargs[k] for k in ("message", "rule_id")},
+                },
+            )
+        ]
+
+    @classmethod
+    @renderer(renderer_type=LegacyDiagnosticRendererType.UNEXPECTED_STATEMENT)
+    def _diagnostic_unexpected_statement_renderer(
+        cls, configuration=None, result=None, runtime_configuration=None
+    ):
+        return []  # the observed value says it
+
+
+@contextmanager
+def warehouse() -> Iterator[gx.datasource.fluent.PostgresDatasource]:
+    """The warehouse as a data source of a context that keeps nothing; its connections are closed afterwards."""
+    context = _context({})
+    url = sa.make_url(settings.warehouse_dsn()).set(drivername="postgresql+psycopg2")
+    source = context.data_sources.add_postgres(
+        "warehouse", connection_string=url.render_as_string(hide_password=False)
+    )
+    try:
+        yield source
+    finally:
+        source.get_engine().dispose()
+
+
+def run(
+    source: gx.datasource.fluent.PostgresDatasource, entity: str, rules: tuple[Rule, ...]
+) -> ExpectationSuiteValidationResult:
+    """Validate the entity's work table with its suite. Raises RuntimeError when a rule could not be evaluated."""
+    asset = source.add_table_asset(entity, table_name=entity, schema_name="judging")
+    result = Validator(
+        batch_definition=asset.add_batch_definition_whole_table("judged"),
+        result_format="SUMMARY",
+    ).validate_expectation_suite(_suite(entity, rules))
+    source.delete_asset(entity)  # the library writes its whole configuration anew whenever an asset is added
+    for one in result.results:
+        if one.exception_info.get("raised_exception", True):
+            raise RuntimeError(
+                f"{entity}: Great Expectations could not evaluate {one.expectation_config.kwargs['rule_id']}: "
+                f"{one.exception_info}; check the rule in expectations/{entity}.yml and the table judging.{entity}"
+            )
+    return result
+
+
+def _suite(entity: str, rules: tuple[Rule, ...]) -> gx.ExpectationSuite:
+    return gx.ExpectationSuite(
+        name=entity,
+        expectations=[
+            ExpectRuleToHold(
+                rule_id=rule.rule_id,
+                column=rule.column,
+                message=rule.message,
+                verdict=i,
+                verdicts=len(rules),
+                severity=SEVERITY[rule.severity],
+            )
+            for i, rule in enumerate(rules, start=1)
+        ],
+    )
+
+
+def counts(one: ExpectationValidationResult) -> dict[str, list[int]]:
+    """Institution -> [eligible, failed, unverifiable] of one rule, as the suite reported it."""
+    return json.loads(one.result["details"]["by_institution"])
+
+
+def keep(result: ExpectationSuiteValidationResult, run_id: str, as_of: date) -> None:
+    """Keep the entity's result for the Data Docs; it replaces the one before, so that their number stays bounded."""
+    path = _results() / f"{result.suite_name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    results = [
+        {"kwargs": one.expectation_config.kwargs, "success": one.success, "result": one.result} for one in result.results
+    ]
+    kept = {"run_id": run_id, "as_of": as_of.isoformat(), "statistics": result.statistics, "results": results}
+    path.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
+
+
+def build_docs() -> Path:
+    """Build the Data Docs from the last result of every entity; returns the index page (`<home>/data_docs/index.html`)."""
+    site = settings.home() / "data_docs"
+    shutil.rmtree(site, ignore_errors=True)
+    context = _docs_context(site)
+    for path in sorted(_results().glob("*.json")):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        day = datetime.fromisoformat(kept["as_of"]).replace(tzinfo=UTC)
+        run = RunIdentifier(run_name=kept["run_id"], run_time=day)
+        key = ValidationResultIdentifier(ExpectationSuiteIdentifier(path.stem), run, batch_identifier="judged")
+        context.validation_results_store.set(key, _restored(path.stem, kept, run))
+    context.build_data_docs()
+    return site / "index.html"
+
+
+def _restored(entity: str, kept: dict[str, Any], run: RunIdentifier) -> ExpectationSuiteValidationResult:
+    results = [
+        ExpectationValidationResult(
+            success=one["success"],
+            result=one["result"],
+            expectation_config=ExpectationConfiguration(type="expect_rule_to_hold", kwargs=one["kwargs"]),
+        )
+        for one in kept["results"]
+    ]
+    return ExpectationSuiteValidationResult(
+        success=all(one.success for one in results),
+        results=results,
+        suite_name=entity,
+        statistics=kept["statistics"],
+        meta={"run_id": run, "active_batch_definition": {"datasource_name": "warehouse", "data_asset_name": entity}},
+    )
+
+
+def _results() -> Path:
+    return settings.home() / "gx" / "results"
+
+
+def _docs_context(folder: Path) -> EphemeralDataContext:
+    site = {
+        "class_name": "SiteBuilder",
+        "show_how_to_buttons": False,
+        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)},
+        "site_section_builders": {"expectations": "none", "profiling": "none"},
+    }
+    return _context({"渝研数据质量": site})
+
+
+def _context(sites: dict) -> EphemeralDataContext:
+    """A context that keeps nothing, reports nothing and shows no progress bars."""
+    config = DataContextConfig(
+        stores=InMemoryStoreBackendDefaults(init_temp_docs_sites=False).stores,
+        expectations_store_name="expectations_store",
+        validation_results_store_name="validation_results_store",
+        checkpoint_store_name="checkpoint_store",
+        data_docs_sites=sites,
+        analytics_enabled=False,
+        progress_bars=ProgressBarsConfig(globally=False),
+    )
+    return gx.get_context(mode="ephemeral", project_config=config)

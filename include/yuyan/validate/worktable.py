@@ -1,0 +1,64 @@
+"""The judging pass: one SQL statement per entity that types every row in scope and gives a verdict per rule.
+
+Work table `judging.<entity>`: src_inst_code, src_record_id, raw_id, batch_id, the typed columns, `v1`…`vN` (one per rule in
+catalogue order, type "char": '0' fails, '1' unverifiable, '2' holds, NULL not eligible) and `worst`, the least of them.
+"""
+
+from datetime import date
+
+import psycopg
+
+from yuyan import contracts
+from yuyan.validate import macros
+from yuyan.validate.catalogue import Rule
+from yuyan.warehouse import ddl
+
+META = ("src_inst_code", "src_record_id", "raw_id", "batch_id")
+FAILS, UNVERIFIABLE, HOLDS = "'0'::\"char\"", "'1'::\"char\"", "'2'::\"char\""
+
+
+def build(connection: psycopg.Connection, entity: str, rules: tuple[Rule, ...], as_of: date) -> None:
+    """Create the entity's work table from `scope_<entity>`, `taken_<entity>` and the tables that its rules look up."""
+    columns = [*META, *(f.name for f in contracts.load()[entity].columns)]
+    verdicts = [f"{verdict(entity, rule, as_of)} as v{i}" for i, rule in enumerate(rules, start=1)]
+    worst = ", ".join(f"v{i}" for i in range(1, len(rules) + 1))
+    connection.execute(f"drop table if exists judging.{entity}")
+    # offset 0 keeps the planner from merging the levels, which would compute every cast and verdict several times
+    connection.execute(
+        f"create unlogged table judging.{entity} as select v.*, least({worst}) as worst from ("
+        f"select {', '.join('r.' + c for c in columns)}, {', '.join(verdicts)} from ({rows(entity)}) r offset 0) v"
+    )
+
+
+def rows(entity: str) -> str:
+    """SQL of the rows in scope: META, record_key, key_is_taken, typed columns, and `<column>__raw` where typed is not text."""
+    contract = contracts.load()[entity]
+    raw = [f"r.{f.name} as {f.name}__raw" for f in contract.columns if f.type != "string"]
+    return (
+        f"select {', '.join('r.' + c for c in META)}, r.record_key, (t.raw_id is not null) as key_is_taken, "
+        f"{', '.join([ddl.typed_columns(contract), *raw])} from raw.{entity} r "
+        f"join scope_{entity} s on s.raw_id = r.raw_id left join taken_{entity} t on t.raw_id = r.raw_id offset 0"
+    )
+
+
+def verdict(entity: str, rule: Rule, as_of: date) -> str:
+    """SQL of a rule's verdict over alias r."""
+    raw_names = {
+        f.name: f"r.{f.name}" if f.type == "string" else f"r.{f.name}__raw"
+        for f in contracts.load()[entity].columns
+    }
+    condition = macros.expand(rule.assert_, as_of, raw_names)
+    judged = f"case ({condition}) when true then {HOLDS} when false then {FAILS} else {UNVERIFIABLE} end"
+    return (
+        f"case when {macros.expand(rule.when, as_of, raw_names)} then {judged} end" if rule.when else judged
+    )
+
+
+def observed(rule: Rule, alias: str = "r") -> str:
+    """SQL of what the rule saw: the text of its column as received, joined by | where there are several."""
+    names = rule.column.split("|")
+    return (
+        f"{alias}.{names[0]}"
+        if len(names) == 1
+        else f"concat_ws('|', {', '.join(f'{alias}.{n}' for n in names)})"
+    )
