@@ -63,7 +63,8 @@ def test_the_steps_of_the_page_publish_the_indicator(warehouse_of_city, city, pr
     ).fetchall()
     counted = connection.execute(
         "select o.inst_code, o.academic_year, count(*) filter (where c.is_core), count(*) "
-        "from star.fct_course_offering o join star.dim_course c using (course_key) where left(academic_year, 4) >= '2020' group by 1, 2"
+        "from star.fct_course_offering o join star.dim_course c using (course_key) "
+        "where left(academic_year, 4) >= '2020' group by 1, 2"
     ).fetchall()
     units = connection.execute("select count(*) from star.dim_institution").fetchone()[0]
     assert len(published) == (units + 1) * (city.as_of.year - 2020 + 1)
