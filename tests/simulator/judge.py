@@ -29,7 +29,9 @@ class Judge:
         self._connection = psycopg.connect(dsn, autocommit=True)
         self._held: dict[str, pl.DataFrame] = {}
         self._connection.execute("create schema t")
-        self._connection.execute("create table t.region (code text); create table t.discipline (code text, kind text)")
+        self._connection.execute(
+            "create table t.region (code text); create table t.discipline (code text, kind text)"
+        )
         regions = [r["code"] for name in ("district", "province") for r in _seed(name)]
         kinds = {"academic": "1", "professional": "2"}
         disciplines = [(r["code"], kinds.get(r["degree_type"])) for r in _seed("discipline")]
@@ -39,8 +41,12 @@ class Judge:
         for entity, contract in contracts.load().items():
             columns = ", ".join(f"{f.name} text" for f in contract.columns)
             typed = ", ".join(f"{f.name} {ddl.sql_type(f)}" for f in contract.columns)
-            self._connection.execute(f"create table t.raw_{entity} (src_inst_code text, src_record_id text, {columns})")
-            self._connection.execute(f"create table t.acc_{entity} (src_inst_code text, src_record_id text, {typed})")
+            self._connection.execute(
+                f"create table t.raw_{entity} (src_inst_code text, src_record_id text, {columns})"
+            )
+            self._connection.execute(
+                f"create table t.acc_{entity} (src_inst_code text, src_record_id text, {typed})"
+            )
             view = f"select r.src_inst_code, r.src_record_id, {ddl.typed_columns(contract)} from t.raw_{entity} r"
             self._connection.execute(f"create view t.latest_{entity} as {view}")
             self._connection.execute(f"create index on t.acc_{entity} ({', '.join(contract.key)})")
@@ -59,7 +65,11 @@ class Judge:
         found = []
         for entity in order():
             contract = contracts.load()[entity]
-            failures = [(rule, severity, row) for rule, severity, sql in rules(contract, as_of) for row in self._rows(sql)]
+            failures = [
+                (rule, severity, row)
+                for rule, severity, sql in rules(contract, as_of)
+                for row in self._rows(sql)
+            ]
             found += [(inst, entity, record, rule, severity) for rule, severity, (inst, record) in failures]
             bad = {row for _, severity, row in failures if severity == "ERROR"}
             self._accept(entity, contract, bad)
@@ -85,8 +95,12 @@ class Judge:
         version = version.when(product == VERSIONED).then("change_version").otherwise(0)
         state = state.with_columns(version.alias("version"))
         if entity in self._held:
-            old = self._held[entity].join(state.select(*KEY, pl.col("version").alias("offered")), on=KEY, how="left")
-            newer_held = old.filter(pl.col("offered").is_not_null() & (pl.col("version") > pl.col("offered"))).drop("offered")
+            old = self._held[entity].join(
+                state.select(*KEY, pl.col("version").alias("offered")), on=KEY, how="left"
+            )
+            newer_held = old.filter(
+                pl.col("offered").is_not_null() & (pl.col("version") > pl.col("offered"))
+            ).drop("offered")
             state = pl.concat([state.join(newer_held, on=KEY, how="anti"), newer_held])
         self._held[entity] = state
         live = state.filter(~pl.col("is_deleted"))
@@ -110,7 +124,9 @@ class Judge:
         with self._connection.cursor() as cursor:
             cursor.executemany("insert into bad values (%s, %s)", list(bad))
         same = "b.src_inst_code = a.src_inst_code and b.src_record_id = a.src_record_id"
-        self._connection.execute(f"delete from t.acc_{entity} a where not exists (select 1 from bad b where {same})")
+        self._connection.execute(
+            f"delete from t.acc_{entity} a where not exists (select 1 from bad b where {same})"
+        )
         self._connection.execute(
             f"insert into t.acc_{entity} select * from t.latest_{entity} a where not exists (select 1 from bad b where {same})"
         )
@@ -122,7 +138,9 @@ def order() -> list[str]:
     graph = {}
     for entity, contract in contracts.load().items():
         path = settings.EXPECTATIONS / f"{entity}.yml"
-        looked_up = re.findall(r"\{accepted:(\w+)\}", path.read_text(encoding="utf-8")) if path.exists() else []
+        looked_up = (
+            re.findall(r"\{accepted:(\w+)\}", path.read_text(encoding="utf-8")) if path.exists() else []
+        )
         graph[entity] = {*(r.entity for r in contract.references), *looked_up} - {entity}
     return list(TopologicalSorter(graph).static_order())
 
@@ -136,35 +154,54 @@ def rules(contract: Contract, as_of: str) -> list[tuple[str, str, str]]:
         rule = f"QR.{entity}.{f.name}"
         text = f"r.{f.name}"
         if f.mandatory:
-            made.append((f"{rule}.1", "ERROR", f"{head} where {text} is null"))
+            made.append((f"{rule}.1", "ERROR", f"{head} where coalesce({text}, '') = ''"))
         if f.type in ("integer", "number", "boolean", "date"):
-            made.append((f"{rule}.2", "ERROR", f"{head} where {text} is not null and ({ddl.typed(f)}) is null"))
-        shapes = []
-        if f.max_length:
-            items = f"(select max(length(i)) from unnest(string_to_array({text}, ';')) i)" if f.type == "array" else f"length({text})"
-            shapes.append(f"{items} > {f.max_length}")
+            made.append(
+                (f"{rule}.2", "ERROR", f"{head} where {text} is not null and ({ddl.typed(f)}) is null")
+            )
         if f.pattern:
-            shapes.append(f"{text} !~ '{f.pattern}'")
-        if shapes:
-            made.append((f"{rule}.3", "ERROR", f"{head} where {' or '.join(shapes)}"))
+            made.append((f"{rule}.3", "ERROR", f"{head} where {text} !~ '{f.pattern}'"))
+        elif f.max_length and not f.code_set:
+            items = (
+                f"(select max(length(i)) from unnest(string_to_array({text}, ';')) i)"
+                if f.type == "array"
+                else f"length({text})"
+            )
+            made.append((f"{rule}.3", "ERROR", f"{head} where {items} > {f.max_length}"))
         if f.code_set:
             codes = ", ".join(f"'{c}'" for c in contracts.code_sets()[f.code_set])
             wrong = f"{text} not in ({codes})"
             if f.type == "array":
-                wrong = f"exists (select 1 from unnest(string_to_array({text}, ';')) i where i not in ({codes}))"
+                wrong = (
+                    f"exists (select 1 from unnest(string_to_array({text}, ';')) i where i not in ({codes}))"
+                )
             made.append((f"{rule}.4", "ERROR", f"{head} where {wrong}"))
     for ref in contract.references:
-        match = " and ".join(f"p.{there} = r.{here}" for here, there in zip(ref.fields, ref.to_fields, strict=True))
+        match = " and ".join(
+            f"p.{there} = r.{here}" for here, there in zip(ref.fields, ref.to_fields, strict=True)
+        )
         eligible = " and ".join(f"r.{name} is not null" for name in ref.fields)
         sql = f"{head} where {eligible} and not exists (select 1 from t.acc_{ref.entity} p where {match})"
-        made.append((f"QR.{entity}.{ref.fields[0]}.5", "ERROR", sql))
+        named = f"QR.{entity}.{ref.fields[0]}.5"
+        named = f"QR.{entity}.{ref.fields[-1]}.5" if any(rule == named for rule, *_ in made) else named
+        made.append((named, "ERROR", sql))
     key = ", ".join(contract.key)
     ranked = f"select *, row_number() over (partition by {key} order by src_record_id) n from t.raw_{entity}"
     complete = " and ".join(f"r.{name} is not null" for name in contract.key)
-    made.append((f"QR.{entity}.key.6", "ERROR", f"select src_inst_code, src_record_id from ({ranked}) r where n > 1 and {complete}"))
+    made.append(
+        (
+            f"QR.{entity}.key.6",
+            "ERROR",
+            f"select src_inst_code, src_record_id from ({ranked}) r where n > 1 and {complete}",
+        )
+    )
     if contract.owner == "university" and any(f.name == "inst_code" for f in contract.columns):
         made.append((f"QR.{entity}.inst_code.7", "ERROR", f"{head} where r.inst_code <> r.src_inst_code"))
-    document = yaml.safe_load((settings.EXPECTATIONS / f"{entity}.yml").read_text(encoding="utf-8")) if _has_rules(entity) else {"rules": []}
+    document = (
+        yaml.safe_load((settings.EXPECTATIONS / f"{entity}.yml").read_text(encoding="utf-8"))
+        if _has_rules(entity)
+        else {"rules": []}
+    )
     for rule in document["rules"]:
         when, check = (_expand(rule.get(part) or "true", as_of) for part in ("when", "assert"))
         sql = f"select r.src_inst_code, r.src_record_id from t.latest_{entity} r where ({when}) and not ({check})"
@@ -181,7 +218,9 @@ def _expand(sql: str, as_of: str) -> str:
     sql = re.sub(r"\{latest:(\w+)\}", r"t.latest_\1", sql)
     sql = sql.replace("{as_of}", f"date '{as_of}'")
     sql = re.sub(r"\{known_region:(\w+)\}", r"exists (select 1 from t.region g where g.code = r.\1)", sql)
-    sql = re.sub(r"\{discipline_type:(\w+)\}", r"(select d.kind from t.discipline d where d.code = r.\1)", sql)
+    sql = re.sub(
+        r"\{discipline_type:(\w+)\}", r"(select d.kind from t.discipline d where d.code = r.\1)", sql
+    )
     return re.sub(r"\{valid_uscc:(\w+)\}", lambda m: _uscc_check(f"r.{m.group(1)}"), sql)
 
 

@@ -14,7 +14,7 @@ NEVER = 2**30
 _FIRST = (date(1960, 1, 1) - EPOCH).days
 _DATES = pl.date_range(date(1960, 1, 1), date(2050, 12, 31), eager=True).cast(pl.String)
 
-_USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+USCC_LETTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC_WEIGHTS = np.array([pow(3, i, 31) for i in range(17)])
 _CERT_WEIGHTS = np.array([7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2])
 _CERT_CHECK = np.frombuffer(b"10X98765432", dtype=np.uint8)
@@ -152,10 +152,10 @@ def uscc_numbers(prefix: str, region: Sequence[str], number: np.ndarray) -> pl.S
     scrambled = (np.asarray(number, dtype=np.int64) * 48_271 + 11) % 31**6
     organisation = scrambled[:, None] // 31 ** np.arange(5, -1, -1) % 31
     region_digits = np.array([[int(c) for c in r] for r in region]).reshape(len(number), 6)
-    head = np.tile([_USCC.index(c) for c in prefix], (len(number), 1))
+    head = np.tile([USCC_LETTERS.index(c) for c in prefix], (len(number), 1))
     body = np.hstack([head, region_digits, np.tile([10, 0, 0], (len(number), 1)), organisation])
     check = (31 - body @ _USCC_WEIGHTS % 31) % 31
-    letters = np.frombuffer(_USCC.encode(), dtype=np.uint8)
+    letters = np.frombuffer(USCC_LETTERS.encode(), dtype=np.uint8)
     return fixed(letters[np.hstack([body, check[:, None]])])
 
 

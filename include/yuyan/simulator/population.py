@@ -1,6 +1,6 @@
 """The simulated city of one day: all 35 entities, the planted defects and what the warehouse must hold.
 
-`build` is a pure function of (seed, scale, day); `write` puts the day's state below `<home>/simulator/`.
+`build` is a pure function of (seed, scale, day); `write` puts the day's state and truth below `<home>/simulator/`.
 """
 
 import json
@@ -13,28 +13,74 @@ import polars as pl
 
 from yuyan import contracts, settings
 from yuyan.simulator import catalogue as cat
-from yuyan.simulator import industry, municipal, outcomes, people, registrations, teaching, theses
+from yuyan.simulator import (
+    days,
+    defects,
+    industry,
+    municipal,
+    outcomes,
+    people,
+    registrations,
+    teaching,
+    theses,
+    truth,
+)
 from yuyan.simulator.columns import hexadecimal, mix
+from yuyan.simulator.planting import KEY, VERSIONS_PER_DAY, Planter, merge, moment
 
 SEED, SCALE = 20261015, 1 / 15
 META = ("src_inst_code", "src_record_id", "change_version", "updated_at", "is_deleted")
-VERSIONS_PER_DAY = 10**9
-"""Change versions of day N lie between N·10⁹ and (N+1)·10⁹, so that every change of a day is newer than all before it."""
 
 
 @dataclass
 class Population:
-    """The state of one day. `frames`: per entity, META and one text column per supplied field, sorted by record."""
+    """The state of one day.
+
+    `frames`: per entity the newest version of every record: META and one text column per supplied field, sorted by record.
+    `ledger`: what is wrong with them, and the accepted versions of records whose newest version is not acceptable.
+    """
 
     seed: int
     scale: float
     day: int
     frames: dict[str, pl.DataFrame]
+    ledger: days.Ledger
 
     @property
     def as_of(self) -> date:
         """The day's date."""
         return as_of(self.day)
+
+    @property
+    def defects(self) -> pl.DataFrame:
+        """Everything a correct validator reports as open: src_inst_code, entity, src_record_id, rule_id, severity, state."""
+        names = ("src_inst_code", "entity", "src_record_id", "rule_id", "severity")
+        still = [
+            d
+            for d in self.ledger.defects
+            if d.since <= self.day and (d.healed is None or self.day < d.healed)
+        ]
+        rows = [tuple(getattr(d, n) for n in names) for d in still]
+        frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+        return frame.with_columns(pl.lit("open").alias("state")).sort(names)
+
+    def served(self, entity: str) -> pl.DataFrame:
+        """What the platforms show today: on day 2 an old version of two records comes after their newer one."""
+        if self.day == 2 and entity == days.STALE:
+            return merge(self.frames[entity], self.ledger.stale)
+        return self.frames[entity]
+
+    def accepted(self, entity: str) -> pl.DataFrame:
+        """The records that the accepted layer holds, in the version it holds: META and all supplied fields."""
+        bad = (
+            self.defects.filter((pl.col("entity") == entity) & (pl.col("severity") == "ERROR"))
+            .select(KEY)
+            .unique()
+        )
+        frame = self.frames[entity].filter(~pl.col("is_deleted")).join(bad, on=KEY, how="anti")
+        if entity in self.ledger.fallback:
+            frame = pl.concat([frame, self.ledger.fallback[entity].join(bad, on=KEY, how="semi")])
+        return frame.sort(KEY)
 
 
 def as_of(day: int) -> date:
@@ -43,9 +89,27 @@ def as_of(day: int) -> date:
 
 
 def build(seed: int = SEED, scale: float = SCALE, day: int = 1) -> Population:
-    """The population of a day."""
-    frames = {entity: envelope(entity, frame) for entity, frame in _entities(seed, scale).items()}
-    return Population(seed, scale, day, {entity: frames[entity] for entity in contracts.load()})
+    """The population of a day: day 1 with its defects, and the changes of days 2 to `day`."""
+    ledger = days.Ledger()
+    frames = clean(seed, scale)
+    times = 1 + int(10 * scale)
+    planter = Planter(frames, seed, 1, times, ledger.taken)
+    ledger.later = defects.plant(planter, frames)
+    frames |= planter.frames()
+    ledger.defects += planter.defects
+    frames = days.prepare_stale(frames, ledger, seed)
+    for number in range(2, day + 1):
+        frames = days.advance(frames, ledger, seed, number)
+        planter = Planter(frames, seed, number, times, ledger.taken)
+        defects.plant_later(planter)
+        frames |= planter.frames()
+        ledger.defects += planter.defects
+    return Population(seed, scale, day, {entity: frames[entity] for entity in contracts.load()}, ledger)
+
+
+def clean(seed: int, scale: float) -> dict[str, pl.DataFrame]:
+    """Day 1 as it would be if nothing were wrong."""
+    return {entity: envelope(entity, frame) for entity, frame in _entities(seed, scale).items()}
 
 
 def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
@@ -103,12 +167,15 @@ def envelope(entity: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def write(home: Path, seed: int = SEED, scale: float = SCALE, day: int = 1) -> Population:
-    """Build a day and write its state below `<home>/simulator/state/day_<N>/`."""
+    """Build a day and write its state and its truth below `<home>/simulator/{state,truth}/day_<N>/`."""
     population = build(seed, scale, day)
     folder = Path(home) / "simulator" / "state" / f"day_{day}"
     folder.mkdir(parents=True, exist_ok=True)
-    for entity, frame in population.frames.items():
-        frame.write_parquet(folder / f"{entity}.parquet", compression="zstd", statistics=False)
+    for entity in population.frames:
+        population.served(entity).write_parquet(
+            folder / f"{entity}.parquet", compression="zstd", statistics=False
+        )
     meta = {"seed": seed, "scale": scale, "day": day, "as_of": str(population.as_of)}
     (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    truth.write(population, Path(home) / "simulator" / "truth" / f"day_{day}")
     return population
