@@ -16,7 +16,7 @@ pytestmark = pytest.mark.database
 INSTITUTIONS = ["10643", "11551"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def admin(pg_home):
     """URL of the server's administrator; what the products made is dropped afterwards."""
     yield postgres.dsn(pg_home)
@@ -26,17 +26,30 @@ def admin(pg_home):
             connection.execute(f"drop role if exists exchange_{inst}_reader")
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A work folder whose databases are made once."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def made(home, admin):
+    """The result of the first preparation of day 1, and the state's records."""
+    frames = products_city.write(home, 1, INSTITUTIONS)
+    return products.prepare(home, 1, admin), frames
+
+
 @pytest.fixture
-def day_1(tmp_path, admin):
-    """The result of preparing day 1, and the state's records."""
-    frames = products_city.write(tmp_path, 1, INSTITUTIONS)
-    return products.prepare(tmp_path, 1, admin), frames
+def day_1(home, admin, made):
+    """Databases on day 1, whatever the test before did to them."""
+    products.prepare(home, 1, admin)
+    return made
 
 
 def reader(result: dict, inst: str) -> sa.Engine:
     c = result["connections"][f"platform_{inst}"]
     url = sa.URL.create("postgresql+psycopg", c["login"], c["password"], c["host"], c["port"], c["schema"])
-    return sa.create_engine(url)
+    return sa.create_engine(url, poolclass=sa.NullPool)
 
 
 def select(engine: sa.Engine, query: str) -> list[dict]:
@@ -92,23 +105,23 @@ def test_the_reader_reads_views_of_its_own_database_only(day_1):
         connection.execute(sa.text("select * from exchange.student"))
     with engine.connect() as connection, pytest.raises(sa.exc.DBAPIError):
         connection.execute(sa.text("delete from exchange.v_student"))
-    other = sa.create_engine(engine.url.set(database="exchange_11551"))
+    other = sa.create_engine(engine.url.set(database="exchange_11551"), poolclass=sa.NullPool)
     with pytest.raises(sa.exc.OperationalError, match="CONNECT"):
         other.connect()
 
 
-def test_the_next_day_touches_changed_rows_only(tmp_path, admin, day_1):
+def test_the_next_day_touches_changed_rows_only(home, admin, day_1):
     result, _ = day_1
     versions = "select record_id, xmin::text as touched from exchange.thesis"
     engine = sa.create_engine(
         admin.replace("postgresql://", "postgresql+psycopg://").rsplit("/", 1)[0] + "/exchange_10643"
     )
     before = {r["record_id"]: r["touched"] for r in select(engine, versions)}
-    products_city.write(tmp_path, 2, INSTITUTIONS)
-    products.prepare(tmp_path, 2, admin)
+    products_city.write(home, 2, INSTITUTIONS)
+    products.prepare(home, 2, admin)
     after = {r["record_id"]: r["touched"] for r in select(engine, versions)}
     assert {i for i in after if after[i] != before.get(i)} == {f"10643-thesis-00{i}" for i in range(4)}
-    products.prepare(tmp_path, 2, admin)
+    products.prepare(home, 2, admin)
     assert {r["record_id"]: r["touched"] for r in select(engine, versions)} == after
     engine.dispose()
     shown = select(
