@@ -12,9 +12,10 @@ select
     student_now.study_mode,
     e.grad_year,
     e.status_on,
-    case e.status_on
-        when {{ make_date('e.grad_year', 8, 31) }} then 'EP1'
-        when {{ make_date('e.grad_year', 12, 31) }} then 'EP2'
+    case
+        when {{ year_of('e.status_on') }} <> e.grad_year then null
+        when extract(month from e.status_on) = 8 and extract(day from e.status_on) = 31 then 'EP1'
+        when extract(month from e.status_on) = 12 and extract(day from e.status_on) = 31 then 'EP2'
     end as point_code,
     e.destination_code,
     destination.name_zh as destination_name,

@@ -1,0 +1,153 @@
+"""The project's shape, read from its manifest: layers, contracts, descriptions, tests, documentation in step."""
+
+import re
+from collections import defaultdict
+
+import pytest
+
+from yuyan import contracts, settings
+
+MAY_READ = {
+    "staging": {"source"},
+    "star": {"staging", "star", "seed"},
+    "indicators": {"star", "indicators", "seed"},
+    "marts": {"star", "indicators", "marts", "seed"},
+}
+PREFIXES = {
+    "staging": ("stg_",),
+    "star": ("dim_", "fct_", "bridge_"),
+    "indicators": ("ind_",),
+    "marts": ("",),
+}
+PUBLISHED = ("star", "indicators", "marts")
+CITY_WIDE = {"fct_talent_demand", "fct_list_milestone", "bridge_discipline_cluster"}
+CLOCKS = re.compile(
+    r"\b(now|current_date|current_timestamp|localtimestamp|clock_timestamp|getdate|run_started_at)\b", re.I
+)
+
+
+@pytest.fixture(scope="module")
+def models(manifest) -> dict[str, list[dict]]:
+    """Layer -> its models."""
+    layers = defaultdict(list)
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "model":
+            layers[node["fqn"][1]].append(node)
+    return layers
+
+
+@pytest.fixture(scope="module")
+def tests_of(manifest) -> dict[str, set[str]]:
+    """Model id -> names of the generic tests attached to it."""
+    attached = defaultdict(set)
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "test" and node["attached_node"]:
+            attached[node["attached_node"]].add(node["test_metadata"]["name"])
+    return attached
+
+
+def test_every_layer_has_models_and_there_is_no_other(models):
+    assert set(models) == set(MAY_READ)
+    assert len(models["star"]) >= 40
+    assert len(models["indicators"]) >= 15
+
+
+@pytest.mark.parametrize("layer", MAY_READ)
+def test_a_layer_reads_only_what_is_left_of_it(layer, models, manifest):
+    def kind(unique_id: str) -> str:
+        resource = unique_id.split(".")[0]
+        return manifest["nodes"][unique_id]["fqn"][1] if resource == "model" else resource
+
+    reads = {(m["name"], parent) for m in models[layer] for parent in m["depends_on"]["nodes"]}
+    assert reads
+    assert {(name, parent) for name, parent in reads if kind(parent) not in MAY_READ[layer]} == set()
+
+
+@pytest.mark.parametrize("layer", MAY_READ)
+def test_models_are_named_for_their_layer_and_live_in_its_schema(layer, models):
+    assert [m["name"] for m in models[layer] if not m["name"].startswith(PREFIXES[layer])] == []
+    assert {m["schema"] for m in models[layer]} == {layer}
+
+
+@pytest.mark.parametrize("layer", PUBLISHED)
+def test_published_models_are_under_contract_and_described_to_the_last_column(layer, models):
+    for model in models[layer]:
+        assert model["config"]["contract"]["enforced"], model["name"]
+        assert model["description"].strip(), model["name"]
+        assert model["columns"], model["name"]
+        bare = [
+            c["name"] for c in model["columns"].values() if not c["description"].strip() or not c["data_type"]
+        ]
+        assert bare == [], model["name"]
+
+
+@pytest.mark.parametrize("layer", PUBLISHED)
+def test_descriptions_reach_the_database(layer, models):
+    assert {
+        (m["config"]["persist_docs"]["relation"], m["config"]["persist_docs"]["columns"])
+        for m in models[layer]
+    } == {(True, True)}
+
+
+@pytest.mark.parametrize("layer", MAY_READ)
+def test_no_model_reads_the_clock(layer, models):
+    assert [m["name"] for m in models[layer] if CLOCKS.search(m["raw_code"])] == []
+
+
+def test_no_macro_reads_the_clock(manifest):
+    own = [m for m in manifest["macros"].values() if m["package_name"] == "yuyan"]
+    assert own
+    assert [m["name"] for m in own if CLOCKS.search(m["macro_sql"])] == []
+
+
+def test_every_star_table_has_its_grain_tested_and_every_fact_its_keys(models, tests_of):
+    for model in models["star"]:
+        assert "grain" in tests_of[model["unique_id"]], model["name"]
+        if not model["name"].startswith("dim_"):
+            assert "keys_resolve" in tests_of[model["unique_id"]], model["name"]
+        if any(
+            c["name"] == "is_current" and "valid_from" in model["columns"] for c in model["columns"].values()
+        ):
+            assert (
+                model["name"] == "dim_geography" or "versions_are_consistent" in tests_of[model["unique_id"]]
+            ), model["name"]
+
+
+def test_every_key_of_a_star_table_is_checked_against_its_dimension(models, manifest):
+    """A `_key` column is the table's own key or one of those that keys_resolve names."""
+    checked = {
+        node["attached_node"]: set(node["test_metadata"]["kwargs"]["keys"])
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and node["test_metadata"]["name"] == "keys_resolve"
+    }
+    for model in models["star"]:
+        own = {model["name"].removeprefix("dim_") + "_key", "person_key", "expert_key"}
+        keys = {
+            c["name"]
+            for c in model["columns"].values()
+            if c["name"].endswith("_key") and c["data_type"] == "text"
+        } - own
+        assert keys - checked.get(model["unique_id"], set()) == set(), model["name"]
+
+
+def test_every_fact_names_the_institution_of_its_record(models):
+    facts = [m for m in models["star"] if not m["name"].startswith("dim_") and m["name"] not in CITY_WIDE]
+    assert len(facts) >= 20
+    assert [m["name"] for m in facts if not {"inst_code", "institution_key"} <= set(m["columns"])] == []
+
+
+def test_there_is_one_staging_model_per_entity(models):
+    names = {m["name"].removeprefix("stg_") for m in models["staging"]}
+    assert {n for n in names if not n.endswith("_versions")} == set(contracts.load())
+    assert {n.removesuffix("_versions") for n in names if n.endswith("_versions")} <= set(contracts.load())
+    assert {m["raw_code"].count("\n") for m in models["staging"]} == {0}
+
+
+def test_the_page_on_the_star_lists_exactly_its_tables_and_columns(models):
+    text = (settings.PROJECT / "docs" / "star-schema.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^### |\Z)", text, re.M | re.S))
+    assert set(sections) == {m["name"] for m in models["star"]}
+    for model in models["star"]:
+        documented = re.findall(r"^\| `(\w+)` \| ([^|]+?)(?: ·)? \|", sections[model["name"]], re.M)
+        assert documented == [(c["name"], c["data_type"]) for c in model["columns"].values()], model["name"]
+        assert f"| {model['name']} |" in text, model["name"]

@@ -1,0 +1,93 @@
+"""Seeds: what dbt does not check for itself: headers in step, code lists complete, codes kept as text."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import yaml
+
+from yuyan import contracts, settings
+
+FILES = sorted(settings.SEEDS.glob("*/*.csv"))
+DESCRIBED = {
+    seed["name"]: seed
+    for path in settings.SEEDS.glob("*/*.yml")
+    for seed in yaml.safe_load(path.read_text(encoding="utf-8")).get("seeds", [])
+}
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with open(settings.SEEDS / "reference" / f"{name}.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_seed_is_described():
+    assert len(FILES) >= 11
+    assert {path.stem for path in FILES} == set(DESCRIBED)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_a_seed_names_types_and_describes_every_column(path: Path):
+    header = path.read_text(encoding="utf-8").splitlines()[0].split(",")
+    seed = DESCRIBED[path.stem]
+    assert seed["description"].strip()
+    assert [c["name"] for c in seed["columns"]] == header
+    assert all(c["description"].strip() for c in seed["columns"])
+    assert list(seed["config"]["column_types"]) == header  # an untyped code would lose its leading zeros
+
+
+def test_every_code_set_of_the_contracts_has_codes():
+    named = {f.code_set for c in contracts.load().values() for f in c.fields if f.code_set}
+    assert len(named) > 40
+    assert {code_set for code_set in named if not contracts.code_sets().get(code_set)} == set()
+
+
+def test_every_discipline_has_its_scope():
+    assert [r["discipline_code"] for r in rows("discipline_scope")] == [r["code"] for r in rows("discipline")]
+    assert all(r["reason_zh"] for r in rows("discipline_scope"))
+
+
+def test_urgent_disciplines_are_engineering():
+    urgent = {r["discipline_code"] for r in rows("discipline_scope") if r["is_urgent"] == "true"}
+    academic = {
+        r["code"] for r in rows("discipline") if r["parent_code"] == "08" and r["level"] == "first_level"
+    }
+    assert urgent == academic | {"08"} | {f"08{n}" for n in range(54, 62)} | {"1401", "1404", "1405", "1406"}
+
+
+def test_nothing_urgent_is_excluded_from_the_match():
+    assert [r for r in rows("discipline_scope") if r["is_urgent"] == r["is_h02_excluded"] == "true"] == []
+
+
+def test_every_destination_has_its_scope_and_employment_is_the_published_list():
+    codes = [r["code"] for r in rows("code") if r["code_set"] == "graduation_destination"]
+    scope = rows("destination_scope")
+    assert [r["destination_code"] for r in scope] == codes
+    employed = {
+        "10",
+        "11",
+        "12",
+        "27",
+        "271",
+        "46",
+        "50",
+        "501",
+        "502",
+        "503",
+        "51",
+        "519",
+        "75",
+        "751",
+        "752",
+        "753",
+        "76",
+    }
+    employed |= {str(code) for code in range(511, 516)}
+    assert {r["destination_code"] for r in scope if r["is_employed"] == "true"} == employed
+    assert {r["destination_code"] for r in scope if r["is_further_study"] == "true"} == {
+        "80",
+        "801",
+        "802",
+        "803",
+        "85",
+    }

@@ -1,0 +1,69 @@
+"""run_layer: what a failure says, what it leaves behind, and that the layer can simply be run again."""
+
+from types import SimpleNamespace
+
+import pytest
+import tiny
+
+from yuyan import transform
+
+pytestmark = pytest.mark.database
+
+
+def test_a_failed_node_is_named_recorded_and_gone_after_the_next_attempt(built, monkeypatch):
+    monkeypatch.setitem(transform.SELECTIONS, "star", ("dim_urgent_list",))
+    columns = "(src_inst_code, src_record_id, raw_id, batch_id, list_id)"
+    insert = f"insert into accepted.urgent_discipline_list {columns} values (%s, %s, 0, '', 'L')"
+    built.execute(insert, [tiny.CITY, "twice-1"])
+    built.execute(insert, [tiny.CITY, "twice-2"])
+    built.commit()
+    with pytest.raises(transform.TransformFailed) as failure:
+        transform.run_layer("star", "again", tiny.AS_OF)
+    for part in ("layer star", "dim_urgent_list_grain", "(test, fail)", "remedy"):
+        assert part in str(failure.value)
+    outcomes = (
+        "select node_id, resource_type, status, rows_affected from ops.model_result where run_id = 'again'"
+    )
+    assert ("test", "fail", 1) in [row[1:] for row in built.execute(outcomes).fetchall()]
+
+    built.execute("delete from accepted.urgent_discipline_list where src_record_id like 'twice%'")
+    built.commit()
+    summary = transform.run_layer("star", "again", tiny.AS_OF)
+    assert (summary["models"], summary["seeds"], summary["tests"], summary["warnings"]) == (1, 0, 1, 0)
+    assert {row[2] for row in built.execute(outcomes).fetchall()} == {"success", "pass"}
+
+
+def test_a_run_that_dbt_never_started_says_what_to_check(monkeypatch):
+    refused = SimpleNamespace(result=None, success=False, exception=ConnectionError("connection refused"))
+    monkeypatch.setattr(transform, "invoke", lambda *_: refused)
+    monkeypatch.setattr(transform, "_record", lambda *_: None)
+    with pytest.raises(
+        transform.TransformFailed, match=r"layer star.*connection refused.*YUYAN_WAREHOUSE_DSN"
+    ):
+        transform.run_layer("star", "none", tiny.AS_OF)
+
+
+def test_the_environment_is_left_as_it_was(built, monkeypatch):
+    monkeypatch.setenv("DBT_HOST", "elsewhere")
+    monkeypatch.delenv("DBT_PORT", raising=False)
+    with transform._connection_in_environment():
+        assert transform.os.environ["DBT_HOST"] == "127.0.0.1"
+        assert transform.os.environ["DBT_PORT"].isdigit()
+    assert transform.os.environ["DBT_HOST"] == "elsewhere"
+    assert "DBT_PORT" not in transform.os.environ
+
+
+def test_the_formulas_pass_their_unit_tests(built, manifest):
+    """dbt's own unit tests: one at least for every indicator model, run here and not in every production run."""
+    tested = {t["model"] for t in manifest["unit_tests"].values()}
+    formulas = {
+        n["name"]
+        for n in manifest["nodes"].values()
+        if n["resource_type"] == "model" and n["name"].startswith("ind_h")
+    }
+    assert formulas
+    assert formulas - tested == set()
+    result = transform.invoke(["test", "--select", "test_type:unit"], tiny.AS_OF)
+    outcomes = [r for r in result.result.results if str(r.node.resource_type) == "unit_test"]
+    assert [(r.node.name, r.message) for r in outcomes if str(r.status) != "pass"] == []
+    assert len(outcomes) == len(manifest["unit_tests"])
