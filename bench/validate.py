@@ -3,8 +3,8 @@
     python bench/validate.py [scale]
 
 The pass is what an engineer would write without this project: per entity one statement that types the newest version of
-every record, evaluates every rule and returns each rule's eligible, failed and unverifiable rows and the ids of the failed ones. The
-stage does that through Great Expectations and also writes results, failures, quarantine and the accepted tables.
+every record, evaluates every rule and returns each rule's eligible and unverifiable rows and the ids of the failed ones.
+The stage does that through Great Expectations and also writes results, failures, quarantine and the accepted tables.
 """
 
 import os
@@ -43,7 +43,8 @@ def by_hand(dsn: str) -> int:
             scope.find_taken_keys(connection, entity)
             scope.find_latest(connection, rules, entity)
             verdicts = ", ".join(
-                f"{worktable.verdict(entity, rule, population.as_of(1))} as v{i}" for i, rule in enumerate(of_entity)
+                f"{worktable.verdict(entity, rule, population.as_of(1))} as v{i}"
+                for i, rule in enumerate(of_entity)
             )
             counted = ", ".join(
                 f"count(v{i}), count(*) filter (where v{i} = '1'), array_agg(raw_id) filter (where v{i} = '0')"

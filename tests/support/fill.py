@@ -1,4 +1,4 @@
-"""Puts records straight into raw, as collect and load would: pseudonymised, keyed, numbered, one batch per source and entity."""
+"""Puts records straight into raw as collect and load would: pseudonymised, keyed, numbered, in batches."""
 
 import hashlib
 import hmac
@@ -15,9 +15,15 @@ AS_OF = date(2026, 10, 15)
 
 
 def load(
-    connection: psycopg.Connection, frames: Mapping[str, pl.DataFrame], run_id: str = "load-1", as_of: date = AS_OF
+    connection: psycopg.Connection,
+    frames: Mapping[str, pl.DataFrame],
+    run_id: str = "load-1",
+    as_of: date = AS_OF,
 ) -> int:
-    """Append every frame to raw.<entity>. Frames hold src_inst_code, src_record_id, change_version, is_deleted and text fields."""
+    """Append frames to raw, a batch per source and entity; returns the rows.
+
+    Columns: src_inst_code, src_record_id, change_version, is_deleted and the supplied fields, all text.
+    """
     rows = 0
     for entity, frame in frames.items():
         if len(frame):
@@ -26,7 +32,9 @@ def load(
     return rows
 
 
-def _append(connection: psycopg.Connection, entity: str, frame: pl.DataFrame, run_id: str, as_of: date) -> None:
+def _append(
+    connection: psycopg.Connection, entity: str, frame: pl.DataFrame, run_id: str, as_of: date
+) -> None:
     contract = contracts.load()[entity]
     fields = [f.name for f in contract.columns]
     prepared = frame.select(
@@ -44,7 +52,9 @@ def _append(connection: psycopg.Connection, entity: str, frame: pl.DataFrame, ru
     buffer = io.BytesIO()
     prepared.write_csv(buffer)
     with connection.cursor() as cursor:
-        with cursor.copy(f"copy raw.{entity} ({', '.join(prepared.columns)}) from stdin (format csv, header)") as copy:
+        with cursor.copy(
+            f"copy raw.{entity} ({', '.join(prepared.columns)}) from stdin (format csv, header)"
+        ) as copy:
             copy.write(buffer.getvalue())
         cursor.execute(
             "insert into ops.batch (batch_id, run_id, src_inst_code, entity, product, mode, landing_uri, payload_digest, "

@@ -48,7 +48,7 @@ def update(connection: psycopg.Connection, entity: str) -> None:
 
 
 def _settle_held_versions(connection: psycopg.Connection, entity: str) -> None:
-    """Last good versions of records in quarantine: withdraw one whose key another record has taken, restore one that can be."""
+    """Last good versions of records in quarantine: withdraw one whose key is taken, restore one that can be."""
     contract = contracts.load()[entity]
     same_key = " and ".join(f"b.{n} = a.{n}" for n in contract.key)
     connection.execute(
@@ -71,7 +71,7 @@ def _open(entity: str) -> str:
 
 
 def _good(entity: str, where: str) -> str:
-    """SQL: raw_id of the version that stands for each record; of several with one key the newest state, then the last row."""
+    """SQL: raw_id of the version that stands for each record; of several with one key a newest one, then the last."""
     return (
         f"select distinct on (record_key) raw_id from (select distinct on ({RECORD}) r.raw_id, r.record_key, r.is_deleted, "
         f"not exists (select 1 from quality.quarantine q where {_open(entity)} and {same_record('q', 'r')}) as is_newest "

@@ -102,7 +102,7 @@ class Catalogue:
 
 @cache
 def load(folder: Path = settings.EXPECTATIONS) -> Catalogue:
-    """Read the business rules in `folder` and derive the structural ones. Raises RuleError for a rule that cannot be used."""
+    """The business rules in `folder` and the structural ones. Raises RuleError for a rule that cannot be used."""
     known = contracts.load()
     business = {entity: _read(folder / f"{entity}.yml", contract) for entity, contract in known.items()}
     if stray := sorted({p.stem for p in folder.glob("*.yml")} - set(known)):
@@ -183,7 +183,7 @@ def _problem(rule: Rule, contract: Contract, before: list[Rule]) -> str | None:
             if entity not in contracts.load():
                 return f"{{{kind}:{entity}}}: there is no such entity"
             if not _pairs(text, alias):
-                return f"look {entity} up by a column of this row ({alias}.<key> = r.<column>), so that its changes are followed"
+                return f"look {entity} up by {alias}.<key> = r.<column>, so that its changes are followed"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Reconciliation: for every batch, received = accepted + quarantined + unchanged + superseded, counted in the warehouse itself."""
+"""Reconciliation of every batch, counted in the warehouse: received = accepted + quarantined + unchanged + superseded."""
 
 import psycopg
 
@@ -12,9 +12,9 @@ class ReconciliationError(RuntimeError):
 def reconcile(run_id: str) -> int:
     """Check every batch, store the figures of those that this run touched or that do not balance; returns batches checked.
 
-    Accepted and quarantined are counted from raw and quality.quarantine, not taken from what the load reported, so a lost or
-    added row shows. A batch that was never judged has nothing accepted. Raises ReconciliationError (after the figures are stored)
-    when a batch does not balance.
+    Accepted and quarantined are counted from raw and quality.quarantine, not taken from what the load reported, so a
+    lost or added row shows. A batch that was never judged has nothing accepted. Raises ReconciliationError, after the
+    figures are stored, when a batch does not balance.
     """
     with psycopg.connect(settings.warehouse_dsn()) as connection:
         connection.execute(
@@ -29,7 +29,8 @@ def reconcile(run_id: str) -> int:
             "create temp table found on commit drop as select b.batch_id, b.src_inst_code, b.entity, "
             "b.rows_received as received, "
             "case when j.batch_id is null then 0 else coalesce(c.rows, 0) - b.rows_tombstoned - coalesce(q.rows, 0) end "
-            "as accepted, coalesce(q.rows, 0) as quarantined, b.rows_unchanged as unchanged, b.rows_superseded as superseded "
+            "as accepted, coalesce(q.rows, 0) as quarantined, b.rows_unchanged as unchanged, "
+            "b.rows_superseded as superseded "
             "from ops.batch b left join counted c using (entity, batch_id) "
             "left join quality.judged j using (entity, batch_id) "
             "left join (select entity, batch_id, count(*) as rows from quality.quarantine group by entity, batch_id) q "
@@ -40,7 +41,8 @@ def reconcile(run_id: str) -> int:
             "unchanged, superseded) select %(run)s, f.* from found f where "
             "f.received <> f.accepted + f.quarantined + f.unchanged + f.superseded "
             "or not exists (select 1 from ops.reconciliation r where r.batch_id = f.batch_id) "
-            "or exists (select 1 from quality.judged j where (j.entity, j.batch_id, j.run_id) = (f.entity, f.batch_id, %(run)s)) "
+            "or exists (select 1 from quality.judged j where j.entity = f.entity and j.batch_id = f.batch_id "
+            "and j.run_id = %(run)s) "
             "or exists (select 1 from quality.quarantine q where q.batch_id = f.batch_id and q.last_run_id = %(run)s) "
             "or exists (select 1 from quality.release x where x.batch_id = f.batch_id and x.released_run_id = %(run)s) "
             "on conflict (run_id, batch_id) do update set received = excluded.received, accepted = excluded.accepted, "

@@ -13,7 +13,8 @@ from yuyan.validate.scope import RECORD, Arrivals
 def rules(connection: psycopg.Connection, catalogue: Catalogue) -> None:
     """Make quality.rule say what the catalogue says."""
     rows = [
-        (r.rule_id, r.version, entity, r.column, r.level, r.severity, r.message, r.why, r.fix, r.owner, list(r.indicators), r.definition)
+        (r.rule_id, r.version, entity, r.column, r.level, r.severity, r.message, r.why, r.fix, r.owner,
+         list(r.indicators), r.definition)
         for entity, of_entity in catalogue.rules.items()
         for r in of_entity
     ]  # fmt: skip
@@ -148,8 +149,8 @@ def _snapshot(connection: psycopg.Connection, entity: str, lookups: list[Lookup]
     )
     if used:
         connection.execute(
-            f"create temp table {name} on commit drop as select {', '.join(used)} from accepted.{entity} where ({RECORD}) in "
-            f"(select {RECORD} from judging.{entity} union all select {RECORD} from newest_{entity})"
+            f"create temp table {name} on commit drop as select {', '.join(used)} from accepted.{entity} "
+            f"where ({RECORD}) in (select {RECORD} from judging.{entity} union all select {RECORD} from newest_{entity})"
         )
 
 
@@ -158,7 +159,8 @@ def _note_affected(connection: psycopg.Connection, lookup: Lookup) -> None:
     used, key = ", ".join(sorted(lookup.used)), ", ".join(lookup.to_fields)
     own = ", ".join(f"c.{n}" for n in lookup.own_fields)
     connection.execute(
-        f"insert into judging.pending select %s, c.raw_id from accepted.{lookup.child} c where ({own}) in (select {key} from ("
+        f"insert into judging.pending select %s, c.raw_id from accepted.{lookup.child} c "
+        f"where ({own}) in (select {key} from ("
         f"(select {used} from before except select {used} from after) union all "
         f"(select {used} from after except select {used} from before)) changed) on conflict do nothing",
         [lookup.child],

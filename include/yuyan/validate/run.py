@@ -32,25 +32,23 @@ def validate(run_id: str, as_of: date, entities: Sequence[str] | None = None) ->
     if unknown := set(entities or ()) - set(rules.order):
         raise KeyError(f"unknown entities {sorted(unknown)}; known are {', '.join(rules.order)}")
     order = [e for e in rules.order if entities is None or e in entities]
-    with (
-        psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection,
-        suite.warehouse() as source,
-    ):
+    with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(%s)", [LOCK])
         with connection.transaction():
             connection.execute(Path(__file__).with_name("structure.sql").read_text(encoding="utf-8"))
         record.rules(connection, rules)
         with connection.transaction():
             arrivals = {entity: scope.arrive(connection, rules, entity, run_id) for entity in order}
-        return {
-            entity: _judge(connection, source, rules, entity, run_id, as_of, arrivals[entity])
-            for entity in order
-        }
+        with suite.batches() as batch:
+            return {
+                entity: _judge(connection, batch, rules, entity, run_id, as_of, arrivals[entity])
+                for entity in order
+            }
 
 
 def _judge(
     connection: psycopg.Connection,
-    source: Any,
+    batch: Any,
     rules: Catalogue,
     entity: str,
     run_id: str,
@@ -59,34 +57,28 @@ def _judge(
 ) -> dict[str, Any]:
     started = time.monotonic()
     of_entity = rules.rules[entity]
-    with connection.transaction():
-        judged = scope.select(connection, entity, run_id)
-        if judged or arrivals.unjudged:
-            scope.find_taken_keys(connection, entity)
-            scope.find_latest(connection, rules, entity)
-            worktable.build(connection, entity, of_entity, as_of)
     summary = {
-        "judged": judged,
+        "judged": 0,
         "accepted": 0,
         "quarantined": 0,
         "healed": 0,
         "rules": len(of_entity),
         "failed_rules": 0,
     }
+    with connection.transaction():
+        judged = scope.select(connection, entity, run_id)
+        if judged or arrivals.unjudged:
+            scope.find_taken_keys(connection, entity)
+            scope.find_latest(connection, rules, entity)
+            worktable.build(connection, entity, of_entity, as_of)
     if judged or arrivals.unjudged:
-        result = (
-            suite.run(source, entity, of_entity)
-            if judged
-            else None
-        )
+        result = suite.run(batch, entity, of_entity) if judged else None
         counts = record.judgement(connection, rules, entity, run_id, arrivals, result)
+        summary |= counts | {"judged": judged, "accepted": judged - counts["quarantined"]}
         if result is not None:
             suite.keep(result, run_id, as_of)
             summary["failed_rules"] = sum(not one.success for one in result.results)
-        summary |= counts | {"accepted": judged - counts["quarantined"]}
         _analyze(connection, rules, entity, judged)
-    else:
-        connection.execute("delete from judging.pending where entity = %s", [entity])
     summary["seconds"] = round(time.monotonic() - started, 3)
     log.info("%s: %s", entity, summary)
     return summary
@@ -94,7 +86,9 @@ def _judge(
 
 def _analyze(connection: psycopg.Connection, rules: Catalogue, entity: str, judged: int) -> None:
     """Fresh statistics of what children look up, when a good part of the table is new."""
-    rows = connection.execute("select reltuples from pg_class where oid = %s::regclass", [f"accepted.{entity}"]).fetchone()[0]
+    rows = connection.execute(
+        "select reltuples from pg_class where oid = %s::regclass", [f"accepted.{entity}"]
+    ).fetchone()[0]
     columns = sorted(frozenset().union(*(x.used for x in rules.dependents(entity, "accepted"))))
     if columns and judged > max(rows, 0) / 10:
         connection.execute(f"analyze accepted.{entity} ({', '.join(columns)})")

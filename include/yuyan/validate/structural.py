@@ -47,7 +47,8 @@ def _of_field(contract: Contract, f: Field) -> Iterator[dict[str, Any]]:
     if f.code_set:
         yield rule(
             4, _in_code_set(f, raw), f"{f.label}不在代码集 {f.code_set} 内",
-            "代码集以外的值无法归类，会在分组统计中丢失。", f"对照代码集 {f.code_set} 更正；本地代码请在平台映射中补充对应关系。", given,
+            "代码集以外的值无法归类，会在分组统计中丢失。",
+            f"对照代码集 {f.code_set} 更正；本地代码请在平台映射中补充对应关系。", given,
         )  # fmt: skip
     elif f.pattern:
         yield rule(

@@ -10,6 +10,10 @@ create table if not exists judging.pending (
 );
 comment on table judging.pending is '已接收、但因其他记录变化（上级撤回、所查值改变、自然键被占）需要重新判定的行';
 
+-- What the suites run on; shows one entity's work table after the other.
+drop view if exists judging.judged;
+create view judging.judged as select null::text as src_inst_code;
+
 -- GB 32100-2015: 18 characters of 31 (no I O S V Z), the last one a check character: weights 3^(i-1) mod 31,
 -- C18 = (31 - sum mod 31) mod 31, so that the sum with weight 1 for the last one is divisible by 31.
 create or replace function judging.valid_uscc(code text) returns boolean

@@ -19,7 +19,13 @@ from typing import Any, ClassVar
 
 import great_expectations as gx
 import sqlalchemy as sa
-from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult, RunIdentifier
+from great_expectations.compatibility import pydantic
+from great_expectations.core import (
+    ExpectationSuiteValidationResult,
+    ExpectationValidationResult,
+    RunIdentifier,
+)
+from great_expectations.core.batch_definition import BatchDefinition
 from great_expectations.data_context import EphemeralDataContext
 from great_expectations.data_context.types.base import (
     DataContextConfig,
@@ -97,6 +103,15 @@ class ExpectRuleToHold(BatchExpectation):
     metric_dependencies: ClassVar[tuple[str, ...]] = ("judging.verdict_counts",)
     success_keys: ClassVar[tuple[str, ...]] = ("verdict", "verdicts")
 
+    _configured: ExpectationConfiguration | None = pydantic.PrivateAttr(default=None)
+
+    @property
+    def configuration(self) -> ExpectationConfiguration:
+        """Built once: an expectation of ours never changes, and the library asks for this two dozen times a run."""
+        if self._configured is None:
+            self._configured = super().configuration
+        return self._configured
+
     def _validate(self, metrics: dict, runtime_configuration=None, execution_engine=None) -> dict[str, Any]:
         by_institution = metrics["judging.verdict_counts"][self.verdict]
         eligible, failed, unverifiable = (
@@ -137,29 +152,28 @@ class ExpectRuleToHold(BatchExpectation):
 
 
 @contextmanager
-def warehouse() -> Iterator[gx.datasource.fluent.PostgresDatasource]:
-    """The warehouse as a data source of a context that keeps nothing; its connections are closed afterwards."""
-    context = _context({})
+def batches() -> Iterator[BatchDefinition]:
+    """The batch that suites run on: the view `judging.judged`, made to show one entity's work table after the other.
+
+    One asset for all, since the library writes its whole configuration anew for every asset it is given.
+    """
     url = sa.make_url(settings.warehouse_dsn()).set(drivername="postgresql+psycopg2")
-    source = context.data_sources.add_postgres(
-        "warehouse", connection_string=url.render_as_string(hide_password=False)
+    options = " ".join(filter(None, [url.query.get("options"), "-csearch_path=judging"]))
+    source = _context({}).data_sources.add_postgres(
+        "warehouse",
+        connection_string=url.update_query_dict({"options": options}).render_as_string(hide_password=False),
     )
     try:
-        yield source
+        asset = source.add_table_asset("judged", table_name="judged")
+        yield asset.add_batch_definition_whole_table("rows in scope")
     finally:
         source.get_engine().dispose()
 
 
-def run(
-    source: gx.datasource.fluent.PostgresDatasource, entity: str, rules: tuple[Rule, ...]
-) -> ExpectationSuiteValidationResult:
-    """Validate the entity's work table with its suite. Raises RuntimeError when a rule could not be evaluated."""
-    asset = source.add_table_asset(entity, table_name=entity, schema_name="judging")
-    result = Validator(
-        batch_definition=asset.add_batch_definition_whole_table("judged"),
-        result_format="SUMMARY",
-    ).validate_expectation_suite(_suite(entity, rules))
-    source.delete_asset(entity)  # the library writes its whole configuration anew whenever an asset is added
+def run(batch: BatchDefinition, entity: str, rules: tuple[Rule, ...]) -> ExpectationSuiteValidationResult:
+    """Validate `judging.judged` with the entity's suite. Raises RuntimeError when a rule could not be evaluated."""
+    validator = Validator(batch_definition=batch, result_format="SUMMARY")
+    result = validator.validate_expectation_suite(_suite(entity, rules))
     for one in result.results:
         if one.exception_info.get("raised_exception", True):
             raise RuntimeError(
@@ -196,7 +210,8 @@ def keep(result: ExpectationSuiteValidationResult, run_id: str, as_of: date) -> 
     path = _results() / f"{result.suite_name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     results = [
-        {"kwargs": one.expectation_config.kwargs, "success": one.success, "result": one.result} for one in result.results
+        {"kwargs": one.expectation_config.kwargs, "success": one.success, "result": one.result}
+        for one in result.results
     ]
     kept = {"run_id": run_id, "as_of": as_of.isoformat(), "statistics": result.statistics, "results": results}
     path.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
@@ -211,7 +226,9 @@ def build_docs() -> Path:
         kept = json.loads(path.read_text(encoding="utf-8"))
         day = datetime.fromisoformat(kept["as_of"]).replace(tzinfo=UTC)
         run = RunIdentifier(run_name=kept["run_id"], run_time=day)
-        key = ValidationResultIdentifier(ExpectationSuiteIdentifier(path.stem), run, batch_identifier="judged")
+        key = ValidationResultIdentifier(
+            ExpectationSuiteIdentifier(path.stem), run, batch_identifier="judged"
+        )
         context.validation_results_store.set(key, _restored(path.stem, kept, run))
     context.build_data_docs()
     return site / "index.html"
@@ -231,7 +248,10 @@ def _restored(entity: str, kept: dict[str, Any], run: RunIdentifier) -> Expectat
         results=results,
         suite_name=entity,
         statistics=kept["statistics"],
-        meta={"run_id": run, "active_batch_definition": {"datasource_name": "warehouse", "data_asset_name": entity}},
+        meta={
+            "run_id": run,
+            "active_batch_definition": {"datasource_name": "warehouse", "data_asset_name": entity},
+        },
     )
 
 

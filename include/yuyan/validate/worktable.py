@@ -18,20 +18,25 @@ FAILS, UNVERIFIABLE, HOLDS = "'0'::\"char\"", "'1'::\"char\"", "'2'::\"char\""
 
 
 def build(connection: psycopg.Connection, entity: str, rules: tuple[Rule, ...], as_of: date) -> None:
-    """Create the entity's work table from `scope_<entity>`, `taken_<entity>` and the tables that its rules look up."""
+    """Create the entity's work table from `scope_<entity>`, `taken_<entity>` and the tables that its rules look up.
+
+    The view `judging.judged`, on which the suites run, then shows it.
+    """
     columns = [*META, *(f.name for f in contracts.load()[entity].columns)]
     verdicts = [f"{verdict(entity, rule, as_of)} as v{i}" for i, rule in enumerate(rules, start=1)]
     worst = ", ".join(f"v{i}" for i in range(1, len(rules) + 1))
+    connection.execute("drop view if exists judging.judged")
     connection.execute(f"drop table if exists judging.{entity}")
     # offset 0 keeps the planner from merging the levels, which would compute every cast and verdict several times
     connection.execute(
         f"create unlogged table judging.{entity} as select v.*, least({worst}) as worst from ("
         f"select {', '.join('r.' + c for c in columns)}, {', '.join(verdicts)} from ({rows(entity)}) r offset 0) v"
     )
+    connection.execute(f"create view judging.judged as select * from judging.{entity}")
 
 
 def rows(entity: str) -> str:
-    """SQL of the rows in scope: META, record_key, key_is_taken, typed columns, and `<column>__raw` where typed is not text."""
+    """SQL of the rows in scope: META, record_key, key_is_taken, typed columns, `<column>__raw` where those are not text."""
     contract = contracts.load()[entity]
     raw = [f"r.{f.name} as {f.name}__raw" for f in contract.columns if f.type != "string"]
     return (
