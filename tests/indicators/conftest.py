@@ -41,8 +41,9 @@ def city_dsn(pg_home, dbt_home, city) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("YUYAN_HOME", str(dbt_home))
         patch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
-        for layer in transform.SELECTIONS:
-            transform.run_layer(layer, "built", city.as_of)
+        result = transform.invoke(["build", "--exclude-resource-type", "unit_test"], city.as_of)
+    failed = [(r.node.name, r.message) for r in result.result.results if str(r.status) in transform.FAILED]
+    assert failed == []
     yield dsn
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")
@@ -55,6 +56,24 @@ def warehouse_of_city(city_dsn, dbt_home, monkeypatch) -> psycopg.Connection:
     monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", city_dsn)
     with psycopg.connect(city_dsn) as connection:
         yield connection
+
+
+@pytest.fixture
+def copy_of_city(pg_home, city_dsn, dbt_home, monkeypatch) -> psycopg.Connection:
+    """A connection to a copy of the city's warehouse that a test may change."""
+    name, original = f"copy_{secrets.token_hex(4)}", city_dsn.rsplit("/", 1)[1]
+    with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
+        connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [original]
+        )
+        connection.execute(f"create database {name} template {original}")
+    dsn = postgres.dsn(pg_home, name)
+    monkeypatch.setenv("YUYAN_HOME", str(dbt_home))
+    monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
+    with psycopg.connect(dsn) as connection:
+        yield connection
+    with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
 
 
 def load(connection: psycopg.Connection, entity: str, frame: pl.DataFrame, as_of: str) -> None:

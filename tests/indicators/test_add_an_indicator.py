@@ -30,7 +30,7 @@ def append(path, text: str) -> None:
     path.write_text(path.read_text(encoding="utf-8").rstrip("\n") + "\n" + text + "\n", encoding="utf-8")
 
 
-def test_the_steps_of_the_page_publish_the_indicator(warehouse_of_city, city, project, monkeypatch):
+def test_the_steps_of_the_page_publish_the_indicator(copy_of_city, city, project, monkeypatch):
     row, name, description, target = ADDED
     plan, indicators = project / "seeds" / "plan", project / "models" / "indicators"
     append(plan / "indicator.csv", row)
@@ -56,7 +56,7 @@ def test_the_steps_of_the_page_publish_the_indicator(warehouse_of_city, city, pr
     for layer in ("indicators", "marts"):
         transform.run_layer(layer, "named", city.as_of)
 
-    connection = warehouse_of_city
+    connection = copy_of_city
     published = connection.execute(
         "select unit_code, period_code, numerator, denominator, status_code from marts.indicator_value "
         "where variant_code = 'M06-core'"

@@ -57,7 +57,8 @@ select
     l.path_value,
     l.value - l.target_value as gap_to_target,
     l.value - l.path_value as gap_to_path,
-    greatest(l.target_value - l.value, 0) / nullif(greatest({{ year_of("t.due_on") }} - l.period_year, 0), 0) as required_annual_change,
+    case when l.target_value is not null then greatest(l.target_value - l.value, 0) end
+        / nullif(greatest({{ year_of("t.due_on") }} - l.period_year, 0), 0) as required_annual_change,
     l.status_code,
     l.status_reason_code,
     l.status_zh,

@@ -1,0 +1,68 @@
+"""Every numerator and denominator of a simulated city equals what the simulator computes from its own population."""
+
+import polars as pl
+import pytest
+
+from yuyan.simulator import truth
+
+pytestmark = pytest.mark.database
+
+KEY = ["variant_code", "grain", "unit_code", "period_code"]
+FIGURES = ["numerator", "denominator"]
+EVIDENCE_GAP = "H12g"
+
+
+@pytest.fixture
+def published(warehouse_of_city) -> pl.DataFrame:
+    """marts.indicator_value: key, numerator, denominator, value."""
+    cursor = warehouse_of_city.execute(
+        f"select {', '.join([*KEY, *FIGURES])}, value, status_code from marts.indicator_value"
+    )
+    schema = (
+        dict.fromkeys(KEY, pl.String)
+        | dict.fromkeys([*FIGURES, "value"], pl.Float64)
+        | {"status_code": pl.String}
+    )
+    return pl.DataFrame(cursor.fetchall(), schema=schema, orient="row")
+
+
+def test_every_figure_is_the_simulators_own(published, city):
+    expected = truth.indicators(city)
+    assert set(published.select(KEY).rows()) == set(expected.select(KEY).rows())
+    assert len(published) == len(expected) > 7000
+    both = published.join(expected, on=KEY, suffix="_true")
+    for figure in FIGURES:
+        ours, theirs = pl.col(figure), pl.col(f"{figure}_true")
+        near = (ours - theirs).abs() <= 1e-9 * pl.max_horizontal(ours.abs(), theirs.abs())
+        same = (ours.is_null() & theirs.is_null()) | near.fill_null(False)
+        different = both.filter(~same)
+        assert different.select(*KEY, figure, f"{figure}_true").rows() == []
+
+
+def test_the_city_is_large_enough_to_tell_formulas_apart(published):
+    counted = published.filter((pl.col("grain") == "city") & (pl.col("numerator") != 0))
+    assert set(published["variant_code"]) - set(counted["variant_code"]) <= {EVIDENCE_GAP}
+    sums = counted.select("variant_code", "period_code", "numerator")
+    pairs = {
+        tuple(g["numerator"].to_list())
+        for _, g in sums.sort("period_code").group_by("variant_code", maintain_order=True)
+    }
+    assert len(pairs) > 35  # variants that count alike would hide a confusion of two formulas
+
+
+def test_the_scorecard_has_all_fifteen_targets(warehouse_of_city):
+    rows = warehouse_of_city.execute(
+        "select indicator_code, value, status_code, status_zh from marts.target_scorecard order by 1"
+    ).fetchall()
+    assert [r[0] for r in rows] == [f"H{n:02d}" for n in range(1, 16)]
+    assert all(r[1] is not None for r in rows)
+    assert {r[2] for r in rows} <= {"BLUE", "GREEN", "AMBER", "RED", "GREY"}
+
+
+def test_tables_and_columns_carry_their_comments(warehouse_of_city):
+    missing = warehouse_of_city.execute(
+        "select table_schema, table_name, column_name from information_schema.columns c "
+        "where table_schema in ('indicators', 'marts') and col_description("
+        "format('%I.%I', table_schema, table_name)::regclass, ordinal_position) is null"
+    ).fetchall()
+    assert missing == []
