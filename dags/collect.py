@@ -69,18 +69,11 @@ def collect():
         execution_timeout=timedelta(hours=3),
     )
     def institution(inst_code: str, params, dag_run) -> dict:
-        """Collect one institution. What the platform refuses for good is recorded; what may pass is tried again."""
+        """Collect one institution. What its platform refuses is recorded; a platform that is down is tried again."""
         from yuyan import institutions
-        from yuyan.collect.run import collect_institution
 
         get_current_context()["institution"] = f"{inst_code} {institutions.load()[inst_code].name}"
-        day = runs.day_of(dag_run.run_id)
-        result = collect_institution(
-            inst_code, dag_run.run_id, day, params["entities"] or None, full=params["full_refresh"]
-        )
-        if result["outcome"] == "failed":
-            raise runs.CollectionFailed(f"{inst_code}：{result['error']}")
-        return result
+        return runs.collect(inst_code, dag_run.run_id, params["entities"] or None, params["full_refresh"])
 
     @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[RAW])
     def close(codes: list[str], dag_run, outlet_events) -> None:

@@ -20,7 +20,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    help="渝研: from university platforms to indicator marts. The work folder is YUYAN_HOME (default: .yuyan in the project).",
+    help="渝研: from university platforms to indicator marts. The work folder is YUYAN_HOME (default: .yuyan).",
 )
 dsn_app = typer.Typer(no_args_is_help=True, help="Print a database address for another program.")
 replay_app = typer.Typer(
@@ -30,9 +30,7 @@ app.add_typer(dsn_app, name="dsn")
 app.add_typer(replay_app, name="replay")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
-Seed = Annotated[
-    int | None, typer.Option(envvar="SEED", help="Seed of the simulated city (default 20261015).")
-]
+Seed = Annotated[int | None, typer.Option(help="Seed of the simulated city (default 20261015).")]
 Scale = Annotated[
     float | None,
     typer.Option(
@@ -52,8 +50,8 @@ class Role(StrEnum):
 def run(seed: Seed = None, scale: Scale = None) -> None:
     """Run the next simulated day: collect, load, validate, transform, compute; then print the indicators.
 
-    A day that failed is repeated. An institution that could not be collected does not fail the day: it is named, and its data are
-    those of its last collection. Everything stays up until `yuyan down`. The exit code is 0 when the marts were built.
+    A day that failed is repeated. An institution that could not be collected does not fail the day: it is named, and its
+    data are those of its last collection. Everything stays up until `yuyan down`. The exit code is 0 when the marts were built.
     """
     from yuyan.runtime import line
 
@@ -80,6 +78,39 @@ def down() -> None:
     with _expected():
         stopped = services.down(settings.home())
     _console().print(f"已停止：{'、'.join(stopped)}" if stopped else "没有在运行的服务")
+
+
+@app.command()
+def clean() -> None:
+    """Stop everything and forget all data: databases, landing, simulated city, logs, secrets. What is installed stays."""
+    from yuyan.runtime import services
+
+    with _expected(), services.exclusive(settings.home()):
+        removed = services.clean(settings.home())
+    _console().print(f"已清除：{'、'.join(removed)}" if removed else "没有可清除的数据")
+
+
+@app.command()
+def init() -> None:
+    """Production, once before the services start: metadata, pool, tables, roles, dbt manifest. Safe to repeat."""
+    from yuyan.runtime import production
+
+    with _expected():
+        production.init(settings.home())
+
+
+@app.command()
+def simulate(
+    port: Annotated[int, typer.Option(help="Port on which the simulated platforms are served.")],
+    seed: Seed = None,
+    scale: Scale = None,
+) -> None:
+    """Demo beside a production deployment: let the simulated city move on by one day and register its platforms."""
+    from yuyan.runtime import day, production
+
+    with _expected():
+        state = production.simulate(settings.home(), seed, scale, port)
+    _console().print(f"模拟平台已推进到 {day.as_of(state.prepared)}（模拟数据 / SIMULATED）", highlight=False)
 
 
 @app.command()
@@ -162,7 +193,43 @@ def dsn_warehouse(role: Annotated[Role, typer.Option(help="Which read-only role.
         typer.echo(services.load(settings.home()).reader_dsn(role.value))
 
 
-def _line(action: Callable, seed: int | None, scale: float | None) -> None:
+Institutions = Annotated[
+    list[str] | None, typer.Option("--institution", help="Institution code; may be repeated (default: all).")
+]
+Entities = Annotated[
+    list[str] | None, typer.Option("--entity", help="Entity; may be repeated (default: all).")
+]
+
+
+@replay_app.command("revalidate")
+def replay_revalidate() -> None:
+    """Judge again what waits in quarantine and what was judged under other rules, then build the marts."""
+    _replay("revalidate", None, None)
+
+
+@replay_app.command("remap")
+def replay_remap(institution: Institutions = None, entity: Entities = None) -> None:
+    """Map landed batches anew after a profile or institution file has changed, then build the marts."""
+    _replay("remap", institution, entity)
+
+
+@replay_app.command("recollect")
+def replay_recollect(institution: Institutions = None, entity: Entities = None) -> None:
+    """Collect everything from the platforms again and compare it with the warehouse, then build the marts."""
+    _replay("recollect", institution, entity)
+
+
+def _replay(mode: str, institutions: list[str] | None, entities: list[str] | None) -> None:
+    from yuyan.runtime import line
+
+    _line(
+        lambda home, console, state: line.replay(
+            home, console, state, mode, institutions or [], entities or []
+        )
+    )
+
+
+def _line(action: Callable, seed: int | None = None, scale: float | None = None) -> None:
     """Run an action of the line under the folder's lock and print what it has to say; exit 1 when something failed."""
     from yuyan.runtime import day, services
 
@@ -203,7 +270,7 @@ def _where(console: Console, runtime: Any) -> None:
     lines = {
         "Airflow": f"{runtime.airflow_url}  用户 {environment.USER}  密码 {runtime.secrets['airflow_password']}",
         "数仓（只读）": runtime.reader_dsn(),
-        "质量文档": str(runtime.home / "docs" / "index.html"),
+        "质量文档": str(runtime.home / "data_docs" / "index.html"),
         "日志": str(runtime.home / "logs"),
         "停止": "make down",
     }

@@ -11,7 +11,9 @@ def describe(layer: str) -> str:
     models = _models().get(layer, [])
     if not models:
         return f"dbt 层 `{layer}`。模型清单在 `yuyan up` 准备 dbt 清单之后显示。"
-    lines = [f"- `{name}` {description.splitlines()[0] if description else ''}" for name, description in models]
+    lines = [
+        f"- `{name}` {description.splitlines()[0] if description else ''}" for name, description in models
+    ]
     return "\n".join([f"dbt 层 `{layer}`：{len(models)} 个模型。", "", *lines])
 
 

@@ -1,4 +1,4 @@
-"""The record of a run: what the DAGs write about themselves into `ops.run` and `ops.stage_result`, and how they find `as_of`.
+"""What the DAGs do besides calling a stage: open and close a run in `ops`, time its stages, find its `as_of`.
 
 Light on purpose: DAG files import this module, so nothing heavy is imported at its top.
 """
@@ -86,28 +86,53 @@ def newest_day(events: Iterable[Any]) -> str | None:
     return max((event.extra["as_of"] for event in events if "as_of" in event.extra), default=None)
 
 
+def collect(inst_code: str, run_id: str, entities: Sequence[str] | None, full: bool) -> dict[str, Any]:
+    """Collect one institution for an open run. Raises CollectionFailed when its platform as a whole failed."""
+    from yuyan.collect.run import collect_institution
+
+    result = collect_institution(inst_code, run_id, day_of(run_id), entities, full=full)
+    if result["outcome"] == "failed":
+        raise CollectionFailed(f"{inst_code}：{result['error']}")
+    return result
+
+
+def redo(mode: str, inst_code: str, run_id: str, entities: Sequence[str] | None) -> dict[str, Any]:
+    """One institution's part of a replay: `remap` its landed batches or `recollect` everything from its platform."""
+    if mode == "recollect":
+        return collect(inst_code, run_id, entities, full=True)
+    from yuyan.replay import remap
+
+    return remap(inst_code, run_id, day_of(run_id), entities)
+
+
 def finish_collection(run_id: str, expected: Sequence[str]) -> None:
     """Close a collection: log one alert for all institutions that are missing, store the stage, set the run's state.
 
     Raises CollectionFailed when nobody delivered; one institution's failure is its own.
     """
     with psycopg.connect(settings.warehouse_dsn()) as connection:
-        results = connection.execute(
+        totals = connection.execute(
             "select src_inst_code, outcome, rows_received, rows_stored, error from ops.collection_result "
             "where run_id = %s and entity = ''",
             [run_id],
         ).fetchall()
-        done = {code: (outcome, error) for code, outcome, _, _, error in results}
+        partial = connection.execute(
+            "select src_inst_code, entity, error from ops.collection_result where run_id = %s and entity <> '' "
+            "and outcome = 'failed' order by 1, 2",
+            [run_id],
+        ).fetchall()
+        held = {code: (outcome, error) for code, outcome, _, _, error in totals}
         missing = {
-            code: done[code][1] if code in done else "没有结果，任务未能开始"
+            code: held[code][1] if code in held else "没有结果，任务未能开始"
             for code in expected
-            if code not in done or done[code][0] == "failed"
+            if held.get(code, ("failed",))[0] == "failed"
         }
         detail = {
             "institutions": len(expected),
             "failed": sorted(missing),
-            "rows_received": sum(r[2] for r in results),
-            "rows_stored": sum(r[3] for r in results),
+            "failed_entities": [f"{code} {entity}" for code, entity, _ in partial if code not in missing],
+            "rows_received": sum(row[2] for row in totals),
+            "rows_stored": sum(row[3] for row in totals),
         }
         connection.execute(
             "insert into ops.stage_result select run_id, 'collect', extract(epoch from clock_timestamp() - started_at), %s "
@@ -116,13 +141,11 @@ def finish_collection(run_id: str, expected: Sequence[str]) -> None:
             [json.dumps(detail, ensure_ascii=False), run_id],
         )
     close_run(run_id, "failed" if len(missing) == len(expected) else "success")
-    if missing:
-        message = "\n".join(
-            [
-                f"采集 {run_id}：{len(expected)} 个单位中 {len(missing)} 个未完成，其余不受影响；未完成的沿用上一次采集的数据。"
-            ]
-            + [f"{code}：{error}" for code, error in sorted(missing.items())]
-        )
+    lines = [f"{code}：{error}" for code, error in sorted(missing.items())]
+    lines += [f"{code} {entity}：{error}" for code, entity, error in partial if code not in missing]
+    if lines:
+        head = f"采集 {run_id}：{len(expected)} 个单位中 {len(missing)} 个未完成，沿用其上一次采集的数据；其余不受影响。"
+        message = "\n".join([head, *lines])
         if len(missing) == len(expected):
             raise CollectionFailed(message)
         log.error(message)

@@ -18,7 +18,7 @@ class CityMismatch(ValueError):
 
 @dataclass(frozen=True)
 class State:
-    """What a work folder remembers. Days are numbered from 1; 0 means none yet. `attempt` counts runs of the prepared day."""
+    """What a work folder remembers. Days count from 1, 0 is none yet; `attempt` counts the runs of the prepared day."""
 
     seed: int
     scale: float

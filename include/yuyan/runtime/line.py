@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,25 @@ def run(home: Path, console: Console, state: calendar.State) -> Report:
         state = replace(state, done=report.day)
         calendar.save(report.runtime.home, state)
     report.state = state
+    return report
+
+
+def replay(
+    home: Path,
+    console: Console,
+    state: calendar.State,
+    mode: str,
+    institutions: list[str],
+    entities: list[str],
+) -> Report:
+    """Repeat part of the line for the last day (see dags/replay.py). Raises RuntimeFailure before the first run."""
+    if not state.done:
+        raise services.RuntimeFailure("there is nothing to repeat yet; run `yuyan run` first")
+    report = up(home, console, state, state.prepared)
+    as_of = calendar.as_of(state.done).isoformat()
+    run_id = f"{as_of}-{mode}-{datetime.now():%H%M%S}"
+    conf = {"mode": mode, "as_of": as_of, "institutions": institutions, "entities": entities}
+    follow(report, console, "replay", run_id, conf)
     return report
 
 

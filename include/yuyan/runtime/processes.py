@@ -7,9 +7,7 @@ the start time beside the process id, because ids are reused.
 import contextlib
 import json
 import os
-import signal
 import subprocess
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -53,52 +51,46 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str], home: Path)
 def find(name: str, home: Path) -> Service | None:
     """The running service of that name, or None when it was never started or has ended."""
     try:
-        service = Service(**json.loads(_record(name, home).read_text()))
+        service = _read(_record(name, home))
     except FileNotFoundError:
         return None
     return service if _leader(service) is not None else None
 
 
 def members(service: Service) -> list[psutil.Process]:
-    """Every live process of the service's session, the leader included."""
+    """Every live process of the service's session, the leader included.
+
+    A session's id is not given to another process while somebody is in the session, but may be once it is empty: who was
+    born before the service does not belong to it.
+    """
     return [
-        p
-        for p in psutil.process_iter()
-        if _session(p.pid) == service.pid and p.status() != psutil.STATUS_ZOMBIE
+        process
+        for process in psutil.process_iter()
+        if _session(process.pid) == service.pid
+        and _is_alive(process)
+        and process.create_time() >= service.born_at - 1
     ]
 
 
-def stop(names: Sequence[str], home: Path, patience: float = 15) -> list[str]:
+def stop(names: Sequence[str], home: Path, patience: float = 20) -> list[str]:
     """Stop services and everything they forked; returns the names that were running.
 
-    All are asked at once (SIGTERM to the leaders). What is left after `patience` seconds, and whatever a leader that has
-    already died left behind, is killed.
+    All leaders are asked at once (SIGTERM). What is left after `patience` seconds, or was left by a leader that died, is killed.
     """
-    stopped, crowd = [], []
-    for name in names:
-        record = _record(name, home)
-        if not record.exists():
-            continue
-        service = Service(**json.loads(record.read_text()))
-        leader = _leader(service)
-        # A session id is not reused while the session has members, but may be once it is empty.
-        crowd += [p for p in members(service) if leader is not None or p.create_time() >= service.born_at]
-        if leader is not None:
-            stopped.append(name)
-            leader.send_signal(signal.SIGTERM)
-    deadline = time.monotonic() + patience
-    _, alive = psutil.wait_procs(crowd, timeout=patience)
-    while alive and time.monotonic() < deadline:
-        _, alive = psutil.wait_procs(alive, timeout=0.2)
-    for name in names:
-        record = _record(name, home)
-        if record.exists():
-            service = Service(**json.loads(record.read_text()))
-            left = [p for p in members(service) if p.create_time() >= service.born_at]
-            for p in left:
-                p.kill()
-            psutil.wait_procs(left, timeout=5)
-            record.unlink()
+    services = [_read(_record(name, home)) for name in names if _record(name, home).exists()]
+    stopped = [service.name for service in services if _leader(service) is not None]
+    everybody = [process for service in services for process in members(service)]
+    for service in services:
+        if leader := _leader(service):
+            leader.terminate()
+    psutil.wait_procs(everybody, timeout=patience)
+    left = [process for service in services for process in members(service)]
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=5)
+    for service in services:
+        _record(service.name, home).unlink()
     return stopped
 
 
@@ -115,13 +107,23 @@ def _record(name: str, home: Path) -> Path:
     return home / "pids" / f"{name}.json"
 
 
+def _read(record: Path) -> Service:
+    return Service(**json.loads(record.read_text()))
+
+
 def _leader(service: Service) -> psutil.Process | None:
     try:
         process = psutil.Process(service.pid)
-        same = abs(process.create_time() - service.born_at) < 1 and process.status() != psutil.STATUS_ZOMBIE
-        return process if same else None
+        return process if abs(process.create_time() - service.born_at) < 1 and _is_alive(process) else None
     except psutil.NoSuchProcess:
         return None
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _session(pid: int) -> int | None:

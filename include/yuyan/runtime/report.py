@@ -13,6 +13,8 @@ from yuyan.runtime.watch import STAGES
 MARK = "模拟数据 / SIMULATED"
 _COLOURS = {"BLUE": "blue", "GREEN": "green", "AMBER": "yellow", "RED": "red", "GREY": "bright_black"}
 
+_SIGNS = {">=": "≥ ", ">": "> ", "trend": "逐年提高"}
+
 _SCORECARD = """
 select indicator_code, name_zh, period_code, is_complete, numerator, denominator, value, unit_zh, display_scale,
        target_op, target_value, path_value, status_code, status_reason_code, status_zh, as_of
@@ -45,7 +47,7 @@ last_collection as (
     from ops.collection_result c inner join ops.run r on r.run_id = c.run_id
     where c.entity = '' order by c.src_inst_code, r.started_at desc
 )
-select l.src_inst_code as inst_code, i.name_zh, l.outcome, l.error, l.as_of,
+select l.src_inst_code as inst_code, coalesce(i.inst_name, '市教委') as name_zh, l.outcome, l.error, l.as_of,
        coalesce(s.received, 0) as received, coalesce(s.accepted, 0) as accepted, coalesce(s.quarantined, 0) as quarantined,
        coalesce(s.unchanged, 0) as unchanged, coalesce(s.superseded, 0) as superseded,
        coalesce(w.open_rows, 0) as open_rows, t.rule_id as worst_rule, t.message as worst_message, t.failing as worst_rows
@@ -62,7 +64,7 @@ select q.rule_id, r.entity, r.level, r.severity, sum(q.eligible) as eligible, su
        sum(q.unverifiable) as unverifiable, r.message, r.fix
 from quality.result q inner join quality.rule r on r.rule_id = q.rule_id
 where q.src_inst_code = %(inst)s
-  and q.run_id = (select run_id from ops.run where kind in ('warehouse', 'replay') order by started_at desc limit 1)
+  and q.run_id = (select run_id from ops.run where kind = 'warehouse' order by started_at desc limit 1)
 group by q.rule_id, r.entity, r.level, r.severity, r.message, r.fix having sum(q.failed) > 0
 order by sum(q.failed) desc, q.rule_id
 """
@@ -135,10 +137,11 @@ def print_indicators(console: Console, rows: list[dict[str, Any]]) -> None:
     table.add_column("状态")
     for row in rows:
         status = Text(row["status_zh"] or row["status_code"], style=_COLOURS.get(row["status_code"], ""))
-        target = _figure(row, row["target_value"])
+        target = _figure(row, row["target_value"]) if row["target_value"] is not None else ""
+        sign = _SIGNS.get(row["target_op"], "")
         table.add_row(
             row["indicator_code"], row["name_zh"], row["period_code"] + ("" if row["is_complete"] else "（未完）"),
-            _figure(row, row["value"]), f"{row['target_op'] or ''} {target}".strip(), _figure(row, row["path_value"]), status,
+            _figure(row, row["value"]), f"{sign}{target}", _figure(row, row["path_value"]), status,
         )  # fmt: skip
     console.print(table)
 
@@ -190,8 +193,8 @@ def print_balance(console: Console, row: dict[str, Any]) -> None:
     sign = "=" if row["unbalanced"] == 0 else "≠"
     verdict = "[green]平衡[/]" if row["unbalanced"] == 0 else f"[red]{row['unbalanced']} 个批次不平衡[/]"
     console.print(
-        f"对账：{row['batches']} 个批次，收到 {row['received']:,} {sign} 接收 {row['accepted']:,} + 隔离 {row['quarantined']:,} "
-        f"+ 未变 {row['unchanged']:,} + 被取代 {row['superseded']:,}  {verdict}",
+        f"对账：{row['batches']} 个批次，收到 {row['received']:,} {sign} 接收 {row['accepted']:,} "
+        f"+ 隔离 {row['quarantined']:,} + 未变 {row['unchanged']:,} + 被取代 {row['superseded']:,}  {verdict}",
         highlight=False,
     )
 

@@ -1,4 +1,4 @@
-"""Secrets of one work folder, drawn at random the first time and kept in `secrets.json` (mode 0600)."""
+"""Secrets of one work folder: given by the environment, or drawn at random and kept in `secrets.json` (mode 0600)."""
 
 import base64
 import json
@@ -6,21 +6,29 @@ import os
 import secrets
 from pathlib import Path
 
-NAMES = (
-    "airflow_password", "jwt_secret", "api_secret_key", "person_key", "bi_reader", "auditor",
-)  # fmt: skip
+ENVIRONMENT = {
+    "person_key": "YUYAN_PERSON_KEY",
+    "bi_reader": "YUYAN_BI_READER_PASSWORD",
+    "auditor": "YUYAN_AUDITOR_PASSWORD",
+    "airflow_password": "YUYAN_AIRFLOW_PASSWORD",
+    "api_secret_key": "YUYAN_AIRFLOW_API_SECRET",
+    "jwt_secret": "YUYAN_AIRFLOW_JWT_SECRET",
+    "fernet_key": "YUYAN_AIRFLOW_FERNET_KEY",
+}
+"""Secret -> the variable that gives it, as a production deployment does."""
+
+_BYTES = {"person_key": 32, "jwt_secret": 32, "api_secret_key": 32}
 
 
 def load(home: Path) -> dict[str, str]:
-    """The secrets of this home, created if need be. `fernet_key` is 32 url-safe bytes; the others are hexadecimal."""
+    """The secrets of this home. What the environment gives is used and not written down."""
     path = home / "secrets.json"
+    given = {name: os.environ[variable] for name, variable in ENVIRONMENT.items() if os.environ.get(variable)}
     held = json.loads(path.read_text()) if path.exists() else {}
-    fresh = {name: secrets.token_hex(32) for name in NAMES if name not in held}
-    if "fernet_key" not in held:
-        fresh["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    if fresh:
-        write(path, json.dumps(held | fresh, indent=1))
-    return held | fresh
+    drawn = {name: _draw(name) for name in ENVIRONMENT if name not in given and name not in held}
+    if drawn:
+        write(path, json.dumps(held | drawn, indent=1))
+    return held | drawn | given
 
 
 def write(path: Path, text: str) -> None:
@@ -31,3 +39,9 @@ def write(path: Path, text: str) -> None:
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as f:
         f.write(text)
     partial.replace(path)
+
+
+def _draw(name: str) -> str:
+    if name == "fernet_key":
+        return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_hex(_BYTES.get(name, 12))

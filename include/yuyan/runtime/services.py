@@ -4,6 +4,7 @@ import fcntl
 import importlib.metadata
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -35,7 +36,12 @@ NAMES = ("scheduler", "triggerer", "dag-processor", "api-server", PLATFORMS)
 """Services besides PostgreSQL, in the order in which they are asked to stop."""
 
 READY_SECONDS = 180
-POOL_SLOTS = 4
+POOL, POOL_SLOTS, POOL_DESCRIPTION = "platforms", 4, "同时采集的单位数"
+MADE = (
+    "pg", "pg.password", "airflow", "dbt", "data_docs", "gx", "landing", "logs", "pids", "platforms", "simulator",
+    "runtime.json", "secrets.json", "state.json",
+)  # fmt: skip
+"""Everything that runs write into the work folder; what is installed there is not among it."""
 
 
 class RuntimeFailure(RuntimeError):
@@ -157,7 +163,7 @@ def wait_until_ready(runtime: Runtime) -> None:
                 f"not ready after {READY_SECONDS} s: {health or 'no answer'}; see {runtime.home / 'logs'}"
             )
         time.sleep(0.2)
-    client.set_pool("platforms", POOL_SLOTS, "同时采集的单位数")
+    client.set_pool(POOL, POOL_SLOTS, POOL_DESCRIPTION)
     expected = {path.stem for path in (settings.PROJECT / "dags").glob("*.py")}
     while expected - set(dags := client.dags()):
         if errors := client.import_errors(processes.find("dag-processor", runtime.home).born_at):
@@ -217,6 +223,22 @@ def down(home: Path) -> list[str]:
     return stopped
 
 
+def clean(home: Path) -> list[str]:
+    """Stop everything and remove what runs have made; returns the names removed. Only known names are touched."""
+    down(home)
+    removed = []
+    for name in MADE:
+        path = home / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
+        else:
+            continue
+        removed.append(name)
+    return removed
+
+
 def variables(runtime: Runtime) -> dict[str, str]:
     """The environment of Airflow and of everything that its tasks start, without the platforms' connections."""
     metadata = postgres.dsn(runtime.home / "pg", "airflow")
@@ -224,7 +246,7 @@ def variables(runtime: Runtime) -> dict[str, str]:
     return environment.airflow(runtime.home, runtime.secrets, metadata, runtime.ports["airflow"]) | {
         "YUYAN_WAREHOUSE_DSN": warehouse,
         "YUYAN_LANDING": settings.landing(),
-        "YUYAN_PERSON_KEY": os.environ.get("YUYAN_PERSON_KEY") or runtime.secrets["person_key"],
+        "YUYAN_PERSON_KEY": runtime.secrets["person_key"],
         "YUYAN_COLLECT_SCHEDULE": "",
         "AIRFLOW_CONN_WAREHOUSE": warehouse.replace("postgresql://", "postgres://", 1),
     }

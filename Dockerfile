@@ -1,0 +1,20 @@
+# The one image of every process of this project: Airflow, its workers and, for the demo, the simulated platforms.
+FROM python:3.12-slim
+
+RUN useradd --create-home --uid 50000 yuyan && install -d -o yuyan -g yuyan /var/lib/yuyan /opt/yuyan
+WORKDIR /opt/yuyan
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1 PATH=/opt/yuyan/venv/bin:$PATH
+
+COPY --chown=yuyan requirements/lock.txt requirements/
+RUN python -m venv venv && venv/bin/pip install --no-deps --require-hashes -r requirements/lock.txt
+
+COPY --chown=yuyan pyproject.toml ./
+COPY --chown=yuyan requirements requirements
+COPY --chown=yuyan include include
+COPY --chown=yuyan dags dags
+COPY --chown=yuyan dbt_project dbt_project
+COPY --chown=yuyan expectations expectations
+RUN venv/bin/pip install --no-deps --no-build-isolation -e .
+
+USER yuyan
+CMD ["yuyan", "--help"]

@@ -1,0 +1,64 @@
+# 渝研: see README.md. Every target works on a fresh clone; what is installed stays in .yuyan/venv.
+.DEFAULT_GOAL := help
+.PHONY: help run test down clean bench lint lock
+SHELL := /bin/sh
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
+VENV := .yuyan/venv
+BIN := $(VENV)/bin
+# Named after the content of the lock, so that an environment is made anew exactly when the lock has changed.
+digest = $(shell cksum requirements/$(1) 2>/dev/null | tr ' ' '-' | cut -d- -f1,2)
+INSTALLED := $(VENV)/.installed-$(call digest,lock.txt)
+BENCH_VENV := .yuyan/bench-venv
+BENCH_INSTALLED := $(BENCH_VENV)/.installed-$(call digest,bench.txt)
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@echo 'make run SCALE=0.02 SEED=7 runs a smaller or another simulated city; SCALE=1 is all of it, the default 1/15.'
+
+run: $(INSTALLED) ## install, start everything, run the next simulated day, print the indicators
+	@$(BIN)/yuyan run $(if $(SCALE),--scale $(SCALE)) $(if $(SEED),--seed $(SEED))
+
+test: $(INSTALLED) ## install and run every test
+	@$(BIN)/python -m pytest
+
+down: $(INSTALLED) ## stop everything; data stay
+	@$(BIN)/yuyan down
+
+clean: $(INSTALLED) ## stop everything and forget all data; the installed environment stays
+	@$(BIN)/yuyan clean
+
+bench: $(INSTALLED) $(BENCH_INSTALLED) ## ratios of speed against peers and floors
+	@for what in collect validate orchestration; do echo "== $$what"; $(BIN)/python bench/$$what.py || exit 1; done
+
+lint: $(INSTALLED) ## format and lint checks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+lock: ## resolve requirements/*.in into locks with hashes (needs a package registry)
+	@test -x .yuyan/tools/bin/uv || { $(PYTHON) -m venv .yuyan/tools && .yuyan/tools/bin/pip install --quiet uv; }
+	@for pair in test:lock bench:bench; do \
+		.yuyan/tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+			--no-strip-extras requirements/$${pair%:*}.in -o requirements/$${pair#*:}.txt || exit 1; done
+
+$(INSTALLED): | python
+	@echo 'installing the locked environment into $(VENV) …'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/lock.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.installed-* && touch $@
+
+$(BENCH_INSTALLED): | python
+	@echo 'installing the peers to compare with into $(BENCH_VENV) …'
+	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
+	@rm -f $(BENCH_VENV)/.installed-* && touch $@
+
+.PHONY: python
+python:
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed: install it, or name it with make PYTHON=/path/to/python3' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo '$(PYTHON) is older than Python 3.11: name a newer one with make PYTHON=/path/to/python3' >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo '$(PYTHON) lacks the venv module: install it (Debian and Ubuntu: the package python3-venv)' >&2; exit 1; }
