@@ -9,6 +9,6 @@
 
 {# 'yyyy-yyyy': the academic year runs from 09-01 to 08-31. #}
 {% macro academic_year(day) -%}
-    {%- set first = "cast(extract(year from " ~ day ~ ") as integer) - case when extract(month from " ~ day ~ ") < 9 then 1 else 0 end" -%}
+    {%- set first = year_of(day) ~ " - case when extract(month from " ~ day ~ ") < 9 then 1 else 0 end" -%}
     cast({{ first }} as text) || '-' || cast({{ first }} + 1 as text)
 {%- endmacro %}

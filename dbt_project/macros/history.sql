@@ -19,7 +19,9 @@
     numbered as (
         select
             v.*,
-            md5(concat_ws('|'{% for column in tracked %}, coalesce(cast(v.{{ column }} as text), '~'){% endfor %})) as tracked_hash,
+            md5(concat_ws(
+                '|'{% for column in tracked %}, coalesce(cast(v.{{ column }} as text), '~'){% endfor %}
+            )) as tracked_hash,
             row_number() over (partition by v.{{ natural_key }}, v.as_of order by v.raw_id desc) as recency,
             first_value(v.record_next_on) over (
                 partition by v.{{ natural_key }} order by v.as_of desc, v.raw_id desc

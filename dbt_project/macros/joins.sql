@@ -1,13 +1,15 @@
 {# Chinese name of a code, as `<alias>.name_zh`. #}
 {% macro join_name(code_set, code, alias) -%}
-    left join {{ ref('code') }} as {{ alias }} on {{ alias }}.code_set = '{{ code_set }}' and {{ alias }}.code = {{ code }}
+    left join {{ ref('code') }} as {{ alias }}
+        on {{ alias }}.code_set = '{{ code_set }}' and {{ alias }}.code = {{ code }}
 {%- endmacro %}
 
 {# The version of a type 2 dimension's row that was valid on a day, as `<thing>_then`: its key goes into the fact. #}
 {% macro join_version_then(dimension, id, day) -%}
     {%- set thing = dimension | replace('dim_', '') -%}
     left join {{ ref(dimension) }} as {{ thing }}_then
-        on {{ thing }}_then.{{ thing }}_id = {{ id }} and {{ day }} between {{ thing }}_then.valid_from and {{ thing }}_then.valid_to
+        on {{ thing }}_then.{{ thing }}_id = {{ id }}
+        and {{ day }} between {{ thing }}_then.valid_from and {{ thing }}_then.valid_to
 {%- endmacro %}
 
 {# The same, and the current version as `<thing>_now`: indicators read attributes as accepted now. #}

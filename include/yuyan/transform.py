@@ -124,14 +124,13 @@ def _connection_in_environment() -> Iterator[None]:
 
 def _outcome(result: Any) -> dict[str, Any]:
     """One node's result as a row of ops.model_result."""
-    rows = (result.adapter_response or {}).get("rows_affected")
-    failures = result.failures
+    rows = (result.adapter_response or {}).get("rows_affected", -1)  # -1: a statement that counts no rows
     return {
         "node_id": result.node.unique_id,
         "resource_type": str(result.node.resource_type),
         "status": str(result.status),
         "seconds": result.execution_time,
-        "rows_affected": rows if failures is None else failures,
+        "rows_affected": (rows if rows >= 0 else None) if result.failures is None else result.failures,
         "message": result.message,
     }
 

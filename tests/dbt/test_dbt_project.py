@@ -143,6 +143,20 @@ def test_there_is_one_staging_model_per_entity(models):
     assert {m["raw_code"].count("\n") for m in models["staging"]} == {0}
 
 
+def test_sql_is_written_alike():
+    """Lower-case keywords, no tabs, no trailing blanks, a final newline (a linter with a template engine costs a minute)."""
+    files = [
+        p for folder in ("models", "macros", "tests") for p in (settings.DBT_PROJECT / folder).rglob("*.sql")
+    ]
+    assert len(files) > 90
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        assert text.endswith("\n"), path
+        assert not re.search(
+            r"\t|[ \t]+$|\b(SELECT|FROM|WHERE|JOIN|WITH|CASE|GROUP BY|ORDER BY)\b", text, re.M
+        ), path
+
+
 def test_the_page_on_the_star_lists_exactly_its_tables_and_columns(models):
     text = (settings.PROJECT / "docs" / "star-schema.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^### |\Z)", text, re.M | re.S))

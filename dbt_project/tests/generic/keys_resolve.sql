@@ -1,7 +1,9 @@
 {#
   Tests: every foreign key that is filled has its row in the dimension. `keys` maps a column to `<dimension>.<column>`.
-  Matters: a BI tool drops rows whose dimension row is missing. A warning: a parent that its source deleted after the child was accepted leaves the child behind.
-  When it warns: the rows name column, key and number of facts. Ask the institution to send the parent again or to correct the child.
+  Matters: a BI tool drops rows whose dimension row is missing. A warning: a parent that its source deleted after the child
+  was accepted leaves the child behind.
+  When it warns: the rows name column, key and number of facts. Ask the institution to send the parent again or to correct
+  the child.
 #}
 {% test keys_resolve(model, keys) %}
     {{ config(severity='warn') }}

@@ -1,8 +1,9 @@
 {#
-  Tests: a type 2 dimension against its entity. Every accepted record has exactly one current version, no other record has one, and the periods of
-  a record's versions neither overlap nor run backwards.
+  Tests: a type 2 dimension against its entity. Every accepted record has exactly one current version, no other record has
+  one, and the periods of a record's versions neither overlap nor run backwards.
   Matters: facts find their dimension row by date; indicators read the current version.
-  When it fails: `problem` says which. A missing current version means that raw or quarantine changed without accepted: run the validate stage again.
+  When it fails: `problem` says which. A missing current version means that raw or quarantine changed without accepted: run
+  the validate stage again.
 #}
 {% test versions_are_consistent(model, natural_key, entity) %}
     with current_versions as (
