@@ -89,7 +89,7 @@ class Facts:
         return sorted(latest.filter("is_key")["cluster_code"])
 
     def strengths(self) -> pl.DataFrame:
-        """discipline, cluster, strength: the greatest of the pair's map rows valid today whose own cluster edition is key."""
+        """discipline, cluster, strength: the greatest of the pair's valid map rows to a key cluster."""
         key = self["cluster_reference"].filter("is_key").select("cluster_code", "edition")
         valid = (pl.col("valid_from") <= self.as_of) & (
             pl.col("valid_to").is_null() | (pl.col("valid_to") >= self.as_of)
@@ -110,11 +110,14 @@ _POINT = ("degree_level", "degree_type", "discipline_code")
 
 _DATES = ("_on", "_from", "_to")
 _NUMBERS = {
-    "strength", "share", "days", "amount", "contract_amount", "inclusion_prob", "design_weight", "overall_score", "headcount",
-    "response_cnt", "eligible_cnt", "n1", "n2", "n3", "n4", "n5", "sampling_year", "survey_year", "demand_year", "exam_year", "grad_year",
+    "strength", "share", "days", "amount", "contract_amount", "inclusion_prob", "design_weight",
+    "overall_score", "headcount",
+    "response_cnt", "eligible_cnt", "n1", "n2", "n3", "n4", "n5", "sampling_year", "survey_year",
+    "demand_year", "exam_year", "grad_year",
 }  # fmt: skip
 _BOOLEANS = {
-    "is_key", "is_joint_built", "graduate_education_related", "verified", "is_major_industry", "is_targeted", "frontline_flag",
+    "is_key", "is_joint_built", "graduate_education_related", "verified", "is_major_industry", "is_targeted",
+    "frontline_flag",
     "is_refund", "is_key_post", "registered",
 }  # fmt: skip
 

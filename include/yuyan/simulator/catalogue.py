@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 
 from yuyan import settings
-from yuyan.simulator.columns import day, uscc_numbers
 
 REFERENCE = Path(__file__).with_name("reference")
 LEVELS = {"doctor": "1", "master": "2"}
@@ -21,19 +20,22 @@ TYPES = {"academic": "1", "professional": "2"}
 MERGED_INTO = {"91014": "92036"}
 
 SIZES = {
-    "10611": 0.21, "10635": 0.19, "10631": 0.095, "10617": 0.07, "10618": 0.07, "10652": 0.065, "10637": 0.065, "11660": 0.05,
+    "10611": 0.21, "10635": 0.19, "10631": 0.095, "10617": 0.07, "10618": 0.07, "10652": 0.065, "10637": 0.065,
+    "11660": 0.05,
     "11799": 0.045, "91012": 0.035, "10650": 0.03, "11551": 0.02, "10643": 0.018, "10655": 0.018, "92036": 0.008,
     "10642": 0.006, "89650": 0.003, "10647": 0.002,
 }  # fmt: skip
 """Assumed share of the city's graduate students; institutions differ in size by two orders of magnitude."""
 
 DOCTORAL_SIZES = {
-    "10611": 0.36, "10635": 0.24, "10631": 0.12, "91012": 0.09, "10617": 0.05, "10618": 0.05, "10652": 0.05, "10637": 0.03,
+    "10611": 0.36, "10635": 0.24, "10631": 0.12, "91012": 0.09, "10617": 0.05, "10618": 0.05, "10652": 0.05,
+    "10637": 0.03,
     "10650": 0.008, "10655": 0.008, "11660": 0.006, "11799": 0.006,
 }  # fmt: skip
 
 DOCTORAL_POINTS = {
-    "10611": (34, 8), "10635": (32, 6), "10631": (9, 3), "91012": (12, 3), "10617": (7, 1), "10618": (6, 2), "10652": (3, 1),
+    "10611": (34, 8), "10635": (32, 6), "10631": (9, 3), "91012": (12, 3), "10617": (7, 1), "10618": (6, 2),
+    "10652": (3, 1),
     "10637": (8, 1), "10650": (1, 0), "10655": (3, 1), "11660": (0, 0), "11799": (0, 0),
 }  # fmt: skip
 """Assumed number of academic and professional doctoral points, the known ones included."""
@@ -61,8 +63,10 @@ OLD = {
 """Years in which young institutions gained their points; the others follow the national rounds."""
 
 ROUNDS = {
-    2000: date(2000, 12, 28), 2003: date(2003, 9, 8), 2006: date(2006, 1, 25), 2010: date(2010, 10, 9), 2011: date(2011, 3, 18),
-    2013: date(2013, 7, 19), 2014: date(2014, 5, 29), 2018: date(2018, 3, 22), 2021: date(2021, 10, 26), 2025: date(2025, 3, 3),
+    2000: date(2000, 12, 28), 2003: date(2003, 9, 8), 2006: date(2006, 1, 25), 2010: date(2010, 10, 9),
+    2011: date(2011, 3, 18),
+    2013: date(2013, 7, 19), 2014: date(2014, 5, 29), 2018: date(2018, 3, 22), 2021: date(2021, 10, 26),
+    2025: date(2025, 3, 3),
 }  # fmt: skip
 
 
@@ -210,8 +214,10 @@ def _known_point(r: dict[str, str]) -> Point:
         return Point(inst, level, kind, discipline, ROUNDS[2025], f"模拟授权〔2025〕{discipline}")
     evidence = r["evidence"].split(";")[-1]
     source = {
-        "master_catalogue_2023": "招生目录2023", "doctoral_catalogue_2023": "博士招生目录2023", "master_catalogue_2022": "招生目录2022",
-        "master_catalogue_2021": "招生目录2021", "master_catalogue_2026": "招生目录2026", "double_first_class_2022": "双一流建设学科名单2022",
+        "master_catalogue_2023": "招生目录2023", "doctoral_catalogue_2023": "博士招生目录2023",
+        "master_catalogue_2022": "招生目录2022",
+        "master_catalogue_2021": "招生目录2021", "master_catalogue_2026": "招生目录2026",
+        "double_first_class_2022": "双一流建设学科名单2022",
         "discipline_assessment_2017": "第四轮学科评估2017", "doctoral_admission_rules_2023": "博士招生办法2023",
     }[evidence]  # fmt: skip
     return Point(
@@ -237,7 +243,9 @@ def _authorised(inst: str, level: str, kind: str, discipline: str, first_seen: s
 
 
 def _complete_doctoral(points: dict[str, Point], inst: str, kind: str, wanted: int) -> None:
-    allowed = _seed("discipline").filter(pl.col("allowed_levels").str.contains("doctor"))["code"].to_list()
+    allowed = (
+        seed_table("discipline").filter(pl.col("allowed_levels").str.contains("doctor"))["code"].to_list()
+    )
     masters = [
         p
         for p in points.values()
@@ -261,7 +269,7 @@ def _complete_doctoral(points: dict[str, Point], inst: str, kind: str, wanted: i
 
 
 def _programmes(catalogue: Catalogue, rows: pl.DataFrame) -> None:
-    names = dict(_seed("discipline").select("code", "name_zh").iter_rows())
+    names = dict(seed_table("discipline").select("code", "name_zh").iter_rows())
     index = {p.id: i for i, p in enumerate(catalogue.points)}
     keys = ["institution_code_5", "college_code", "programme_code_6"]
     offered = (
@@ -303,7 +311,8 @@ def _duration(point: Point) -> float:
     return 2.0 if point.type == "2" and point.discipline[:2] in ("02", "03", "04", "05", "12") else 3.0
 
 
-def _seed(name: str) -> pl.DataFrame:
+def seed_table(name: str) -> pl.DataFrame:
+    """A reference seed of the dbt project, all columns text."""
     return pl.read_csv(settings.SEEDS / "reference" / f"{name}.csv", infer_schema_length=0)
 
 
@@ -313,134 +322,7 @@ def cluster_map() -> pl.DataFrame:
     return _csv("cluster_discipline_map").select("cluster_code", "discipline_code", strength)
 
 
-def frames(catalogue: Catalogue, partners: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """institution, org_unit, degree_point, programme, cluster_reference, discipline_cluster_map as canonical text.
-
-    `partners` are credit codes of enterprises with which points are jointly built.
-    """
-    return {
-        "institution": _institution(catalogue),
-        "org_unit": _org_unit(catalogue),
-        "degree_point": _degree_point(catalogue, partners),
-        "programme": _programme(catalogue),
-        "cluster_reference": _seed("cluster").select(
-            pl.lit("50000").alias("src_inst_code"),
-            pl.col("code").alias("cluster_code"),
-            pl.lit("2023").alias("edition"),
-            pl.col("name_zh").alias("name"),
-            pl.lit("33618").alias("layer"),
-            pl.when(pl.col("tier") == "new_star_future")
-            .then(pl.lit("false"))
-            .otherwise(pl.lit("true"))
-            .alias("is_key"),
-        ),
-        "discipline_cluster_map": cluster_map().select(
-            pl.lit("50000").alias("src_inst_code"),
-            pl.format("50000-MAP2023-{}-{}", "cluster_code", "discipline_code").alias("map_id"),
-            pl.lit("2023").alias("edition"),
-            "discipline_code",
-            pl.lit(None, pl.String).alias("programme_code"),
-            "cluster_code",
-            "strength",
-            pl.lit("1").alias("basis_code"),
-            pl.lit("模拟专家组〔2023〕1号").alias("panel_doc_no"),
-            pl.lit("2023-09-01").alias("valid_from"),
-            pl.lit(None, pl.String).alias("valid_to"),
-        ),
-    }
-
-
-def _institution(catalogue: Catalogue) -> pl.DataFrame:
-    frame, codes = catalogue.institutions, catalogue.inst_codes
-    body = pl.col("governing_body_zh")
-    kind = pl.when(body == "教育部").then(pl.lit("10")).when(body == "军队").then(pl.lit("40"))
-    kind = kind.when(body == "中共重庆市委").then(pl.lit("50")).otherwise(pl.lit("20"))
-    peer = pl.when(pl.col("is_double_first_class") == "true").then(pl.lit("SYL"))
-    peer = peer.when(kind.is_in(["40", "50"])).then(pl.lit("JD"))
-    peer = peer.when(pl.col("highest_degree") == "doctor").then(pl.lit("BS")).otherwise(pl.lit("SS"))
-    doctor = (pl.col("highest_degree") == "doctor").fill_null(False)
-    return frame.select(
-        pl.lit("50000").alias("src_inst_code"),
-        pl.col("institution_code_5").alias("inst_code"),
-        pl.col("name_zh").alias("inst_name"),
-        uscc_numbers("12", ["500000"] * len(codes), np.array([int(c) for c in codes])).alias("uscc"),
-        kind.alias("affiliation_code"),
-        peer.alias("peer_group_code"),
-        doctor.cast(pl.String).alias("grants_doctor"),
-        pl.lit("true").alias("grants_master"),
-        (pl.col("institution_code_5") != "89650").cast(pl.String).alias("grants_bachelor"),
-        pl.col("district_code").fill_null("500000").alias("region_code"),
-        pl.lit("2026-10-15").alias("connected_on"),
-        pl.lit("1998-01-01").alias("valid_from"),
-        pl.lit(None, pl.String).alias("valid_to"),
-    )
-
-
-def _org_unit(catalogue: Catalogue) -> pl.DataFrame:
-    names = ["inst_code", "unit_code", "unit_name", "parent_unit_code", "unit_kind"]
-    return pl.DataFrame(catalogue.units, schema=dict.fromkeys(names, pl.String), orient="row").select(
-        pl.col("inst_code").alias("src_inst_code"),
-        *names,
-        pl.lit("true").alias("is_entity"),
-        pl.lit("2000-09-01").alias("valid_from"),
-        pl.lit(None, pl.String).alias("valid_to"),
-    )
-
-
-def _degree_point(catalogue: Catalogue, partners: Sequence[str]) -> pl.DataFrame:
-    rows = []
-    for i, p in enumerate(catalogue.points):
-        partner = (
-            ";".join(partners[(i * 7 + k) % len(partners)] for k in range(1 + i % 2)) if p.joint else None
-        )
-        flags = (str(p.joint).lower(), partner, str(p.self_set).lower())
-        rows.append(
-            (
-                p.inst,
-                p.id,
-                p.inst,
-                p.unit,
-                p.level,
-                p.type,
-                p.discipline,
-                str(p.authorised),
-                p.doc_no,
-                p.status,
-                *flags,
-            )
-        )
-    names = (
-        "src_inst_code", "degree_point_id", "inst_code", "unit_code", "degree_level", "degree_type", "discipline_code", "authorised_on",
-        "authorised_doc_no", "status_code", "is_joint_built", "joint_partner_uscc", "is_self_set",
-    )  # fmt: skip
-    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
-
-
 def programme_id(catalogue: Catalogue, p: Programme) -> str:
     """institution-college-programme code-level: a programme of several colleges, or of both levels, stays unique."""
     point = catalogue.points[p.point]
     return f"{point.inst}-{p.unit}-{p.code}-{point.level}"
-
-
-def _programme(catalogue: Catalogue) -> pl.DataFrame:
-    rows = []
-    for i, p in enumerate(catalogue.programmes):
-        point = catalogue.points[p.point]
-        effective = max(point.authorised.year + 1, 2020)
-        rows.append(
-            (
-                point.inst, programme_id(catalogue, p), point.id, p.unit, p.code, p.name, str(effective), f"{effective}-09-01",
-                f"{p.duration:.1f}", "20.0" if point.level == "1" else "32.0", str(point.type == "2" and i % 9 == 0).lower(),
-                str(p.interdisciplinary).lower(), None, str(point.type == "2" and i % 5 == 0).lower(),
-            )
-        )  # fmt: skip
-    names = (
-        "src_inst_code", "programme_id", "degree_point_id", "unit_code", "programme_code", "programme_name", "plan_version",
-        "plan_effective_from", "duration_years", "min_credits", "is_alternation", "is_interdisciplinary", "platform_id", "licence_linked",
-    )  # fmt: skip
-    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
-
-
-def authorised_days(catalogue: Catalogue) -> np.ndarray:
-    """Day number on which each point was authorised."""
-    return np.array([day(p.authorised.year, p.authorised.month, p.authorised.day) for p in catalogue.points])

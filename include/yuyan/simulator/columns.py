@@ -148,7 +148,7 @@ def cert_numbers(person: np.ndarray, birth_year: np.ndarray, regions: Sequence[s
 
 
 def uscc_numbers(prefix: str, region: Sequence[str], number: np.ndarray) -> pl.Series:
-    """Unified social credit codes: two-character prefix, six-digit region, nine characters from a number, check (GB 32100)."""
+    """Unified social credit codes (GB 32100): prefix, six-digit region, nine characters from a number, check character."""
     scrambled = (np.asarray(number, dtype=np.int64) * 48_271 + 11) % 31**6
     organisation = scrambled[:, None] // 31 ** np.arange(5, -1, -1) % 31
     region_digits = np.array([[int(c) for c in r] for r in region]).reshape(len(number), 6)

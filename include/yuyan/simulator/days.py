@@ -1,7 +1,8 @@
 """What a day after the first brings: about 0.5 % of the records change.
 
-New receipts, contracts, participations and events dated that day; corrections; deletions; a changed natural key; a change that
-was made earlier than it appears; verdicts that arrive; and on day 2 what day 1 owed: corrections, late parents, impossible jumps.
+New receipts, contracts, participations and events dated that day; corrections; deletions; a changed natural key; a change
+that was made earlier than it appears; verdicts that arrive; and on day 2 what day 1 owed: corrections, late parents,
+impossible jumps.
 """
 
 from dataclasses import dataclass, field

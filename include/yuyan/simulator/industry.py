@@ -84,14 +84,15 @@ def practice_projects(
     return Projects(inst, start, ids), frame
 
 
-_THEMES = ("智能网联汽车关键部件", "功率半导体封装", "轻合金成形", "新型显示驱动", "储能系统安全", "中药质量控制", "医疗器械检测", "山地桥梁监测",
+_THEMES = ("智能网联汽车关键部件", "功率半导体封装", "轻合金成形", "新型显示驱动", "储能系统安全",
+           "中药质量控制", "医疗器械检测", "山地桥梁监测",
            "工业互联网平台", "农产品冷链", "卫星通信终端", "高端装备可靠性")  # fmt: skip
 
 
 def participations(
     seed: int, s: people.Students, ids: pl.Series, projects: Projects, catalogue: cat.Catalogue
 ) -> pl.DataFrame:
-    """Students' participation by academic year: from about 14 % of those in study (2016-2017) to 24 %, not all of it counts."""
+    """Students' participation by academic year; from about 13 % of them (2016-2017) to 21 %, not all of it counts."""
     parts = [_participation_year(stream(seed, 32, int(y)), int(y), s, projects) for y in YEARS]
     index, project, begin, end, number_of_days, year = (np.concatenate(x) for x in zip(*parts, strict=True))
     n = len(index)
@@ -126,7 +127,7 @@ def _participation_year(
     rng: np.random.Generator, year: int, s: people.Students, projects: Projects
 ) -> tuple[np.ndarray, ...]:
     first, last = day(year, 9, 1), min(day(year + 1, 8, 31), people.AS_OF)
-    share = 0.135 + 0.0105 * (year - 2016) + 0.05 * (s.type == 2)
+    share = 0.12 + 0.0095 * (year - 2016) + 0.045 * (s.type == 2)
     index = np.flatnonzero(
         (s.entry <= last) & (s.left > first) & (s.fate != people.RESERVED) & (rng.random(len(s)) < share)
     )

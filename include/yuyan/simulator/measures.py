@@ -26,7 +26,8 @@ def _urgent_points(book: Book, facts: Facts) -> None:
         facts["degree_point"].select("degree_point_id", "is_joint_built"), on="degree_point_id", how="inner"
     )
     listed = facts["urgent_discipline_list"].filter(pl.col("category_code") == "10").select(
-        pl.col("list_id").alias("urgent_list_id"), pl.col("discipline_code").alias("discipline"), pl.col("degree_level").alias("point_level"),
+        pl.col("list_id").alias("urgent_list_id"), pl.col("discipline_code").alias("discipline"),
+        pl.col("degree_level").alias("point_level"),
         "valid_from", "valid_to",
     )  # fmt: skip
     grants = events.filter(pl.col("event_type").is_in(GRANTS)).join(

@@ -8,7 +8,8 @@ from yuyan.simulator.book import CITY, Book, Facts, Values, academic_year, combi
 from yuyan.simulator.measures import PLAN_START, growth
 
 EMPLOYED = (
-    "10", "11", "12", "27", "271", "46", "50", "501", "502", "503", "51", "511", "512", "513", "514", "515", "519", "75", "751", "752",
+    "10", "11", "12", "27", "271", "46", "50", "501", "502", "503", "51", "511", "512", "513", "514", "515",
+    "519", "75", "751", "752",
     "753", "76",
 )  # fmt: skip
 PROVINCIAL = ("10", "20", "21", "22", "23")

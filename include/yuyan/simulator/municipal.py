@@ -1,4 +1,4 @@
-"""The commission's own data: enterprises, the guidance list and demand, degree-point events, the four lists and their progress."""
+"""The commission's own data: enterprises, guidance list, talent demand, degree-point events, the four lists and progress."""
 
 from calendar import monthrange
 
@@ -71,7 +71,8 @@ INDUSTRIES = (
     "A01",
 )
 URGENT = (
-    "0802", "0803", "0805", "0808", "0809", "0810", "0811", "0812", "0854", "0855", "0856", "0858", "0860", "1001", "1007", "1401",
+    "0802", "0803", "0805", "0808", "0809", "0810", "0811", "0812", "0854", "0855", "0856", "0858", "0860",
+    "1001", "1007", "1401",
     "1405", "0830", "0710", "0814",
 )  # fmt: skip
 """Disciplines that the guidance list supports."""
@@ -114,15 +115,14 @@ def enterprises(seed: int, scale: float) -> pl.DataFrame:
     )
 
 
-def urgent_list(catalogue: cat.Catalogue) -> pl.DataFrame:
+def urgent_list() -> pl.DataFrame:
     """Guidance lists of two editions: supported disciplines at both levels, some restricted or warned."""
-    master_only = {"0151"}
     restricted = ("1301", "1352", "1251", "0503", "1253")
     rows = []
     for year in (2024, 2025):
         for discipline in (*URGENT, *restricted):
             for level in ("1", "2"):
-                if discipline in master_only or (level == "1" and discipline in ("1301", "1251", "1253")):
+                if level == "1" and discipline in ("1301", "1251", "1253"):
                     continue
                 category = "10" if discipline in URGENT else ("20" if year == 2024 else "30")
                 valid = (f"{year + 1}-01-01", f"{year + 1}-12-31" if year == 2024 else None)
@@ -140,10 +140,10 @@ def urgent_list(catalogue: cat.Catalogue) -> pl.DataFrame:
                     )
                 )
     names = (
-        "src_inst_code", "list_id", "edition_year", "published_on", "discipline_code", "degree_level", "category_code", "cluster_code",
+        "src_inst_code", "list_id", "edition_year", "published_on", "discipline_code", "degree_level",
+        "category_code", "cluster_code",
         "valid_from", "valid_to",
     )  # fmt: skip
-    _ = catalogue
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
 
 
@@ -245,11 +245,13 @@ def list_items() -> pl.DataFrame:
             due = f"{r['due_year']}-{int(r['due_month']):02d}-{monthrange(int(r['due_year']), int(r['due_month']))[1]}"
         quantity = (r["quantity_min"], r["quantity_max"], r["quantity_unit"])
         rows.append(
-            ("50000", r["item_code"], "2026-draft", _LIST_KINDS[r["list"]], r["seq"], r["name_zh"], r["content_zh"], _PERIODS[r["recurrence"]],
+            ("50000", r["item_code"], "2026-draft", _LIST_KINDS[r["list"]], r["seq"], r["name_zh"],
+            r["content_zh"], _PERIODS[r["recurrence"]],
              r["due_month"], due, *quantity, "市教委")
         )  # fmt: skip
     names = (
-        "src_inst_code", "list_item_id", "doc_version", "list_kind", "seq", "name", "task_text", "period_kind", "due_month", "due_on",
+        "src_inst_code", "list_item_id", "doc_version", "list_kind", "seq", "name", "task_text", "period_kind",
+        "due_month", "due_on",
         "qty_min", "qty_max", "qty_unit", "lead_dept",
     )  # fmt: skip
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")

@@ -1,5 +1,7 @@
 """Where graduates went, who was honoured, and what employers think."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 
@@ -41,9 +43,7 @@ def outstanding(seed: int, s: people.Students, th: Theses) -> tuple[np.ndarray, 
     return best, thesis
 
 
-def honours(
-    seed: int, s: people.Students, ids: pl.Series, th: Theses, t_ids: pl.Series, catalogue: cat.Catalogue
-) -> pl.DataFrame:
+def honours(seed: int, s: people.Students, ids: pl.Series, th: Theses, t_ids: pl.Series) -> pl.DataFrame:
     """Honours of students (S), theses (X) and a few supervisors (T)."""
     rng = stream(seed, 52)
     best, thesis = outstanding(seed, s, th)
@@ -77,6 +77,23 @@ def honours(
     )
 
 
+@dataclass
+class Graduates:
+    """Graduates since 2016 as arrays; `who` is an index into the registrations, `company` one into the enterprises."""
+
+    who: np.ndarray
+    year: np.ndarray
+    destination: np.ndarray
+    company: np.ndarray
+    local: np.ndarray
+    best: np.ndarray
+    early: np.ndarray
+
+    def take(self, index: np.ndarray) -> "Graduates":
+        """The graduates at an index."""
+        return Graduates(**{k: v[index] for k, v in vars(self).items()})
+
+
 def employment(
     seed: int,
     s: people.Students,
@@ -90,27 +107,23 @@ def employment(
     About 38 % of the employed work in Chongqing, slowly rising; two thirds join a cluster that fits their discipline.
     """
     rng = stream(seed, 53)
-    index = np.flatnonzero(
-        np.isin(s.fate, (people.GRADUATED, people.COMPLETED)) & (s.left >= day(2016, 1, 1))
-    )
-    n = len(index)
-    year = year_of(s.left[index])
+    who = np.flatnonzero(np.isin(s.fate, (people.GRADUATED, people.COMPLETED)) & (s.left >= day(2016, 1, 1)))
+    n = len(who)
+    year = year_of(s.left[who])
     destination = weighted(rng, SHARES, n)
-    destination[(s.level[index] == 1) & (DESTINATIONS.index("801") == destination)] = 0
+    destination[(s.level[who] == 1) & (DESTINATIONS.index("801") == destination)] = 0
     best, thesis = outstanding(seed, s, th)
     best[th.student[thesis]] = True
     local = rng.random(n) < 0.345 + 0.004 * (year - 2016)
-    company = _companies(rng, s.point[index], local, best[index], catalogue, enterprises)
-    early = rng.random(n) < 0.12
+    company = _companies(rng, s.point[who], local, best[who], catalogue, enterprises)
+    graduates = Graduates(who, year, destination, company, local, best[who], early=rng.random(n) < 0.12)
     snapshots = []
-    for first in (True, False):
-        on = days(year, 8, 31) if first else days(year, 12, 31)
-        where = np.flatnonzero((on <= people.AS_OF) & (s.left[index] <= on))
-        at = destination[where]
-        if first:
-            at = np.where(early[where], SEARCHING, at)
+    for month, dom in ((8, 31), (12, 31)):
+        on = days(year, month, dom)
+        reached = np.flatnonzero((on <= people.AS_OF) & (s.left[who] <= on))
+        frame = _snapshot(rng, graduates.take(reached), on[reached], month == 8, ids, enterprises)
         snapshots.append(
-            _snapshot(rng, s, ids, index, where, on, at, company, local, best, catalogue, enterprises, first)
+            frame.with_columns(pick(catalogue.inst_codes, s.inst[who[reached]]).alias("src_inst_code"))
         )
     return pl.concat(snapshots)
 
@@ -147,40 +160,40 @@ def _companies(
 
 
 def _snapshot(
-    rng: np.random.Generator, s: people.Students, ids: pl.Series, index: np.ndarray, where: np.ndarray, on: np.ndarray, at: np.ndarray,
-    company: np.ndarray, local: np.ndarray, best: np.ndarray, catalogue: cat.Catalogue, enterprises: pl.DataFrame, first: bool,
-) -> pl.DataFrame:  # fmt: skip
-    n = len(where)
-    who, company = index[where], company[where]
-    destination = pick(DESTINATIONS, at)
+    rng: np.random.Generator,
+    g: Graduates,
+    on: np.ndarray,
+    august: bool,
+    ids: pl.Series,
+    enterprises: pl.DataFrame,
+) -> pl.DataFrame:
+    """Destinations at one day; in August some are still searching and less is verified."""
+    n = len(g.who)
+    at = np.where(g.early & august, SEARCHING, g.destination)
     employed = at < SEARCHING - 1
     employer = np.isin(at, [DESTINATIONS.index(d) for d in EMPLOYERS])
-    region = enterprises["region_code"].gather(company)
-    other = pick(("500106", "510000", "500101"), np.where(local[where], 2 * rng.integers(0, 2, n), 1))
+    other = pick(("500106", "510000", "500101"), np.where(g.local, 2 * rng.integers(0, 2, n), 1))
+    region = enterprises["region_code"].gather(g.company)
     place = pl.select(pl.when(pl.Series(employer)).then(region).otherwise(other)).to_series()
-    verify = weighted(rng, (0.02, 0.09, 0.6, 0.28, 0.01) if first else (0.005, 0.03, 0.45, 0.51, 0.005), n)
-    key = rng.random(n) < np.where(best[who], 0.62, 0.3)
+    kind = pick(("31", "39", "20", "23", "10"), weighted(rng, (0.3, 0.4, 0.1, 0.1, 0.1), n))
+    post = pick(("13", "11", "24", "19", "30"), weighted(rng, (0.5, 0.1, 0.15, 0.1, 0.15), n))
+    verified = (0.02, 0.09, 0.6, 0.28, 0.01) if august else (0.005, 0.03, 0.45, 0.51, 0.005)
+    key = rng.random(n) < np.where(g.best, 0.92, 0.3)
+    in_cluster = employer & (rng.random(n) < 0.5)
     return pl.DataFrame(
         {
-            "src_inst_code": pick(catalogue.inst_codes, s.inst[who]),
-            "student_id": ids.gather(who),
-            "grad_year": integers(year_of(on[where])),
-            "status_on": dates(on[where]),
-            "destination_code": destination,
-            "employer_uscc": null_unless(enterprises["uscc"].gather(company), employer),
-            "employer_kind_code": null_unless(
-                pick(("31", "39", "20", "23", "10"), weighted(rng, (0.3, 0.4, 0.1, 0.1, 0.1), n)), employer
-            ),
-            "industry_code": null_unless(enterprises["industry_code"].gather(company), employer),
+            "student_id": ids.gather(g.who),
+            "grad_year": integers(g.year),
+            "status_on": dates(on),
+            "destination_code": pick(DESTINATIONS, at),
+            "employer_uscc": null_unless(enterprises["uscc"].gather(g.company), employer),
+            "employer_kind_code": null_unless(kind, employer),
+            "industry_code": null_unless(enterprises["industry_code"].gather(g.company), employer),
             "region_code": null_unless(place, employed),
-            "post_category_code": null_unless(
-                pick(("13", "11", "24", "19", "30"), weighted(rng, (0.5, 0.1, 0.15, 0.1, 0.15), n)), employer
-            ),
+            "post_category_code": null_unless(post, employer),
             "is_key_post": null_unless(flags(key), employer),
-            "cluster_code": null_unless(
-                enterprises["cluster_code"].gather(company), employer & (rng.random(n) < 0.5)
-            ),
-            "verify_state": pick(("0", "1", "2", "3", "9"), verify),
+            "cluster_code": null_unless(enterprises["cluster_code"].gather(g.company), in_cluster),
+            "verify_state": pick(("0", "1", "2", "3", "9"), weighted(rng, verified, n)),
         }
     )
 

@@ -1,4 +1,4 @@
-"""Students and persons: cohorts by institution and degree point, study lives from entry to leaving, and who is the same person.
+"""Students and persons: cohorts by institution and degree point, lives from entry to leaving, and who is the same person.
 
 Everything is arrays over students (one registration each); text is made at the end.
 """
@@ -35,16 +35,19 @@ FIRST_COHORT, LAST_COHORT = 2008, 2026
 FORGET = day(2014, 9, 1)
 """Registrations that ended before this day are not kept: no period from 2016 on asks for them."""
 
-MASTERS_2025, DOCTORS_2025 = 40_600, 2_820
+MASTERS_2025, DOCTORS_2025 = 41_000, 2_950
 """Entrants of 2025 at SCALE 1, which give about 125,000 in study with a doctoral share of about 10 %."""
 
 GRADUATED, COMPLETED, DROPPED, TRANSFERRED, STUDYING, RESERVED = range(6)
 """How a registration ended (or did not): 毕业, 结业, 退学, 硕博转段; still in study; place reserved."""
 
 REGIONS = [
-    "500101", "500102", "500103", "500106", "500107", "500108", "500109", "500113", "500116", "500117", "500118", "500154",
-    "110000", "130000", "140000", "150000", "210000", "220000", "230000", "320000", "330000", "340000", "350000", "360000",
-    "370000", "410000", "420000", "430000", "440000", "450000", "460000", "510000", "520000", "530000", "540000", "610000",
+    "500101", "500102", "500103", "500106", "500107", "500108", "500109", "500113", "500116", "500117",
+    "500118", "500154",
+    "110000", "130000", "140000", "150000", "210000", "220000", "230000", "320000", "330000", "340000",
+    "350000", "360000",
+    "370000", "410000", "420000", "430000", "440000", "450000", "460000", "510000", "520000", "530000",
+    "540000", "610000",
     "620000", "630000", "640000", "650000",
 ]  # fmt: skip
 """Places of origin: districts of Chongqing, provinces elsewhere."""
@@ -98,7 +101,7 @@ def students(seed: int, scale: float, catalogue: cat.Catalogue) -> Students:
     """Every registration that has not ended before FORGET, ordered by (institution, cohort, level, serial number)."""
     rng = stream(seed, 1)
     s = _cohorts(rng, scale, catalogue)
-    _lives(rng, s, catalogue)
+    _lives(rng, s)
     _same_person(rng, s)
     s = s.take(s.left >= FORGET)
     order = np.lexsort((s.serial, s.level, s.year, s.inst))
@@ -148,7 +151,7 @@ def _cohorts(rng: np.random.Generator, scale: float, catalogue: cat.Catalogue) -
     )  # fmt: skip
 
 
-def _lives(rng: np.random.Generator, s: Students, catalogue: cat.Catalogue) -> None:
+def _lives(rng: np.random.Generator, s: Students) -> None:
     """How and when each registration ends, as if the future were known; what lies after AS_OF has not happened."""
     n, doctor = len(s), s.level == 1
     late_m, late_d = (0, 0.5, 1, 2), (0, 0.5, 1, 2, 3, 4)
@@ -168,7 +171,6 @@ def _lives(rng: np.random.Generator, s: Students, catalogue: cat.Catalogue) -> N
     s.left[future], s.fate[future] = NEVER, STUDYING
     fresh = np.flatnonzero(s.year == LAST_COHORT)
     s.fate[fresh[:: max(1, min(300, len(fresh) // 4))]] = RESERVED
-    _ = catalogue
 
 
 def _admission_modes(rng: np.random.Generator, s: Students) -> None:

@@ -1,4 +1,4 @@
-"""The tool that plants defects: copies a sound record under a new identity, or spoils a sound one, and notes what must be found."""
+"""The tool that plants defects: copies or spoils sound records, and notes what must be found."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from yuyan.simulator.columns import stream
 from yuyan.simulator.products.assignment import ASSIGNMENT, COMMISSION, EXCHANGE, FILES, LEGACY, VERSIONED
 
 Row = dict[str, Any]
-Change = dict[str, str | None | Callable[[Row], str | None]]
+Change = dict[str, str | Callable[[Row], str | None] | None]
 
 KEY = ("src_inst_code", "src_record_id")
 VERSIONS_PER_DAY = 10**9
@@ -81,7 +81,7 @@ class Planter:
     def child(
         self, entity: str, parents: list[Row], change: Change, *rules: str, healed: int | None = None
     ) -> list[Row]:
-        """Plant one child per parent: a copy of a sound record of the parent's institution; `change` sees the parent as `_p`."""
+        """Plant a child per parent: a copy of a sound record of its institution; `change` sees the parent as `_p`."""
         planted = []
         for parent in parents:
             template = self._one(entity, parent["src_inst_code"])

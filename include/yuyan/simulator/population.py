@@ -14,6 +14,7 @@ import polars as pl
 from yuyan import contracts, settings
 from yuyan.simulator import catalogue as cat
 from yuyan.simulator import (
+    catalogue_frames,
     days,
     defects,
     industry,
@@ -26,7 +27,7 @@ from yuyan.simulator import (
     truth,
 )
 from yuyan.simulator.columns import hexadecimal, mix
-from yuyan.simulator.planting import KEY, VERSIONS_PER_DAY, Planter, merge, moment
+from yuyan.simulator.planting import KEY, VERSIONS_PER_DAY, Planter, merge
 
 SEED, SCALE = 20261015, 1 / 15
 META = ("src_inst_code", "src_record_id", "change_version", "updated_at", "is_deleted")
@@ -116,7 +117,7 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     """All entities of day 1 without defects: src_inst_code and the supplied fields."""
     catalogue = cat.load()
     firms = municipal.enterprises(seed, scale)
-    frames = {"enterprise": firms, **cat.frames(catalogue, firms["uscc"].head(40).to_list())}
+    frames = {"enterprise": firms, **catalogue_frames.frames(catalogue, firms["uscc"].head(40).to_list())}
     s = people.students(seed, scale, catalogue)
     p = people.persons(seed, s)
     ids = people.student_ids(s, catalogue)
@@ -129,7 +130,7 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames["overseas_study"] = registrations.overseas_study(seed, s, p, ids, catalogue)
     frames["supervisor"] = teaching.supervisor_frame(seed, t, catalogue, firms)
     frames["student_supervisor"] = teaching.student_supervisor(seed, s, ids, t, first, catalogue)
-    frames |= teaching.course_frames(seed, scale, s, t, catalogue)
+    frames |= teaching.course_frames(seed, s, t, catalogue)
     practice, frames["practice_project"] = industry.practice_projects(seed, scale, catalogue, firms)
     frames["practice_participation"] = industry.participations(seed, s, ids, practice, catalogue)
     contracted, commissioned = industry.commissioned(seed, scale, t, catalogue, firms)
@@ -139,9 +140,9 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     awarded, frames["degree_award"] = theses.awards(seed, s, ids, th, catalogue)
     frames |= theses.sampling(seed, s, th, t, awarded, frames["degree_award"], catalogue)
     frames["employment"] = outcomes.employment(seed, s, ids, th, catalogue, firms)
-    frames["honour"] = outcomes.honours(seed, s, ids, th, t.ids, catalogue)
+    frames["honour"] = outcomes.honours(seed, s, ids, th, t.ids)
     frames["employer_survey"] = outcomes.employer_survey(seed, scale, catalogue, firms)
-    frames["urgent_discipline_list"] = municipal.urgent_list(catalogue)
+    frames["urgent_discipline_list"] = municipal.urgent_list()
     frames["degree_point_event"] = municipal.point_events(catalogue)
     frames["talent_demand"] = municipal.talent_demand(seed)
     frames["list_item"] = municipal.list_items()

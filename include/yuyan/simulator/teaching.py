@@ -140,7 +140,7 @@ def student_supervisor(
 
 
 def course_frames(
-    seed: int, scale: float, s: people.Students, t: Supervisors, catalogue: cat.Catalogue
+    seed: int, s: people.Students, t: Supervisors, catalogue: cat.Catalogue
 ) -> dict[str, pl.DataFrame]:
     """course, course_revision, course_offering and course_evaluation since the academic year 2016-2017."""
     rng = stream(seed, 25)
@@ -183,8 +183,10 @@ def course_frames(
     }
 
 
-_SUBJECTS = ("数值分析", "矩阵论", "机器学习", "材料科学基础", "分子生物学", "高级宏观经济学", "法理学", "结构动力学", "现代控制理论",
-             "语言学理论", "教育研究方法", "临床流行病学", "工程伦理", "科技论文写作", "知识产权", "项目管理", "大数据技术", "设计思维")  # fmt: skip
+_SUBJECTS = ("数值分析", "矩阵论", "机器学习", "材料科学基础", "分子生物学", "高级宏观经济学", "法理学",
+             "结构动力学", "现代控制理论",
+             "语言学理论", "教育研究方法", "临床流行病学", "工程伦理", "科技论文写作", "知识产权", "项目管理",
+             "大数据技术", "设计思维")  # fmt: skip
 _FORMS = ("", "（前沿）", "专题", "（案例）", "实践", "（双语）", "研讨")
 
 

@@ -59,7 +59,7 @@ def theses(
     n, opened = len(index), opened[index]
     year = opened / 365.25 + 1970
     professional, level = s.type[index] == 2, s.level[index]
-    trend = 0.9 + 0.035 * np.clip(year - 2016, -3, 11)
+    trend = 0.9 + 0.024 * np.clip(year - 2016, -3, 11)
     draw = rng.random(n)
     commissioned = draw < (0.045 + 0.045 * professional) * trend
     front = (draw > 0.55) & (draw < 0.55 + (0.035 + 0.07 * professional) * trend)
@@ -113,8 +113,10 @@ def _titles(rng: np.random.Generator, n: int) -> pl.Series:
     return join(*(pick(p, rng.integers(0, len(p), n)) for p in parts))
 
 
-_OBJECTS = ("山地城市桥梁", "锂离子电池", "车载操作系统", "县域普惠金融", "基层治理", "肝细胞癌", "镁合金", "柑橘黄龙病", "中学语文课堂", "跨境电商",
-            "页岩气井", "卫星物联网", "非遗纹样", "三峡库区消落带", "数字政府", "司法鉴定", "高强钢", "机器翻译", "农村养老", "功率器件")  # fmt: skip
+_OBJECTS = ("山地城市桥梁", "锂离子电池", "车载操作系统", "县域普惠金融", "基层治理", "肝细胞癌", "镁合金",
+            "柑橘黄龙病", "中学语文课堂", "跨境电商",
+            "页岩气井", "卫星物联网", "非遗纹样", "三峡库区消落带", "数字政府", "司法鉴定", "高强钢",
+            "机器翻译", "农村养老", "功率器件")  # fmt: skip
 _ASPECTS = (
     "损伤识别",
     "热失控机理",
@@ -242,7 +244,7 @@ def sampling(
 
 
 def _opinions(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Whether a thesis has problems, and the five opinions (0: not asked): two of three, or one of three and one of two more."""
+    """Whether a thesis has problems, and the five opinions (0: not asked): two of three fail, or one and one of two more."""
     kind = weighted(rng, (0.946, 0.03, 0.011, 0.013), n)
     opinions = np.zeros((n, 5), dtype=np.int64)
     opinions[:, :3] = 1 + weighted(rng, (0.2, 0.55, 0.25), 3 * n).reshape(n, 3)

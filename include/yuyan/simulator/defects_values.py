@@ -1,0 +1,70 @@
+"""Conditions and values that the planted defects share."""
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+
+from yuyan.simulator.columns import USCC_LETTERS, uscc_numbers
+from yuyan.simulator.planting import Change, Row, shift_date
+
+STUDYING = (pl.col("status_code") == "10") & (pl.col("entry_on") < "2026-01-01")
+GONE = pl.col("status_code") == "90"
+ENDED = pl.col("to_on").is_not_null()
+CHANGED = pl.col("revision_kind").is_in(["2", "3"])
+FIRST_ISSUE = pl.col("revision_no") == "0"
+DEPARTED = pl.col("departed_on").is_not_null()
+SUBMITTED = pl.col("submitted_on").is_not_null()
+BEFORE_2025 = pl.col("sampling_year") < "2025"
+
+Value = Callable[[Row], str]
+
+
+def own_achievement() -> Change:
+    """An achievement nobody shares."""
+    return {"canonical_id": lambda r: f"CQ-{r['achievement_id']}"}
+
+
+def parent(name: str) -> Value:
+    """A field of the planted parent."""
+    return lambda r: r["_p"][name]
+
+
+def moved(name: str, days: int) -> Value:
+    """A date of the record itself, moved by some days."""
+    return lambda r: shift_date(r[name], days)
+
+
+def added(*names: str, plus: int = 0) -> Value:
+    """A sum of the record's own numbers."""
+    return lambda r: str(sum(int(r[n]) for n in names) + plus)
+
+
+def next_ay(row: Row) -> str:
+    """The academic year after the sampling frame."""
+    start = int(row["frame_ay"][:4]) + 1
+    return f"{start}-{start + 1}"
+
+
+def tail(row: Row, n: int) -> str:
+    """The last letters of the record id, which no other planted record of the entity has."""
+    return row["src_record_id"][-n:]
+
+
+def wrong_check(row: Row) -> str:
+    """A credit code whose check character is the one after the right one."""
+    right = uscc_numbers("91", ["500000"], np.array([int(tail(row, 9))])).item()
+    return right[:-1] + USCC_LETTERS[(USCC_LETTERS.index(right[-1]) + 1) % 31]
+
+
+def award_of(point: Value) -> Change:
+    """Level, type, discipline and degree code of an award, from its degree point."""
+
+    def code(row: Row) -> str:
+        _, level, kind, discipline = point(row).split("-")
+        return f"{'2' if level == '1' else '3'}{'90' if kind == '2' else discipline[:2]}"
+
+    parts = {"degree_level": 1, "degree_type": 2, "discipline_code": 3}
+    return {"degree_code": code} | {
+        name: (lambda r, i=i: point(r).split("-")[i]) for name, i in parts.items()
+    }
