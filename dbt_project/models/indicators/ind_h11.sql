@@ -1,8 +1,8 @@
 with yearly_receipts as (
     select received_year, {{ grain_columns() }}, sum(net_amount_cny) as receipts
     from {{ ref('fct_commissioned_receipt') }}
-    where is_project_accepted
-        and {{ is_commissioned('client_kind', 'fund_source_code') }}
+    -- a receipt whose project is not accepted has neither client nor source, and is out of scope
+    where {{ is_commissioned('client_kind', 'fund_source_code') }}
         and received_on <= {{ as_of() }}
     {{ by_grain(['received_year']) }}
 ),
