@@ -16,7 +16,7 @@
 import os
 from datetime import timedelta
 
-from airflow.sdk import Asset, Param, TriggerRule, dag, get_current_context, task
+from airflow.sdk import Asset, CronTriggerTimetable, Param, TriggerRule, dag, get_current_context, task
 
 from yuyan import runs
 
@@ -38,7 +38,7 @@ params = {
 
 
 @dag(
-    schedule=SCHEDULE or None,
+    schedule=CronTriggerTimetable(SCHEDULE, timezone="Asia/Shanghai") if SCHEDULE else None,
     params=params,
     doc_md=__doc__,
     tags=["渝研", "采集"],

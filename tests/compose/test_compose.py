@@ -1,0 +1,149 @@
+"""The production shape: what can be known of docker-compose.yml without a container engine.
+
+podman-compose interpolates and merges the file; compose-spec checks the result strictly against the Compose specification.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from compose_spec import PyCompose
+
+from yuyan import settings
+from yuyan.runtime import environment, secrets, services
+
+FILE = settings.PROJECT / "docker-compose.yml"
+EXAMPLE = settings.PROJECT / ".env.example"
+SECRETS = [
+    line.partition("=")[0]
+    for line in EXAMPLE.read_text().splitlines()
+    if "=" in line and not line.startswith("#")
+]
+ONE_SHOT = {"init", "city"}
+
+
+@pytest.fixture
+def compose(tmp_path):
+    """`podman-compose config` on the project's file as a function: (values of the secrets, *profiles) -> completed process."""
+    engine = tmp_path / "bin" / "podman"  # podman-compose asks the engine for its version before anything else
+    engine.parent.mkdir()
+    engine.write_text("#!/bin/sh\necho 'podman version 5.4.0'\n")
+    engine.chmod(0o755)
+
+    def config(values: dict[str, str], *profiles: str) -> subprocess.CompletedProcess[str]:
+        file = tmp_path / "values.env"
+        file.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+        chosen = [part for profile in profiles for part in ("--profile", profile)]
+        return subprocess.run(
+            [sys.executable, "-m", "podman_compose", "-f", str(FILE), "--env-file", str(file), *chosen, "config"],
+            env={"PATH": f"{engine.parent}{os.pathsep}{os.defpath}", "HOME": str(tmp_path)},
+            capture_output=True, text=True, cwd=tmp_path,
+        )  # fmt: skip
+
+    return config
+
+
+@pytest.fixture
+def demo(compose) -> dict:
+    """The whole file with the demo profile, secrets filled in."""
+    done = compose({name: f"value-of-{name.lower()}" for name in SECRETS}, "demo")
+    assert done.returncode == 0, done.stderr
+    return yaml.safe_load(done.stdout)
+
+
+def test_it_is_compose(demo):
+    parsed = PyCompose.from_yaml(yaml.safe_dump(demo))
+    parsed.validate()
+    parsed.to_spec()
+    assert set(parsed.service_names()) == {
+        "postgres", "redis", "init", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "city", "platforms",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_missing_secret_is_refused_by_name(compose, secret):
+    done = compose({name: "x" for name in SECRETS if name != secret})
+    assert done.returncode != 0
+    assert secret in done.stderr
+
+
+def test_the_example_gives_no_secret_away():
+    assert len(SECRETS) == 9
+    for line in EXAMPLE.read_text().splitlines():
+        assert line.startswith("#") or not line or line.endswith("="), line
+    assert set(secrets.ENVIRONMENT.values()) <= set(SECRETS)
+
+
+def test_every_secret_reaches_a_service(demo):
+    text = yaml.safe_dump(demo)
+    for name in SECRETS:
+        assert f"value-of-{name.lower()}" in text
+
+
+def test_the_platforms_belong_to_the_demo_only(compose):
+    done = compose(dict.fromkeys(SECRETS, "x"))
+    assert not {"city", "platforms"} & set(yaml.safe_load(done.stdout)["services"])
+
+
+def test_what_a_service_refers_to_exists(demo):
+    for name, service in demo["services"].items():
+        for other, wish in service.get("depends_on", {}).items():
+            assert other in demo["services"], (name, other)
+            if wish["condition"] == "service_healthy":
+                assert "healthcheck" in demo["services"][other], (name, other)
+            if wish["condition"] == "service_completed_successfully":
+                assert other in ONE_SHOT, (name, other)
+        for volume in service.get("volumes", []):
+            source = volume["source"] if isinstance(volume, dict) else volume.split(":")[0]
+            assert source in demo["volumes"], (name, source)
+        mode = service.get("network_mode", "")
+        assert not mode.startswith("service:") or mode.removeprefix("service:") in demo["services"], name
+
+
+def test_every_lasting_service_is_watched_and_comes_back(demo):
+    for name, service in demo["services"].items():
+        if name in ONE_SHOT:
+            assert service["restart"] == "no", name
+        else:
+            assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL"), name
+            assert service["restart"] == "unless-stopped", name
+
+
+def test_ports_are_published_on_loopback_unless_asked_otherwise(demo):
+    published = [port for service in demo["services"].values() for port in service.get("ports", [])]
+    assert len(published) == 2
+    for port in published:
+        address = port["host_ip"] if isinstance(port, dict) else port.split(":")[0]
+        assert address == "127.0.0.1"
+
+
+def test_airflow_is_configured_alike_everywhere_and_reports_to_nobody(demo):
+    airflow = [s["environment"] for s in demo["services"].values() if s.get("command", [""])[0] == "airflow"]
+    assert len(airflow) == 5
+    for variables in airflow:
+        assert variables == airflow[0]
+        assert {name: variables[name] for name in environment.NO_TELEMETRY} == environment.NO_TELEMETRY
+    assert airflow[0]["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+
+
+def test_commands_are_those_that_run_without_a_container(demo):
+    """tests/runtime starts Airflow's processes, the worker, `yuyan init`, `yuyan simulate` and the platforms for real."""
+    commands = {name: service["command"] for name, service in demo["services"].items() if service.get("build")}
+    for name, command in services.AIRFLOW.items():
+        assert commands[name] == ["airflow", command[0]]
+    assert commands["worker"] == ["airflow", "celery", "worker"]
+    assert commands["init"] == ["yuyan", "init"]
+    assert commands["city"] == ["yuyan", "simulate", "--port", "8100"]
+    assert commands["platforms"][:4] == ["python", "-m", "yuyan.simulator", "serve"]
+
+
+def test_the_image_holds_what_the_project_reads(demo):
+    lines = (settings.PROJECT / "Dockerfile").read_text().splitlines()
+    copied = {Path(word).parts[0] for line in lines if line.startswith("COPY") for word in line.split()[2:-1]}
+    kept = (settings.PROJECT / ".dockerignore").read_text().splitlines()
+    for folder in ("include", "dags", "dbt_project", "expectations", "requirements", "pyproject.toml"):
+        assert folder in copied
+        assert f"!{folder}" in kept
