@@ -6,7 +6,7 @@ The cursor of an entity is JSON: {period: [sequence, sha256]} of the file last l
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ class Files:
         self._who = f"{institution.inst_code} {institution.name}"
         self._folder = Path(connection.extra_dejson.get("path", ""))
         self._deliveries: list[tuple[Path, Manifest]] = []
+        self._good: set[Path] = set()
 
     def open(self) -> None:
         if not self._folder.is_dir():
@@ -81,18 +82,11 @@ class Files:
         """Every file newer than the one loaded for its period; `full` reads the newest file of each period again.
 
         Within a delivery files with rows come first, so that a record that moves to another period is never missing.
+        A window is asked for once the one before has been read: a file that proved bad does not make the next one a repeat.
         """
         held = json.loads(cursor or "{}")
         files = [
-            FileWindow(
-                entity,
-                "replace",
-                until=e.sha256,
-                ref_period=e.ref_period,
-                version=m.sequence,
-                path=folder / e.file,
-                entry=e,
-            )
+            FileWindow(entity, "replace", "", e.sha256, e.ref_period, m.sequence, path=folder / e.file, entry=e)
             for folder, m in self._deliveries
             for e in sorted(m.files, key=lambda e: e.rows == 0)
             if e.entity == entity
@@ -103,8 +97,10 @@ class Files:
         for f in files:
             sequence, sha256 = held.get(f.ref_period, (0, ""))
             if f.version > sequence:
-                yield FileWindow(**{**f.__dict__, "already_loaded": f.until == sha256})
-                held[f.ref_period] = (f.version, f.until)
+                known = f.until == sha256
+                yield replace(f, already_loaded=known)
+                if known or f.path in self._good:
+                    held[f.ref_period] = (f.version, f.until)
 
     def advance(self, cursor: str | None, window: Window, greatest: str | None) -> str:
         periods = json.loads(cursor or "{}")

@@ -3,6 +3,7 @@
 import email.utils
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -68,7 +69,7 @@ class Client:
             proxy=proxy,
             trust_env=False,
             verify=base_url.startswith("https"),
-            headers={"Accept": "application/json", "User-Agent": "yuyan"},
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "yuyan"},
         )
 
     def close(self) -> None:
@@ -103,11 +104,13 @@ class Client:
 
     def _once(self, method: str, url: str, decode: Callable[[bytes], T], **how: Any) -> T:
         try:
-            with self._gate:
-                answer = self._http.request(method, url, **how)
+            with self._gate, self._http.stream(method, url, **how) as answer:
+                body = b"".join(answer.iter_raw())  # half the cost of .content, which takes every chunk through a decoder
+            if answer.headers.get("Content-Encoding") == "gzip":
+                body = zlib.decompress(body, wbits=31)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise Transient(f"无法连接 {type(error).__name__}", unreachable=True) from None
-        except (httpx.TransportError, httpx.DecodingError) as error:
+        except (httpx.TransportError, zlib.error) as error:
             raise Transient(type(error).__name__) from None
         if answer.status_code == 401:
             raise Unauthorized
@@ -118,7 +121,7 @@ class Client:
                 f"{self._who}：{url} 返回 HTTP {answer.status_code}，请核对连接路径和平台版本。/ "
                 f"HTTP {answer.status_code} from {url}; check the connection's path and the platform's version"
             )
-        return decode(answer.content)
+        return decode(body)
 
 
 def retry_after(header: str | None) -> float | None:

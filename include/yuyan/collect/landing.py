@@ -211,7 +211,7 @@ def _write(part: Path, frames: Iterator[pl.DataFrame]) -> str:
     with part.open("wb") as file:
         out, writer = _Digesting(file), None
         for frame in ahead(frames, depth=1):
-            table = frame.to_arrow()
+            table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
             if writer is None:
                 writer = pq.ParquetWriter(
                     pa.PythonFile(out, mode="w"), table.schema, compression="zstd", compression_level=1,

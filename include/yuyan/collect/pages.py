@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
 import orjson
 import polars as pl
 from polars.exceptions import PolarsError
@@ -56,9 +57,14 @@ def _unannounced(raw: bytes, frame: pl.DataFrame, nulls: int) -> bool:
     are the nulls that the page does not spell out. What is left over belongs to keys that nobody announced, or to text with
     `":` in it: the careful way tells. (An unannounced key that is null in every row is not noticed: it says nothing.)
     """
-    keys = raw.count(b'":')
-    spelled = raw.count(b":null") + raw.count(b": null")
-    return keys - frame.width * frame.height + nulls - spelled != 0
+    left = _pairs(raw, '":') - frame.width * frame.height + nulls
+    return left != _pairs(raw, ":n") and left != raw.count(b":null") + raw.count(b": null")
+
+
+def _pairs(raw: bytes, pair: str) -> int:
+    """How often two characters follow each other. Much faster than bytes.count for frequent ones."""
+    data = np.frombuffer(raw, np.uint8)
+    return int(np.count_nonzero((data[:-1] == ord(pair[0])) & (data[1:] == ord(pair[1]))))
 
 
 def _careful(raw: bytes, schema: dict[str, pl.DataType], feed: str) -> Page:

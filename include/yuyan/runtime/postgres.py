@@ -112,6 +112,7 @@ def _create(data: Path) -> None:
         _open_to_nobody(data, secret)
     _run(
         "initdb", "-D", str(data), "-U", OWNER, "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256",
+        "--locale-provider=builtin", "--builtin-locale=C.UTF-8",  # the same order as the library's, sorted twice as fast
         f"--pwfile={secret}",
     )  # fmt: skip
     with open(data / "postgresql.conf", "a", encoding="utf-8") as conf:

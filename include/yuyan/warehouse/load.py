@@ -21,9 +21,6 @@ from yuyan.contracts import Contract
 from yuyan.institutions import EntityMap
 from yuyan.warehouse import lines, mapping as mapped
 
-CHUNK = 25_000
-"""Rows mapped and sent at once."""
-
 FEW = 20_000
 """Up to this many records, held versions are looked up one by one; beyond, all of the institution's are read."""
 
@@ -148,8 +145,8 @@ def _lines(
 ) -> Iterator[pl.Series]:
     """COPY lines of the rows to store, chunk by chunk, and of the tombstones for missing records."""
     start = 0
-    for part in parquet.iter_batches(CHUNK):
-        chunk = pl.from_arrow(part).with_columns(row_no=pl.int_range(pl.len()) + start + 1)
+    for group in range(parquet.num_row_groups):
+        chunk = pl.from_arrow(parquet.read_row_group(group)).with_columns(row_no=pl.int_range(pl.len()) + start + 1)
         if winners is not None:
             chunk = chunk.with_columns(wins=winners.slice(start, chunk.height))
         start += chunk.height
@@ -202,20 +199,17 @@ def _new(rows: pl.DataFrame, held: pl.DataFrame, counts: Loaded) -> pl.DataFrame
 def _line(rows: pl.DataFrame, batch: Batch) -> pl.Series:
     """Whole COPY lines in the order of _META and the contract; `text` holds the deletion mark and the business columns."""
     keys = lines.copy_text(rows.select("id", "record_key"))
-    return rows.select(
-        pl.concat_str(
-            pl.lit(batch.inst_code),
-            pl.lit(keys),
-            "version",
-            pl.lit("\\\\x") + pl.col("hash"),
-            pl.lit(batch.batch_id),
-            "row_no",
-            pl.lit(str(batch.as_of)),
-            "text",
-            separator="\t",
-        )
-        + "\n"
-    ).to_series()
+    head = pl.concat_str(
+        pl.lit(batch.inst_code),
+        pl.lit(keys),
+        "version",
+        pl.lit(r"\\x") + pl.col("hash"),
+        pl.lit(batch.batch_id),
+        "row_no",
+        pl.lit(str(batch.as_of)),
+        separator="\t",
+    )
+    return rows.select(pl.concat_str(head, pl.lit("\t"), "text", pl.lit("\n"))).to_series()
 
 
 def _tombstones(missing: pl.DataFrame, batch: Batch) -> pl.DataFrame:
