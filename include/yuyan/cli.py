@@ -51,7 +51,7 @@ def run(seed: Seed = None, scale: Scale = None) -> None:
     """Run the next simulated day: collect, load, validate, transform, compute; then print the indicators.
 
     A day that failed is repeated. An institution that could not be collected does not fail the day: it is named, and its
-    data are those of its last collection. Everything stays up until `yuyan down`. The exit code is 0 when the marts were built.
+    data are those of its last collection. Everything stays up until `yuyan down`. Exit code 0: the marts were built.
     """
     from yuyan.runtime import line
 

@@ -58,24 +58,20 @@ def find(name: str, home: Path) -> Service | None:
 
 
 def members(service: Service) -> list[psutil.Process]:
-    """Every live process of the service's session, the leader included.
+    """Every live process of the service's session, the leader included; also those that a dead leader left behind.
 
-    A session's id is not given to another process while somebody is in the session, but may be once it is empty: who was
-    born before the service does not belong to it.
+    Nobody if the session's id has gone to somebody else meanwhile: another process has it, or the machine was restarted.
     """
-    return [
-        process
-        for process in psutil.process_iter()
-        if _session(process.pid) == service.pid
-        and _is_alive(process)
-        and process.create_time() >= service.born_at - 1
-    ]
+    taken = psutil.pid_exists(service.pid) and _leader(service) is None
+    if taken or service.born_at < psutil.boot_time() - 1:
+        return []
+    return [p for p in psutil.process_iter() if _session(p.pid) == service.pid and _is_alive(p)]
 
 
 def stop(names: Sequence[str], home: Path, patience: float = 20) -> list[str]:
     """Stop services and everything they forked; returns the names that were running.
 
-    All leaders are asked at once (SIGTERM). What is left after `patience` seconds, or was left by a leader that died, is killed.
+    All leaders are asked at once (SIGTERM). What is left after `patience` seconds, or by a leader that died, is killed.
     """
     services = [_read(_record(name, home)) for name in names if _record(name, home).exists()]
     stopped = [service.name for service in services if _leader(service) is not None]
@@ -114,7 +110,8 @@ def _read(record: Path) -> Service:
 def _leader(service: Service) -> psutil.Process | None:
     try:
         process = psutil.Process(service.pid)
-        return process if abs(process.create_time() - service.born_at) < 1 and _is_alive(process) else None
+        is_same = abs(process.create_time() - service.born_at) < 1
+        return process if is_same and _is_alive(process) else None
     except psutil.NoSuchProcess:
         return None
 

@@ -22,7 +22,9 @@ def create(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
         if not connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
             connection.execute(sql.SQL("create role {} login").format(name))
         connection.execute(
-            sql.SQL("alter role {} with login password {} connection limit 20").format(name, sql.Literal(passwords[role]))
+            sql.SQL("alter role {} with login password {} connection limit 20").format(
+                name, sql.Literal(passwords[role])
+            )
         )
         connection.execute(sql.SQL("alter role {} set default_transaction_read_only = on").format(name))
         for schema in schemas:
