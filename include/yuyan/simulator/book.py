@@ -84,8 +84,8 @@ class Facts:
         return range(first, self.as_of.year + (self.as_of >= date(self.as_of.year, month, day)))
 
     def key_clusters(self) -> list[str]:
-        """Clusters that are key in the latest edition they appear in."""
-        latest = self["cluster_reference"].sort("edition").unique("cluster_code", keep="last")
+        """Clusters that are key in the latest edition of their layer's catalogue."""
+        latest = self["cluster_reference"].filter(pl.col("edition") == pl.col("edition").max().over("layer"))
         return sorted(latest.filter("is_key")["cluster_code"])
 
     def strengths(self) -> pl.DataFrame:
