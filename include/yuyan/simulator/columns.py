@@ -108,7 +108,7 @@ def fixed(letters: np.ndarray) -> pl.Series:
 
 def hexadecimal(words: np.ndarray) -> pl.Series:
     """Rows of 64-bit words (uint64, n × k) as text of 16·k hexadecimal digits."""
-    words = np.ascontiguousarray(words.reshape(len(words), -1), dtype=">u8")
+    words = np.ascontiguousarray(words if words.ndim == 2 else words[:, None], dtype=">u8")
     digits = np.frombuffer(words.tobytes().hex().encode(), dtype=np.uint8)
     return fixed(digits.reshape(len(words), 16 * words.shape[1]))
 
