@@ -59,7 +59,7 @@ class Judge:
         self._connection.close()
 
     def take(self, folder: Path, as_of: str) -> pl.DataFrame:
-        """Judge the state of the next day. Returns its open failures: src_inst_code, entity, src_record_id, rule_id, severity."""
+        """Judge the next day. Returns its open failures: src_inst_code, entity, src_record_id, rule_id, severity."""
         for entity, contract in contracts.load().items():
             self._receive(entity, contract, pl.read_parquet(folder / f"{entity}.parquet"))
         found = []
@@ -115,7 +115,8 @@ class Judge:
         copy = f"copy t.raw_{entity} from stdin (format csv, null '\\N')"
         with self._connection.cursor() as cursor, cursor.copy(copy) as sink:
             sink.write(rows.write_csv(include_header=False, null_value="\\N"))
-        gone = f"not exists (select 1 from t.raw_{entity} r where r.src_inst_code = a.src_inst_code and r.src_record_id = a.src_record_id)"
+        same = "r.src_inst_code = a.src_inst_code and r.src_record_id = a.src_record_id"
+        gone = f"not exists (select 1 from t.raw_{entity} r where {same})"
         self._connection.execute(f"analyze t.raw_{entity}")
         self._connection.execute(f"delete from t.acc_{entity} a where {gone}")
 
@@ -128,7 +129,8 @@ class Judge:
             f"delete from t.acc_{entity} a where not exists (select 1 from bad b where {same})"
         )
         self._connection.execute(
-            f"insert into t.acc_{entity} select * from t.latest_{entity} a where not exists (select 1 from bad b where {same})"
+            f"insert into t.acc_{entity} select * from t.latest_{entity} a "
+            f"where not exists (select 1 from bad b where {same})"
         )
         self._connection.execute(f"drop table bad; analyze t.acc_{entity}")
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from math import fsum
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -149,8 +150,12 @@ def distinct(frame: pl.DataFrame, column: str) -> Values:
 def total(frame: pl.DataFrame, value: pl.Expr | None = None) -> Values:
     """Sum of an expression (default: the number of rows) by institution and for the city."""
     value = pl.lit(1.0) if value is None else value
-    summed = frame.with_columns(value.cast(pl.Float64).alias("_v")).group_by("inst").agg(pl.col("_v").sum())
-    return {CITY: float(summed["_v"].sum()), **dict(summed.iter_rows())}
+    summed = (
+        frame.with_columns(value.cast(pl.Float64).alias("_v"))
+        .group_by("inst", maintain_order=True)
+        .agg(pl.col("_v").sum())
+    )
+    return {CITY: fsum(summed["_v"]), **dict(summed.iter_rows())}
 
 
 def combine(a: Values, b: Values, weight_a: float = 1.0, weight_b: float = 1.0) -> Values:

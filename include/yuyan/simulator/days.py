@@ -158,7 +158,7 @@ def _people(d: Day) -> None:
     studying = (pl.col("status_code") == "10") & (pl.col("entry_on") < "2026-01-01")
     d.change(
         "student",
-        d.some("student", 0.002, 4),
+        d.some("student", 0.004, 4),
         pl.format("19{}", pl.col("mobile").str.slice(2)).alias("mobile"),
     )
     changing = d.some("student", 0.0008, 4, studying)
@@ -169,7 +169,7 @@ def _people(d: Day) -> None:
     suspended = d.some("student", 0.0002, 2, studying)
     d.change("student", suspended, pl.lit("20").alias("status_code"))
     _event(d, suspended, "11")
-    going = d.some(STALE, 0.004, 8, pl.col("to_on").is_null())
+    going = d.some(STALE, 0.008, 8, pl.col("to_on").is_null())
     longer = (pl.col("days").cast(pl.Int64) + 7).cast(pl.String).alias("days")
     d.change(STALE, going, longer, pl.lit("true").alias("verified"), pl.lit("2").alias("verifier_kind"))
     templates = d.some(STALE, 0.002, 5, pl.col("to_on").is_null())
@@ -188,6 +188,10 @@ def _people(d: Day) -> None:
         ).alias("participation_id"),
         pl.lit("31").alias("days"),
     )
+    planned = d.some("admission", 0.006, 5, pl.col("special_plan_code") == "00")
+    d.change("admission", planned, pl.lit("03").alias("special_plan_code"))
+    assigned = d.some("student_supervisor", 0.004, 5, pl.col("to_on").is_not_null())
+    d.change("student_supervisor", assigned, pl.lit(None, pl.String).alias("to_on"))
     absent = d.some("admission", 0, 3, (pl.col("registered") == "false") & (pl.col("exam_year") == "2026"))
     d.change("admission", absent, pl.lit("true").alias("registered"))
 
@@ -215,7 +219,7 @@ def _event(d: Day, students: pl.DataFrame, kind: str) -> None:
 
 def _graduates(d: Day) -> None:
     waiting = (pl.col("destination_code") == "701") & (pl.col("grad_year") == "2026")
-    found = d.some("employment", 0.002, 6, waiting)
+    found = d.some("employment", 0.003, 6, waiting)
     firms = d.frames["enterprise"].filter(
         pl.col("region_code").str.starts_with("50") & ~pl.col("src_record_id").str.starts_with("x")
     )
@@ -232,9 +236,9 @@ def _graduates(d: Day) -> None:
         pl.lit("true").alias("is_key_post"),
         pl.lit("2").alias("verify_state"),
     )
-    corrected = d.some("employment", 0.002, 4, pl.col("verify_state").is_in(["0", "1"]))
+    corrected = d.some("employment", 0.006, 4, pl.col("verify_state").is_in(["0", "1"]))
     d.change("employment", corrected, pl.lit("2").alias("verify_state"))
-    compared = d.some("thesis", 0.003, 5, pl.col("similarity_pct").is_not_null())
+    compared = d.some("thesis", 0.008, 5, pl.col("similarity_pct").is_not_null())
     d.change(
         "thesis",
         compared,

@@ -14,6 +14,7 @@ from yuyan.simulator.defects_values import (
     next_ay,
     own_achievement,
     parent,
+    right_check,
     tail,
     wrong_check,
 )
@@ -192,6 +193,10 @@ def municipal(p: Planter) -> None:
     p.clone("thesis_sampling_review", c, {"reviewed_on": "2027-02-01"}, "reviewed_on.13", where=good)
     p.clone("thesis_sampling_review", c, {"opinion_code": "7"}, "opinion_code.4", where=good)
     p.clone("enterprise", c, {"uscc": wrong_check}, "uscc.11")
+    own = {"uscc": right_check, "region_code": "990000"}
+    p.clone("enterprise", c, own, "region_code.12")
+    stranger = {"inst_code": lambda r: f"18{tail(r, 3)}", "uscc": wrong_check}
+    p.clone("institution", c, stranger, "uscc.11")
     p.clone("discipline_cluster_map", c, {"strength": "1.500"}, "strength.11")
     p.clone("list_milestone", c, {"progress_pct": "120.00"}, "progress_pct.11")
     p.clone(

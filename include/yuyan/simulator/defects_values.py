@@ -51,9 +51,14 @@ def tail(row: Row, n: int) -> str:
     return row["src_record_id"][-n:]
 
 
+def right_check(row: Row) -> str:
+    """A credit code that nobody has and whose check character is right."""
+    return uscc_numbers("91", ["500000"], np.array([10_000_000 + int(tail(row, 9))])).item()
+
+
 def wrong_check(row: Row) -> str:
     """A credit code whose check character is the one after the right one."""
-    right = uscc_numbers("91", ["500000"], np.array([int(tail(row, 9))])).item()
+    right = right_check(row)
     return right[:-1] + USCC_LETTERS[(USCC_LETTERS.index(right[-1]) + 1) % 31]
 
 

@@ -1,6 +1,7 @@
 """Truth of the indicators of structure, scale and intake: H01–H05 and H08 (docs/indicators.md)."""
 
 from datetime import date
+from math import fsum
 
 import polars as pl
 
@@ -119,7 +120,9 @@ def _enrolment(book: Book, facts: Facts) -> None:
 def _overlap(book: Book, facts: Facts) -> None:
     """H02c: Σ over key clusters of the smaller of supply share and demand share."""
     strength = facts.strengths().with_columns(
-        (pl.col("strength") / pl.col("strength").sum().over("discipline")).alias("part")
+        (pl.col("strength") / pl.col("strength").sum().over("discipline")).alias(
+            "part"
+        )  # Σ over key clusters
     )
     awards = facts.of_point("degree_award").with_columns(pl.col("student_id").str.slice(0, 5).alias("inst"))
     awards = awards.filter(pl.col("awarded_on") <= facts.as_of)
@@ -132,12 +135,11 @@ def _overlap(book: Book, facts: Facts) -> None:
             .agg(pl.col("headcount").sum())
         )
         given = awards.filter(pl.col("awarded_on").dt.year() == year).group_by("inst", "discipline").len()
-        supply = (
-            given.join(strength, on="discipline")
-            .group_by("inst", "cluster")
-            .agg((pl.col("len") * pl.col("part")).sum().alias("s"))
+        parts = given.join(strength, on="discipline").sort("inst", "discipline", "cluster")
+        supply = parts.group_by("inst", "cluster", maintain_order=True).agg(
+            (pl.col("len") * pl.col("part")).sum().alias("s")
         )
-        city = supply.group_by("cluster").agg(pl.col("s").sum())
+        city = supply.group_by("cluster", maintain_order=True).agg(pl.col("s").sum())
         values: Values = {}
         for unit in [CITY, *units]:
             own = city if unit == CITY else supply.filter(pl.col("inst") == unit).select("cluster", "s")
@@ -146,10 +148,10 @@ def _overlap(book: Book, facts: Facts) -> None:
 
 
 def _shared(supply: dict[str, float], demand: dict[str, float]) -> float | None:
-    s, d = sum(supply.values()), sum(demand.values())
+    s, d = fsum(supply.values()), fsum(demand.values())
     if not s or not d:
         return None
-    return sum(min(supply.get(c, 0.0) / s, demand.get(c, 0.0) / d) for c in {*supply, *demand})
+    return fsum(min(supply.get(c, 0.0) / s, demand.get(c, 0.0) / d) for c in sorted({*supply, *demand}))
 
 
 def _intake(book: Book, facts: Facts) -> None:

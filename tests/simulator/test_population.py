@@ -1,0 +1,260 @@
+"""The simulated population: repeatable, coherent, real where it can be, plausible in its shares."""
+
+import re
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from yuyan import contracts
+from yuyan.simulator import population
+from yuyan.simulator.__main__ import app
+from yuyan.simulator.planting import KEY
+from yuyan.simulator.population import META
+
+SMALL, SEED = 0.004, 20261015
+SHAPES = {
+    "integer": r"^-?\d+$",
+    "number": r"^-?\d+\.\d+$",
+    "boolean": "^(true|false)$",
+    "date": r"^\d{4}-\d{2}-\d{2}$",
+}
+
+
+@pytest.fixture(scope="module")
+def clean() -> dict[str, pl.DataFrame]:
+    """Day 1 without defects, 3 % of the city."""
+    return population.clean(SEED, 0.03)
+
+
+@pytest.fixture(scope="module")
+def days() -> list[population.Population]:
+    """The first three days of a tiny city."""
+    return [population.build(SEED, SMALL, n) for n in (1, 2, 3)]
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        population.write(tmp_path / name, SEED, SMALL, 2)
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
+    assert len(files) == 35 + 35 + 4  # state, accepted records, meta.json and the three tables of the truth
+    assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)
+
+
+def test_another_seed_gives_another_city(days):
+    assert not population.build(SEED + 1, SMALL, 1).frames["student"].equals(days[0].frames["student"])
+
+
+def test_every_entity_has_the_agreed_columns(days):
+    for entity, contract in contracts.load().items():
+        frame = days[0].frames[entity]
+        assert frame.columns == [*META, *(f.name for f in contract.supplied)], entity
+        assert frame.schema["updated_at"] == pl.Datetime("us")
+        assert not frame.is_empty(), entity
+        assert frame.equals(frame.sort(KEY)), entity
+
+
+def test_records_and_versions_are_unique_per_institution_and_entity(days):
+    for day in days:
+        for entity, frame in day.frames.items():
+            assert frame.select(KEY).is_unique().all(), entity
+            assert frame.select("src_inst_code", "change_version").is_unique().all(), entity
+            assert frame["src_record_id"].str.len_chars().max() <= 64
+            owner = "50000" if contracts.load()[entity].owner == "commission" else None
+            assert owner is None or frame["src_inst_code"].unique().to_list() == [owner], entity
+
+
+def test_the_next_day_changes_little_and_every_change_has_a_newer_version(days):
+    for before, after in pairwise(days):
+        newest = max(f["change_version"].max() for f in before.frames.values())
+        changed = 0
+        for entity, frame in after.frames.items():
+            fresh = frame.join(before.frames[entity], on=[*KEY, "change_version"], how="anti")
+            changed += len(fresh)
+            assert fresh.is_empty() or fresh["change_version"].min() > newest, entity
+            gone = before.frames[entity].join(frame, on=KEY, how="anti")
+            assert gone.is_empty(), f"{entity}: records disappear without a tombstone"
+        assert 0.001 < changed / sum(map(len, before.frames.values())) < 0.01
+
+
+def test_days_bring_deletions_key_changes_late_changes_and_a_stale_version(days):
+    first, second, _ = days
+    assert sum(f["is_deleted"].sum() for f in second.frames.values()) >= 8
+    pairs = first.frames["student_supervisor"].join(second.frames["student_supervisor"], on=KEY, suffix="_2")
+    assert (pairs["from_on"] != pairs["from_on_2"]).sum() >= 4
+    contracts_changed = second.frames["commissioned_project"].join(
+        first.frames["commissioned_project"], on=[*KEY, "change_version"], how="anti"
+    )
+    assert (
+        contracts_changed["updated_at"] < first.frames["commissioned_project"]["updated_at"].max()
+    ).sum() >= 2
+    shown, newest = (f("practice_participation") for f in (second.served, second.frames.get))
+    older = shown.join(newest, on=KEY, suffix="_held").filter(
+        pl.col("updated_at") < pl.col("updated_at_held")
+    )
+    assert len(older) == 2
+    assert (
+        second.accepted("practice_participation").join(older, on=KEY, how="semi")["days"].to_list()
+        == older["days_held"].to_list()
+    )
+
+
+def test_clean_values_have_canonical_form_and_known_codes(clean):
+    for entity, contract in contracts.load().items():
+        for f in contract.supplied:
+            values = clean[entity][f.name].drop_nulls()
+            if f.type in SHAPES:
+                assert values.str.contains(SHAPES[f.type]).all(), f"{entity}.{f.name}"
+            if f.code_set and f.type == "string":
+                assert set(values.unique()) <= set(contracts.code_sets()[f.code_set]), f"{entity}.{f.name}"
+            if f.mandatory:
+                assert len(values) == len(clean[entity]), f"{entity}.{f.name}"
+            if f.max_length and f.type == "string":
+                assert (values.str.len_chars().max() or 0) <= f.max_length, f"{entity}.{f.name}"
+
+
+def test_clean_natural_keys_are_unique_and_references_resolve(clean):
+    for entity, contract in contracts.load().items():
+        assert clean[entity].select(contract.key).is_unique().all(), entity
+        for ref in contract.references:
+            mine = clean[entity].select(ref.fields).drop_nulls().unique()
+            there = clean[ref.entity].select(
+                pl.col(t).alias(f) for f, t in zip(ref.fields, ref.to_fields, strict=True)
+            )
+            assert mine.join(there, on=list(ref.fields), how="anti").is_empty(), f"{entity} → {ref.entity}"
+
+
+def test_the_catalogue_is_the_real_one(clean):
+    assert len(clean["institution"]) == 18
+    assert "92036" in clean["institution"]["inst_code"]
+    assert "91014" not in clean["institution"]["inst_code"]
+    units = clean["org_unit"].filter(~pl.col("unit_name").str.contains("模拟"))
+    assert len(units) == 266
+    points = clean["degree_point"]
+    simulated = points["authorised_doc_no"].str.starts_with("模拟")
+    assert (points.filter(~simulated)["degree_level"] == "2").sum() == 450
+    assert (points.filter(~simulated)["degree_level"] == "1").sum() == 9
+    assert points.filter(pl.col("inst_code") == "10647")["authorised_doc_no"].str.starts_with("模拟").all()
+    programmes = clean["programme"].filter(pl.col("degree_point_id").str.slice(6, 1) == "2")
+    assert ("10611-008-085400-2", "电子信息") in set(
+        programmes.select("programme_id", "programme_name").iter_rows()
+    )
+
+
+def test_shares_are_plausible(clean):
+    s = clean["student"].with_columns(pl.col("entry_on", "left_on").str.to_date())
+    census = pl.date(2025, 9, 30)
+    here = s.filter(
+        (pl.col("entry_on") <= census) & (pl.col("left_on").is_null() | (pl.col("left_on") > census))
+    )
+    assert len(here) == pytest.approx(125_000 * 0.03, rel=0.05)
+    assert (here["degree_level"] == "1").mean() == pytest.approx(0.10, abs=0.015)
+    assert (here["study_mode"] == "2").mean() == pytest.approx(0.12, abs=0.03)
+    sizes = dict(here.group_by("inst_code").len().iter_rows())
+    assert sorted(sizes, key=sizes.get)[-2:] in (["10635", "10611"], ["10611", "10635"])
+    assert sizes["89650"] < 0.01 * len(here)
+    years = s.filter(pl.col("entry_on").dt.year() >= 2016).group_by(pl.col("entry_on").dt.year()).len()
+    assert set(years["entry_on"]) == set(range(2016, 2027))
+    work = clean["employment"].filter(pl.col("status_on").str.ends_with("12-31"))
+    assert (work["verify_state"].is_in(["2", "3"])).mean() > 0.9
+    assert work["grad_year"].max() == "2025"
+    sampled = clean["thesis_sampling"].filter(pl.col("verdict_code").is_in(["1", "2"]))
+    assert (sampled["verdict_code"] == "1").mean() == pytest.approx(0.975, abs=0.02)
+    assert {"0", "9"} <= set(clean["thesis_sampling"]["verdict_code"])
+
+
+def test_strata_have_one_inclusion_probability(clean):
+    sampling = clean["thesis_sampling"]
+    assert sampling["stratum_code"].str.contains(r"^[DM][12]\d{5}$").all()
+    assert (
+        sampling.group_by("sampling_year", "stratum_code")
+        .agg(pl.col("inclusion_prob").n_unique())["inclusion_prob"]
+        .max()
+        == 1
+    )
+
+
+def test_persons_recur_across_registrations_and_institutions(clean):
+    persons = (
+        clean["student"]
+        .group_by("cert_no")
+        .agg(
+            pl.len(),
+            pl.col("inst_code").n_unique(),
+            pl.col("degree_level").n_unique(),
+            pl.col("birth_year").n_unique(),
+        )
+    )
+    assert (persons["degree_level"] == 2).sum() > 20
+    assert (persons["inst_code"] == 2).sum() >= 4
+    assert persons["birth_year"].max() == 1
+    teachers = clean["supervisor"].group_by("cert_no").agg(pl.col("src_inst_code").n_unique())
+    assert (teachers["src_inst_code"] == 2).sum() >= 1
+    transfers = (
+        clean["student_status_event"]
+        .filter(pl.col("event_type") == "27")
+        .join(clean["student"], on="student_id")
+    )
+    doctors = clean["student"].filter(pl.col("degree_level") == "1")
+    assert len(transfers) > 5
+    assert transfers.join(doctors, on="cert_no", how="anti").is_empty()
+
+
+def test_identity_numbers_and_credit_codes_have_valid_check_characters(clean):
+    weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
+    for number in clean["student"]["cert_no"].head(300):
+        total = sum(int(d) * w for d, w in zip(number[:17], weights, strict=True))
+        assert number[17] == "10X98765432"[total % 11]
+    letters = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+    for code in [*clean["enterprise"]["uscc"], *clean["institution"]["uscc"]]:
+        total = sum(letters.index(c) * pow(3, i, 31) for i, c in enumerate(code[:17]))
+        assert code[17] == letters[(31 - total % 31) % 31]
+
+
+def test_direct_identifiers_occur_nowhere_else(days):
+    """The test that searches the warehouse for names and numbers can only work if no other value looks like one."""
+    frames = days[0].frames
+    direct, other = set(), []
+    for entity, contract in contracts.load().items():
+        for f in contract.supplied:
+            values = frames[entity][f.name].drop_nulls().unique()
+            if f.name in ("person_name", "expert_name", "mobile", "cert_no"):
+                direct |= set(values)
+            elif f.name != "cert_type":
+                other.append(values.implode())
+    assert len(direct) > 4000
+    haystack = "\n".join(v for values in other for v in values.item())
+    windows = (
+        {haystack[i : i + n] for n in (3, 11, 18) for i in range(len(haystack) - n + 1)}
+        if len(haystack) < 3e6
+        else None
+    )
+    found = direct & windows if windows else {d for d in direct if d in haystack}
+    assert not found, sorted(found)[:5]
+
+
+def test_money_joint_contracts_and_achievements(clean):
+    projects = clean["commissioned_project"]
+    twice = projects.group_by("contract_no_digest").agg(
+        pl.col("inst_code").n_unique(), pl.col("signed_on").n_unique()
+    )
+    assert (twice["inst_code"] == 2).sum() >= 3
+    assert twice["signed_on"].max() == 1
+    assert (clean["commissioned_receipt"]["is_refund"] == "true").sum() > 5
+    shares = (
+        clean["achievement"]
+        .with_columns(pl.col("share").cast(pl.Float64))
+        .group_by("canonical_id")
+        .agg(pl.col("share").sum(), pl.len())
+    )
+    assert np.allclose(shares["share"], 1.0)
+    assert (shares["len"] == 2).sum() > 5
+
+
+def test_the_command_writes_a_day(tmp_path):
+    result = CliRunner().invoke(app, ["day", "--home", str(tmp_path), "--scale", str(SMALL), "--day", "2"])
+    assert result.exit_code == 0, result.output
+    assert re.search(r"day 2 \(2026-10-16\): \d+ records of 35 entities", result.output)
+    assert (tmp_path / "simulator" / "truth" / "day_2" / "indicators.parquet").exists()

@@ -1,0 +1,231 @@
+"""The truth the project is tested against: planted defects, accepted records, numerators and denominators."""
+
+from datetime import date
+
+import judge
+import polars as pl
+import pytest
+
+from yuyan import contracts, settings
+from yuyan.simulator import population, truth
+from yuyan.simulator.book import CITY
+from yuyan.simulator.planting import KEY
+from yuyan.validate import catalogue
+
+SMALL, SEED = 0.004, 20261015
+
+
+@pytest.fixture(scope="module")
+def days() -> list[population.Population]:
+    """The first three days of a tiny city."""
+    return [population.build(SEED, SMALL, n) for n in (1, 2, 3)]
+
+
+@pytest.fixture(scope="module")
+def indicators(days) -> pl.DataFrame:
+    """The indicators of day 1."""
+    return truth.indicators(days[0])
+
+
+def test_planted_rules_exist_with_their_severity_and_cover_levels_1_to_4(days):
+    rules = {r.rule_id: r for of_entity in catalogue.load().rules.values() for r in of_entity}
+    planted = pl.concat([d.defects for d in days]).unique("rule_id")
+    assert {r: s for r, s in planted.select("rule_id", "severity").iter_rows()} == {
+        r: rules[r].severity for r in planted["rule_id"]
+    }
+    levels = [rules[r].level for r in planted["rule_id"]]
+    assert len(levels) >= 100
+    assert {1, 2, 3, 4} <= set(levels)
+
+
+def test_every_business_rule_is_broken_somewhere(days):
+    business = {
+        r.rule_id
+        for rules in catalogue.load().rules.values()
+        for r in rules
+        if int(r.rule_id.rsplit(".", 1)[1]) >= 11
+    }
+    assert business <= set(pl.concat([d.defects for d in days])["rule_id"])
+
+
+def test_a_larger_city_breaks_the_same_rules(days):
+    larger = population.build(SEED, 0.02, 1)
+    assert set(larger.defects["rule_id"]) == set(days[0].defects["rule_id"])
+
+
+def test_defects_heal_and_appear(days):
+    first, second, third = (d.defects.drop("state") for d in days)
+    healed = first.join(second, on=first.columns, how="anti")
+    assert {"QR.practice_participation.project_id.5", "QR.employment.destination_code.4"} <= set(
+        healed["rule_id"]
+    )
+    new = second.join(first, on=first.columns, how="anti")
+    assert (new["rule_id"] == "QR.student.degree_level.18").sum() == 2
+    assert second.join(third, on=first.columns, how="anti").is_empty()
+
+
+def test_an_impossible_jump_leaves_the_accepted_version_in_place(days):
+    first, second, _ = days
+    jumped = second.defects.filter(pl.col("rule_id") == "QR.student.degree_level.18").select(KEY)
+    held = second.accepted("student").join(jumped, on=KEY, how="semi")
+    assert held.equals(first.accepted("student").join(jumped, on=KEY, how="semi"))
+    assert set(held["degree_level"]) == {"2"}
+    assert set(second.frames["student"].join(jumped, on=KEY, how="semi")["degree_level"]) == {"1"}
+
+
+@pytest.mark.database
+def test_a_naive_judge_of_all_rules_finds_the_planted_defects_and_no_others(warehouse, tmp_path):
+    opinion = judge.Judge(warehouse)
+    try:
+        for number in (1, 2, 3):
+            made = population.write(tmp_path, SEED, SMALL, number)
+            found = opinion.take(tmp_path / "simulator" / "state" / f"day_{number}", str(made.as_of))
+            planted = made.defects.drop("state")
+            assert found.join(planted, on=planted.columns, how="anti").rows() == [], (
+                f"day {number}: not planted"
+            )
+            assert planted.join(found, on=planted.columns, how="anti").rows() == [], (
+                f"day {number}: nobody finds them"
+            )
+            for entity, contract in contracts.load().items():
+                names = [*KEY, *(f.name for f in contract.supplied if f.privacy is None)]
+                held = opinion.accepted(entity).select(names).sort(KEY)
+                assert held.equals(made.accepted(entity).select(names)), f"day {number}: {entity}"
+    finally:
+        opinion.close()
+
+
+@pytest.mark.database
+def test_without_defects_no_rule_fails(warehouse, tmp_path):
+    for entity, frame in population.clean(7, SMALL).items():
+        frame.write_parquet(tmp_path / f"{entity}.parquet")
+    opinion = judge.Judge(warehouse)
+    try:
+        assert opinion.take(tmp_path, str(settings.FIRST_AS_OF)).rows() == []
+    finally:
+        opinion.close()
+
+
+def test_truth_covers_every_variant_unit_and_period(indicators):
+    registry = pl.read_csv(settings.SEEDS / "plan" / "indicator.csv", infer_schema_length=0)
+    units = 1 + 18
+    last = {
+        "CD": 2026,
+        "CY": 2026,
+        "EX": 2026,
+        "EP1": 2026,
+        "EP2": 2025,
+        "AY": 2026,
+    }  # begun or reached on 2026-10-15
+    expected = set()
+    for code, basis, first in registry.select("variant_code", "period_basis", "first_year").iter_rows():
+        basis = "EP1" if code == "H13c" else basis
+        for year in range(int(first), last[basis] + 1):
+            expected.add((code, f"{year}-{year + 1}" if basis == "AY" else str(year)))
+    assert set(indicators.select("variant_code", "period_code").unique().iter_rows()) == expected
+    assert len(indicators) == len(expected) * units
+    assert indicators.select("variant_code", "unit_code", "period_code").is_unique().all()
+    assert set(indicators.filter(pl.col("grain") == "city")["unit_code"]) == {CITY}
+    assert indicators.filter(pl.col("numerator").is_null())["variant_code"].unique().to_list() in (
+        [],
+        ["H02c"],
+    )
+
+
+def test_ratios_are_ratios_and_units_add_up(indicators):
+    value_kind = dict(
+        pl.read_csv(settings.SEEDS / "plan" / "indicator.csv", infer_schema_length=0)
+        .select("variant_code", "value_kind")
+        .iter_rows()
+    )
+    ratios = indicators.filter(
+        pl.col("variant_code").is_in([c for c, k in value_kind.items() if k == "ratio"])
+    )
+    assert (
+        ratios.filter(~pl.col("variant_code").is_in(["H06b", "H15b"]))["numerator"]
+        <= ratios.filter(~pl.col("variant_code").is_in(["H06b", "H15b"]))["denominator"] + 1e-9
+    ).all()
+    counts = indicators.filter(
+        pl.col("variant_code").is_in([c for c, k in value_kind.items() if k == "count"])
+    )
+    assert counts["denominator"].is_null().all()
+    wide = (
+        indicators.filter(pl.col("variant_code") == "H13b")
+        .group_by("period_code", "grain")
+        .agg(pl.col("numerator", "denominator").sum())
+    )
+    city, insts = (wide.filter(pl.col("grain") == g).sort("period_code") for g in ("city", "institution"))
+    assert city["numerator"].to_list() == insts["numerator"].to_list()
+    assert city["denominator"].to_list() == insts["denominator"].to_list()
+    persons = (
+        indicators.filter(pl.col("variant_code") == "H03")
+        .group_by("period_code", "grain")
+        .agg(pl.col("numerator").sum())
+    )
+    city, insts = (
+        persons.filter(pl.col("grain") == g).sort("period_code")["numerator"] for g in ("city", "institution")
+    )
+    assert (city <= insts).all()
+    assert (city < insts).any()  # a few are registered at two institutions
+
+
+def test_enrolment_and_practice_agree_with_a_loop_over_records(days, indicators):
+    day = days[0]
+    people, took = {}, set()
+    for s in day.accepted("student").iter_rows(named=True):
+        if s["status_code"] == "30" or s["degree_level"] not in "12":
+            continue
+        people[s["student_id"]] = s
+    projects = {
+        p["project_id"]
+        for p in day.accepted("practice_project").iter_rows(named=True)
+        if p["is_major_industry"] == "true" and p["major_basis_code"]
+    }
+    for p in day.accepted("practice_participation").iter_rows(named=True):
+        s = people.get(p["student_id"])
+        long_enough = p["verified"] == "true" and int(p["days"]) >= 30 and p["project_id"] in projects
+        if (
+            s
+            and long_enough
+            and "2024-09-01" <= p["from_on"] <= "2025-08-31"
+            and s["entry_on"] <= "2025-08-31"
+            and not (s["left_on"] and s["left_on"] <= "2024-09-01")
+        ):
+            took.add((s["student_id"][:5], s["cert_no"]))
+
+    def studying(on: str) -> set[tuple[str, str]]:
+        return {
+            (s["student_id"][:5], s["cert_no"])
+            for s in people.values()
+            if s["entry_on"] <= on and not (s["left_on"] and s["left_on"] <= on)
+        }
+
+    def value(variant: str, unit: str, period: str) -> tuple[float, float]:
+        keys = (
+            (pl.col("variant_code") == variant)
+            & (pl.col("unit_code") == unit)
+            & (pl.col("period_code") == period)
+        )
+        return indicators.filter(keys).select("numerator", "denominator").row(0)
+
+    for unit in (CITY, "10611", "10655"):
+
+        def among(found: set[tuple[str, str]], unit: str = unit) -> int:
+            return len({c for i, c in found if unit in (CITY, i)})
+
+        assert value("H03", unit, "2025")[0] == among(studying("2025-09-30"))
+        assert value("H08", unit, "2024-2025") == (
+            among(took),
+            (among(studying("2024-09-01")) + among(studying("2025-08-31"))) / 2,
+        )
+
+
+def test_a_later_day_moves_the_indicators(days, indicators):
+    later = truth.indicators(days[1])
+    moved = indicators.join(later, on=["variant_code", "unit_code", "period_code"], suffix="_2").filter(
+        (pl.col("numerator") != pl.col("numerator_2")) & (pl.col("grain") == "city")
+    )
+    assert {"H01", "H07", "H10", "H11"} <= set(moved["variant_code"])
+    revoked = moved.filter(pl.col("variant_code") == "H01")
+    assert revoked["numerator_2"].item() == revoked["numerator"].item() - 1
+    assert days[1].as_of == date(2026, 10, 16)
