@@ -1,0 +1,112 @@
+"""A city in a work folder of its own: `yuyan run` as a user calls it, and what the warehouse held afterwards."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import psycopg
+
+SCALE = "0.01"
+KEY = ["src_inst_code", "entity", "src_record_id", "rule_id", "severity"]
+
+
+@dataclass(frozen=True)
+class Day:
+    """What the warehouse held after one run, and what the simulator says it must hold."""
+
+    number: int
+    output: str
+    status: dict
+    truth: Path
+    indicators: pl.DataFrame
+    failures: set[tuple]
+    accepted: dict[tuple[str, str], int]
+    batches: pl.DataFrame
+    collection: pl.DataFrame
+
+
+@dataclass
+class City:
+    """A work folder in which the line runs."""
+
+    home: Path
+
+    def yuyan(self, *arguments: str, timeout: int = 900) -> subprocess.CompletedProcess:
+        """The command as a user calls it."""
+        environment = {
+            k: v for k, v in os.environ.items() if not k.startswith(("YUYAN_", "AIRFLOW_", "DBT_"))
+        }
+        command = [str(Path(sys.executable).with_name("yuyan")), *arguments]
+        return subprocess.run(
+            command,
+            env=environment | {"YUYAN_HOME": str(self.home)},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def dsn(self, role: str) -> str:
+        """Address for a read-only role, as printed."""
+        return self.yuyan("dsn", "warehouse", "--role", role).stdout.strip()
+
+    def run(self, number: int) -> Day:
+        """Run the next day and take down what the warehouse then holds."""
+        done = self.yuyan("run", "--scale", SCALE)
+        assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-4000:] + self.logs()
+        with psycopg.connect(self.dsn("auditor")) as connection:
+            return Day(
+                number=number,
+                output=done.stdout,
+                status=json.loads(self.yuyan("status", "--json").stdout),
+                truth=self.home / "simulator" / "truth" / f"day_{number}",
+                indicators=pl.read_database(
+                    "select variant_code, grain, unit_code, period_code, numerator::float8, denominator::float8 "
+                    "from marts.indicator_value",
+                    connection,
+                    infer_schema_length=None,
+                ),
+                failures=set(
+                    connection.execute(
+                        f"select {', '.join('f.' + k for k in KEY)} from quality.quarantine q join quality.row_failure f "
+                        "on f.entity = q.entity and f.raw_id = q.raw_id and f.run_id = q.last_run_id "
+                        "where q.state = 'open' and f.severity in ('ERROR', 'REJECT')"
+                    )
+                )
+                | set(
+                    connection.execute(
+                        f"select {', '.join(KEY)} from quality.row_failure where severity = 'WARN' and run_id = "
+                        "(select min(run_id) from ops.run where kind = 'warehouse' and as_of = "
+                        "(select min(as_of) from ops.run))"
+                    )
+                ),
+                accepted={
+                    (entity, code): rows
+                    for (entity,) in connection.execute(
+                        "select distinct entity from ops.contract_field"
+                    ).fetchall()
+                    for code, rows in connection.execute(
+                        f"select src_inst_code, count(*) from accepted.{entity} group by 1"
+                    )
+                },
+                batches=pl.read_database(
+                    "select b.*, r.is_balanced from ops.batch b left join (select batch_id, bool_and(is_balanced) "
+                    "as is_balanced from ops.reconciliation group by 1) r using (batch_id)",
+                    connection,
+                    infer_schema_length=None,
+                ),
+                collection=pl.read_database(
+                    "select * from ops.collection_result", connection, infer_schema_length=None
+                ),
+            )
+
+    def logs(self) -> str:
+        """The ends of the services' logs, for a failure that speaks for itself."""
+        return "".join(
+            f"\n== {path.name}\n" + "".join(path.read_text(errors="replace").splitlines(keepends=True)[-15:])
+            for path in sorted((self.home / "logs").glob("*.log"))
+        )
