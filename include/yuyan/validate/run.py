@@ -11,7 +11,7 @@ import psycopg
 
 from yuyan import settings
 from yuyan.validate import catalogue as rule_catalogue
-from yuyan.validate import record, scope, suite, worktable
+from yuyan.validate import docs, record, scope, suite, worktable
 from yuyan.validate.catalogue import Catalogue
 from yuyan.validate.scope import Arrivals
 
@@ -76,7 +76,7 @@ def _judge(
         counts = record.judgement(connection, rules, entity, run_id, arrivals, result)
         summary |= counts | {"judged": judged, "accepted": judged - counts["quarantined"]}
         if result is not None:
-            suite.keep(result, run_id, as_of)
+            docs.keep(result, run_id, as_of)
             summary["failed_rules"] = sum(not one.success for one in result.results)
         _analyze(connection, rules, entity, judged)
     summary["seconds"] = round(time.monotonic() - started, 3)

@@ -10,11 +10,8 @@ import os
 os.environ["GX_ANALYTICS_ENABLED"] = "false"  # before the import: nothing leaves the machine
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, ClassVar
 
 import great_expectations as gx
@@ -23,7 +20,6 @@ from great_expectations.compatibility import pydantic
 from great_expectations.core import (
     ExpectationSuiteValidationResult,
     ExpectationValidationResult,
-    RunIdentifier,
 )
 from great_expectations.core.batch_definition import BatchDefinition
 from great_expectations.data_context import EphemeralDataContext
@@ -31,10 +27,6 @@ from great_expectations.data_context.types.base import (
     DataContextConfig,
     InMemoryStoreBackendDefaults,
     ProgressBarsConfig,
-)
-from great_expectations.data_context.types.resource_identifiers import (
-    ExpectationSuiteIdentifier,
-    ValidationResultIdentifier,
 )
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
@@ -159,7 +151,7 @@ def batches() -> Iterator[BatchDefinition]:
     """
     url = sa.make_url(settings.warehouse_dsn()).set(drivername="postgresql+psycopg2")
     options = " ".join(filter(None, [url.query.get("options"), "-csearch_path=judging"]))
-    source = _context({}).data_sources.add_postgres(
+    source = context({}).data_sources.add_postgres(
         "warehouse",
         connection_string=url.update_query_dict({"options": options}).render_as_string(hide_password=False),
     )
@@ -167,7 +159,8 @@ def batches() -> Iterator[BatchDefinition]:
         asset = source.add_table_asset("judged", table_name="judged")
         yield asset.add_batch_definition_whole_table("rows in scope")
     finally:
-        source.get_engine().dispose()
+        for engine in (source.get_engine(), source.get_execution_engine().engine):
+            engine.dispose()
 
 
 def run(batch: BatchDefinition, entity: str, rules: tuple[Rule, ...]) -> ExpectationSuiteValidationResult:
@@ -205,71 +198,7 @@ def counts(one: ExpectationValidationResult) -> dict[str, list[int]]:
     return json.loads(one.result["details"]["by_institution"])
 
 
-def keep(result: ExpectationSuiteValidationResult, run_id: str, as_of: date) -> None:
-    """Keep the entity's result for the Data Docs; it replaces the one before, so that their number stays bounded."""
-    path = _results() / f"{result.suite_name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    results = [
-        {"kwargs": one.expectation_config.kwargs, "success": one.success, "result": one.result}
-        for one in result.results
-    ]
-    kept = {"run_id": run_id, "as_of": as_of.isoformat(), "statistics": result.statistics, "results": results}
-    path.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
-
-
-def build_docs() -> Path:
-    """Build the Data Docs from the last result of every entity; returns the index page (`<home>/data_docs/index.html`)."""
-    site = settings.home() / "data_docs"
-    shutil.rmtree(site, ignore_errors=True)
-    context = _docs_context(site)
-    for path in sorted(_results().glob("*.json")):
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        day = datetime.fromisoformat(kept["as_of"]).replace(tzinfo=UTC)
-        run = RunIdentifier(run_name=kept["run_id"], run_time=day)
-        key = ValidationResultIdentifier(
-            ExpectationSuiteIdentifier(path.stem), run, batch_identifier="judged"
-        )
-        context.validation_results_store.set(key, _restored(path.stem, kept, run))
-    context.build_data_docs()
-    return site / "index.html"
-
-
-def _restored(entity: str, kept: dict[str, Any], run: RunIdentifier) -> ExpectationSuiteValidationResult:
-    results = [
-        ExpectationValidationResult(
-            success=one["success"],
-            result=one["result"],
-            expectation_config=ExpectationConfiguration(type="expect_rule_to_hold", kwargs=one["kwargs"]),
-        )
-        for one in kept["results"]
-    ]
-    return ExpectationSuiteValidationResult(
-        success=all(one.success for one in results),
-        results=results,
-        suite_name=entity,
-        statistics=kept["statistics"],
-        meta={
-            "run_id": run,
-            "active_batch_definition": {"datasource_name": "warehouse", "data_asset_name": entity},
-        },
-    )
-
-
-def _results() -> Path:
-    return settings.home() / "gx" / "results"
-
-
-def _docs_context(folder: Path) -> EphemeralDataContext:
-    site = {
-        "class_name": "SiteBuilder",
-        "show_how_to_buttons": False,
-        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)},
-        "site_section_builders": {"expectations": "none", "profiling": "none"},
-    }
-    return _context({"渝研数据质量": site})
-
-
-def _context(sites: dict) -> EphemeralDataContext:
+def context(sites: dict) -> EphemeralDataContext:
     """A context that keeps nothing, reports nothing and shows no progress bars."""
     config = DataContextConfig(
         stores=InMemoryStoreBackendDefaults(init_temp_docs_sites=False).stores,

@@ -1,0 +1,186 @@
+"""The rule catalogue: what is derived, what is refused, what a change means."""
+
+import shutil
+
+import pytest
+
+from yuyan import contracts, settings
+from yuyan.validate import catalogue
+from yuyan.validate.catalogue import RuleError
+
+RULES = catalogue.load()
+BY_ID = {rule.rule_id: rule for of_entity in RULES.rules.values() for rule in of_entity}
+
+
+def test_every_entity_has_rules_and_every_id_is_unique():
+    assert set(RULES.rules) == set(contracts.load())
+    assert len(BY_ID) == sum(map(len, RULES.rules.values())) > 800
+    business = [rule_id for rule_id in BY_ID if int(rule_id.rsplit(".", 1)[1]) >= 11]
+    assert len(business) >= 91
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "level", "definition"),
+    [
+        ("QR.student.student_id.1", 1, "coalesce({raw:student_id}, '') <> ''"),
+        ("QR.student.entry_on.2", 1, "when {raw:entry_on} is not null then r.entry_on is not null"),
+        (
+            "QR.student.student_id.3",
+            1,
+            "when {raw:student_id} is not null then char_length({raw:student_id}) <= 40",
+        ),
+        (
+            "QR.student.nationality_code.3",
+            1,
+            "when {raw:nationality_code} is not null then {raw:nationality_code} ~ '^[A-Z]{3}$'",
+        ),
+        (
+            "QR.student.gender_code.4",
+            1,
+            "when {raw:gender_code} is not null then {raw:gender_code} in ('0', '1', '2', '9')",
+        ),
+        (
+            "QR.student.degree_point_id.5",
+            3,
+            "when r.degree_point_id is not null then "
+            "exists (select 1 from {accepted:degree_point} p where p.degree_point_id = r.degree_point_id)",
+        ),
+        ("QR.student.key.6", 2, "when r.record_key is not null then not r.key_is_taken"),
+        ("QR.student.inst_code.7", 2, "when r.inst_code is not null then r.inst_code = r.src_inst_code"),
+    ],
+)
+def test_structural_rules_follow_from_the_contract(rule_id, level, definition):
+    rule = BY_ID[rule_id]
+    assert (rule.level, rule.severity, rule.definition) == (level, "ERROR", definition)
+    assert rule.message
+    assert rule.why
+    assert rule.fix
+    assert rule.owner
+
+
+def test_a_second_reference_with_the_same_first_field_is_named_after_its_last():
+    assert "培养单位" in BY_ID["QR.student.inst_code.5"].message
+    assert "院系" in BY_ID["QR.student.unit_code.5"].message
+    assert "QR.course.inst_code.5" in BY_ID
+    assert "QR.course.unit_code.5" not in BY_ID
+
+
+def test_a_coded_field_has_no_length_rule_and_direct_identifiers_have_none_at_all():
+    assert "QR.student.gender_code.3" not in BY_ID
+    assert not [
+        i
+        for i in BY_ID
+        if i.startswith(("QR.student.person_name.", "QR.student.mobile.", "QR.student.cert_no."))
+    ]
+
+
+def test_parents_come_before_children_also_where_only_a_rule_looks_them_up():
+    position = {entity: i for i, entity in enumerate(RULES.order)}
+    for contract in contracts.load().values():
+        for reference in contract.references:
+            assert position[reference.entity] < position[contract.entity]
+    assert position["thesis"] < position["honour"]
+
+
+def test_lookups_name_what_a_rule_reads():
+    (lookup,) = [x for x in RULES.lookups if (x.parent, x.child) == ("student", "employment")]
+    assert (lookup.to_fields, lookup.own_fields, lookup.used) == (
+        ("student_id",),
+        ("student_id",),
+        {"student_id", "status_code"},
+    )
+    assert ("latest", "thesis_sampling_review", "thesis_sampling") in {
+        (x.kind, x.parent, x.child) for x in RULES.lookups
+    }
+
+
+def test_a_parents_rules_affect_the_indicators_of_its_children():
+    assert "H13" in BY_ID["QR.student.student_id.1"].indicators
+    assert BY_ID["QR.course_evaluation.n1.13"].indicators == ("H06",)
+
+
+EXAMPLE = """entity: programme
+rules:
+  - rule_id: QR.programme.duration_years.11
+    version: 1
+    level: 1
+    severity: ERROR
+    column: duration_years
+    assert: "duration_years between 1 and 8"
+    message: 学制超出 1–8 年
+    why: 原因
+    fix: 办法
+    owner: 单位
+    indicators: []
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("severity: ERROR", "severity: FATAL", "severity"),
+        ("    owner: 单位\n", "", "owner"),
+        ("indicators: []", "indicators: [H99]", "H99 not in seeds/plan/indicator.csv"),
+        ("indicators: []", "colour: red", "colour"),
+        ("column: duration_years", "column: duration", "the id must be QR.programme.duration."),
+        (".11", ".7", "number from 11"),
+        ("between 1 and 8", "< {today}", "unknown macro {today}"),
+        ("between 1 and 8", "< {known_region:nowhere}", "'nowhere' is not a column"),
+        (
+            "duration_years between 1 and 8",
+            "exists (select 1 from {accepted:degree_point} p where p.status_code = '10')",
+            "look degree_point up by p.<key> = r.<column>",
+        ),
+        (
+            "duration_years between 1 and 8",
+            "exists (select 1 from {latest:nothing} p where p.a = r.b)",
+            "no such entity",
+        ),
+    ],
+)
+def test_a_bad_rule_is_refused_with_file_and_line(tmp_path, old, new, message):
+    assert old in EXAMPLE
+    (tmp_path / "programme.yml").write_text(EXAMPLE.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(RuleError, match=r"programme\.yml:3: ") as refused:
+        catalogue.load(tmp_path)
+    assert message in str(refused.value)
+
+
+def test_an_id_used_twice_is_refused_at_the_second(tmp_path):
+    (tmp_path / "programme.yml").write_text(EXAMPLE + EXAMPLE.split("rules:\n")[1], encoding="utf-8")
+    with pytest.raises(
+        RuleError, match=r"programme\.yml:14: QR\.programme\.duration_years\.11: this id is used twice"
+    ):
+        catalogue.load(tmp_path)
+
+
+def test_a_file_without_its_contract_or_of_another_name_is_refused(tmp_path):
+    (tmp_path / "nobody.yml").write_text(EXAMPLE, encoding="utf-8")
+    with pytest.raises(RuleError, match=r"nobody\.yml:1: there is no contract"):
+        catalogue.load(tmp_path)
+    (tmp_path / "nobody.yml").rename(tmp_path / "course.yml")
+    with pytest.raises(RuleError, match=r"course\.yml:1: entity is 'programme'"):
+        catalogue.load(tmp_path)
+
+
+def test_a_circle_of_accepted_lookups_is_refused(tmp_path):
+    circle = "exists (select 1 from {accepted:student} s where s.programme_id = r.programme_id)"
+    text = EXAMPLE.replace("duration_years between 1 and 8", circle)
+    (tmp_path / "programme.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(RuleError, match="in a circle"):
+        catalogue.load(tmp_path)
+
+
+def test_the_digest_follows_what_decides_and_nothing_else(tmp_path):
+    shutil.copytree(settings.EXPECTATIONS, tmp_path / "rules")
+    path = tmp_path / "rules" / "programme.yml"
+    text = path.read_text(encoding="utf-8")
+    original = RULES.digest("programme")
+    path.write_text(text.replace("message: ", "message: 新"), encoding="utf-8")
+    assert catalogue.load(tmp_path / "rules").digest("programme") == original
+    catalogue.load.cache_clear()
+    path.write_text(text.replace("between 1 and 8", "between 1 and 9"), encoding="utf-8")
+    changed = catalogue.load(tmp_path / "rules")
+    assert changed.digest("programme") != original
+    assert changed.digest("student") == RULES.digest("student")
+    catalogue.load.cache_clear()

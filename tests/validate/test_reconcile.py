@@ -1,0 +1,88 @@
+"""received = accepted + quarantined + unchanged + superseded, for every batch, from the rows themselves."""
+
+import pytest
+from small_world import STUDENT
+
+from yuyan.validate.reconcile import ReconciliationError, reconcile
+
+pytestmark = pytest.mark.database
+
+BATCH = "load-2-student-10611"
+
+
+@pytest.fixture
+def judged(raw):
+    """A student with a faulty update, children, and what the load left out."""
+    raw.put_sound([*STUDENT, "student_status_event"])
+    raw.judge("run-1")
+    raw.put(raw.version("student", left_on=None), raw.version("student", "r2", student_id="10611X2"))
+    raw.connection.execute(
+        "update ops.batch set rows_received = 5, rows_unchanged = 2, rows_superseded = 1 where batch_id = %s",
+        [BATCH],
+    )
+    raw.judge("run-2")
+    return raw
+
+
+def test_every_batch_adds_up(judged):
+    assert reconcile("run-2") == 7
+    assert figures(judged, BATCH) == [(5, 1, 1, 2, 1, True)]
+    assert judged.rows("select count(*) from ops.reconciliation") == [(7,)]
+
+
+def test_only_what_a_run_touched_is_stored_again(judged):
+    reconcile("run-2")
+    judged.put(judged.version("student", "r1"))
+    judged.judge("run-3")
+    assert reconcile("run-3") == 8
+    assert judged.rows("select batch_id from ops.reconciliation where run_id = 'run-3'") == [
+        ("load-3-student-10611",)
+    ]
+
+
+def test_a_quarantined_row_that_was_replaced_still_counts_as_quarantined(judged):
+    judged.put(judged.version("student", "r1"))
+    judged.judge("run-3")
+    reconcile("run-3")
+    assert figures(judged, BATCH) == [(5, 1, 1, 2, 1, True)]
+
+
+def test_tombstones_made_by_the_load_are_not_received_rows(judged):
+    judged.put(judged.version("student", "r2", deleted=True))
+    judged.connection.execute(
+        "update ops.batch set rows_received = 0, rows_stored = 0, rows_tombstoned = 1 "
+        "where batch_id = 'load-3-student-10611'"
+    )
+    judged.judge("run-3")
+    reconcile("run-3")
+    assert figures(judged, "load-3-student-10611") == [(0, 0, 0, 0, 0, True)]
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        "delete from raw.student where src_record_id = 'r2'",
+        "delete from raw.student where raw_id = (select raw_id from quality.quarantine)",
+        "insert into raw.student (src_inst_code, src_record_id, source_version, is_deleted, row_hash, batch_id, row_no, "
+        "as_of) values ('10611', 'r9', 1, false, '', 'load-2-student-10611', 9, '2026-10-15')",
+        "delete from quality.judged where batch_id = 'load-2-student-10611'",
+        "update ops.batch set rows_received = 6, rows_unchanged = 3 where batch_id = 'load-2-student-10611'; "
+        "delete from raw.student where src_record_id = 'r2'",
+    ],
+)
+def test_a_lost_or_added_row_fails_the_run_and_is_named(judged, tamper):
+    judged.connection.execute(tamper)
+    with pytest.raises(ReconciliationError, match=r"1 of 7 batches.*load-2-student-10611 \(10611 student"):
+        reconcile("run-2")
+    assert judged.rows("select batch_id from ops.reconciliation where not is_balanced") == [
+        ("load-2-student-10611",)
+    ]
+
+
+def figures(raw, batch):
+    """received, accepted, quarantined, unchanged, superseded, is_balanced of a batch, as stored."""
+    return raw.rows(
+        "select received, accepted, quarantined, unchanged, superseded, is_balanced from ops.reconciliation "
+        "where batch_id = %s order by run_id",
+        batch,
+    )
