@@ -113,7 +113,7 @@ def load(folder: Path = settings.CONTRACTS) -> dict[str, Contract]:
                     f"{contract.path}: reference {ref.fields} points to {ref.entity}.{ref.to_fields}, which does not exist; "
                     "add the entity's contract or correct the relationship"
                 )
-    graph = {c.entity: {r.entity for r in c.references} - {c.entity} for c in contracts.values()}
+    graph = {c.entity: sorted({r.entity for r in c.references} - {c.entity}) for c in contracts.values()}
     try:
         order = TopologicalSorter(graph).static_order()
         return {entity: contracts[entity] for entity in order}

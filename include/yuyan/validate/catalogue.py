@@ -117,7 +117,9 @@ def load(folder: Path = settings.EXPECTATIONS) -> Catalogue:
     }
     lookups = [x for contract in known.values() for x in _structural_lookups(contract)]
     lookups += [x for entity in known for rule in business[entity] for x in _lookups(entity, rule, folder)]
-    graph = {e: {x.parent for x in lookups if x.child == e and x.kind == "accepted"} - {e} for e in known}
+    graph = {
+        e: sorted({x.parent for x in lookups if x.child == e and x.kind == "accepted"} - {e}) for e in known
+    }
     try:
         order = tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:

@@ -1,0 +1,194 @@
+"""Documents generated from what the line runs on: the rule directory and the data dictionary for universities.
+
+    python -m yuyan.documentation
+
+writes docs/rule-directory.zh-CN.md, docs/rule-directory.csv and docs/data-dictionary.zh-CN.md. A test holds them in step.
+"""
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from yuyan import contracts, settings
+from yuyan.contracts import Contract, Field
+from yuyan.validate import catalogue
+from yuyan.validate.catalogue import Rule
+
+DOCS = settings.PROJECT / "docs"
+LEVELS = {0: "文件", 1: "字段", 2: "记录", 3: "跨实体", 4: "跨期间", 5: "跨来源"}
+SEVERITIES = {"REJECT": "拒收（隔离）", "ERROR": "错误（隔离）", "WARN": "警告", "INFO": "提示"}
+TYPES = {
+    "string": "文本",
+    "integer": "整数",
+    "number": "数值",
+    "boolean": "布尔",
+    "date": "日期",
+    "array": "数组（分号分隔）",
+}
+PRESENCE = {"mandatory": "必填", "conditional": "条件必填", "optional": "选填"}
+PRIVACY = {"drop": "采集时丢弃，不落地", "pseudonymise": "采集时转为 {becomes}，原值不落地"}
+OWNERS = {"university": "培养单位", "commission": "市教委"}
+LISTED = 60
+"""Code sets up to this size are printed; larger ones are referred to."""
+FILES = {"discipline": "discipline.csv", "industry": "industry.csv"}
+GENERATED = "由 `python -m yuyan.documentation` 生成，请勿手工修改。"
+
+
+def rules() -> str:
+    """The rule directory in Markdown: per entity the business rules in full, the structural ones in short."""
+    found = catalogue.load()
+    parts = [
+        "# 数据质量规则目录",
+        f"{GENERATED}业务规则来自 `expectations/`，结构规则来自 `include/contracts/`；共 "
+        f"{sum(map(len, found.rules.values()))} 条。全部字段见 [rule-directory.csv](rule-directory.csv)。",
+        "级别：" + "，".join(f"{k} {v}" for k, v in LEVELS.items()) + "。"
+        "严重程度：" + "，".join(f"{k} {v}" for k, v in SEVERITIES.items()) + "。"
+        "被隔离的行在数据更正、上级记录到达或规则变更后自动重新判定。",
+    ]  # fmt: skip
+    for entity, contract in contracts.load().items():
+        business = [r for r in found.rules[entity] if _is_business(r)]
+        structural = [r for r in found.rules[entity] if not _is_business(r)]
+        parts.append(f"## {contract.label}（{entity}）")
+        if business:
+            rows = [
+                (
+                    f"`{r.rule_id}`",
+                    r.level,
+                    r.severity,
+                    r.message,
+                    r.why,
+                    r.fix,
+                    r.owner,
+                    " ".join(r.indicators) or "—",
+                )
+                for r in business
+            ]
+            parts.append(
+                _table(("规则", "级别", "严重程度", "问题", "为什么", "怎么改", "责任单位", "影响指标"), rows)
+            )
+        parts.append(
+            f"结构规则（{structural[0].owner}；影响指标 {' '.join(structural[0].indicators) or '—'}）："
+        )
+        parts.append(
+            _table(("规则", "问题", "怎么改"), [(f"`{r.rule_id}`", r.message, r.fix) for r in structural])
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def rules_csv() -> str:
+    """The rule directory as CSV, one row per rule."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    names = ("rule_id", "version", "entity", "column", "level", "severity", "message", "why", "fix", "owner")
+    writer.writerow([*names, "indicators", "definition"])
+    for entity in contracts.load():
+        for r in catalogue.load().rules[entity]:
+            row = [
+                r.rule_id,
+                r.version,
+                entity,
+                r.column,
+                r.level,
+                r.severity,
+                r.message,
+                r.why,
+                r.fix,
+                r.owner,
+            ]
+            condition = f"when {r.when} then {r.assert_}" if r.when else r.assert_
+            writer.writerow([*row, ";".join(r.indicators), condition])
+    return buffer.getvalue()
+
+
+def dictionary() -> str:
+    """The data dictionary in Markdown: what a university or the commission supplies, and the code sets."""
+    known = contracts.load()
+    parts = [
+        "# 数据字典（报送单位用）",
+        f"{GENERATED}内容取自 `include/contracts/`，按装载先后排列。日期 `yyyy-mm-dd`，布尔 `true`/`false`，"
+        "数值用小数点，数组以分号分隔；文件报送的写法见[平台产品](platform-products.md)。"
+        "每条记录另有 `src_inst_code`（报送单位代码）和 `src_record_id`（来源记录编号，永不复用）。",
+        _table(
+            ("实体", "名称", "报送方", "自然键"),
+            [
+                (f"[{e}](#{e})", c.label, OWNERS[c.owner], "、".join(f"`{k}`" for k in c.key))
+                for e, c in known.items()
+            ],
+        ),
+    ]
+    for entity, contract in known.items():
+        parts.append(f"## {entity}\n\n**{contract.label}**：{contract.purpose}。{_facts(contract)}")
+        head = ("字段", "名称", "类型", "填报", "代码集", "格式", "说明")
+        parts.append(_table(head, [_field(f) for f in contract.fields]))
+    parts.append("## 代码集")
+    used = sorted({f.code_set for c in known.values() for f in c.columns if f.code_set})
+    parts.append(_table(("代码集", "代码"), [(f"`{name}`", _codes(name)) for name in used]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _is_business(rule: Rule) -> bool:
+    return int(rule.rule_id.rsplit(".", 1)[1]) >= 11
+
+
+def _facts(contract: Contract) -> str:
+    facts = [f"报送方：{OWNERS[contract.owner]}"]
+    if contract.period_field:
+        facts.append(f"文件报送按 `{contract.period_field}` 的年度整体替换")
+    for ref in contract.references:
+        own = "、".join(f"`{n}`" for n in ref.fields)
+        facts.append(f"{own} 引用 [{ref.entity}](#{ref.entity})")
+    return "；".join(facts) + "。"
+
+
+def _field(f: Field) -> tuple[str, ...]:
+    notes = [f.description]
+    if f.key_position:
+        notes.append("自然键")
+    if f.derived:
+        notes.append("由采集端生成，不需报送")
+    if f.privacy:
+        notes.append(PRIVACY[f.privacy].format(becomes=f"`{f.becomes}`"))
+    form = f"`{f.pattern}`" if f.pattern else ""
+    code_set = f"`{f.code_set}`" if f.code_set else ""
+    kind = f"{TYPES[f.type]} {f.sql_type}"
+    return (
+        f"`{f.name}`",
+        f.label,
+        kind,
+        PRESENCE[f.presence],
+        code_set,
+        form,
+        "；".join(filter(None, notes)),
+    )
+
+
+def _codes(name: str) -> str:
+    codes = contracts.code_sets()[name]
+    if len(codes) > LISTED:
+        path = f"dbt_project/seeds/reference/{FILES.get(name, 'code.csv')}"
+        return f"{len(codes)} 个代码，见 [{path}](../{path})"
+    return "，".join(f"{code} {label}" for code, label in codes.items())
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    def line(cells: Iterable[object]) -> str:
+        return "| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |"
+
+    head = list(head)
+    return "\n".join([line(head), line(["---"] * len(head)), *map(line, rows)])
+
+
+def documents() -> dict[Path, str]:
+    """Path -> content of every generated document."""
+    return {
+        DOCS / "rule-directory.zh-CN.md": rules(),
+        DOCS / "rule-directory.csv": rules_csv(),
+        DOCS / "data-dictionary.zh-CN.md": dictionary(),
+    }
+
+
+if __name__ == "__main__":
+    for path, text in documents().items():
+        path.write_text(text, encoding="utf-8")
+        print(path)
