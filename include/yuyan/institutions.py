@@ -1,7 +1,7 @@
 """Institutions and the platform products they run, from include/institutions/ and include/platforms/ (YAML).
 
-A product's profile says how to reach a platform and how its fields, codes and formats map to the contracts; an institution's file names
-its product and connection and may override any of it. A bad file is refused with its name and line.
+A product's profile says how to reach a platform and how its fields, codes and formats map to the contracts; an institution's
+file names its product and connection and may override any of it. A bad file is refused with its name and line.
 """
 
 import hashlib
@@ -97,7 +97,7 @@ class _File(_Model):
 class EntityMap:
     """How one institution supplies one entity.
 
-    `names`: contract field -> the source's name, for every field the source has. `codes`: contract field -> {local: national}.
+    `names`: contract field -> the source's name, for every field the source has. `codes`: field -> {local: national}.
     `prefixed`: fields that get `inst_code` in front. `columns`: (name, type) of what the warehouse stores.
     `version` changes whenever the outcome of mapping may change.
     """
@@ -182,7 +182,8 @@ def _platform(path: Path) -> Platform:
         lacking = [f.name for f in known[entity].supplied if f.mandatory and f.name not in table.fields]
         if lacking:
             raise InstitutionError(
-                f"{_at(path, 'entities', entity)}: {entity} has no name for {', '.join(lacking)}; a mandatory field must be mapped"
+                f"{_at(path, 'entities', entity)}: {entity} has no name for {', '.join(lacking)}; "
+                "a mandatory field must be mapped"
             )
     _check_code_sets(path, {**platform.codes, **dict.fromkeys(platform.code_prefix)})
     return platform

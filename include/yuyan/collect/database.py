@@ -10,7 +10,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from yuyan import contracts
-from yuyan.collect.source import Meter, Page, PlatformDown, SourceError, Window
+from yuyan.collect.source import Meter, Page, PlatformDown, SourceError, Window, furthest
 from yuyan.institutions import EntityMap, Institution
 
 BEIJING = ZoneInfo("Asia/Shanghai")
@@ -35,7 +35,8 @@ class Database:
                 connection.execute(sa.select(1))
         except sa.exc.SQLAlchemyError as error:
             raise PlatformDown(
-                f"{self._who}：中间库无法连接（{_reason(error)}），请检查数据库和 Airflow 连接 {self.institution.connection}。/ "
+                f"{self._who}：中间库无法连接（{_reason(error)}），"
+                f"请检查数据库和 Airflow 连接 {self.institution.connection}。/ "
                 f"cannot connect to the exchange database; check it and the connection {self.institution.connection}"
             ) from None
 
@@ -50,10 +51,8 @@ class Database:
             yield Window(entity, "incremental", since=str(datetime.fromisoformat(cursor) - overlap))
 
     def advance(self, cursor: str | None, window: Window, greatest: str | None) -> str | None:
-        """The greatest update time, but never later than the day after `as_of`: a wrong clock must not hide later changes."""
-        latest = str(datetime.combine(self._as_of, time()) + timedelta(days=1))
-        held = None if window.mode == "full" else cursor
-        return max((min(c, latest) for c in (held, greatest) if c), default=cursor)
+        latest = datetime.combine(self._as_of, time()) + timedelta(days=1)
+        return furthest(cursor, window, greatest, str(latest))
 
     def pages(self, window: Window, meter: Meter) -> Iterator[Page]:
         mapping = self.institution.mapping(contracts.load()[window.entity])
@@ -112,7 +111,7 @@ class Database:
 
 
 def url(connection: Any) -> sa.URL:
-    """The SQLAlchemy URL of an Airflow connection: `sqlalchemy_url` of its extra, else type, host, port, schema and login."""
+    """The SQLAlchemy URL of an Airflow connection: `sqlalchemy_url` of its extra, or made of its parts."""
     if text := connection.extra_dejson.get("sqlalchemy_url"):
         return sa.make_url(text)
     return sa.URL.create(
@@ -145,7 +144,7 @@ def _texts(values: Sequence[Any]) -> list[str | None]:
 
 
 def _text(value: Any) -> str:
-    """Canonical text of a database value: booleans 1/0, dates yyyy-mm-dd (a midnight without zone too), naive times as Beijing's."""
+    """Canonical text of a database value: booleans 1/0, dates and times ISO (with a zone: turned to Beijing's)."""
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, datetime):

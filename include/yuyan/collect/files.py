@@ -1,4 +1,4 @@
-"""File deliveries: a folder per delivery with a manifest, CSV in GB18030 or workbooks, full replacement per (entity, period).
+"""File deliveries: a folder per delivery with a manifest, CSV in GB18030 or workbooks; a file replaces its (entity, period).
 
 The cursor of an entity is JSON: {period: [sequence, sha256]} of the file last loaded for each period.
 """
@@ -67,8 +67,9 @@ class Files:
     def open(self) -> None:
         if not self._folder.is_dir():
             raise PlatformDown(
-                f"{self._who}：交付目录 {self._folder} 不存在，请检查共享目录和 Airflow 连接 {self.institution.connection} 的 path。/ "
-                f"the delivery folder does not exist; check the share and the path of connection {self.institution.connection}"
+                f"{self._who}：交付目录 {self._folder} 不存在，请检查共享目录"
+                f"和 Airflow 连接 {self.institution.connection} 的 path。/ the delivery folder does not exist; "
+                f"check the share and the path of connection {self.institution.connection}"
             )
         complete = sorted(self._folder.glob("*/manifest.json"))
         self._deliveries = sorted(
@@ -86,7 +87,9 @@ class Files:
         """
         held = json.loads(cursor or "{}")
         files = [
-            FileWindow(entity, "replace", "", e.sha256, e.ref_period, m.sequence, path=folder / e.file, entry=e)
+            FileWindow(
+                entity, "replace", "", e.sha256, e.ref_period, m.sequence, path=folder / e.file, entry=e
+            )
             for folder, m in self._deliveries
             for e in sorted(m.files, key=lambda e: e.rows == 0)
             if e.entity == entity
@@ -139,7 +142,7 @@ class Files:
     def _csv(self, window: FileWindow, mapping: EntityMap) -> Iterator[Page]:
         try:
             header = self._header(window)
-            announced, present, _ = shape = _shape(header, mapping)
+            shape = _shape(header, mapping)
             reader = pa.csv.open_csv(
                 window.path,
                 pa.csv.ReadOptions(
@@ -147,8 +150,8 @@ class Files:
                 ),
                 pa.csv.ParseOptions(newlines_in_values=True),
                 pa.csv.ConvertOptions(
-                    column_types=dict.fromkeys(present, pa.string()),
-                    include_columns=present,
+                    column_types=dict.fromkeys(shape[1], pa.string()),
+                    include_columns=shape[1],
                     strings_can_be_null=False,
                 ),
             )
@@ -195,7 +198,8 @@ class Files:
     def _disagrees(self, window: FileWindow, chinese: str, english: str) -> SourceError:
         where = f"{window.path.parent.name}/{window.path.name}"
         return SourceError(
-            f"{self._who} {window.entity}：文件 {where} 未装载：{chinese}。上一次的数据保持不变，请报送单位核对后重新交付。/ "
+            f"{self._who} {window.entity}：文件 {where} 未装载：{chinese}。上一次的数据保持不变，"
+            "请报送单位核对后重新交付。/ "
             f"not loaded: {english}; the last good data stay, ask the institution to deliver it again"
         )
 

@@ -1,4 +1,4 @@
-"""A patient HTTP client: bounded retries with back-off that honour Retry-After, a rate limit, a bounded number of requests at once."""
+"""A patient HTTP client: bounded retries with back-off that honour Retry-After, a rate limit, few requests at once."""
 
 import email.utils
 import threading
@@ -105,7 +105,9 @@ class Client:
     def _once(self, method: str, url: str, decode: Callable[[bytes], T], **how: Any) -> T:
         try:
             with self._gate, self._http.stream(method, url, **how) as answer:
-                body = b"".join(answer.iter_raw())  # half the cost of .content, which takes every chunk through a decoder
+                body = b"".join(
+                    answer.iter_raw()
+                )  # half the cost of .content, which takes every chunk through a decoder
             if answer.headers.get("Content-Encoding") == "gzip":
                 body = zlib.decompress(body, wbits=31)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:

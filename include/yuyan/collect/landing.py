@@ -1,7 +1,7 @@
 """The landing area: what a source sent, after privacy, write-once.
 
-`<root>/<inst_code>/<entity>/<batch_id>.parquet` has the source's own field names plus `_feed` (items, deletes, keyChanges); row
-numbers follow from the order. `<batch_id>.json` beside it says where the rows come from; it is written last.
+`<root>/<inst_code>/<entity>/<batch_id>.parquet` has the source's own field names plus `_feed` (items, deletes, keyChanges);
+row numbers follow from the order. `<batch_id>.json` beside it says where the rows come from; it is written last.
 """
 
 import hashlib
@@ -71,7 +71,7 @@ def land(
     run_id: str,
     as_of: date,
 ) -> Landed | None:
-    """Write the pages of a window; None for an incremental window without rows. Nothing is left behind if a page cannot be had.
+    """Write the pages of a window; nothing is left behind if a page cannot be had. None: an incremental window without rows.
 
     Raises SourceError from the source, MandatoryGone when a mandatory field has disappeared.
     """
@@ -163,7 +163,8 @@ class _Tally:
         if gone:
             raise MandatoryGone(
                 f"{who}：必填字段 {'、'.join(gone)} 已不在报送数据中（{rows} 行），本次未装载，请报送单位恢复该字段。/ "
-                f"mandatory field {', '.join(gone)} is gone from all {rows} rows; not loaded, ask the institution to restore it",
+                f"mandatory field {', '.join(gone)} is gone from all {rows} rows; not loaded, "
+                "ask the institution to restore it",
                 drift,
             )
 

@@ -1,6 +1,6 @@
 """Direct identifiers never land: names and numbers are dropped, the certificate number becomes a keyed person key.
 
-What the contract does not announce is not here any more (the connectors never read it); what it marks is treated by its mark.
+What the contract does not announce never comes here (connectors do not read it); what it marks is treated by its mark.
 """
 
 import hmac

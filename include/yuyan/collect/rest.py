@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,7 +13,17 @@ from yuyan import contracts
 from yuyan.ahead import ahead
 from yuyan.collect.http import Client, Gate, Transient, Unauthorized
 from yuyan.collect.pages import BadPage, parse
-from yuyan.collect.source import DELETES, ITEMS, KEY_CHANGES, Meter, Page, PlatformDown, SourceError, Window
+from yuyan.collect.source import (
+    DELETES,
+    ITEMS,
+    KEY_CHANGES,
+    Meter,
+    Page,
+    PlatformDown,
+    SourceError,
+    Window,
+    furthest,
+)
 from yuyan.institutions import Institution
 
 STAMP = "%Y%m%d%H%M%S"
@@ -78,7 +88,8 @@ class _Rest:
             return parse(raw, names or (*mapping.envelope, *mapping.names.values()), arrays, feed)
         except BadPage as error:
             raise SourceError(
-                f"{self._who} {entity}：返回的数据不是约定的 JSON 记录数组，请核对平台版本。/ {error}; check the platform's version"
+                f"{self._who} {entity}：返回的数据不是约定的 JSON 记录数组，请核对平台版本。/ "
+                f"{error}; check the platform's version"
             ) from None
 
 
@@ -198,10 +209,8 @@ class Legacy(_Rest):
             )
 
     def advance(self, cursor: str | None, window: Window, greatest: str | None) -> str | None:
-        """The greatest update time, but never later than the day after `as_of`: a wrong clock must not hide later changes."""
-        latest = (datetime.combine(self._as_of, datetime.min.time()) + timedelta(days=1)).strftime(STAMP)
-        held = None if window.mode == "full" else cursor
-        return max((min(c, latest) for c in (held, greatest) if c), default=cursor)
+        latest = datetime.combine(self._as_of, time()) + timedelta(days=1)
+        return furthest(cursor, window, greatest, latest.strftime(STAMP))
 
     def pages(self, window: Window, meter: Meter) -> Iterator[Page]:
         first, total_pages = self._page(window, 1, meter)

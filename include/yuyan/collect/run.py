@@ -1,4 +1,4 @@
-"""Collect one institution: extract and land its entities concurrently, load them in dependency order, compare counts, record it all."""
+"""Collect one institution: entities are extracted and landed concurrently, loaded in dependency order, and recorded."""
 
 import logging
 import time
@@ -16,7 +16,8 @@ from yuyan.collect.connect import source as connect
 from yuyan.collect.landing import Landed, MandatoryGone, land
 from yuyan.collect.source import Meter, PlatformDown, Source, SourceError, Window
 from yuyan.institutions import Institution, InstitutionError
-from yuyan.warehouse.load import LoadError, live_count, load, record_drift, set_watermark
+from yuyan.warehouse.load import LoadError, load, record_drift, set_watermark
+from yuyan.warehouse.versions import live_count
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +28,9 @@ class Extracted:
 
     windows: list[tuple[Window, Landed | None, SourceError | None]] = field(default_factory=list)
     count: int | None = None
+    count_error: SourceError | None = None
     meter: Meter = field(default_factory=Meter)
     seconds: float = 0.0
-    count_error: SourceError | None = None
 
 
 @dataclass
@@ -47,32 +48,45 @@ class Outcome:
 
 
 def collect_institution(
-    inst_code: str, run_id: str, as_of: date, entities: Sequence[str] | None = None, full: bool = False
+    inst_code: str,
+    run_id: str,
+    as_of: date,
+    entities: Sequence[str] | None = None,
+    full: bool = False,
+    since: str | None = None,
 ) -> dict[str, Any]:
-    """Collect an institution up to now. `entities`: only these; `full`: compare everything with the warehouse.
+    """Collect an institution up to now. `entities`: only these; `full`: compare everything with the warehouse; `since`: ask
+    again for what came after this cursor (in the source's terms), without moving the watermark back.
 
     Writes ops.collection_result per entity as it finishes and a total (entity ''). Returns {inst_code, name, outcome, error,
-    rows_received, rows_stored, requests, retries, seconds, failed: [entity], skipped: [entity]}. `outcome` is failed when the
-    platform as a whole failed or no entity succeeded; a failing entity does not stop the others, and `error` names it.
+    rows_received, rows_stored, requests, retries, seconds, failed: [entity], skipped: [entity]}. `outcome` is failed when
+    the platform as a whole failed or no entity succeeded; a failing entity does not stop the others, and `error` names it.
     """
     known = institutions.load()
     if inst_code not in known:
         raise InstitutionError(
             f"{settings.institutions_dir()}/{inst_code}.yml does not exist; add the institution's file"
         )
-    settings.person_key_secret()
+    settings.person_key_secret()  # better to fail here than once per entity
     with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
-        return _Collection(known[inst_code], run_id, as_of, full, connection).run(entities)
+        return _Collection(known[inst_code], run_id, as_of, full, since, connection).run(entities)
 
 
 class _Collection:
     """One institution's collection within one run."""
 
     def __init__(
-        self, institution: Institution, run_id: str, as_of: date, full: bool, connection: psycopg.Connection
+        self,
+        institution: Institution,
+        run_id: str,
+        as_of: date,
+        full: bool,
+        since: str | None,
+        connection: psycopg.Connection,
     ) -> None:
-        self._institution, self._run_id, self._as_of, self._full = institution, run_id, as_of, full
-        self._connection = connection
+        self._institution, self._run_id, self._as_of = institution, run_id, as_of
+        self._full, self._since, self._connection = full, since, connection
+        self._code = institution.inst_code
         self._started = time.monotonic()
 
     def run(self, entities: Sequence[str] | None) -> dict[str, Any]:
@@ -90,19 +104,20 @@ class _Collection:
         return self._finish(outcomes, None)
 
     def _entities(self, source: Source, wanted: list[str]) -> list[Outcome]:
-        held = dict(
-            self._connection.execute(
-                "select entity, cursor_value from ops.watermark where src_inst_code = %s",
-                [self._institution.inst_code],
-            ).fetchall()
-        )
+        query = "select entity, cursor_value from ops.watermark where src_inst_code = %s"
+        held = dict(self._connection.execute(query, [self._code]).fetchall())
         outcomes = []
         with ThreadPoolExecutor(self._institution.platform.concurrency) as pool:
-            futures = {e: pool.submit(self._extract, source, e, held.get(e), self._full) for e in wanted}
-            for entity, future in futures.items():  # parents before children
-                outcome = self._entity(source, entity, future, held.get(entity))
-                self._write(outcome)
-                outcomes.append(outcome)
+            futures = {
+                e: pool.submit(self._extract, source, e, self._since or held.get(e), self._full)
+                for e in wanted
+            }
+            try:
+                for entity, future in futures.items():  # parents before children
+                    outcomes.append(self._entity(source, entity, future, held.get(entity)))
+                    self._write(outcomes[-1])
+            finally:
+                pool.shutdown(cancel_futures=True)
         return outcomes
 
     def _extract(self, source: Source, entity: str, cursor: str | None, full: bool) -> Extracted:
@@ -130,6 +145,7 @@ class _Collection:
         return found
 
     def _entity(self, source: Source, entity: str, future: Future[Extracted], cursor: str | None) -> Outcome:
+        """Load what an entity's worker brought, compare the counts; a failure is recorded, not raised."""
         outcome = Outcome(entity)
         try:
             found = future.result()
@@ -139,15 +155,15 @@ class _Collection:
                 self._compare(source, found, outcome)
             outcome.requests, outcome.retries = found.meter.requests, found.meter.retries
             outcome.seconds = found.seconds + time.monotonic() - started
-        except psycopg.Error:
-            raise  # the warehouse is not well: nothing can be recorded, the task is tried again
+        except psycopg.OperationalError:
+            raise  # the warehouse has gone: nothing can be recorded, the task is tried again
         except Exception as error:
             # A defect of ours. Its text may quote a record, so only its kind and where it happened are told.
             where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("%s %s: %s\n%s", self._institution.inst_code, entity, type(error).__name__, where)
+            log.error("%s %s: %s\n%s", self._code, entity, type(error).__name__, where)
             outcome.outcome = "failed"
             outcome.error = (
-                f"{self._institution.inst_code} {entity}：程序意外错误 {type(error).__name__}，详见任务日志。/ "
+                f"{self._code} {entity}：程序意外错误 {type(error).__name__}，详见任务日志。/ "
                 f"unexpected {type(error).__name__}; see the task's log"
             )
         return outcome
@@ -156,41 +172,44 @@ class _Collection:
         """Load the landed windows in order; a period's error is only a note once a later file has replaced it."""
         contract = contracts.load()[outcome.entity]
         mapping = self._institution.mapping(contract)
-        open_errors: dict[str, str] = {}
+        still_wrong: dict[str, str] = {}
         notes: list[str] = []
         for window, landed, error in found.windows:
             if isinstance(error, MandatoryGone):
-                record_drift(
-                    self._connection, self._run_id, self._institution.inst_code, outcome.entity, error.drift
-                )
+                record_drift(self._connection, self._run_id, self._code, outcome.entity, error.drift)
             if error:
-                open_errors[window.ref_period] = str(error)
+                still_wrong[window.ref_period] = str(error)
                 continue
-            greatest = landed.manifest["greatest"] if landed else None
-            cursor = source.advance(cursor, window, greatest)
+            advanced = source.advance(cursor, window, landed.manifest["greatest"] if landed else None)
             if landed is None:
-                set_watermark(
-                    self._connection, self._institution.inst_code, outcome.entity, cursor, self._as_of
-                )
+                set_watermark(self._connection, self._code, outcome.entity, advanced, self._as_of)
+                cursor = advanced
                 continue
             try:
-                loaded = load(self._connection, landed, contract, mapping, self._run_id, self._as_of, cursor)
+                loaded = load(
+                    self._connection, landed, contract, mapping, self._run_id, self._as_of, advanced
+                )
             except LoadError as reason:
-                open_errors[window.ref_period] = str(reason)
-                break
+                still_wrong[window.ref_period] = str(reason)
+                continue
+            cursor = advanced
             outcome.rows_received += loaded.received
             outcome.rows_stored += loaded.stored
-            if fixed := open_errors.pop(window.ref_period, None):
+            if fixed := still_wrong.pop(window.ref_period, None):
                 notes.append(f"{fixed}（已由后续交付更正 / put right by a later delivery）")
-        if open_errors:
+        if still_wrong:
             outcome.outcome = "failed"
-        elif found.windows and all(w.already_loaded for w, _, _ in found.windows):
-            outcome.outcome = "skipped"
-            notes.append("文件此前已装载，内容相同，未重复装载。/ the same files had been loaded before")
-        outcome.error = "\n".join([*open_errors.values(), *notes]) or None
+        repeats = [window for window, _, _ in found.windows if window.already_loaded]
+        if repeats:
+            outcome.outcome = "skipped" if len(repeats) == len(found.windows) else outcome.outcome
+            notes.append(
+                f"{len(repeats)} 个文件此前已装载，内容相同，未重复装载。/ "
+                f"{len(repeats)} files had been loaded before and were skipped"
+            )
+        outcome.error = "\n".join([*still_wrong.values(), *notes]) or None
 
     def _compare(self, source: Source, found: Extracted, outcome: Outcome) -> None:
-        """D05: the source's count against the warehouse; once they differ, everything of the entity is collected anew.
+        """D05: the source's count against the warehouse; where they differ, all of the entity is collected anew, once.
 
         ops.count_check keeps the figures that differed, or those that still do.
         """
@@ -198,21 +217,21 @@ class _Collection:
             outcome.outcome, outcome.error = "failed", str(found.count_error)
         if found.count is None:
             return
-        there, here = found.count, live_count(self._connection, self._institution.inst_code, outcome.entity)
-        figures, action = (there, here), "none"
-        if there != here:
+        figures, action = (found.count, live_count(self._connection, self._code, outcome.entity)), "none"
+        if figures[0] != figures[1]:
             again = self._extract(source, outcome.entity, None, full=True)
             self._load(source, again, None, outcome)
-            found.meter.requests += again.meter.requests
-            found.meter.retries += again.meter.retries
-            action = "full_refresh"
-            now = (again.count, live_count(self._connection, self._institution.inst_code, outcome.entity))
-            if now[0] != now[1]:
-                figures, action = (now[0] if now[0] is not None else there, now[1]), "still_different"
+            found.meter.add(again.meter)
+            now = (again.count, live_count(self._connection, self._code, outcome.entity))
+            if now[0] == now[1]:
+                action = "full_refresh"
+            else:
+                action, figures = "still_different", now if now[0] is not None else figures
         self._connection.execute(
-            "insert into ops.count_check values (%s, %s, %s, %s, %s, %s) on conflict (run_id, src_inst_code, entity) do update "
-            "set source_count = excluded.source_count, warehouse_count = excluded.warehouse_count, action = excluded.action",
-            [self._run_id, self._institution.inst_code, outcome.entity, *figures, action],
+            "insert into ops.count_check values (%s, %s, %s, %s, %s, %s) "
+            "on conflict (run_id, src_inst_code, entity) do update set source_count = excluded.source_count, "
+            "warehouse_count = excluded.warehouse_count, action = excluded.action",
+            [self._run_id, self._code, outcome.entity, *figures, action],
         )
 
     def _finish(self, outcomes: list[Outcome], down: str | None) -> dict[str, Any]:
@@ -229,7 +248,7 @@ class _Collection:
         )
         self._write(total)
         return {
-            "inst_code": self._institution.inst_code,
+            "inst_code": self._code,
             "name": self._institution.name,
             **{k: v for k, v in total.__dict__.items() if k != "entity"},
             "failed": [o.entity for o in failed],
@@ -237,15 +256,12 @@ class _Collection:
         }
 
     def _write(self, o: Outcome) -> None:
-        """Record an outcome at once, so that progress can be watched. A task that is tried again adds to its run's figures."""
+        """Record an outcome at once, so that progress can be watched. A task that is tried again adds to the figures."""
+        sums = ("rows_received", "rows_stored", "requests", "retries", "seconds")
         self._connection.execute(
-            "insert into ops.collection_result as held values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
-            "on conflict (run_id, src_inst_code, entity) do update set outcome = excluded.outcome, error = excluded.error, "
-            "rows_received = held.rows_received + excluded.rows_received, rows_stored = held.rows_stored + excluded.rows_stored, "
-            "requests = held.requests + excluded.requests, retries = held.retries + excluded.retries, "
-            "seconds = held.seconds + excluded.seconds",
-            [
-                self._run_id, self._institution.inst_code, o.entity, o.outcome, o.rows_received, o.rows_stored,
-                o.requests, o.retries, round(o.seconds, 3), o.error,
-            ],
-        )  # fmt: skip
+            "insert into ops.collection_result as held (run_id, src_inst_code, entity, outcome, error, "
+            f"{', '.join(sums)}) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+            "on conflict (run_id, src_inst_code, entity) do update set outcome = excluded.outcome, "
+            f"error = excluded.error, {', '.join(f'{name} = held.{name} + excluded.{name}' for name in sums)}",
+            [self._run_id, self._code, o.entity, o.outcome, o.error, *(getattr(o, name) for name in sums)],
+        )

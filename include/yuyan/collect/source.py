@@ -32,6 +32,11 @@ class Meter:
             self.requests += 1
             self.retries += retries
 
+    def add(self, other: "Meter") -> None:
+        with self._lock:
+            self.requests += other.requests
+            self.retries += other.retries
+
 
 @dataclass(frozen=True)
 class Window:
@@ -61,6 +66,15 @@ class Page:
     feed: str = ITEMS
     unannounced: dict[str, int] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
+
+
+def furthest(cursor: str | None, window: Window, greatest: str | None, latest: str) -> str | None:
+    """The new cursor of a source whose cursor is a time: the greatest one seen, but never beyond `latest`.
+
+    A wrong clock must not hide later changes. A full collection starts anew from what it saw.
+    """
+    held = None if window.mode == "full" else cursor
+    return max((min(c, latest) for c in (held, greatest) if c), default=cursor)
 
 
 class Source(Protocol):

@@ -1,7 +1,7 @@
 """From a source's columns (all text, its own names and codes) to the contract's columns in canonical form.
 
-A value that does not have the form its product prescribes, or a code that the map does not know, is kept as it is: validation
-names it. Everything is a polars expression; nothing here looks at a single row.
+A value that does not have the form its product prescribes, or a code that the map does not know, is kept as it is, so that
+validation names it. Everything is a polars expression; nothing here looks at a single row.
 """
 
 import polars as pl
