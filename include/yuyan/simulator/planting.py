@@ -96,6 +96,7 @@ class Planter:
     ) -> None:
         """Plant copies that keep the natural key (or, with `key`, everything but that field)."""
         for row in self.draw(entity, place, where):
+            self._taken.add(row["src_record_id"])  # the first of the two must stay
             twin = self._identity(entity, row, keep_key=True)
             if key:
                 twin[key] = f"{row['src_inst_code']}-X{self._count:07d}"
