@@ -229,3 +229,15 @@ def test_a_later_day_moves_the_indicators(days, indicators):
     revoked = moved.filter(pl.col("variant_code") == "H01")
     assert revoked["numerator_2"].item() == revoked["numerator"].item() - 1
     assert days[1].as_of == date(2026, 10, 16)
+
+
+def test_the_first_of_two_twins_stays():
+    """Were it deleted, the second would be accepted (seed 12 once did that on day 2)."""
+    day = population.build(12, SMALL, 3)
+    twins = day.defects.filter(pl.col("rule_id").str.ends_with(".key.6"))
+    assert len(twins) >= 4
+    for entity, contract in contracts.load().items():
+        mine = twins.filter(pl.col("entity") == entity)
+        frame = day.accepted(entity).select(contract.key)
+        second = day.frames[entity].join(mine, on=KEY, how="semi").select(contract.key)
+        assert second.join(frame, on=list(contract.key), how="anti").is_empty(), entity
