@@ -138,6 +138,7 @@ class Files:
                 f"清单为 {entry.rows} 行，文件为 {rows} 行",
                 f"manifest {entry.rows} rows, file {rows} rows",
             )
+        self._good.add(path)
 
     def _csv(self, window: FileWindow, mapping: EntityMap) -> Iterator[Page]:
         try:

@@ -31,7 +31,7 @@ class Transient(Exception):
         self.unreachable = unreachable
 
 
-class Unauthorized(Exception):
+class Unauthorized(SourceError):
     """HTTP 401: the credential is missing, wrong or has expired."""
 
 
@@ -115,7 +115,10 @@ class Client:
         except (httpx.TransportError, zlib.error) as error:
             raise Transient(type(error).__name__) from None
         if answer.status_code == 401:
-            raise Unauthorized
+            raise Unauthorized(
+                f"{self._who}：{url} 返回 HTTP 401，请更新 Airflow 连接中的凭据。/ "
+                "HTTP 401; update the connection's credentials"
+            )
         if answer.status_code in BUSY:
             raise Transient(f"HTTP {answer.status_code}", retry_after(answer.headers.get("Retry-After")))
         if answer.status_code != 200:
@@ -140,7 +143,7 @@ def retry_after(header: str | None) -> float | None:
         return None
 
 
-_backoff = tenacity.wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT, jitter=FIRST_WAIT)
+_backoff = tenacity.wait_exponential_jitter(multiplier=FIRST_WAIT, max=LONGEST_WAIT, jitter=FIRST_WAIT)
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

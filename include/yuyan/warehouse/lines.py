@@ -1,8 +1,8 @@
 """Rows as lines of PostgreSQL's COPY text format, and the digest by which an unchanged row is known.
 
 The digest of a row is BLAKE2b with 16 bytes over the UTF-8 of its own COPY text: the deletion mark (t, f) and the business
-columns in the contract's order, separated by tabs, NULL as \\N, with backslash, tab, line feed and carriage return
-escaped by a backslash. That text is fixed by PostgreSQL's documentation of COPY, not by a library, so digests stay comparable.
+columns in the contract's order, separated by tabs, NULL as \\N, with backslash, tab, line feed and carriage return escaped
+by a backslash. That text is fixed by PostgreSQL's documentation of COPY, not by a library: digests stay comparable.
 """
 
 import hashlib

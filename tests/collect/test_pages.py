@@ -1,0 +1,96 @@
+"""JSON pages become text columns, fast or carefully, with the same result."""
+
+import orjson
+import polars as pl
+import pytest
+
+from yuyan.collect import pages
+
+NAMES = ("id", "n", "flag", "tags")
+ARRAYS = frozenset({"tags"})
+
+
+def parse(rows, **options):
+    return pages.parse(orjson.dumps(rows, **options), NAMES, ARRAYS)
+
+
+def test_values_become_text():
+    page = parse(
+        [
+            {"id": "a", "n": 1, "flag": True, "tags": ["x", "y"]},
+            {"id": "b", "n": 2.50, "flag": False, "tags": []},
+            {"id": "c", "n": "abc", "flag": None, "tags": None},
+            {"id": "d", "n": 12345678901234, "flag": "maybe", "tags": "z"},
+        ]
+    )
+    assert page.frame.rows() == [
+        ("a", "1", "true", "x;y"),
+        ("b", "2.5", "false", None),
+        ("c", "abc", None, None),
+        ("d", "12345678901234", "maybe", "z"),
+    ]
+    assert set(page.frame.schema.values()) == {pl.String}
+    assert (page.unannounced, page.absent) == ({}, ())
+
+
+def test_unannounced_fields_are_counted_and_never_become_columns():
+    page = parse(
+        [
+            {"id": "a", "n": 1, "flag": None, "tags": None, "phone": "13900000000"},
+            {"id": "b", "n": 1, "flag": None, "tags": None},
+            {"id": "c", "n": 1, "flag": None, "tags": None, "phone": None, "x": {"y": 1}},
+        ]
+    )
+    assert page.unannounced == {"phone": 2, "x": 1}
+    assert page.frame.columns == list(NAMES)
+    assert page.frame["id"].to_list() == ["a", "b", "c"]
+
+
+def test_absent_fields_are_told_from_null_ones():
+    page = parse([{"id": "a", "n": None, "tags": ["q"]}, {"id": "b", "n": None}])
+    assert page.absent == ("flag",)
+    careful = parse([{"id": "a", "n": None, "more": 1}, {"id": "b", "n": None}])
+    assert set(careful.absent) == {"flag", "tags"}
+
+
+def test_text_that_looks_like_keys_does_no_harm():
+    rows = [{"id": 'he said "x":null, "y":n', "n": ":n", "flag": None, "tags": ['"z":']}]
+    page = parse(rows)
+    assert page.frame.rows() == [('he said "x":null, "y":n', ":n", None, '"z":')]
+    assert page.unannounced == {}
+
+
+def test_structure_where_text_belongs_is_kept_as_json():
+    page = parse([{"id": {"a": [1]}, "n": [1, 2], "flag": None, "tags": [{"k": 1}, 5]}, {"id": "b"}])
+    assert page.frame.rows()[0] == ('{"a":[1]}', "[1,2]", None, '{"k":1};5')
+
+
+def test_white_space_is_no_drift():
+    page = parse([{"id": "a", "n": None, "flag": True, "tags": None}], option=orjson.OPT_INDENT_2)
+    assert page.unannounced == {}
+    assert page.frame.rows() == [("a", None, "true", None)]
+
+
+def test_fast_and_careful_agree():
+    rows = [
+        {"id": f"i{i}", "n": i / 8, "flag": i % 2 == 0, "tags": [str(i), "t"][: i % 3]} for i in range(50)
+    ]
+    fast, careful = parse(rows), parse([*rows, {"id": "last", "extra": 1}])
+    assert careful.unannounced == {"extra": 1}
+    assert careful.frame.head(50).equals(fast.frame)
+
+
+def test_an_empty_page_has_the_columns():
+    page = parse([])
+    assert page.frame.shape == (0, 4)
+    assert page.absent == ()
+
+
+@pytest.mark.parametrize(
+    "raw", [b'{"secret": "13900000000"}', b'["13900000000"]', b"13900000000", b'[{"id": "139']
+)
+def test_what_is_no_array_of_objects_is_refused_without_quoting_it(raw):
+    with pytest.raises(pages.BadPage) as refused:
+        pages.parse(raw, NAMES)
+    assert "139" not in str(refused.value)
+    assert refused.value.__suppress_context__
