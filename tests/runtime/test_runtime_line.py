@@ -1,0 +1,190 @@
+"""`yuyan run` for real, at a very small scale: PostgreSQL, simulated platforms and Airflow start, two days travel the line, all stops."""
+
+import json
+import os
+import shutil
+import subprocess
+from datetime import date
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import yaml
+
+from yuyan import settings
+from yuyan.runtime import postgres, processes, services
+
+pytestmark = pytest.mark.end_to_end
+
+SCALE = "0.002"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("line") / "home"
+
+
+@pytest.fixture(scope="module")
+def yuyan(home, command, tmp_path_factory):
+    """The command on this home, with institution files of its own that a test may change."""
+    institutions = tmp_path_factory.mktemp("institutions") / "files"
+    shutil.copytree(settings.INSTITUTIONS, institutions)
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        return command("yuyan", *words, YUYAN_HOME=str(home), YUYAN_INSTITUTIONS=str(institutions))
+
+    call.institutions = institutions
+    yield call
+    call("down")
+
+
+@pytest.fixture(scope="module")
+def first_day(yuyan) -> subprocess.CompletedProcess[str]:
+    done = yuyan("run", "--scale", SCALE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def second_day(yuyan, first_day) -> subprocess.CompletedProcess[str]:
+    done = yuyan("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def everybody(home: Path) -> list[psutil.Process]:
+    """Every process of the home's services."""
+    server = postgres.server(home / "pg")
+    found = [server, *server.children(recursive=True)]
+    for name in services.NAMES:
+        found += processes.members(processes.find(name, home))
+    return found
+
+
+def listening(crowd: list[psutil.Process]) -> set[tuple[str, int]]:
+    """(address, port) that these processes listen on."""
+    connections = [c for process in crowd for c in process.net_connections(kind="inet")]
+    return {(c.laddr.ip, c.laddr.port) for c in connections if c.status == psutil.CONN_LISTEN}
+
+
+def rows(yuyan, query: str) -> list[tuple]:
+    dsn = yuyan("dsn", "warehouse", "--role", "auditor").stdout.strip()
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_the_first_day_ends_with_what_a_reader_wants_to_know(first_day):
+    said = first_day.stdout
+    for expected in ("全市主要指标", "H01", "H15", "各单位数据质量", "重庆大学", "对账：", "平衡", "用时（秒）", "2026-10-15", "Airflow：", "数仓（只读）：postgresql://bi_reader:", "质量文档："):  # fmt: skip  # noqa: E501
+        assert expected in said, expected
+    assert said.count("模拟数据 / SIMULATED") >= 3
+    assert f"SCALE={SCALE}" in said
+
+
+def test_indicators_and_quality_are_there_for_programs(yuyan, first_day):
+    scorecard = json.loads(yuyan("indicators", "--json").stdout)
+    assert scorecard["mark"] == "模拟数据 / SIMULATED"
+    assert [row["indicator_code"] for row in scorecard["indicators"]] == [f"H{n:02}" for n in range(1, 16)]
+    quality = json.loads(yuyan("quality", "--json").stdout)["rows"]
+    files = {path.stem for path in settings.INSTITUTIONS.glob("*.yml")}
+    assert {row["inst_code"] for row in quality} == files
+    assert all(row["outcome"] == "success" for row in quality)
+    worst = max(quality, key=lambda row: row["open_rows"])
+    rules = json.loads(yuyan("quality", "--institution", worst["inst_code"], "--json").stdout)["rows"]
+    assert sum(rule["failed"] for rule in rules) >= worst["open_rows"] > 0
+
+
+def test_every_stage_left_its_time(yuyan, first_day):
+    stages = {stage for (stage,) in rows(yuyan, "select stage from ops.stage_result")}
+    assert stages == {"collect", "validate", "reconcile", "docs", "staging", "star", "indicators", "marts"}
+    runs = rows(yuyan, "select kind, as_of, state from ops.run order by kind")
+    assert runs == [("collect", date(2026, 10, 15), "success"), ("warehouse", date(2026, 10, 15), "success")]
+
+
+def test_everything_listens_on_loopback_only(home, first_day):
+    addresses = listening(everybody(home))
+    assert len(addresses) >= 3
+    assert {address for address, _ in addresses} == {"127.0.0.1"}
+
+
+def test_secret_files_are_for_their_owner(home, first_day):
+    for name in ("secrets.json", "state.json", "pg.password", "airflow/passwords.json", "simulator/credentials.json"):
+        assert (home / name).stat().st_mode & 0o077 == 0, name
+
+
+def test_status_names_every_service(yuyan, first_day):
+    status = json.loads(yuyan("status", "--json").stdout)
+    assert status["is_up"]
+    assert status["days_done"] >= 1
+    assert [part["name"] for part in status["services"]] == ["postgres", *reversed(services.NAMES)]
+    assert sum(part["memory_mb"] for part in status["services"]) < 6000
+
+
+def test_a_bi_tool_reads_the_published_layers_and_no_more(home, yuyan, first_day):
+    dsn = yuyan("dsn", "warehouse").stdout.strip()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        assert connection.execute("select count(*) from marts.indicator_value").fetchone()[0] > 0
+        assert connection.execute("select count(*) from star.dim_student").fetchone()[0] > 0
+        assert connection.execute("select obj_description('marts.target_scorecard'::regclass)").fetchone()[0]
+        for forbidden in ("select * from raw.student", "select * from quality.row_failure", "create table marts.mine ()"):
+            with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
+                connection.execute(forbidden)
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(dsn.replace("/warehouse", "/airflow"))
+    assert rows(yuyan, "select count(*) from quality.rule")[0][0] > 0
+
+
+def test_another_city_in_the_same_folder_is_refused(yuyan, first_day):
+    done = yuyan("run", "--seed", "7")
+    assert done.returncode == 1
+    assert "make clean" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_on_the_second_day_only_changes_travel(yuyan, second_day):
+    assert "2026-10-16" in second_day.stdout
+    received = dict(
+        rows(yuyan, "select r.as_of, sum(b.rows_stored)::int from ops.batch b join ops.run r using (run_id) group by 1")
+    )
+    assert 0 < received[date(2026, 10, 16)] < received[date(2026, 10, 15)] / 5
+    assert rows(yuyan, "select count(*) from ops.reconciliation where not is_balanced") == [(0,)]
+
+
+def test_a_changed_mapping_is_replayed_from_landing(home, yuyan, second_day, monkeypatch):
+    """Nothing is collected: a code that the institution's file maps anew changes rows that came days ago."""
+    from yuyan.replay import remap
+
+    runtime = services.load(home)
+    monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", runtime.warehouse_dsn)
+    monkeypatch.setenv("YUYAN_INSTITUTIONS", str(yuyan.institutions))
+    legacy = next(p for p in yuyan.institutions.glob("*.yml") if yaml.safe_load(p.read_text())["product"] == "rest-legacy")
+    day = date(2026, 10, 16)
+    assert remap(legacy.stem, "replay-same", day)["batches"] == 0
+    legacy.write_text(legacy.read_text() + 'codes: {gender: {男: "9"}}\n', encoding="utf-8")
+    first = remap(legacy.stem, "replay-changed", day, ["student"])
+    assert first["batches"] > 0
+    assert 0 < first["rows_stored"] < first["rows_received"]
+    assert remap(legacy.stem, "replay-again", day, ["student"])["batches"] == 0
+    newest = rows(yuyan, "select rows_stored from ops.batch where run_id = 'replay-changed'")
+    assert sum(stored for (stored,) in newest) == first["rows_stored"]
+
+
+def test_down_leaves_nothing_running(home, yuyan, second_day):
+    crowd = everybody(home)
+    assert len(crowd) > 10
+    done = yuyan("down")
+    assert done.returncode == 0
+    assert not [p for p in crowd if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    assert not [p for p in psutil.process_iter() if str(home) in " ".join(_command_line(p))]
+    status = json.loads(yuyan("status", "--json").stdout)
+    assert not any(part["is_running"] for part in status["services"])
+    assert yuyan("indicators").returncode == 1
+    assert yuyan("down").returncode == 0
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline() if process.pid != os.getpid() else []
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return []

@@ -1,0 +1,119 @@
+"""The commands of docker-compose.yml outside a container: against a real PostgreSQL, and a Redis server made of Python."""
+
+import json
+import secrets
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+import yaml
+from fakeredis import TcpFakeServer
+
+from yuyan import settings
+from yuyan.runtime import postgres, processes
+
+pytestmark = pytest.mark.database
+
+COMPOSE = yaml.safe_load((settings.PROJECT / "docker-compose.yml").read_text())
+
+
+@pytest.fixture(scope="module")
+def broker():
+    """Port of a Redis server in this process."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    server = TcpFakeServer(("127.0.0.1", port))
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield port
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def deployment(pg_home, broker, tmp_path_factory):
+    """The Compose file's own variables, with addresses of this machine in place of the containers'."""
+    home = tmp_path_factory.mktemp("production") / "home"
+    names = {"warehouse": f"prod_{secrets.token_hex(4)}", "airflow": f"meta_{secrets.token_hex(4)}"}
+    warehouse = postgres.create_database(pg_home, names["warehouse"])
+    metadata = postgres.dsn(pg_home, names["airflow"])
+    moved = {
+        "YUYAN_HOME": str(home),
+        "YUYAN_LANDING": str(home / "landing"),
+        "YUYAN_WAREHOUSE_DSN": warehouse,
+        "AIRFLOW_HOME": str(home / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(settings.PROJECT / "dags"),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "airflow" / "passwords.json"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata.replace("postgresql://", "postgresql+psycopg2://"),
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{metadata}",
+        "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{broker}/0",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dag-processor"),
+        "AIRFLOW__CORE__FERNET_KEY": "",
+    }
+    given = {name: value if "${" not in value else "x" * 64 for name, value in COMPOSE["x-environment"].items()}
+    yield given | moved
+    with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
+        for name in names.values():
+            connection.execute(f"drop database if exists {name} with (force)")
+
+
+@pytest.fixture(scope="module")
+def initialised(command, deployment):
+    done = command(*COMPOSE["services"]["init"]["command"], **deployment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return deployment
+
+
+def test_init_makes_what_the_services_find_and_may_be_repeated(command, initialised):
+    again = command(*COMPOSE["services"]["init"]["command"], **initialised)
+    assert again.returncode == 0, again.stdout + again.stderr
+    home = Path(initialised["YUYAN_HOME"])
+    with psycopg.connect(initialised["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")) as metadata:
+        assert metadata.execute("select slots from slot_pool where pool = 'platforms'").fetchone() == (4,)
+    with psycopg.connect(initialised["YUYAN_WAREHOUSE_DSN"]) as warehouse:
+        assert warehouse.execute("select count(*) from ops.contract_field").fetchone()[0] > 100
+        assert warehouse.execute("select has_schema_privilege('bi_reader', 'marts', 'usage')").fetchone() == (True,)
+        assert warehouse.execute("select has_schema_privilege('bi_reader', 'raw', 'usage')").fetchone() == (False,)
+    assert json.loads((home / "airflow" / "passwords.json").read_text()) == {"yuyan": "x" * 64}
+    assert (home / "dbt" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("variable", ["YUYAN_PERSON_KEY", "YUYAN_WAREHOUSE_DSN", "YUYAN_BI_READER_PASSWORD"])
+def test_init_refuses_to_start_without_a_secret(command, deployment, variable):
+    done = command("yuyan", "init", **deployment | {variable: ""})
+    assert done.returncode == 1
+    assert variable in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_simulated_city_registers_its_platforms(command, initialised):
+    done = command(*COMPOSE["services"]["city"]["command"], "--scale", "0.002", **initialised)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with psycopg.connect(initialised["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")) as metadata:
+        found = dict(metadata.execute("select conn_id, port from connection where conn_id like 'platform%%'").fetchall())
+    assert set(found) == {f"platform_{path.stem}" for path in settings.INSTITUTIONS.glob("*.yml")}
+    assert 8100 in found.values()
+
+
+def test_a_celery_worker_takes_work(initialised, clean_environment, tmp_path):
+    """The worker of the Compose file starts, and answers the ping by which the Compose file watches it."""
+    env = clean_environment | initialised
+    processes.start("worker", COMPOSE["services"]["worker"]["command"], env, tmp_path)
+    check = COMPOSE["services"]["worker"]["healthcheck"]["test"][1].replace("$$", "$")
+    host = socket.gethostname()
+    try:
+        for _ in range(20):
+            ping = subprocess.run(check, shell=True, env=env | {"HOSTNAME": host}, capture_output=True, text=True)
+            if ping.returncode == 0:
+                break
+            assert processes.find("worker", tmp_path), (tmp_path / "logs" / "worker.log").read_text()
+            time.sleep(1)
+        assert "pong" in ping.stdout, ping.stdout + ping.stderr
+    finally:
+        processes.stop(["worker"], tmp_path, patience=10)
