@@ -4,6 +4,8 @@ A value that does not have the form its product prescribes, or a code that the m
 validation names it. Everything is a polars expression; nothing here looks at a single row.
 """
 
+from decimal import Decimal
+
 import polars as pl
 
 from yuyan.contracts import Contract, Field
@@ -90,14 +92,7 @@ def _canonical(value: pl.Expr, f: Field, mapping: EntityMap) -> pl.Expr:
     if f.type == "integer":
         return value.str.strip_chars().str.replace(r"^(-?\d+)\.0+$", "${1}")
     if f.type == "number":
-        text = value.str.strip_chars()
-        plain = text.cast(pl.Float64, strict=False).cast(pl.Decimal(38, 12), strict=False).cast(pl.String)
-        short = plain.str.strip_chars_end("0").str.strip_chars_end(".")
-        return (
-            pl.when(text.str.contains(r"^-?\d+(\.\d+)?[eE][-+]?\d+$"))
-            .then(pl.coalesce(short, text))
-            .otherwise(text)
-        )
+        return value.str.strip_chars().map_batches(_without_exponent, return_dtype=pl.String)
     return value
 
 
@@ -110,3 +105,12 @@ def _date(value: pl.Expr, form: str) -> pl.Expr:
         )
         return padded.str.replace(r"^(\d{4})/(\d{2})/(\d{2})$", "${1}-${2}-${3}")
     return value.str.strip_suffix(" 00:00:00")
+
+
+def _without_exponent(values: pl.Series) -> pl.Series:
+    """1.5e-05 as 0.000015, which JSON writers and the parser make of small and large numbers; everything else as it is."""
+    written = values.str.contains(r"^-?\d+(\.\d+)?[eE][-+]?\d{1,2}$")
+    if not written.any():
+        return values
+    odd = values.filter(written).unique()
+    return values.replace(odd, [f"{Decimal(v).normalize():f}" for v in odd])

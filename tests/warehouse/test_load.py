@@ -1,0 +1,242 @@
+"""Loading: exactly once, unchanged rows not stored again, deletions and returns, one transaction."""
+
+import psycopg
+import pytest
+from batches import AS_OF, CONTRACT, INSTITUTIONS, counts, fetch, landed, live, put, unit
+
+from yuyan.warehouse import load as loader
+from yuyan.warehouse import versions
+from yuyan.warehouse.load import LoadError, load
+
+pytestmark = [pytest.mark.database, pytest.mark.usefixtures("work")]
+
+
+def test_a_first_load_stores_everything(warehouse):
+    loaded = put(warehouse, "10611", [unit("a", 1), unit("b", 2, name=None)], "full", cursor="2", until="2")
+    assert counts(loaded) == (2, 2, 0, 0, 0)
+    rows = fetch(
+        warehouse,
+        "select src_inst_code, src_record_id, record_key, source_version, is_deleted, batch_id, row_no, as_of, unit_name, "
+        "length(row_hash) from raw.org_unit order by raw_id",
+    )
+    assert rows == [
+        ("10611", "a", None, 1, False, loaded.batch_id, 1, AS_OF, "学院", 16),
+        ("10611", "b", None, 2, False, loaded.batch_id, 2, AS_OF, None, 16),
+    ]
+    ((batch,),) = fetch(
+        warehouse,
+        "select (run_id, product, mode, window_to, rows_received, rows_stored)::text from ops.batch",
+    )
+    assert batch == "(run,rest-versioned,full,2,2,2)"
+    assert fetch(warehouse, "select entity, cursor_value, batch_id from ops.watermark") == [
+        ("org_unit", "2", loaded.batch_id)
+    ]
+
+
+def test_the_natural_key_is_written_out(warehouse):
+    put(warehouse, "10611", [unit("a", 1, inst_code="10611")])
+    assert fetch(warehouse, "select record_key from raw.org_unit") == [("10611|a",)]
+
+
+def test_only_what_changed_is_stored(warehouse):
+    put(warehouse, "10611", [unit("a", 1), unit("b", 2)], since="0")
+    loaded = put(warehouse, "10611", [unit("a", 5), unit("b", 6, name="新名"), unit("c", 7)], since="2")
+    assert counts(loaded) == (3, 2, 1, 0, 0)
+    assert live(warehouse, "10611") == {"a": "学院", "b": "新名", "c": "学院"}
+    assert fetch(warehouse, "select count(*) from raw.org_unit") == [(4,)]
+
+
+def test_the_same_batch_again_does_nothing(warehouse):
+    first = put(warehouse, "10611", [unit("a", 1)], since="0", cursor="1")
+    again = put(warehouse, "10611", [unit("a", 1)], since="0", cursor="1")
+    assert again.batch_id == first.batch_id
+    assert (again.again, counts(again)) == (True, (0, 0, 0, 0, 0))
+    assert fetch(warehouse, "select count(*) from ops.batch") == [(1,)]
+
+
+def test_within_a_batch_the_newest_wins_and_the_later_of_two_alike(warehouse):
+    rows = [
+        unit("a", 2, name="新"),
+        unit("a", 1, name="旧"),
+        unit("b", 1, name="前"),
+        unit("b", 1, name="后"),
+    ]
+    assert counts(put(warehouse, "10611", rows)) == (4, 2, 0, 2, 0)
+    assert live(warehouse, "10611") == {"a": "新", "b": "后"}
+
+
+def test_an_old_version_that_comes_late_changes_nothing(warehouse):
+    put(warehouse, "10618", [unit("a", "20261014080000", name="新")])
+    loaded = put(warehouse, "10618", [unit("a", "20261013080000", name="旧")], since="x")
+    assert counts(loaded) == (1, 0, 0, 1, 0)
+    assert live(warehouse, "10618") == {"a": "新"}
+
+
+def test_deletions_by_feed_and_by_mark(warehouse):
+    put(warehouse, "10611", [unit("a", 1), unit("b", 2)], since="0")
+    loaded = put(warehouse, "10611", [{"id": "a", "version": 3, "deletes": True}], since="2")
+    assert counts(loaded) == (1, 1, 0, 0, 0)
+    assert live(warehouse, "10611") == {"b": "学院"}
+    put(warehouse, "10643", [unit("a", "2026-10-10 08:00:00", gone=0)], since="0")
+    put(warehouse, "10643", [unit("a", "2026-10-11 08:00:00", gone=1)], since="1")
+    assert live(warehouse, "10643") == {}
+    put(warehouse, "10611", [unit("a", 9, name="回来")], since="3")
+    assert live(warehouse, "10611") == {"a": "回来", "b": "学院"}
+
+
+def test_a_full_listing_ends_what_it_does_not_have_and_brings_back_what_it_has_again(warehouse):
+    put(warehouse, "10618", [unit(r, "20261014080000") for r in "abc"], "full", run_id="1")
+    loaded = put(warehouse, "10618", [unit(r, "20261014080000") for r in "ab"], "full", run_id="2")
+    assert counts(loaded) == (2, 0, 2, 0, 1)
+    assert live(warehouse, "10618") == {"a": "学院", "b": "学院"}
+    tombstone = fetch(
+        warehouse,
+        "select is_deleted, row_no, batch_id, unit_name from raw.org_unit where src_record_id = 'c' order by raw_id desc",
+    )
+    assert tombstone[0] == (True, 0, loaded.batch_id, None)
+    # The source had lost it for a while: the very same row, with its old time, comes back.
+    again = put(warehouse, "10618", [unit(r, "20261014080000") for r in "abc"], "full", run_id="3")
+    assert counts(again) == (3, 1, 2, 0, 0)
+    assert live(warehouse, "10618") == {"a": "学院", "b": "学院", "c": "学院"}
+    increment = put(warehouse, "10618", [unit("c", "20261014080000")], since="y")
+    assert counts(increment) == (1, 0, 1, 0, 0)
+
+
+def test_another_institution_is_not_touched(warehouse):
+    put(warehouse, "10637", [unit("a", "20261014080000")], "full")
+    put(warehouse, "10618", [unit("b", "20261014080000")], "full")
+    assert live(warehouse, "10637") == {"a": "学院"}
+
+
+def test_a_source_that_is_suddenly_empty_is_refused(warehouse):
+    put(warehouse, "10618", [unit("a", "20261014080000")], "full", run_id="1")
+    with pytest.raises(LoadError, match="来源为空，但仓库中有 1 条有效记录"):
+        put(warehouse, "10618", [], "full", run_id="2")
+    assert live(warehouse, "10618") == {"a": "学院"}
+    assert fetch(warehouse, "select count(*) from ops.batch") == [(1,)]
+
+
+def test_an_empty_source_that_was_always_empty_is_a_batch(warehouse):
+    assert counts(put(warehouse, "10618", [], "full")) == (0, 0, 0, 0, 0)
+    assert fetch(warehouse, "select rows_received from ops.batch") == [(0,)]
+
+
+def test_a_file_replaces_its_period_and_no_other(warehouse):
+    def file(period, version, *records):
+        rows = [unit(r, None) for r in records]
+        return put(
+            warehouse, "10647", rows, "replace", ref_period=period, version=version, until=f"{version}"
+        )
+
+    file("2025", 1, "a", "b")
+    file("2026", 1, "c")
+    assert counts(file("2025", 2, "a")) == (1, 0, 1, 0, 1)
+    assert live(warehouse, "10647") == {"a": "学院", "c": "学院"}
+    assert counts(file("2025", 3)) == (0, 0, 0, 0, 1)  # a period may become empty
+    assert live(warehouse, "10647") == {"c": "学院"}
+    with pytest.raises(LoadError, match="来源为空"):  # the entity may not
+        file("2026", 3)
+
+
+def test_a_record_moves_to_another_period_within_a_delivery(warehouse):
+    def file(period, version, *names):
+        rows = [unit(r, None, name=n) for r, n in names]
+        return put(
+            warehouse, "10647", rows, "replace", ref_period=period, version=version, until=f"{version}"
+        )
+
+    file("2025", 1, ("a", "旧"))
+    file("2026", 2, ("a", "新"))
+    file("2025", 2)
+    assert live(warehouse, "10647") == {"a": "新"}
+    file("2026", 3, ("b", "乙"))  # the other way round: gone first, then there
+    assert live(warehouse, "10647") == {"b": "乙"}
+    file("2025", 3, ("a", "新"))
+    assert live(warehouse, "10647") == {"a": "新", "b": "乙"}
+
+
+def test_rows_without_record_id_are_refused(warehouse):
+    with pytest.raises(LoadError, match="1 行没有记录编号（首行为第 2 行）"):
+        put(warehouse, "10611", [unit("a", 1), unit(None, 2)])
+    assert live(warehouse, "10611") == {}
+
+
+def test_an_unreadable_version_is_older_than_any_other(warehouse):
+    put(warehouse, "10618", [unit("a", "nonsense", name="一")], since="1")
+    put(warehouse, "10618", [unit("a", "nonsense", name="二")], since="2")
+    assert live(warehouse, "10618") == {"a": "二"}
+    put(warehouse, "10618", [unit("a", "20261014080000", name="三")], since="3")
+    put(warehouse, "10618", [unit("a", "", name="四")], since="4")
+    assert live(warehouse, "10618") == {"a": "三"}
+
+
+def test_key_changes_and_drift_are_kept(warehouse):
+    rows = [unit("a", 1), {"id": "a", "version": 1, "old_key": "10611|x", "new_key": "10611|a"}]
+    assert put(warehouse, "10611", rows).received == 1
+    assert fetch(warehouse, "select src_record_id, old_key, new_key, source_version from ops.key_change") == [
+        ("a", "10611|x", "10611|a", 1)
+    ]
+    with psycopg.connect(warehouse, autocommit=True) as connection:
+        for kind, rows in (("unannounced", 2), ("unannounced", 3)):
+            loader.record_drift(connection, "run", "10611", "org_unit", {"phone": (kind, rows)})
+    assert fetch(warehouse, "select field, kind, rows from ops.schema_drift") == [("phone", "unannounced", 5)]
+
+
+def test_special_characters_survive(warehouse):
+    odd = "tab\t换行\n回车\r反斜\\ \\N '引号\" 零\0"
+    put(warehouse, "10611", [unit("a", 1, name=odd)])
+    assert live(warehouse, "10611") == {"a": odd.replace("\0", "�")}
+    assert counts(put(warehouse, "10611", [unit("a", 2, name=odd)], since="1")) == (1, 0, 1, 0, 0)
+
+
+def test_many_rows_are_compared_at_once(warehouse, monkeypatch):
+    """More records than are looked up one by one, in several row groups."""
+    monkeypatch.setattr(versions, "FEW", 10)
+    monkeypatch.setattr("yuyan.collect.landing.ROW_GROUP", 7)
+    rows = [unit(f"r{i:03d}", 1) for i in range(40)]
+    assert counts(put(warehouse, "10611", rows, since="0")) == (40, 40, 0, 0, 0)
+    changed = [unit(f"r{i:03d}", 2, name="新" if i % 4 == 0 else "学院") for i in range(45)]
+    assert counts(put(warehouse, "10611", changed, since="1")) == (45, 15, 30, 0, 0)
+    numbers = fetch(warehouse, "select row_no from raw.org_unit where source_version = 2 order by raw_id")
+    assert numbers == [(i + 1,) for i in range(45) if i % 4 == 0 or i >= 40]
+
+
+def test_a_correction_maps_old_data_anew(warehouse, monkeypatch):
+    """Booleans were mapped wrongly once; the landed batch is mapped again with the profile of today."""
+    mapping = INSTITUTIONS["10618"].mapping(CONTRACT)
+    rows = [unit(r, "20261014080000", is_entity="是") for r in "abc"]
+    batch = landed("10618", rows, "full")
+    wrong = mapping.__class__(
+        **{**mapping.__dict__, "formats": mapping.formats.model_copy(update={"boolean": ("Y", "N")})}
+    )
+    with psycopg.connect(warehouse, autocommit=True) as connection:
+        load(connection, batch, CONTRACT, wrong, "run 1", AS_OF, "20261014080000")
+        put(warehouse, "10618", [unit(r, "20261014080000", is_entity="是") for r in "ab"], "full", run_id="2")
+        put(warehouse, "10618", [unit("b", "20261015080000", is_entity="是", name="新")], since="z")
+        done = load(connection, batch, CONTRACT, mapping, "run 3", AS_OF, correction="corrected")
+        again = load(connection, batch, CONTRACT, mapping, "run 4", AS_OF, correction="corrected")
+    assert again.again
+    assert counts(done) == (3, 0, 1, 2, 0)  # a is right already, b has moved on, c stays deleted
+    assert live(warehouse, "10618") == {"a": "学院", "b": "新"}
+    assert fetch(warehouse, "select cursor_value from ops.watermark") == [("20261014080000",)]
+
+
+def test_everything_or_nothing(warehouse, monkeypatch):
+    put(warehouse, "10611", [unit("a", 1)], since="0", cursor="1")
+    before = fetch(warehouse, "select * from raw.org_unit"), fetch(warehouse, "select * from ops.watermark")
+    monkeypatch.setattr(loader, "record_drift", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        put(warehouse, "10611", [unit("a", 2, name="新"), unit("b", 3)], since="1", cursor="3")
+    assert (
+        fetch(warehouse, "select * from raw.org_unit"),
+        fetch(warehouse, "select * from ops.watermark"),
+    ) == before
+    assert fetch(warehouse, "select count(*) from ops.batch") == [(1,)]
+
+
+def test_live_count(warehouse):
+    put(warehouse, "10611", [unit("a", 1), unit("b", 2), unit("c", 3)], since="0")
+    put(warehouse, "10611", [unit("a", 4, name="新"), {"id": "b", "version": 5, "deletes": True}], since="3")
+    with psycopg.connect(warehouse) as connection:
+        assert versions.live_count(connection, "10611", "org_unit") == 2
+        assert versions.live_count(connection, "10635", "org_unit") == 0
