@@ -27,8 +27,10 @@ ONE_SHOT = {"init", "city"}
 
 @pytest.fixture
 def compose(tmp_path):
-    """`podman-compose config` on the project's file as a function: (values of the secrets, *profiles) -> completed process."""
-    engine = tmp_path / "bin" / "podman"  # podman-compose asks the engine for its version before anything else
+    """`podman-compose config` on the project's file: (values of the secrets, *profiles) -> completed process."""
+    engine = (
+        tmp_path / "bin" / "podman"
+    )  # podman-compose asks the engine for its version before anything else
     engine.parent.mkdir()
     engine.write_text("#!/bin/sh\necho 'podman version 5.4.0'\n")
     engine.chmod(0o755)
@@ -131,7 +133,9 @@ def test_airflow_is_configured_alike_everywhere_and_reports_to_nobody(demo):
 
 def test_commands_are_those_that_run_without_a_container(demo):
     """tests/runtime starts Airflow's processes, the worker, `yuyan init`, `yuyan simulate` and the platforms for real."""
-    commands = {name: service["command"] for name, service in demo["services"].items() if service.get("build")}
+    commands = {
+        name: service["command"] for name, service in demo["services"].items() if service.get("build")
+    }
     for name, command in services.AIRFLOW.items():
         assert commands[name] == ["airflow", command[0]]
     assert commands["worker"] == ["airflow", "celery", "worker"]

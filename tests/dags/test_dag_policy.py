@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,9 @@ def bag(tmp_path_factory) -> dict:
 @pytest.fixture(scope="module")
 def tasks(bag) -> dict[str, dict]:
     """dag.task -> its settings."""
-    return {f"{dag}.{task}": t for dag, content in bag["dags"].items() for task, t in content["tasks"].items()}
+    return {
+        f"{dag}.{task}": t for dag, content in bag["dags"].items() for task, t in content["tasks"].items()
+    }
 
 
 def test_the_bag_is_not_empty_and_every_file_is_in_it(bag):
@@ -106,7 +109,7 @@ def test_the_simulated_calendar_does_not_follow_the_clock(tmp_path):
 
 def test_the_line_is_the_graph(tasks):
     order = ["validate", "reconcile", "staging", "star", "indicators", "marts"]
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in pairwise(order):
         assert tasks[f"warehouse.{after}"]["upstream"] == [before]
     assert tasks["warehouse.docs"]["upstream"] == ["validate"]
 
@@ -114,9 +117,8 @@ def test_the_line_is_the_graph(tasks):
 def test_layers_show_their_models_from_the_prepared_manifest(tmp_path):
     manifest = tmp_path / "home" / "dbt" / "manifest.json"
     manifest.parent.mkdir(parents=True)
-    node = {
-        "resource_type": "model", "name": "dim_student", "fqn": ["yuyan", "star", "dim_student"], "description": "学生维\n第二行",
-    }  # fmt: skip
+    node = {"resource_type": "model", "name": "dim_student", "fqn": ["yuyan", "star", "dim_student"]}
+    node["description"] = "学生维\n第二行"
     manifest.write_text(json.dumps({"nodes": {"model.yuyan.dim_student": node}}))
     star = describe(DAGS, tmp_path)["dags"]["warehouse"]["tasks"]["star"]["doc_md"]
     assert "1 个模型" in star
@@ -135,6 +137,10 @@ def test_nothing_is_reported_to_anybody(monkeypatch):
     secrets = dict.fromkeys(("fernet_key", "api_secret_key", "jwt_secret"), "x")
     env = environment.airflow(Path("/nowhere"), secrets, "postgresql://x", 1)
     assert {name: env[name] for name in environment.NO_TELEMETRY} == environment.NO_TELEMETRY
-    for switch in ("AIRFLOW__USAGE_DATA_COLLECTION__ENABLED", "DBT_SEND_ANONYMOUS_USAGE_STATS", "GX_ANALYTICS_ENABLED"):
+    for switch in (
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS",
+        "GX_ANALYTICS_ENABLED",
+    ):
         assert env[switch].lower() == "false"
     assert env["DO_NOT_TRACK"] == "1"

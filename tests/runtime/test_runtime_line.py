@@ -1,4 +1,4 @@
-"""`yuyan run` for real, at a very small scale: PostgreSQL, simulated platforms and Airflow start, two days travel the line, all stops."""
+"""`yuyan run` for real, at a very small scale: all services start, two days travel the line, everything stops."""
 
 import json
 import os
@@ -76,7 +76,14 @@ def rows(yuyan, query: str) -> list[tuple]:
 
 def test_the_first_day_ends_with_what_a_reader_wants_to_know(first_day):
     said = first_day.stdout
-    for expected in ("全市主要指标", "H01", "H15", "各单位数据质量", "重庆大学", "对账：", "平衡", "用时（秒）", "2026-10-15", "Airflow：", "数仓（只读）：postgresql://bi_reader:", "质量文档："):  # fmt: skip  # noqa: E501
+    tables = ("全市主要指标", "H01", "H15", "各单位数据质量", "重庆大学", "对账：", "平衡", "用时（秒）")
+    for expected in (
+        *tables,
+        "2026-10-15",
+        "Airflow：",
+        "数仓（只读）：postgresql://bi_reader:",
+        "质量文档：",
+    ):
         assert expected in said, expected
     assert said.count("模拟数据 / SIMULATED") >= 3
     assert f"SCALE={SCALE}" in said
@@ -109,7 +116,13 @@ def test_everything_listens_on_loopback_only(home, first_day):
 
 
 def test_secret_files_are_for_their_owner(home, first_day):
-    for name in ("secrets.json", "state.json", "pg.password", "airflow/passwords.json", "simulator/credentials.json"):
+    for name in (
+        "secrets.json",
+        "state.json",
+        "pg.password",
+        "airflow/passwords.json",
+        "simulator/credentials.json",
+    ):
         assert (home / name).stat().st_mode & 0o077 == 0, name
 
 
@@ -127,7 +140,11 @@ def test_a_bi_tool_reads_the_published_layers_and_no_more(home, yuyan, first_day
         assert connection.execute("select count(*) from marts.indicator_value").fetchone()[0] > 0
         assert connection.execute("select count(*) from star.dim_student").fetchone()[0] > 0
         assert connection.execute("select obj_description('marts.target_scorecard'::regclass)").fetchone()[0]
-        for forbidden in ("select * from raw.student", "select * from quality.row_failure", "create table marts.mine ()"):
+        for forbidden in (
+            "select * from raw.student",
+            "select * from quality.row_failure",
+            "create table marts.mine ()",
+        ):
             with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
                 connection.execute(forbidden)
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
@@ -145,7 +162,10 @@ def test_another_city_in_the_same_folder_is_refused(yuyan, first_day):
 def test_on_the_second_day_only_changes_travel(yuyan, second_day):
     assert "2026-10-16" in second_day.stdout
     received = dict(
-        rows(yuyan, "select r.as_of, sum(b.rows_stored)::int from ops.batch b join ops.run r using (run_id) group by 1")
+        rows(
+            yuyan,
+            "select r.as_of, sum(b.rows_stored)::int from ops.batch b join ops.run r using (run_id) group by 1",
+        )
     )
     assert 0 < received[date(2026, 10, 16)] < received[date(2026, 10, 15)] / 5
     assert rows(yuyan, "select count(*) from ops.reconciliation where not is_balanced") == [(0,)]
@@ -158,7 +178,11 @@ def test_a_changed_mapping_is_replayed_from_landing(home, yuyan, second_day, mon
     runtime = services.load(home)
     monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", runtime.warehouse_dsn)
     monkeypatch.setenv("YUYAN_INSTITUTIONS", str(yuyan.institutions))
-    legacy = next(p for p in yuyan.institutions.glob("*.yml") if yaml.safe_load(p.read_text())["product"] == "rest-legacy")
+    legacy = next(
+        p
+        for p in yuyan.institutions.glob("*.yml")
+        if yaml.safe_load(p.read_text())["product"] == "rest-legacy"
+    )
     day = date(2026, 10, 16)
     assert remap(legacy.stem, "replay-same", day)["batches"] == 0
     legacy.write_text(legacy.read_text() + 'codes: {gender: {男: "9"}}\n', encoding="utf-8")

@@ -75,7 +75,9 @@ def test_orphans_of_a_dead_service_are_stopped(home):
 
 
 def test_a_process_that_got_the_same_id_is_left_alone(home):
-    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    bystander = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True
+    )
     try:
         record = home / "pids" / "old.json"
         record.parent.mkdir()

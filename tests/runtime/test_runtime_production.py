@@ -56,7 +56,9 @@ def deployment(pg_home, broker, tmp_path_factory):
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dag-processor"),
         "AIRFLOW__CORE__FERNET_KEY": "",
     }
-    given = {name: value if "${" not in value else "x" * 64 for name, value in COMPOSE["x-environment"].items()}
+    given = {
+        name: value if "${" not in value else "x" * 64 for name, value in COMPOSE["x-environment"].items()
+    }
     yield given | moved
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
         for name in names.values():
@@ -74,12 +76,18 @@ def test_init_makes_what_the_services_find_and_may_be_repeated(command, initiali
     again = command(*COMPOSE["services"]["init"]["command"], **initialised)
     assert again.returncode == 0, again.stdout + again.stderr
     home = Path(initialised["YUYAN_HOME"])
-    with psycopg.connect(initialised["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")) as metadata:
+    with psycopg.connect(
+        initialised["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
+    ) as metadata:
         assert metadata.execute("select slots from slot_pool where pool = 'platforms'").fetchone() == (4,)
     with psycopg.connect(initialised["YUYAN_WAREHOUSE_DSN"]) as warehouse:
         assert warehouse.execute("select count(*) from ops.contract_field").fetchone()[0] > 100
-        assert warehouse.execute("select has_schema_privilege('bi_reader', 'marts', 'usage')").fetchone() == (True,)
-        assert warehouse.execute("select has_schema_privilege('bi_reader', 'raw', 'usage')").fetchone() == (False,)
+        assert warehouse.execute("select has_schema_privilege('bi_reader', 'marts', 'usage')").fetchone() == (
+            True,
+        )
+        assert warehouse.execute("select has_schema_privilege('bi_reader', 'raw', 'usage')").fetchone() == (
+            False,
+        )
     assert json.loads((home / "airflow" / "passwords.json").read_text()) == {"yuyan": "x" * 64}
     assert (home / "dbt" / "manifest.json").exists()
 
@@ -95,8 +103,14 @@ def test_init_refuses_to_start_without_a_secret(command, deployment, variable):
 def test_the_simulated_city_registers_its_platforms(command, initialised):
     done = command(*COMPOSE["services"]["city"]["command"], "--scale", "0.002", **initialised)
     assert done.returncode == 0, done.stdout + done.stderr
-    with psycopg.connect(initialised["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")) as metadata:
-        found = dict(metadata.execute("select conn_id, port from connection where conn_id like 'platform%%'").fetchall())
+    with psycopg.connect(
+        initialised["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
+    ) as metadata:
+        found = dict(
+            metadata.execute(
+                "select conn_id, port from connection where conn_id like 'platform%%'"
+            ).fetchall()
+        )
     assert set(found) == {f"platform_{path.stem}" for path in settings.INSTITUTIONS.glob("*.yml")}
     assert 8100 in found.values()
 
@@ -109,7 +123,9 @@ def test_a_celery_worker_takes_work(initialised, clean_environment, tmp_path):
     host = socket.gethostname()
     try:
         for _ in range(20):
-            ping = subprocess.run(check, shell=True, env=env | {"HOSTNAME": host}, capture_output=True, text=True)
+            ping = subprocess.run(
+                check, shell=True, env=env | {"HOSTNAME": host}, capture_output=True, text=True
+            )
             if ping.returncode == 0:
                 break
             assert processes.find("worker", tmp_path), (tmp_path / "logs" / "worker.log").read_text()
