@@ -118,6 +118,10 @@ def start_databases(runtime: Runtime) -> None:
             roles.create(connection, runtime.secrets)
     except psycopg.OperationalError as error:
         raise RuntimeFailure(f"the warehouse does not answer: {error}; check YUYAN_WAREHOUSE_DSN") from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise RuntimeFailure(
+            f"the role of YUYAN_WAREHOUSE_DSN may not do what is needed: {error}; it must own the database and have CREATEROLE"
+        ) from error
 
 
 def start_front(runtime: Runtime) -> None:
