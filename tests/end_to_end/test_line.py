@@ -53,7 +53,7 @@ def test_accepted_rows_are_the_true_ones(day):
 
 
 def test_accepted_values_are_the_true_ones(city, second):
-    with psycopg.connect(city.dsn("auditor")) as connection:
+    with psycopg.connect(city.owner()) as connection:
         for entity, contract in contracts.load().items():
             fields = [f for f in contract.supplied if f.privacy is None]
             select = ", ".join(
@@ -119,6 +119,15 @@ def test_a_reader_sees_marts_with_comments_and_nothing_else(city, second):
                 connection.execute(query)
 
 
+def test_an_auditor_reads_results_and_runs_but_no_records(city, second):
+    with psycopg.connect(city.dsn("auditor"), autocommit=True) as connection:
+        assert connection.execute("select count(*) from quality.row_failure").fetchone()[0] > 100
+        assert connection.execute("select count(*) from ops.reconciliation").fetchone()[0] > 100
+        for query in ("select * from raw.student", "delete from quality.quarantine"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(query)
+
+
 def _identities(home: Path) -> set[str]:
     """Names, phones and certificate numbers of everybody in the simulated city."""
     found: set[str] = set()
@@ -138,7 +147,7 @@ def test_no_cell_of_landing_or_warehouse_is_a_name_phone_or_certificate_number(c
         frame = pl.read_parquet(path)
         for column in frame.select(pl.col(pl.String)).columns:
             assert not identities & set(frame[column].unique().to_list()), (path, column)
-    with psycopg.connect(city.dsn("auditor")) as connection:
+    with psycopg.connect(city.owner()) as connection:
         columns = connection.execute(
             "select table_schema, table_name, column_name from information_schema.columns where data_type = 'text' "
             "and table_schema in ('raw', 'accepted', 'quality', 'ops', 'star', 'marts', 'indicators')"
@@ -152,7 +161,7 @@ def test_no_cell_of_landing_or_warehouse_is_a_name_phone_or_certificate_number(c
 def test_no_byte_of_landing_or_warehouse_files_holds_a_phone_or_certificate_number(city, second):
     numbers = {i.encode() for i in _identities(city.home) if re.fullmatch(r"\d{10,17}[\dX]", i)}
     assert len(numbers) > 2000
-    with psycopg.connect(city.dsn("auditor")) as connection:
+    with psycopg.connect(city.owner()) as connection:
         oid = connection.execute("select oid from pg_database where datname = current_database()").fetchone()[
             0
         ]
