@@ -292,11 +292,15 @@ def _verdicts(d: Day) -> None:
 
 
 def _deletions(d: Day) -> None:
-    """Leaf records disappear at every product; a legacy platform says nothing about it."""
+    """Leaf records disappear at every product; a legacy platform says nothing about it.
+
+    Never the last ones of an entity: a source that empties to zero is refused, and that is another story.
+    """
+    not_last = pl.len() > 3
     for product in (VERSIONED, LEGACY, EXCHANGE, FILES):
         inst = PLACES[product][d.number % len(PLACES[product])]
         for entity in (STALE, "overseas_study", "student_supervisor"):
-            where = pl.col("role_code") == "20" if entity == "student_supervisor" else None
+            where = (pl.col("role_code") == "20") & not_last if entity == "student_supervisor" else not_last
             d.change(entity, d.some(entity, 0.0001, 1, where, inst), pl.lit(True).alias("is_deleted"))
     d.change(
         "employer_survey",
