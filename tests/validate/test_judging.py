@@ -284,6 +284,28 @@ def test_the_accepted_tables_can_be_rebuilt_from_nothing(raw):
         assert_rebuilt(raw, entity)
 
 
+def test_rows_that_arrive_during_a_run_wait_for_the_next(raw, monkeypatch):
+    """A load commits while the run judges: its row is neither accepted nor lost."""
+    raw.put_sound(STUDENT)
+    raw.judge("run-1")
+    raw.put(raw.version("student", left_on=None))
+    run = suite.run
+
+    def interrupt(batch, entity, rules):
+        if entity == "student":
+            raw.put(raw.version("student", gender_code="2"))
+        return run(batch, entity, rules)
+
+    monkeypatch.setattr(suite, "run", interrupt)
+    raw.judge("run-2")
+    monkeypatch.setattr(suite, "run", run)
+    assert raw.accepted("student", "gender_code") == ["1"]
+    assert_rebuilt(raw, "student")
+    raw.judge("run-3")
+    assert raw.accepted("student", "gender_code") == ["2"]
+    assert raw.quarantine("superseded") == {("student", "r1")}
+
+
 def test_results_are_per_institution_and_say_what_could_not_be_judged(raw):
     raw.put_sound(STUDENT[:-1])
     raw.put(

@@ -58,25 +58,22 @@ def test_tombstones_made_by_the_load_are_not_received_rows(judged):
     assert figures(judged, "load-3-student-10611") == [(0, 0, 0, 0, 0, True)]
 
 
-@pytest.mark.parametrize(
-    "tamper",
-    [
-        "delete from raw.student where src_record_id = 'r2'",
-        "delete from raw.student where raw_id = (select raw_id from quality.quarantine)",
-        "insert into raw.student (src_inst_code, src_record_id, source_version, is_deleted, row_hash, batch_id, row_no, "
-        "as_of) values ('10611', 'r9', 1, false, '', 'load-2-student-10611', 9, '2026-10-15')",
-        "delete from quality.judged where batch_id = 'load-2-student-10611'",
-        "update ops.batch set rows_received = 6, rows_unchanged = 3 where batch_id = 'load-2-student-10611'; "
-        "delete from raw.student where src_record_id = 'r2'",
-    ],
-)
-def test_a_lost_or_added_row_fails_the_run_and_is_named(judged, tamper):
-    judged.connection.execute(tamper)
-    with pytest.raises(ReconciliationError, match=r"1 of 7 batches.*load-2-student-10611 \(10611 student"):
+def test_lost_added_and_unjudged_rows_fail_the_run_and_are_named(judged):
+    tampered = ["load-1-student_status_event-10611", "load-1-programme-10611", BATCH]
+    judged.connection.execute("delete from raw.student where src_record_id = 'r2'")
+    judged.connection.execute(
+        "insert into raw.student_status_event (src_inst_code, src_record_id, source_version, is_deleted, row_hash, "
+        "batch_id, row_no, as_of) values ('10611', 'r9', 1, false, '', %s, 9, '2026-10-15')",
+        [tampered[0]],
+    )
+    judged.connection.execute("delete from quality.judged where batch_id = %s", [tampered[1]])
+    with pytest.raises(
+        ReconciliationError, match=r"3 of 7 batches.*\(10611 student: received 5, accepted 0"
+    ) as refused:
         reconcile("run-2")
-    assert judged.rows("select batch_id from ops.reconciliation where not is_balanced") == [
-        ("load-2-student-10611",)
-    ]
+    assert all(batch in str(refused.value) for batch in tampered)
+    stored = judged.rows("select batch_id from ops.reconciliation where not is_balanced")
+    assert {batch for (batch,) in stored} == set(tampered)
 
 
 def figures(raw, batch):

@@ -14,7 +14,7 @@ META = "src_inst_code, src_record_id, raw_id, batch_id"
 
 
 def rebuild(connection: psycopg.Connection, entity: str) -> int:
-    """Make accepted.<entity> anew from raw.<entity> and quality.quarantine; returns its rows. For judged batches only."""
+    """Make accepted.<entity> anew from the judged batches of raw.<entity> and quality.quarantine; returns its rows."""
     contract = contracts.load()[entity]
     connection.execute(f"delete from accepted.{entity}")
     connection.execute(
@@ -28,7 +28,7 @@ def rebuild(connection: psycopg.Connection, entity: str) -> int:
 def update(connection: psycopg.Connection, entity: str) -> None:
     """Bring accepted.<entity> to the state that the work table and quality.quarantine now say.
 
-    Expects `newest_<entity>` (for tombstones), `judging.<entity>` and the quarantine already updated.
+    Expects `newest_<entity>` (for tombstones), `judging.<entity>`, quarantine and judged batches as they now are.
     """
     names = _names(entity)
     connection.execute(
@@ -38,12 +38,15 @@ def update(connection: psycopg.Connection, entity: str) -> None:
         f"delete from accepted.{entity} a using quality.quarantine q where {_open(entity)} and {same_record('q', 'a')} "
         "and q.raw_id = a.raw_id"
     )
-    setters = ", ".join(f"{n} = excluded.{n}" for n in ["raw_id", "batch_id", *names.split(", ")])
-    connection.execute(
+    accept = (
         f"insert into accepted.{entity} as a ({META}, {names}) select {META}, {names} from judging.{entity} w where not "
-        f"exists (select 1 from quality.quarantine q where {_open(entity)} and q.raw_id = w.raw_id) "
-        f"on conflict ({RECORD}) do update set {setters} where a.raw_id <> excluded.raw_id"
+        f"exists (select 1 from quality.quarantine q where {_open(entity)} and q.raw_id = w.raw_id)"
     )
+    (is_filled,) = connection.execute(f"select exists (select 1 from accepted.{entity})").fetchone()
+    if is_filled:  # twice as fast without
+        setters = ", ".join(f"{n} = excluded.{n}" for n in ["raw_id", "batch_id", *names.split(", ")])
+        accept += f" on conflict ({RECORD}) do update set {setters} where a.raw_id <> excluded.raw_id"
+    connection.execute(accept)
     _settle_held_versions(connection, entity)
 
 
@@ -73,11 +76,13 @@ def _open(entity: str) -> str:
 def _good(entity: str, where: str) -> str:
     """SQL: raw_id of the version that stands for each record; of several with one key a newest one, then the last."""
     return (
-        f"select distinct on (record_key) raw_id from (select distinct on ({RECORD}) r.raw_id, r.record_key, r.is_deleted, "
+        f"select distinct on (record_key) raw_id from (select distinct on (r.src_inst_code, r.src_record_id) "
+        f"r.raw_id, r.record_key, r.is_deleted, "
         f"not exists (select 1 from quality.quarantine q where {_open(entity)} and {same_record('q', 'r')}) as is_newest "
-        f"from raw.{entity} r where {where} and not exists ("
+        f"from raw.{entity} r join quality.judged j on j.entity = '{entity}' and j.batch_id = r.batch_id "
+        f"where {where} and not exists ("
         f"select 1 from quality.quarantine q where q.entity = '{entity}' and q.raw_id = r.raw_id) "
-        f"order by {RECORD}, source_version desc, raw_id desc) v where not is_deleted "
+        f"order by r.src_inst_code, r.src_record_id, r.source_version desc, r.raw_id desc) v where not is_deleted "
         "order by record_key, is_newest desc, raw_id desc"
     )
 

@@ -39,6 +39,11 @@ def judgement(
             _results(connection, entity, run_id, result)
             _row_failures(connection, catalogue.rules[entity], entity, run_id, result)
         counts = _quarantine(connection, catalogue, entity, run_id)
+        connection.execute(
+            "insert into quality.judged (entity, batch_id, rule_set, run_id) select %s, unnest(%s::text[]), %s, %s "
+            "on conflict (entity, batch_id) do update set rule_set = excluded.rule_set, run_id = excluded.run_id",
+            [entity, arrivals.unjudged, catalogue.digest(entity), run_id],
+        )
         lookups = [x for x in catalogue.dependents(entity, "accepted") if _has_rows(connection, x.child)]
         _snapshot(connection, entity, lookups, "before")
         accepted.update(connection, entity)
@@ -46,11 +51,6 @@ def judgement(
         for lookup in lookups:
             _note_affected(connection, lookup)
         connection.execute("delete from judging.pending where entity = %s", [entity])
-        connection.execute(
-            "insert into quality.judged (entity, batch_id, rule_set, run_id) select %s, unnest(%s::text[]), %s, %s "
-            "on conflict (entity, batch_id) do update set rule_set = excluded.rule_set, run_id = excluded.run_id",
-            [entity, arrivals.unjudged, catalogue.digest(entity), run_id],
-        )
     return counts
 
 
