@@ -1,6 +1,7 @@
 """Shared fixtures: one embedded PostgreSQL server per test run, a fresh warehouse or work folder per test."""
 
 import secrets
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -11,12 +12,16 @@ from yuyan.warehouse import ddl
 
 
 @pytest.fixture(scope="session")
-def pg_home(tmp_path_factory) -> Path:
-    """Data folder of a running cluster; stopped at the end of the run."""
-    data = tmp_path_factory.mktemp("cluster") / "pg"
-    postgres.start(data)
-    yield data
-    postgres.stop(data)
+def pg_home() -> Path:
+    """Data folder of a running cluster; stopped at the end of the run.
+
+    Not below pytest's own folder: every pytest that starts closes that to other users, and for root the server is one.
+    """
+    with tempfile.TemporaryDirectory(prefix="yuyan-pg-") as folder:
+        data = Path(folder) / "pg"
+        postgres.start(data)
+        yield data
+        postgres.stop(data)
 
 
 @pytest.fixture(scope="session")

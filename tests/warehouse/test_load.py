@@ -4,8 +4,8 @@ import psycopg
 import pytest
 from batches import AS_OF, CONTRACT, INSTITUTIONS, counts, fetch, landed, live, put, unit
 
+from yuyan.warehouse import lines, versions
 from yuyan.warehouse import load as loader
-from yuyan.warehouse import versions
 from yuyan.warehouse.load import LoadError, load
 
 pytestmark = [pytest.mark.database, pytest.mark.usefixtures("work")]
@@ -190,7 +190,9 @@ def test_special_characters_survive(warehouse):
 
 
 def test_many_rows_are_compared_at_once(warehouse, monkeypatch):
-    """More records than are looked up one by one, in several row groups."""
+    """More records than are looked up one by one, in row groups that are never held together."""
+    heights, real = [], lines.copy_text
+    monkeypatch.setattr(lines, "copy_text", lambda frame: heights.append(frame.height) or real(frame))
     monkeypatch.setattr(versions, "FEW", 10)
     monkeypatch.setattr("yuyan.collect.landing.ROW_GROUP", 7)
     rows = [unit(f"r{i:03d}", 1) for i in range(40)]
@@ -199,6 +201,7 @@ def test_many_rows_are_compared_at_once(warehouse, monkeypatch):
     assert counts(put(warehouse, "10611", changed, since="1")) == (45, 15, 30, 0, 0)
     numbers = fetch(warehouse, "select row_no from raw.org_unit where source_version = 2 order by raw_id")
     assert numbers == [(i + 1,) for i in range(45) if i % 4 == 0 or i >= 40]
+    assert max(heights) == 7
 
 
 def test_a_correction_maps_old_data_anew(warehouse, monkeypatch):
