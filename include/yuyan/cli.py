@@ -213,6 +213,12 @@ def replay_remap(institution: Institutions = None, entity: Entities = None) -> N
     _replay("remap", institution, entity)
 
 
+@replay_app.command("reload")
+def replay_reload(institution: Institutions = None) -> None:
+    """Take out the batches that do not balance and load them again from landing, then build the marts."""
+    _replay("reload", institution, None)
+
+
 @replay_app.command("recollect")
 def replay_recollect(institution: Institutions = None, entity: Entities = None) -> None:
     """Collect everything from the platforms again and compare it with the warehouse, then build the marts."""

@@ -97,12 +97,14 @@ def collect(inst_code: str, run_id: str, entities: Sequence[str] | None, full: b
 
 
 def redo(mode: str, inst_code: str, run_id: str, entities: Sequence[str] | None) -> dict[str, Any]:
-    """One institution's part of a replay: `remap` its landed batches or `recollect` everything from its platform."""
+    """One institution's part of a replay: `remap` or `reload` landed batches, or `recollect` from its platform."""
     if mode == "recollect":
         return collect(inst_code, run_id, entities, full=True)
-    from yuyan.replay import remap
+    from yuyan import replay
 
-    return remap(inst_code, run_id, day_of(run_id), entities)
+    if mode == "reload":
+        return replay.reload(inst_code, run_id, day_of(run_id))
+    return replay.remap(inst_code, run_id, day_of(run_id), entities)
 
 
 def finish_collection(run_id: str, expected: Sequence[str]) -> None:

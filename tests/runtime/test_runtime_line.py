@@ -194,6 +194,38 @@ def test_a_changed_mapping_is_replayed_from_landing(home, yuyan, second_day, mon
     assert sum(stored for (stored,) in newest) == first["rows_stored"]
 
 
+def test_rows_lost_from_the_warehouse_are_found_and_loaded_again(home, yuyan, second_day, monkeypatch):
+    from yuyan import replay
+    from yuyan.validate.reconcile import ReconciliationError, reconcile
+    from yuyan.validate.run import validate
+
+    runtime = services.load(home)
+    for name, value in services.variables(runtime).items():
+        if name.startswith("YUYAN_"):
+            monkeypatch.setenv(name, value)
+    day = date(2026, 10, 16)
+    count = "select count(*) from accepted.student"
+    with psycopg.connect(runtime.warehouse_dsn, autocommit=True) as warehouse:
+        before = warehouse.execute(count).fetchone()
+        batch, inst, lost = warehouse.execute(
+            "select batch_id, min(src_inst_code), min(raw_id) from raw.student group by 1 order by count(*) desc limit 1"
+        ).fetchone()
+        warehouse.execute("delete from raw.student where raw_id = %s", [lost])
+        warehouse.execute(
+            "insert into ops.run (run_id, kind, as_of) values ('broken', 'warehouse', %s)", [day]
+        )
+        with pytest.raises(ReconciliationError, match=batch):
+            reconcile("broken")
+        assert replay.reload(inst, "reload", day)["batches"] == 1
+        warehouse.execute(
+            "insert into ops.run (run_id, kind, as_of) values ('mended', 'warehouse', %s)", [day]
+        )
+        validate("mended", day)
+        reconcile("mended")
+        assert replay.reload(inst, "reload", day)["batches"] == 0
+        assert warehouse.execute(count).fetchone() == before
+
+
 def test_down_leaves_nothing_running(home, yuyan, second_day):
     crowd = everybody(home)
     assert len(crowd) > 10

@@ -91,7 +91,8 @@ def follow(report: Report, console: Console, dag_id: str, run_id: str, conf: dic
 
     started = time.monotonic()
     report.runtime.client().trigger(dag_id, run_id, conf)
-    expected = len(conf.get("institutions") or institutions.load())
+    collects = conf.get("mode") in (None, "recollect")
+    expected = len(conf.get("institutions") or institutions.load()) if collects else 0
     outcome = watch.follow(report.runtime, console, dag_id, run_id, expected)
     report.runs, report.failures = outcome.runs, outcome.failures
     report.seconds |= {name: s.seconds for name, s in outcome.stages.items() if s.seconds}

@@ -120,7 +120,7 @@ def start_databases(runtime: Runtime) -> None:
         raise RuntimeFailure(f"the warehouse does not answer: {error}; check YUYAN_WAREHOUSE_DSN") from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise RuntimeFailure(
-            f"the role of YUYAN_WAREHOUSE_DSN may not do what is needed: {error}; it must own the database and have CREATEROLE"
+            f"the role of YUYAN_WAREHOUSE_DSN lacks a right: {error}; it must own the database and have CREATEROLE"
         ) from error
 
 

@@ -57,7 +57,7 @@ class Outcome:
 def follow(runtime: services.Runtime, console: Console, dag_id: str, run_id: str, expected: int) -> Outcome:
     """Watch a run of `collect` or `replay` and the `warehouse` run it causes until both have ended.
 
-    `expected` is the number of institutions it visits. Raises RuntimeFailure when a service goes away meanwhile.
+    `expected`: how many institutions it visits. Raises RuntimeFailure when a service goes away meanwhile.
     """
     client, stages = runtime.client(), {name: Stage() for name in FOLLOWED}
     outcome = Outcome({dag_id: run_id}, stages)
@@ -105,6 +105,8 @@ def _collection(warehouse: psycopg.Connection, run_id: str, expected: int, state
         [run_id],
     ).fetchone()
     detail = f"单位 {done}/{expected} 完成，{failed} 失败；收到 {received:,} 行，新版本 {stored:,} 行"
+    if not expected:
+        detail = "重做"
     return Stage({"queued": "waiting"}.get(state, state), float(seconds[0]) if seconds else 0.0, detail)
 
 
