@@ -1,0 +1,82 @@
+{% set headlines = ['H01', 'H02', 'H03', 'H04', 'H05', 'H06', 'H07', 'H08', 'H09', 'H10', 'H11', 'H12', 'H13', 'H14', 'H15'] -%}
+with headline as (
+    select
+        unit_code as inst_code,
+        period_year as profile_year,
+        {% for code in headlines -%}
+        max(value) filter (where indicator_code = '{{ code }}') as {{ code | lower }}_value,
+        max(status_code) filter (where indicator_code = '{{ code }}') as {{ code | lower }}_status_code{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('indicator_value') }}
+    where grain = 'institution' and is_official
+    group by unit_code, period_year
+),
+
+sizes as (
+    select
+        inst_code,
+        census_year as profile_year,
+        count(distinct person_key) as in_study,
+        count(distinct person_key) filter (where degree_level = '1') as doctoral,
+        count(distinct person_key) filter (where degree_type = '2') as professional,
+        count(distinct person_key) filter (where study_mode = '2') as part_time
+    from {{ ref('fct_enrolment_census') }}
+    group by inst_code, census_year
+),
+
+entrants as (
+    select inst_code, exam_year as profile_year, count(distinct person_key) as entrants
+    from {{ ref('fct_admission') }}
+    where is_registered
+    group by inst_code, exam_year
+),
+
+awards as (
+    select inst_code, award_year as profile_year, count(*) as degrees
+    from {{ ref('fct_degree_award') }}
+    where awarded_on <= {{ as_of() }}
+    group by inst_code, award_year
+),
+
+courses as (
+    select inst_code, {{ year_of('period_end_on') }} as profile_year, sum(core_course_count) as core_courses
+    from {{ ref('course_renewal') }}
+    group by inst_code, {{ year_of('period_end_on') }}
+),
+
+years as (
+    select distinct calendar_year as profile_year
+    from {{ ref('dim_date') }}
+    where calendar_year between 2016 and {{ year_of(as_of()) }}
+)
+
+select
+    y.profile_year,
+    {{ make_date('y.profile_year', 12, 31) }} as period_end_on,
+    {{ make_date('y.profile_year', 12, 31) }} <= {{ as_of() }} as is_complete,
+    i.inst_code,
+    i.inst_name,
+    i.peer_group_code,
+    i.peer_group_name as peer_group_zh,
+    peer_group.name_en as peer_group_en,
+    i.affiliation_code,
+    i.affiliation_name as affiliation_zh,
+    affiliation.name_en as affiliation_en,
+    i.is_doctor_granting,
+    {% for column in ['in_study', 'doctoral', 'professional', 'part_time'] -%}
+    cast(coalesce(s.{{ column }}, 0) as integer) as {{ column }}_count,
+    {% endfor -%}
+    cast(coalesce(e.entrants, 0) as integer) as entrant_count,
+    cast(coalesce(a.degrees, 0) as integer) as degree_count,
+    cast(coalesce(c.core_courses, 0) as integer) as core_course_count,
+    {% for code in headlines -%}
+    h.{{ code | lower }}_value,
+    h.{{ code | lower }}_status_code{{ ',' if not loop.last }}
+    {% endfor %}
+from {{ ref('dim_institution') }} as i
+cross join years as y
+{%- for part, alias in {'headline': 'h', 'sizes': 's', 'entrants': 'e', 'awards': 'a', 'courses': 'c'}.items() %}
+left join {{ part }} as {{ alias }} on {{ alias }}.inst_code = i.inst_code and {{ alias }}.profile_year = y.profile_year
+{%- endfor %}
+{{ join_name('peer_group', 'i.peer_group_code', 'peer_group') }}
+{{ join_name('affiliation', 'i.affiliation_code', 'affiliation') }}
