@@ -34,7 +34,9 @@ def reconcile(run_id: str) -> int:
             "from ops.batch b left join counted c using (entity, batch_id) "
             "left join quality.judged j using (entity, batch_id) "
             "left join (select entity, batch_id, count(*) as rows from quality.quarantine group by entity, batch_id) q "
-            "using (entity, batch_id)"
+            "using (entity, batch_id) where j.batch_id is not null "
+            "or b.loaded_at < coalesce((select started_at from ops.run where run_id = %s), 'infinity')",
+            [run_id],
         )
         connection.execute(
             "insert into ops.reconciliation (run_id, batch_id, src_inst_code, entity, received, accepted, quarantined, "

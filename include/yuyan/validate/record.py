@@ -7,7 +7,7 @@ import psycopg
 from yuyan import contracts
 from yuyan.validate import accepted, suite, worktable
 from yuyan.validate.catalogue import Catalogue, Lookup, Rule
-from yuyan.validate.scope import RECORD, Arrivals
+from yuyan.validate.scope import RECORD, Arrivals, same_record
 
 
 def rules(connection: psycopg.Connection, catalogue: Catalogue) -> None:
@@ -118,9 +118,11 @@ def _quarantine(
         parameters,
     )
     quarantined = connection.execute(
-        "insert into quality.quarantine (entity, raw_id, src_inst_code, src_record_id, batch_id, rule_ids, "
+        "insert into quality.quarantine (entity, raw_id, src_inst_code, src_record_id, batch_id, rule_ids, state, "
         "since_run_id, last_run_id) select %(entity)s, w.raw_id, w.src_inst_code, w.src_record_id, w.batch_id, b.rule_ids, "
-        f"%(run)s, %(run)s from blocked b join judging.{entity} w on w.raw_id = b.raw_id on conflict (entity, raw_id) "
+        "case when exists (select 1 from quality.quarantine q where q.entity = %(entity)s and q.state = 'open' and "
+        f"{same_record('q', 'w')} and q.raw_id > w.raw_id) then 'superseded' else 'open' end, %(run)s, %(run)s "
+        f"from blocked b join judging.{entity} w on w.raw_id = b.raw_id on conflict (entity, raw_id) "
         "do update set rule_ids = excluded.rule_ids, last_run_id = excluded.last_run_id, state = 'open'",
         parameters,
     ).rowcount

@@ -65,13 +65,12 @@ def _judge(
         "rules": len(of_entity),
         "failed_rules": 0,
     }
-    with connection.transaction():
-        judged = scope.select(connection, entity, run_id)
-        if judged or arrivals.unjudged:
+    if arrivals.unjudged or not scope.is_idle(connection, entity, run_id):
+        with connection.transaction():
+            judged = scope.select(connection, entity, run_id)
             scope.find_taken_keys(connection, entity)
             scope.find_latest(connection, rules, entity)
             worktable.build(connection, entity, of_entity, as_of)
-    if judged or arrivals.unjudged:
         result = suite.run(batch, entity, of_entity) if judged else None
         counts = record.judgement(connection, rules, entity, run_id, arrivals, result)
         summary |= counts | {"judged": judged, "accepted": judged - counts["quarantined"]}

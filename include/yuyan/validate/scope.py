@@ -42,7 +42,8 @@ def arrive(connection: psycopg.Connection, catalogue: Catalogue, entity: str, ru
         [entity, catalogue.digest(entity)],
     ).fetchall()
     arrivals = Arrivals([batch for batch, _ in rows], [batch for batch, fresh in rows if fresh])
-    connection.execute(f"drop table if exists newest_{entity}")
+    if not arrivals.unjudged:
+        return arrivals
     connection.execute(
         f"create temp table newest_{entity} as select distinct on ({RECORD}) {RECORD}, raw_id, record_key, is_deleted "
         f"from raw.{entity} r where {_touched(connection, entity, arrivals.unjudged)} "
@@ -56,12 +57,25 @@ def arrive(connection: psycopg.Connection, catalogue: Catalogue, entity: str, ru
     return arrivals
 
 
+def is_idle(connection: psycopg.Connection, entity: str, run_id: str) -> bool:
+    """Nothing arrived (the caller knows), nothing waits in quarantine, nothing is noted for another judgement."""
+    return connection.execute(
+        "select not exists (select 1 from judging.pending where entity = %(entity)s) and not exists (select 1 from "
+        "quality.quarantine where entity = %(entity)s and state = 'open' and last_run_id <> %(run)s)",
+        {"entity": entity, "run": run_id},
+    ).fetchone()[0]
+
+
 def select(connection: psycopg.Connection, entity: str, run_id: str) -> int:
     """Fill `scope_<entity>` with the rows to judge and return how many they are.
 
-    Rows in quarantine that this run has judged already stay out, so that repeating a run judges nothing twice.
+    Rows in quarantine that this run has judged already stay out, so that repeating a run judges nothing twice. A
+    record can be there twice: its newest version from quarantine, and its last good one because of a change elsewhere.
     """
-    connection.execute(f"drop table if exists scope_{entity}")
+    connection.execute(
+        f"create temp table if not exists newest_{entity} (src_inst_code text, src_record_id text, raw_id bigint, "
+        "record_key text, is_deleted boolean)"
+    )
     connection.execute(
         f"create temp table scope_{entity} as select {RECORD}, raw_id, record_key from newest_{entity} where not is_deleted"
     )
@@ -89,7 +103,6 @@ def find_taken_keys(connection: psycopg.Connection, entity: str) -> None:
     contract = contracts.load()[entity]
     same_key = " and ".join(f"o.{n} = {ddl.typed(contract[n], 'r')}" for n in contract.key)
     holder = "src_record_id || e'\\x01' || src_inst_code collate \"C\""
-    connection.execute(f"drop table if exists taken_{entity}")
     connection.execute(
         f"create temp table taken_{entity} as with holder as ("
         f" select record_key, {holder} as id from scope_{entity} where record_key is not null"
