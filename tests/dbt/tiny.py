@@ -30,6 +30,9 @@ def load(connection: psycopg.Connection) -> None:
             f"insert into accepted.{entity} (src_inst_code, src_record_id, raw_id, batch_id, {columns}) "
             f"select src_inst_code, src_record_id, raw_id, batch_id, {columns} from latest.{entity}"
         )
+        connection.execute(
+            f"insert into quality.judged select distinct '{entity}', batch_id, 'tiny', 'tiny' from raw.{entity}"
+        )
     connection.commit()
 
 

@@ -6,6 +6,7 @@ take their place. An external warehouse (YUYAN_WAREHOUSE_DSN) replaces all of th
 
 import importlib.util
 import os
+import pwd
 import secrets
 import socket
 import subprocess
@@ -121,8 +122,6 @@ def _create(data: Path) -> None:
 
 
 def _open_to_nobody(data: Path, secret: Path) -> None:
-    import pwd
-
     user = pwd.getpwnam("nobody")
     os.chown(data, user.pw_uid, user.pw_gid)
     os.chown(secret, user.pw_uid, user.pw_gid)
@@ -133,7 +132,8 @@ def _open_to_nobody(data: Path, secret: Path) -> None:
 
 def _run(program: str, *arguments: str) -> None:
     command = [str(BINARIES / program), *arguments]
-    as_user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    nobody = pwd.getpwnam("nobody")
+    as_user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
     # The server inherits our descriptors: give it none, or a caller reading our output would wait for it for ever.
     done = subprocess.run(
         command,

@@ -11,8 +11,8 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from yuyan import contracts, settings
-from yuyan.simulator.columns import hexadecimal, mix, stream
+from yuyan import settings
+from yuyan.simulator.columns import hexadecimal, mix, series, stream
 from yuyan.simulator.planting import KEY, PLACES, VERSIONS_PER_DAY, Defect, Row, merge, moment, rows_frame
 from yuyan.simulator.products.assignment import COMMISSION, EXCHANGE, FILES, LEGACY, VERSIONED
 
@@ -70,12 +70,7 @@ class Day:
 
     def new(self, entity: str, rows: pl.DataFrame, *exprs: pl.Expr) -> pl.DataFrame:
         """Note new records, made from others: with record ids of their own."""
-        number = (
-            np.arange(len(rows))
-            + self.made
-            + (sorted(contracts.load()).index(entity) << 40)
-            + (self.number << 48)
-        )
+        number = np.arange(len(rows)) + self.made + series(entity, self.number)
         self.made += len(rows)
         return self.change(entity, rows.with_columns(hexadecimal(mix(number)).alias("src_record_id")), *exprs)
 

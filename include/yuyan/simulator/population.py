@@ -26,7 +26,7 @@ from yuyan.simulator import (
     theses,
     truth,
 )
-from yuyan.simulator.columns import hexadecimal, mix
+from yuyan.simulator.columns import hexadecimal, mix, series
 from yuyan.simulator.planting import KEY, VERSIONS_PER_DAY, Planter, merge
 
 SEED, SCALE = 20261015, 1 / 15
@@ -105,7 +105,8 @@ def build(seed: int = SEED, scale: float = SCALE, day: int = 1) -> Population:
         defects.plant_later(planter)
         frames |= planter.frames()
         ledger.defects += planter.defects
-    return Population(seed, scale, day, {entity: frames[entity] for entity in contracts.load()}, ledger)
+    every = {e: frames[e] if e in frames else _none(e) for e in contracts.load()}
+    return Population(seed, scale, day, every, ledger)
 
 
 def clean(seed: int, scale: float) -> dict[str, pl.DataFrame]:
@@ -153,7 +154,7 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
 def envelope(entity: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Add record id, change version, update time and deletion mark of day 1; sort by institution and record."""
     fields = [f.name for f in contracts.load()[entity].supplied]
-    number = np.arange(len(frame)) + (sorted(contracts.load()).index(entity) << 40)
+    number = np.arange(len(frame)) + series(entity)
     frame = frame.with_columns(hexadecimal(mix(number)).alias("src_record_id")).sort(
         "src_inst_code", "src_record_id"
     )
@@ -165,6 +166,13 @@ def envelope(entity: str, frame: pl.DataFrame) -> pl.DataFrame:
         (start + pl.duration(seconds=seconds, time_unit="us")).alias("updated_at"),
         pl.lit(False).alias("is_deleted"),
     ).select(*META, *fields)
+
+
+def _none(entity: str) -> pl.DataFrame:
+    """An entity that this city does not simulate: it has a contract and no records."""
+    fields = [f.name for f in contracts.load()[entity].supplied]
+    kinds = {"change_version": pl.Int64, "updated_at": pl.Datetime("us"), "is_deleted": pl.Boolean}
+    return pl.DataFrame(schema={name: kinds.get(name, pl.String) for name in (*META, *fields)})
 
 
 def write(home: Path, seed: int = SEED, scale: float = SCALE, day: int = 1) -> Population:

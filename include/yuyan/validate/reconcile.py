@@ -13,7 +13,8 @@ def reconcile(run_id: str) -> int:
     """Check every batch, store the figures of those that this run touched or that do not balance; returns batches checked.
 
     Accepted and quarantined are counted from raw and quality.quarantine, not taken from what the load reported, so a
-    lost or added row shows. A batch that was never judged has nothing accepted. Raises ReconciliationError, after the
+    lost or added row shows. A batch loaded after the run began and not judged yet is left to
+    the next run; an older one that was never judged has nothing accepted. Raises ReconciliationError, after the
     figures are stored, when a batch does not balance.
     """
     with psycopg.connect(settings.warehouse_dsn()) as connection:

@@ -9,7 +9,7 @@ create schema if not exists latest;
 comment on schema raw is '原始层：各单位报送记录的全部版本，文本列，只追加';
 comment on schema ops is '运行记录：运行、批次、水位线、对账、模型结果';
 comment on schema accepted is '接收层：每条记录最后一个通过校验的版本，已转换类型，由校验阶段维护';
-comment on schema latest is '每条记录的最新版本（不论是否隔离），已转换类型，供跨实体规则引用';
+comment on schema latest is '每条记录的最新版本（不论是否判定、是否隔离），已转换类型，供人工核查';
 comment on schema quality is '数据质量：规则、结果、逐行问题、隔离区';
 
 create table if not exists ops.run (
@@ -132,7 +132,7 @@ create table if not exists ops.contract_field (
     code_set text,
     primary key (entity, field)
 );
-comment on table ops.contract_field is '数据约定中的字段（不含直接标识信息），由 include/contracts 生成，供暂存层转换类型';
+comment on table ops.contract_field is '数据约定中的字段（不含直接标识信息），由 include/contracts 生成，即数据库中的数据字典';
 
 create table if not exists ops.model_result (
     run_id text not null,

@@ -128,13 +128,14 @@ def _accepted_table(connection: psycopg.Connection, contract: Contract) -> None:
 
 
 def _views(connection: psycopg.Connection, contract: Contract) -> None:
-    """accepted.<entity>_versions: every accepted version, tombstones included; latest.<entity>: newest version, typed."""
+    """accepted.<entity>_versions: every judged and accepted version, tombstones included; latest.<entity>: newest, typed."""
     entity, columns = contract.entity, typed_columns(contract)
     meta = "r.src_inst_code, r.src_record_id, r.record_key, r.raw_id, r.batch_id, r.source_version, r.is_deleted, r.as_of"
     _view(
         connection,
         f"accepted.{entity}_versions",
-        f"select {meta}, {columns} from raw.{entity} r where not exists "
+        f"select {meta}, {columns} from raw.{entity} r where exists "
+        f"(select 1 from quality.judged j where j.entity = '{entity}' and j.batch_id = r.batch_id) and not exists "
         f"(select 1 from quality.quarantine q where q.entity = '{entity}' and q.raw_id = r.raw_id)",
     )
     _view(
