@@ -1,0 +1,151 @@
+"""The stage on a tiny hand-made set of indicator values."""
+
+from datetime import date
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from statsmodels.stats.proportion import proportion_confint
+
+from yuyan.estimate.run import estimate
+
+pytestmark = pytest.mark.database
+
+AS_OF = date(2026, 10, 15)
+TABLES = """
+create schema indicators; create schema star; create schema plan;
+create table indicators.ind_value (variant_code text, grain text, unit_code text, period_code text, period_year int,
+    period_end_on date, value_kind text, numerator float8, denominator float8, value float8);
+create table indicators.ind_status (variant_code text, grain text, unit_code text, period_code text, target_value float8);
+create table plan.target (variant_code text, doc_version text, due_on date, path_kind text, baseline_year int);
+create table star.fct_thesis_sampling (sampling_year int, inst_code text, authority_code text, stratum_code text,
+    degree_level text, degree_type text, sampling_weight numeric(20, 10), is_targeted boolean, verdict_code text);
+insert into plan.target values
+    ('H13a', '2026-draft', '2030-12-31', 'LINEAR', 2025), ('H09', '2026-draft', '2030-12-31', 'FLOOR', null),
+    ('H03', '2026-draft', '2030-12-31', 'LINEAR', 2025), ('H03', '2025-old', '2029-12-31', 'LINEAR', 2024);
+"""
+SHARES = {2021: (30, 100), 2022: (33, 100), 2023: (36, 100), 2024: (39, 100), 2025: (42, 120)}
+
+
+@pytest.fixture
+def found(warehouse) -> dict[tuple, dict]:
+    """Key -> row of estimates.indicator_estimate after the stage."""
+    with psycopg.connect(warehouse) as connection:
+        connection.execute(TABLES)
+        for year, (x, n) in SHARES.items():
+            _value(connection, "H13a", "city", "500000", year, x, n, target=0.40)
+        _value(connection, "H13a", "city", "500000", 2026, 0, 0)  # still running, nobody yet
+        _value(connection, "H13a", "institution", "10611", 2025, 12, 12, target=0.40)
+        _value(
+            connection, "H08", "institution", "10611", 2025, 11, 10.5
+        )  # more persons than the average population
+        _value(connection, "H06b", "city", "500000", 2025, 430, 100)
+        _value(connection, "H15", "city", "500000", 2025, 80.5, 100)
+        for year, n in {2022: 90, 2023: 100, 2024: 110, 2025: 120}.items():
+            _value(connection, "H03", "city", "500000", year, n, None, target=160)
+        # doctors: 20 of 200 sampled, 18 pass; masters of two institutions: 2 + 3 sampled, one fails; a targeted one aside
+        _sample(connection, "10611", "D1", "1", "1", 10, 18, 2)
+        _sample(connection, "10611", "M1", "2", "1", 20, 2, 0)
+        _sample(connection, "10635", "M1b", "2", "1", 30, 2, 1)
+        _sample(connection, "10635", "M1b", "2", "1", 30, 0, 5, is_targeted=True)
+        _value(connection, "H09", "city", "500000", 2025, 180 + 40 + 60, 200 + 40 + 90, target=0.98)
+        _value(connection, "H09", "institution", "10635", 2025, 60, 90, target=0.98)
+        _value(connection, "H09a", "city", "500000", 2025, 180, 200)
+        _value(connection, "H09c", "city", "500000", 2025, 0, 0)
+    counts = estimate("test", AS_OF)
+    rows = _rows(warehouse)
+    assert estimate("again", AS_OF) == counts
+    assert _rows(warehouse) == rows
+    assert counts["rows"] == len(rows)
+    assert (counts["jeffreys"], counts["stratified"], counts["projected"], counts["not_a_rate"]) == (
+        6,
+        3,
+        3,
+        1,
+    )
+    return rows
+
+
+def test_ratios_of_counts_have_jeffreys_intervals(found):
+    row = found["H13a", "500000", "2024"]
+    assert row["estimator"] == "JEFFREYS"
+    assert [row["lcl95"], row["ucl95"]] == pytest.approx(proportion_confint(39, 100, method="jeffreys"))
+    assert found["H13a", "10611", "2025"]["ucl95"] == 1
+
+
+def test_what_is_no_rate_has_no_interval(found):
+    for absent in (
+        ("H13a", "500000", "2026"),
+        ("H08", "10611", "2025"),
+        ("H06b", "500000", "2025"),
+        ("H15", "500000", "2025"),
+        ("H09c", "500000", "2025"),
+    ):
+        assert absent not in found
+    assert found["H03", "500000", "2025"]["lcl95"] is None
+
+
+def test_thesis_sampling_has_stratified_intervals_around_the_weighted_value(found):
+    city, doctors, one = (
+        found[k] for k in (("H09", "500000", "2025"), ("H09a", "500000", "2025"), ("H09", "10635", "2025"))
+    )
+    assert {row["estimator"] for row in (city, doctors, one)} == {"STRATIFIED"}
+    assert city["lcl95"] < 280 / 330 < city["ucl95"] < 1
+    assert one["lcl95"] < 60 / 90 < one["ucl95"]
+    assert one["ucl95"] - one["lcl95"] > 2 * (doctors["ucl95"] - doctors["lcl95"])
+    wide = proportion_confint(18, 20, method="jeffreys")
+    assert doctors["ucl95"] - doctors["lcl95"] == pytest.approx(
+        (wide[1] - wide[0]) * (1 - 0.1) ** 0.5, rel=0.05
+    )
+
+
+def test_projection_and_pace_of_the_city(found):
+    """A straight line: 90, 100, 110, 120 leads to 170 in 2030, and 160 needs (160 - 120) / 5 a year."""
+    row = found["H03", "500000", "2025"]
+    assert [row["projected_2030"], row["projected_lcl80"], row["projected_ucl80"]] == pytest.approx([170] * 3)
+    assert row["required_pace"] == pytest.approx(8)
+    assert ("H03", "500000", "2023") not in found  # two points, and before the base year
+    early, late = found["H13a", "500000", "2024"], found["H13a", "500000", "2025"]
+    assert early["projected_2030"] == pytest.approx(0.57)  # from the years up to it
+    assert early["required_pace"] is None
+    assert late["projected_lcl80"] < late["projected_2030"] < late["projected_ucl80"]
+    assert late["required_pace"] == pytest.approx((0.40 - 0.35) / 5)
+    assert found["H13a", "10611", "2025"]["projected_2030"] is None
+    assert found["H09", "500000", "2025"]["required_pace"] is None
+
+
+def test_every_column_is_described(found, warehouse):
+    with psycopg.connect(warehouse) as connection:
+        missing = connection.execute(
+            "select attname from pg_attribute where attrelid = 'estimates.indicator_estimate'::regclass and attnum > 0 "
+            "and col_description(attrelid, attnum) is null"
+        ).fetchall()
+    assert missing == []
+
+
+def _value(connection, variant, grain, unit, year, numerator, denominator, target=None) -> None:
+    kind = "count" if denominator is None else "ratio"
+    value = numerator if denominator is None else numerator / denominator if denominator else None
+    connection.execute(
+        "insert into indicators.ind_value values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [variant, grain, unit, str(year), year, date(year, 12, 31), kind, numerator, denominator, value],
+    )
+    connection.execute(
+        "insert into indicators.ind_status values (%s, %s, %s, %s, %s)",
+        [variant, grain, unit, str(year), target],
+    )
+
+
+def _sample(connection, inst, stratum, level, kind, weight, passed, failed, is_targeted=False) -> None:
+    rows = [
+        (2025, inst, "1", stratum, level, kind, weight, is_targeted, v) for v in "1" * passed + "2" * failed
+    ]
+    connection.cursor().executemany(
+        "insert into star.fct_thesis_sampling values (%s, %s, %s, %s, %s, %s, %s, %s, %s)", rows
+    )
+
+
+def _rows(warehouse) -> dict[tuple, dict]:
+    with psycopg.connect(warehouse, row_factory=dict_row) as connection:
+        rows = connection.execute("select * from estimates.indicator_estimate").fetchall()
+    return {(r["variant_code"], r["unit_code"], r["period_code"]): r for r in rows}
