@@ -65,6 +65,17 @@ def test_within_a_batch_the_newest_wins_and_the_later_of_two_alike(warehouse):
     assert live(warehouse, "10611") == {"a": "新", "b": "后"}
 
 
+def test_repeated_records_and_key_changes_in_one_batch(warehouse):
+    change = {"id": "a", "version": 1, "old_key": "10611|x", "new_key": "10611|a"}
+    assert counts(put(warehouse, "10611", [unit("a", 1), unit("b", 2), unit("b", 2), change])) == (
+        3,
+        2,
+        0,
+        1,
+        0,
+    )
+
+
 def test_an_old_version_that_comes_late_changes_nothing(warehouse):
     put(warehouse, "10618", [unit("a", "20261014080000", name="新")])
     loaded = put(warehouse, "10618", [unit("a", "20261013080000", name="旧")], since="x")

@@ -153,7 +153,7 @@ def _lines(
     for group in range(parquet.num_row_groups):
         chunk = pl.from_arrow(parquet.read_row_group(group))
         chunk = chunk.with_columns(row_no=pl.int_range(pl.len()) + start + 1)
-        wins = True if winners is None else winners.slice(start, chunk.height)
+        wins = pl.lit(True) if winners is None else (pl.col("row_no") - 1).is_in(winners.implode())
         start += chunk.height
         rows = _mapped(chunk.with_columns(wins=wins).filter(pl.col("_feed") != KEY_CHANGES), batch)
         newest = rows.filter("wins")

@@ -69,11 +69,10 @@ def gone(mapping: EntityMap) -> pl.Expr:
 
 
 def winners(rows: pl.DataFrame) -> pl.Series | None:
-    """Per position of the file, whether it is the newest of its record (of two alike, the later); None if all are."""
+    """Positions of the rows that are the newest of their record (of two alike, the later); None if all are."""
     if not rows["id"].is_duplicated().any():
         return None
-    best = rows.sort("version", "position").unique("id", keep="last")["position"]
-    return pl.select(pl.int_range(rows["position"].max() + 1).is_in(best.implode())).to_series()
+    return rows.sort("version", "position").unique("id", keep="last")["position"]
 
 
 def held(
