@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -204,3 +205,12 @@ def test_a_missing_folder(connect):
     connect("10647", conn_type="fs", extra={"path": "/nowhere/at/all"})
     with pytest.raises(PlatformDown, match="交付目录 /nowhere/at/all 不存在"):
         opened()
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_file_without_header_is_refused_and_its_first_person_not_taken_for_field_names(folder, kind):
+    people = pl.DataFrame([{"张三": "李四", "13800138000": "13900139000", "510223199001011234": "x"}])
+    deliver(folder, 2026101501, ("2026", people, {}), kind=kind)
+    ((_, _, _, refused),), _ = take(None)
+    assert "记录编号" in refused
+    assert not {"张三", "138"} & set(re.findall("张三|138", refused))

@@ -60,9 +60,20 @@ def test_text_that_looks_like_keys_does_no_harm():
     assert page.unannounced == {}
 
 
-def test_structure_where_text_belongs_is_kept_as_json():
-    page = parse([{"id": {"a": [1]}, "n": [1, 2], "flag": None, "tags": [{"k": 1}, 5]}, {"id": "b"}])
-    assert page.frame.rows()[0] == ('{"a":[1]}', "[1,2]", None, '{"k":1};5')
+def test_an_object_where_a_value_belongs_does_not_land():
+    page = parse(
+        [{"id": {"name": "张三"}, "n": [1, 2], "flag": None, "tags": [{"k": "138"}, 5]}, {"id": "b"}]
+    )
+    assert page.frame.rows()[0] == ("{…}", "[1,2]", None, "{…};5")
+    assert page.unannounced == {"id.{}": 1, "tags.{}": 1}
+
+
+def test_an_object_is_noticed_also_where_its_keys_make_up_for_absent_ones():
+    page = parse(
+        [{"id": {"name": "张三"}, "n": 1, "flag": None}, {"id": "b", "n": 1, "flag": None, "tags": None}]
+    )
+    assert "张三" not in str(page.frame.rows())
+    assert page.unannounced == {"id.{}": 1}
 
 
 def test_white_space_is_no_drift():

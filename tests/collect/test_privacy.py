@@ -99,3 +99,16 @@ def test_only_what_the_contract_stores_may_land():
             mapping = institution.mapping(contract)
             secret = {mapping.names[f.name] for f in contract.fields if f.privacy}
             assert not secret & set(privacy.columns(contract, mapping)), (inst_code, entity)
+
+
+@pytest.mark.parametrize(
+    ("name", "recorded"),
+    [
+        ("guardian_phone", "guardian_phone"),
+        ("监护人电话", "监护人电话"),
+        ("13800138000", privacy.HIDDEN),
+        ("x" * 65, privacy.HIDDEN),
+    ],
+)
+def test_a_field_name_that_may_be_a_value_is_not_recorded(name, recorded):
+    assert privacy.field_name(name) == recorded

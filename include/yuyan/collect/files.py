@@ -142,8 +142,7 @@ class Files:
 
     def _csv(self, window: FileWindow, mapping: EntityMap) -> Iterator[Page]:
         try:
-            header = self._header(window)
-            shape = _shape(header, mapping)
+            shape = self._shape(window, self._header(window), mapping)
             reader = pa.csv.open_csv(
                 window.path,
                 pa.csv.ReadOptions(
@@ -170,13 +169,27 @@ class Files:
         try:
             book = fastexcel.read_excel(window.path)
             header = [c.name for c in book.load_sheet(0, n_rows=0, dtypes="string").available_columns()]
-            shape = _shape(header, mapping)
+            shape = self._shape(window, header, mapping)
             sheet = book.load_sheet(0, use_columns=shape[1], dtypes="string")
             yield _page(sheet.to_polars(), shape)
         except fastexcel.FastExcelError as error:
             raise self._disagrees(
                 window, f"不是约定的工作簿（{type(error).__name__}）", "cannot be read as a workbook"
             ) from None
+
+    def _shape(
+        self, window: FileWindow, header: list[str], mapping: EntityMap
+    ) -> tuple[list[str], list[str], list[str]]:
+        """Announced columns, those of them in the file, and those in the file that nobody announced.
+
+        Raises SourceError for a file whose first line is no header: it may be a person.
+        """
+        if mapping.record_id not in header:
+            raise self._disagrees(
+                window, f"首行不是表头（没有“{mapping.record_id}”）", "the first line is not the header"
+            )
+        announced = [*mapping.envelope, *mapping.names.values()]
+        return announced, [n for n in announced if n in header], [n for n in header if n not in announced]
 
     def _header(self, window: FileWindow) -> list[str]:
         options = pa.csv.ReadOptions(
@@ -203,12 +216,6 @@ class Files:
             "请报送单位核对后重新交付。/ "
             f"not loaded: {english}; the last good data stay, ask the institution to deliver it again"
         )
-
-
-def _shape(header: list[str], mapping: EntityMap) -> tuple[list[str], list[str], list[str]]:
-    """Announced columns, those of them in the file, and those in the file that nobody announced."""
-    announced = [*mapping.envelope, *mapping.names.values()]
-    return announced, [n for n in announced if n in header], [n for n in header if n not in announced]
 
 
 def _page(frame: pl.DataFrame, shape: tuple[list[str], list[str], list[str]]) -> Page:

@@ -170,7 +170,8 @@ class _Tally:
 
     def _take(self, page: Page) -> pl.DataFrame:
         self.counts[page.feed] += page.frame.height
-        self._unannounced.update(page.unannounced)
+        for name, rows in page.unannounced.items():
+            self._unannounced[privacy.field_name(name)] += rows
         feed = pl.lit(page.feed).alias("_feed")
         if page.feed != ITEMS:
             return pl.concat([self._empty(), page.frame.with_columns(feed)], how="diagonal")

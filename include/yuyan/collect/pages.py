@@ -16,6 +16,9 @@ from polars.exceptions import PolarsError
 
 from yuyan.collect.source import ITEMS, Page
 
+STRUCTURE = "{…}"
+"""Stands for an object where a value belongs: what is inside was announced by nobody and does not land."""
+
 
 class BadPage(ValueError):
     """The bytes are not an array of JSON objects."""
@@ -32,7 +35,7 @@ def parse(raw: bytes, names: Iterable[str], arrays: frozenset[str] = frozenset()
     except PolarsError:
         return _careful(raw, schema, feed)
     nulls = dict(zip(frame.columns, frame.null_count().row(0), strict=True))
-    if _unannounced(raw, frame, sum(nulls.values())):
+    if raw.count(b"{") != frame.height or _unannounced(raw, frame, sum(nulls.values())):
         return _careful(raw, schema, feed)
     empty = (name for name, n in nulls.items() if frame.height and n == frame.height)
     absent = tuple(name for name in empty if json.dumps(name, ensure_ascii=False).encode() not in raw)
@@ -71,6 +74,9 @@ def _careful(raw: bytes, schema: dict[str, pl.DataType], feed: str) -> Page:
     try:
         rows = orjson.loads(raw)
         unannounced = Counter(key for row in rows for key in row.keys() - schema.keys())
+        unannounced.update(
+            f"{key}.{{}}" for row in rows for key, value in row.items() if key in schema and _hides(value)
+        )
         seen = {key for row in rows for key in row}
     except (orjson.JSONDecodeError, AttributeError, TypeError):
         raise BadPage("a page is not an array of JSON objects") from None
@@ -83,10 +89,17 @@ def _careful(raw: bytes, schema: dict[str, pl.DataType], feed: str) -> Page:
     return Page(_joined(frame), feed, dict(unannounced), absent)
 
 
+def _hides(value: object) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(map(_hides, value)))
+
+
 def _value(value: object, kind: pl.DataType) -> object:
-    """A value that the parser takes for a column of this kind: structure where text belongs is kept as JSON text."""
+    """A value that the parser takes for a column of this kind: a list where text belongs is kept as JSON text."""
+    if isinstance(value, dict):
+        return STRUCTURE if kind == pl.String else [STRUCTURE]
+    if not isinstance(value, list):
+        return value
+    items = [STRUCTURE if _hides(v) else v for v in value]
     if kind == pl.String:
-        return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
-    if isinstance(value, list):
-        return [orjson.dumps(v).decode() if isinstance(v, dict | list) else v for v in value]
-    return [orjson.dumps(value).decode()] if isinstance(value, dict) else value
+        return orjson.dumps(items).decode()
+    return [orjson.dumps(v).decode() if isinstance(v, list) else v for v in items]

@@ -4,6 +4,7 @@ What the contract does not announce never comes here (connectors do not read it)
 """
 
 import hmac
+import re
 
 import polars as pl
 
@@ -11,6 +12,7 @@ from yuyan.contracts import Contract
 from yuyan.institutions import EntityMap
 
 CERT_TYPE = "cert_type"
+HIDDEN = "（字段名不明，已隐去）"
 
 
 def columns(contract: Contract, mapping: EntityMap) -> list[str]:
@@ -40,6 +42,11 @@ def protect(
     return frame.with_columns(pl.lit(None, pl.String).alias(n) for n in wanted - set(frame.columns)).select(
         names
     )
+
+
+def field_name(name: str) -> str:
+    """The name of a field nobody announced as it may be recorded: long ones and ones with long numbers are no names."""
+    return HIDDEN if len(name) > 64 or re.search(r"\d{6}", name) else name
 
 
 def normalised(cert_no: pl.Expr) -> pl.Expr:
