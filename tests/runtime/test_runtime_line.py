@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from datetime import date
 from pathlib import Path
 
@@ -21,8 +22,10 @@ SCALE = "0.002"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("line") / "home"
+def home():
+    """A folder of its own: pytest closes its folders to others at every start, and as root the server is another user."""
+    with tempfile.TemporaryDirectory(prefix="yuyan-line-") as folder:
+        yield Path(folder) / "home"
 
 
 @pytest.fixture(scope="module")
