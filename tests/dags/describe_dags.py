@@ -10,7 +10,7 @@ from pathlib import Path
 
 from airflow.dag_processing.dagbag import DagBag
 
-HEAVY = {"polars", "pyarrow", "pandas", "great_expectations", "dbt", "adbc_driver_postgresql"}
+HEAVY = {"polars", "pyarrow", "pandas", "great_expectations", "dbt"}
 
 
 def main(folder: str, output: str) -> None:

@@ -17,7 +17,11 @@ def test_create_is_repeatable_and_commented(warehouse):
             "ordinal_position) is null"
         ).fetchall()
         assert bare == []
-        assert connection.execute("select obj_description('raw.student'::regclass)").fetchone()[0].startswith("学籍")
+        assert (
+            connection.execute("select obj_description('raw.student'::regclass)")
+            .fetchone()[0]
+            .startswith("学籍")
+        )
 
 
 @pytest.mark.parametrize(

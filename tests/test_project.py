@@ -1,0 +1,82 @@
+"""The project itself: linted, its dependencies declared and locked, nothing that belongs to one machine."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from yuyan import settings
+
+REQUIREMENTS = settings.PROJECT / "requirements"
+
+
+def _tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=settings.PROJECT, capture_output=True, text=True, check=True
+    )
+    return [
+        settings.PROJECT / name
+        for name in listed.stdout.split("\0")
+        if name and (settings.PROJECT / name).exists()
+    ]
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["format", "--check"]], ids=["lint", "format"])
+def test_ruff_is_content(arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *arguments, "."], cwd=settings.PROJECT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_imported_package_is_a_direct_dependency():
+    declared = {
+        _normal(re.match(r"[\w.-]+", line)[0])
+        for line in (REQUIREMENTS / "base.in").read_text().splitlines()
+        if re.match(r"\w", line)
+    }
+    homes = metadata.packages_distributions()
+    undeclared = set()
+    for path in [*(settings.PROJECT / "include").rglob("*.py"), *(settings.PROJECT / "dags").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += (
+                [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            )
+            for top in {name.split(".")[0] for name in names} - set(sys.stdlib_module_names) - {"yuyan"}:
+                if not {_normal(d) for d in homes.get(top, [top])} & (
+                    declared | {"apache-airflow-task-sdk", "apache-airflow-core"}
+                ):
+                    undeclared.add((top, path.name))
+    assert undeclared == set()
+
+
+def test_locks_pin_everything_with_hashes_and_name_no_index():
+    for path in (REQUIREMENTS / "lock.txt", REQUIREMENTS / "bench.txt"):
+        text = path.read_text()
+        pins = re.findall(r"^[\w.\[\],-]+==\S+", text, re.M)
+        assert len(pins) > 20
+        assert text.count("--hash=sha256:") >= len(pins)
+        assert not re.search(r"://|--index|--find-links", text)
+
+
+def test_no_file_holds_an_absolute_path_of_a_machine_or_a_secret():
+    wrong = []
+    for path in _tracked():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        if re.search(r"(?<![\w.])/(work|root|home/\w+)/", text) and path.suffix != ".csv":
+            wrong.append(path.name)
+        if re.search(r"-----BEGIN [A-Z ]*PRIVATE KEY-----", text):
+            wrong.append(path.name)
+    assert wrong == []
