@@ -4,8 +4,8 @@ import secrets
 
 import psycopg
 import pytest
-from support import fill
 
+from support import fill
 from yuyan import contracts, transform
 from yuyan.runtime import postgres
 from yuyan.simulator import population

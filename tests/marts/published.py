@@ -1,7 +1,7 @@
 """The published columns of the marts and what may change in them without a new major version.
 
 `dbt_project/published/marts.yml` holds the version and, per table, every column and its type as consumers know them.
-`python tests/marts/published.py` brings it in step with the models; it refuses a breaking change without a new major version.
+`python tests/marts/published.py` brings it in step with the models; it refuses a loss without a new major version.
 """
 
 from pathlib import Path
@@ -81,9 +81,7 @@ def write() -> None:
     """Publish the models' columns under the declared version. Raises ValueError when the version does not allow it."""
     version, now = declared_version(), declared_tables()
     if SNAPSHOT.exists() and (reasons := problems(*snapshot(), version, now)):
-        raise ValueError(
-            "; ".join(reasons) + " (models.yuyan.marts.+meta.schema_version in dbt_project.yml)"
-        )
+        raise ValueError("; ".join(reasons) + " (models.yuyan.marts.+meta.schema_version in dbt_project.yml)")
     text = yaml.safe_dump({"schema_version": version, "tables": now}, sort_keys=False, allow_unicode=True)
     SNAPSHOT.write_text(
         "# Written by tests/marts/published.py: the columns that consumers of the marts rely on.\n" + text,

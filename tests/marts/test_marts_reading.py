@@ -1,0 +1,116 @@
+"""The marts as a BI tool and an analyst meet them: metadata, comments, indexes and every example query."""
+
+import re
+
+import published
+import pytest
+import sqlalchemy
+import yaml
+
+from yuyan import settings
+
+pytestmark = pytest.mark.database
+
+MODELS = settings.DBT_PROJECT / "models"
+PAGE = (settings.PROJECT / "docs" / "marts.md").read_text(encoding="utf-8")
+PRIVATE = re.compile(r"person|student_id|expert|supervisor|thesis_id|title|digest|uscc|uri|doc_no")
+
+
+def described() -> dict[str, dict]:
+    """Mart -> its entry in the models' yml."""
+    documents = [yaml.safe_load(p.read_text(encoding="utf-8")) for p in (MODELS / "marts").glob("*.yml")]
+    return {m["name"]: m for document in documents for m in document["models"]}
+
+
+def examples() -> dict[str, str]:
+    """Name -> query, of the page and of each mart's description."""
+    queries = {f"page-{n}": q for n, q in enumerate(re.findall(r"```sql\n(.*?)```", PAGE, re.S), 1)}
+    for name, model in described().items():
+        (queries[name],) = re.findall(r"示例：(select .*)$", model["description"].strip())
+    return queries
+
+
+@pytest.fixture(scope="module")
+def inspector(marts_dsn) -> sqlalchemy.Inspector:
+    """What Superset asks a database about itself."""
+    engine = sqlalchemy.create_engine(marts_dsn.replace("postgresql://", "postgresql+psycopg://"))
+    yield sqlalchemy.inspect(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("name", examples())
+def test_an_example_query_runs_and_finds_something(name, marts):
+    assert marts.execute(examples()[name]).fetchall()
+
+
+def test_every_mart_has_an_example_in_the_page():
+    queries = "\n".join(re.findall(r"```sql\n(.*?)```", PAGE, re.S))
+    assert set(re.findall(r"marts\.(\w+)", queries)) == set(described())
+
+
+def test_the_page_lists_every_mart_with_its_key():
+    rows = dict(re.findall(r"^\| `marts\.(\w+)` \| [^|]+ \| `([^`]+)` \|$", PAGE, re.M))
+    keys = {
+        name: ", ".join(next(c["columns"] for c in m["constraints"] if c["type"] == "primary_key"))
+        for name, m in described().items()
+    }
+    assert rows == keys
+
+
+def test_a_metadata_crawl_finds_tables_columns_types_and_comments(inspector):
+    tables = published.declared_tables()
+    assert set(inspector.get_table_names(schema="marts")) == set(tables)
+    for table, columns in tables.items():
+        assert inspector.get_table_comment(table, schema="marts")["text"].strip(), table
+        found = inspector.get_columns(table, schema="marts")
+        assert [c["name"] for c in found] == list(columns), table
+        for column in found:
+            assert column["comment"], (table, column["name"])
+            assert not isinstance(column["type"], sqlalchemy.types.NullType), (table, column["name"])
+        assert inspector.get_pk_constraint(table, schema="marts")["constrained_columns"], table
+
+
+def test_every_mart_of_a_subject_has_a_time_column_and_an_index_by_institution_or_cluster(inspector):
+    subjects = set(described()) - {"indicator_value", "target_scorecard"}
+    assert len(subjects) == 7
+    for table in subjects:
+        dates = [
+            c
+            for c in inspector.get_columns(table, schema="marts")
+            if isinstance(c["type"], sqlalchemy.types.Date)
+        ]
+        assert dates, table
+        first = {i["column_names"][0] for i in inspector.get_indexes(table, schema="marts")}
+        assert first & {"inst_code", "cluster_code"}, table
+
+
+def test_labels_stand_beside_codes_and_are_filled(inspector, marts):
+    """Every `_zh` and `_en` column has its code beside it and is never empty."""
+    checked = 0
+    for table in set(described()) - {"indicator_value", "target_scorecard"}:
+        names = [c["name"] for c in inspector.get_columns(table, schema="marts")]
+        for name in (n for n in names if n.endswith(("_zh", "_en"))):
+            stem = name[:-3]
+            assert {stem, f"{stem}_code", stem.replace("_name", "_code")} & set(names), (table, name)
+            missing = marts.execute(f"select count(*) from marts.{table} where {name} is null").fetchone()
+            assert missing == (0,), (table, name)
+            checked += 1
+    assert checked > 30
+
+
+def test_no_mart_holds_a_person_or_free_text(inspector):
+    columns = [
+        f"{table}.{c['name']}"
+        for table in described()
+        for c in inspector.get_columns(table, schema="marts")
+        if PRIVATE.search(c["name"])
+    ]
+    assert columns == []
+
+
+def test_exposures_name_every_mart_and_are_in_chinese():
+    exposures = yaml.safe_load((MODELS / "exposures.yml").read_text(encoding="utf-8"))["exposures"]
+    used = {re.fullmatch(r"ref\('(\w+)'\)", r).group(1) for e in exposures for r in e["depends_on"]}
+    assert used == set(described())
+    assert all(re.search(r"[一-鿿]", e["label"] + e["description"]) for e in exposures)
+    assert {"bi_tool", "mayors_scorecard"} <= {e["name"] for e in exposures}
