@@ -14,7 +14,10 @@ SOURCES, KINDS = ("14", "09", "16", "06", "02"), ("10", "20", "30")
 
 def row(i: int) -> dict[str, object]:
     """One thesis in the shape of the rest-versioned product: four columns of the envelope, sixteen of the contract."""
-    student, day = f"10611{2015 + i % 10}{i % 997:03d}{i:07d}", f"20{16 + i % 10}-{1 + i % 12:02d}-{1 + i % 28:02d}"
+    student, day = (
+        f"10611{2015 + i % 10}{i % 997:03d}{i:07d}",
+        f"20{16 + i % 10}-{1 + i % 12:02d}-{1 + i % 28:02d}",
+    )
     claimed = i % 7 == 0
     return {
         "src_inst_code": "10611",
