@@ -73,7 +73,8 @@ def live(dsn: str, inst_code: str) -> dict[str, str | None]:
     """Record -> unit_name of the newest versions that are not deleted."""
     query = (
         "select src_record_id, unit_name from (select distinct on (src_record_id) * from raw.org_unit "
-        "where src_inst_code = %s order by src_record_id, source_version desc, raw_id desc) r where not is_deleted order by 1"
+        "where src_inst_code = %s order by src_record_id, source_version desc, raw_id desc) r "
+        "where not is_deleted order by 1"
     )
     return dict(fetch(dsn, query, inst_code))
 

@@ -54,8 +54,8 @@ def test_latest_is_the_greatest_source_version_and_hides_tombstones(warehouse):
     with psycopg.connect(warehouse) as connection:
         for record, version, deleted in [("a", 2, False), ("a", 1, False), ("b", 1, False), ("b", 3, True)]:
             connection.execute(
-                "insert into raw.honour (src_inst_code, src_record_id, source_version, is_deleted, row_hash, batch_id, row_no,"
-                " as_of) values ('10611', %s, %s, %s, '\\x00', 'b', 1, '2026-10-15')",
+                "insert into raw.honour (src_inst_code, src_record_id, source_version, is_deleted, row_hash, batch_id, "
+                "row_no, as_of) values ('10611', %s, %s, %s, '\\x00', 'b', 1, '2026-10-15')",
                 [record, version, deleted],
             )
         rows = connection.execute("select src_record_id, source_version from latest.honour").fetchall()
