@@ -1,4 +1,4 @@
--- years of a term: 'yyyy-yyyy-n' orders like its academic year and term
+-- a term is written yyyy-yyyy-n, so that terms compare as text
 with courses as (
     select
         course_id,

@@ -70,7 +70,7 @@ select
     j.inst_code,
     institution.inst_name,
     j.cluster_code,
-    case when j.cluster_code = '-' then '未指明' else {{ label_zh('cluster.name_zh') }} end as cluster_zh,
+    case when j.cluster_code = '-' then '未指明' else {{ label_zh('named.cluster_name') }} end as cluster_zh,
     {{ label_en('cluster.name_en') }} as cluster_en,
     j.client_kind,
     {{ label_zh('client_kind.name_zh') }} as client_kind_zh,
@@ -87,4 +87,5 @@ select
 from joined as j
 {{ join_institution('j') }}
 {{ join_name('client_kind', 'j.client_kind', 'client_kind') }}
+left join {{ ref('dim_cluster') }} as named on named.cluster_code = j.cluster_code
 left join {{ ref('cluster') }} as cluster on cluster.code = j.cluster_code
