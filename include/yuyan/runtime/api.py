@@ -1,9 +1,12 @@
 """A client for the few calls of Airflow's public REST API (v2) that `yuyan` makes."""
 
+import time
 from datetime import datetime
 from typing import Any
 
 import httpx
+
+ATTEMPTS = 5
 
 
 class AirflowError(RuntimeError):
@@ -19,20 +22,34 @@ class Client:
         self._credentials = {"username": user, "password": password}
 
     def call(self, method: str, path: str, **arguments: Any) -> Any:
-        """The JSON answer of `/api/v2<path>`, None where there is no body. Logs in when it has to."""
-        for _ in range(2):
-            answer = self._http.request(method, f"/api/v2{path}", **arguments)
-            if answer.status_code != httpx.codes.UNAUTHORIZED:
-                break
-            token = self._http.post("/auth/token", json=self._credentials)
+        """The JSON answer of `/api/v2<path>`, None where there is no body. Logs in when it has to. Raises AirflowError.
+
+        A question is asked again when the server is too busy to answer; what changes something is sent once.
+        """
+        answer = self._send(method, f"/api/v2{path}", **arguments)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            token = self._send("POST", "/auth/token", json=self._credentials)
             if token.is_error:
                 raise AirflowError(
                     f"Airflow refuses the login of {self._credentials['username']}: {token.text}"
                 )
             self._http.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+            answer = self._send(method, f"/api/v2{path}", **arguments)
         if answer.is_error:
             raise AirflowError(f"Airflow answers {answer.status_code} to {method} {path}: {answer.text}")
         return answer.json() if answer.content else None
+
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        attempts = ATTEMPTS if method == "GET" else 1
+        while True:
+            attempts -= 1
+            try:
+                return self._http.request(method, path, **arguments)
+            except httpx.TransportError as error:
+                if not attempts:
+                    where = f"Airflow at {self._http.base_url} does not answer {method} {path}"
+                    raise AirflowError(f"{where}: {error!r}; see logs/api-server.log") from error
+                time.sleep(1)
 
     def health(self) -> dict[str, str | None]:
         """Component -> status; empty while the server does not answer."""
