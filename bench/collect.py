@@ -3,7 +3,7 @@
     python bench/collect.py [rows]
 
 The pages (one entity, 20 columns) are made once and served by a process of its own over plain HTTP. The line does all it
-does in production: token, change-version window, paging, parsing to text, privacy, a landed Parquet file with manifest, mapping,
+does in production: token, change-version window, paging, parsing to text, privacy, landing with manifest, mapping,
 digests, COPY into raw, control records and the comparison of counts. The floor fetches the pages and does nothing with
 them, then sends the same values, parsed beforehand, to a bare table. Rounds alternate and the best counts: whatever else the
 machine does only ever adds.

@@ -19,7 +19,7 @@ from yuyan.runtime import environment, postgres, services
 BUDGET = 2.5
 HOME = Path(os.environ.get("YUYAN_HOME", settings.PROJECT / ".yuyan")) / "bench-home"
 JUDGED = ("accepted", "quality", "judging")
-BUILT = ("reference", "plan", "staging", "star", "indicators", "marts")
+BUILT = ("reference", "plan", "staging", "star", "indicators", "estimates", "marts")
 
 
 def parse_times() -> dict[str, float]:
@@ -81,9 +81,11 @@ def direct_seconds(runtime: services.Runtime, dsn: str) -> float:
         "from yuyan.validate.run import validate\n"
         "from yuyan.validate.reconcile import reconcile\n"
         "from yuyan.validate.docs import build_docs\n"
+        "from yuyan.estimate.run import estimate\n"
         "day = settings.FIRST_AS_OF\n"
         "validate('direct', day); reconcile('direct'); build_docs()\n"
         "for layer in ('staging', 'star', 'indicators', 'marts'): transform.run_layer(layer, 'direct', day)\n"
+        "estimate('direct', day)\n"
     )
     env = services.variables(runtime) | {"YUYAN_WAREHOUSE_DSN": dsn, "YUYAN_HOME": str(HOME)}
     started = time.perf_counter()

@@ -52,7 +52,7 @@ params = {
     },
 )
 def collect():
-    @task
+    @task(on_failure_callback=runs.on_failure)
     def plan(params, dag_run) -> list[str]:
         """Open the run and say which institutions to visit."""
         from yuyan import institutions

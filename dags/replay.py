@@ -5,14 +5,13 @@
 
 - `revalidate`：不采集、不装载，只让隔离区的行和未按现行规则判定的批次重新判定（规则改动之后）。
 - `remap`：把已落地的批次按现行的平台映射重新装载，只装入与原来不同的行（映射改动之后）。
-- `reload`：把对不上账的批次取出，按落地文件重新装载（`reconcile` 失败之后）。
 - `recollect`：从平台全量重采并与仓库逐条比对（怀疑漏采、误删之后）。
 
 **先做什么 / what to do first**
 
 1. 任务失败：日志写明单位、实体和补救办法；没有失败的单位已经完成，修好后 Clear 失败的任务即可。
 2. `remap` 报找不到落地文件：该批次已从落地区清除，改用 `recollect`。
-3. 四种重做都可以重复执行，已经完成的部分不会再做一遍。
+3. 三种重做都可以重复执行，已经完成的部分不会再做一遍。
 """
 
 import os
@@ -26,7 +25,7 @@ RAW = Asset("raw")
 RETRY = timedelta(seconds=int(os.environ.get("YUYAN_RETRY_SECONDS", "300")))
 
 params = {
-    "mode": Param("revalidate", enum=["revalidate", "remap", "reload", "recollect"], title="重做什么"),
+    "mode": Param("revalidate", enum=["revalidate", "remap", "recollect"], title="重做什么"),
     "as_of": Param(None, type=["null", "string"], format="date", title="统计日期", description="缺省为今天"),
     "institutions": Param(
         [], type="array", items={"type": "string"}, title="单位代码", description="空为全部单位"

@@ -1,7 +1,8 @@
 """
 # 数仓 warehouse
 
-资产 `raw` 更新后运行：校验 → 对账 → 暂存层 → 星型模型 → 指标 → 集市，同时生成数据质量文档（Data Docs）。
+资产 `raw` 更新后运行：校验 → 对账 → 暂存层 → 星型模型 → 指标 → 集市，
+旁边生成数据质量文档（Data Docs）和指标的区间与预测（`estimates`）。
 统计日期取自触发它的采集运行；每一步都可以重跑，结果相同。
 
 **先做什么 / what to do first**
@@ -25,9 +26,7 @@ LAYERS = ("staging", "star", "indicators", "marts")
 @dag(
     schedule=[RAW],
     params={
-        "as_of": Param(
-            None, type=["null", "string"], format="date", title="统计日期", description="缺省取自采集运行"
-        )
+        "as_of": Param(None, type=["null", "string"], format="date", title="统计日期（缺省取自采集运行）")
     },
     doc_md=__doc__,
     tags=["渝研", "数仓"],
@@ -60,7 +59,7 @@ def warehouse():
         with runs.stage(dag_run.run_id, "reconcile"):
             reconcile(dag_run.run_id)
 
-    @task
+    @task(on_failure_callback=None)  # pages for engineers: the marts do not wait for them
     def docs(dag_run) -> None:
         """Build the Data Docs pages of the newest results."""
         from yuyan.validate.docs import build_docs
@@ -78,12 +77,22 @@ def warehouse():
         if name == LAYERS[-1]:
             runs.close_run(dag_run.run_id, "success")
 
-    judged = validate()
-    judged >> docs()
-    step = judged >> reconcile()
+    @task
+    def estimate(dag_run) -> None:
+        """Intervals, projections and the pace required, beside the indicator values."""
+        from yuyan.estimate.run import estimate
+
+        with runs.stage(dag_run.run_id, "estimate"):
+            estimate(dag_run.run_id, runs.day_of(dag_run.run_id))
+
+    step = validate()
+    step >> docs()
+    step = step >> reconcile()
     for name in LAYERS:
         last = {"outlets": [MARTS]} if name == LAYERS[-1] else {}
         step = step >> layer.override(task_id=name, doc_md=manifest.describe(name), **last)(name)
+        if name == "indicators":
+            step >> estimate()
 
 
 warehouse()

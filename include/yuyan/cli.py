@@ -43,6 +43,7 @@ class Role(StrEnum):
     """Read-only roles of the warehouse."""
 
     bi_reader = "bi_reader"
+    analyst = "analyst"
     auditor = "auditor"
 
 
@@ -211,12 +212,6 @@ def replay_revalidate() -> None:
 def replay_remap(institution: Institutions = None, entity: Entities = None) -> None:
     """Map landed batches anew after a profile or institution file has changed, then build the marts."""
     _replay("remap", institution, entity)
-
-
-@replay_app.command("reload")
-def replay_reload(institution: Institutions = None) -> None:
-    """Take out the batches that do not balance and load them again from landing, then build the marts."""
-    _replay("reload", institution, None)
 
 
 @replay_app.command("recollect")

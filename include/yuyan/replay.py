@@ -1,4 +1,4 @@
-"""Load landed batches once more: as a corrected mapping would have it, or because the warehouse lost some of their rows."""
+"""Load landed batches once more, as a corrected mapping would have it."""
 
 import hashlib
 from collections.abc import Sequence
@@ -40,47 +40,4 @@ def remap(inst_code: str, run_id: str, as_of: date, entities: Sequence[str] | No
                 totals["batches"] += 1
                 totals["rows_received"] += loaded.received
                 totals["rows_stored"] += loaded.stored
-    return totals
-
-
-def reload(inst_code: str, run_id: str, as_of: date) -> dict[str, Any]:
-    """Take an institution's batches that do not balance out of the warehouse and load them again from landing.
-
-    Which batches follows from their newest row in ops.reconciliation. What was judged about them is forgotten with them, so
-    the next validation judges them anew. Returns and raises as `remap`.
-    """
-    institution = institutions.load()[inst_code]
-    totals = {"inst_code": inst_code, "batches": 0, "rows_received": 0, "rows_stored": 0}
-    with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
-        broken = connection.execute(
-            "select b.entity, b.batch_id, b.landing_uri from ops.batch b inner join (select distinct on (batch_id) * "
-            "from ops.reconciliation r inner join ops.run using (run_id) order by batch_id, started_at desc) r "
-            "using (batch_id) where b.src_inst_code = %s and not r.is_balanced order by b.loaded_at",
-            [inst_code],
-        ).fetchall()
-        for entity, batch_id, uri in broken:
-            contract, batch = contracts.load()[entity], landing.find(uri)
-            correction = None if batch.batch_id == batch_id else batch_id
-            with connection.transaction():
-                connection.execute(f"delete from raw.{entity} where batch_id = %s", [batch_id])
-                for table in (
-                    "ops.batch",
-                    "ops.key_change",
-                    "quality.judged",
-                    "quality.quarantine",
-                    "quality.row_failure",
-                ):
-                    connection.execute(f"delete from {table} where batch_id = %s", [batch_id])
-                loaded = load.load(
-                    connection,
-                    batch,
-                    contract,
-                    institution.mapping(contract),
-                    run_id,
-                    as_of,
-                    correction=correction,
-                )
-            totals["batches"] += 1
-            totals["rows_received"] += loaded.received
-            totals["rows_stored"] += loaded.stored
     return totals

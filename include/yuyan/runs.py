@@ -63,8 +63,16 @@ def day_of(run_id: str) -> date:
 
 @contextmanager
 def stage(run_id: str, name: str) -> Iterator[dict[str, Any]]:
-    """Time one stage of a run and store seconds and whatever the caller puts into the dictionary it gets."""
+    """Time one stage of a run and store seconds and whatever the caller puts into the dictionary it gets.
+
+    A failed run of which a task was cleared is running again.
+    """
     detail: dict[str, Any] = {}
+    with psycopg.connect(settings.warehouse_dsn()) as connection:
+        connection.execute(
+            "update ops.run set state = 'running', ended_at = null where run_id = %s and state = 'failed'",
+            [run_id],
+        )
     started = time.monotonic()
     yield detail
     seconds = time.monotonic() - started
@@ -97,13 +105,11 @@ def collect(inst_code: str, run_id: str, entities: Sequence[str] | None, full: b
 
 
 def redo(mode: str, inst_code: str, run_id: str, entities: Sequence[str] | None) -> dict[str, Any]:
-    """One institution's part of a replay: `remap` or `reload` landed batches, or `recollect` from its platform."""
+    """One institution's part of a replay: `remap` landed batches, or `recollect` from its platform."""
     if mode == "recollect":
         return collect(inst_code, run_id, entities, full=True)
     from yuyan import replay
 
-    if mode == "reload":
-        return replay.reload(inst_code, run_id, day_of(run_id))
     return replay.remap(inst_code, run_id, day_of(run_id), entities)
 
 
@@ -112,6 +118,10 @@ def finish_collection(run_id: str, expected: Sequence[str]) -> None:
 
     Raises CollectionFailed when nobody delivered; one institution's failure is its own.
     """
+    if not expected:
+        raise CollectionFailed(
+            f"采集 {run_id} 没有计划任何单位：请 Clear 任务 plan。/ no institution was planned"
+        )
     with psycopg.connect(settings.warehouse_dsn()) as connection:
         totals = connection.execute(
             "select src_inst_code, outcome, rows_received, rows_stored, error from ops.collection_result "

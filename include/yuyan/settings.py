@@ -18,6 +18,8 @@ SEEDS = DBT_PROJECT / "seeds"
 FIRST_AS_OF = date(2026, 10, 15)
 """The `as_of` of the first simulated day (Asia/Shanghai)."""
 
+SIMULATED = "模拟数据 / SIMULATED"
+
 COMMISSION = "50000"
 """The five-digit source code of the municipal education commission's own files."""
 
@@ -30,6 +32,11 @@ def home() -> Path:
 def institutions_dir() -> Path:
     """Folder of institution files; YUYAN_INSTITUTIONS replaces the project's own."""
     return Path(os.environ.get("YUYAN_INSTITUTIONS", INSTITUTIONS))
+
+
+def simulated_mark() -> str:
+    """What a page made from simulated sources must carry; empty when the sources are real (YUYAN_SIMULATED is not set)."""
+    return SIMULATED if os.environ.get("YUYAN_SIMULATED") else ""
 
 
 def landing() -> str:

@@ -103,7 +103,7 @@ def test_the_summary_says_what_a_reader_needs(day):
 
 
 def test_a_reader_sees_marts_with_comments_and_nothing_else(city, second):
-    with psycopg.connect(city.dsn("bi_reader"), autocommit=True) as connection:
+    with psycopg.connect(city.dsn("analyst"), autocommit=True) as connection:
         assert connection.execute("select count(*) from marts.target_scorecard").fetchone()[0] >= 15
         bare = connection.execute(
             "select table_name, column_name from information_schema.columns where table_schema in ('marts', 'star') and "

@@ -36,6 +36,8 @@ class City:
     """A work folder in which the line runs."""
 
     home: Path
+    institutions: Path
+    """Institution files of its own, which a test may change."""
 
     def yuyan(self, *arguments: str, timeout: int = 900) -> subprocess.CompletedProcess:
         """The command as a user calls it."""
@@ -45,7 +47,8 @@ class City:
         command = [str(Path(sys.executable).with_name("yuyan")), *arguments]
         return subprocess.run(
             command,
-            env=environment | {"YUYAN_HOME": str(self.home)},
+            env=environment
+            | {"YUYAN_HOME": str(self.home), "YUYAN_INSTITUTIONS": str(self.institutions), "COLUMNS": "200"},
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -21,7 +21,7 @@ METADATA = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 REQUIRED = (
     METADATA,
     "YUYAN_WAREHOUSE_DSN",
-    *(secrets.ENVIRONMENT[n] for n in ("person_key", "bi_reader", "auditor")),
+    *(secrets.ENVIRONMENT[n] for n in ("person_key", "bi_reader", "analyst", "auditor")),
 )
 
 

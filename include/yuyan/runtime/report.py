@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from yuyan import settings
 from yuyan.runtime.watch import STAGES
 
-MARK = "模拟数据 / SIMULATED"
+MARK = settings.SIMULATED
 _COLOURS = {"BLUE": "blue", "GREEN": "green", "AMBER": "yellow", "RED": "red", "GREY": "bright_black"}
 
 _SIGNS = {">=": "≥ ", ">": "> ", "trend": "逐年提高"}
@@ -170,16 +171,9 @@ def print_quality(console: Console, rows: list[dict[str, Any]]) -> None:
 
 def print_rules(console: Console, inst_code: str, rows: list[dict[str, Any]]) -> None:
     """The rules that an institution's rows broke, with what to do."""
-    table = Table(
-        "规则",
-        "级别",
-        "适用",
-        "不合格",
-        "无法判断",
-        "问题",
-        "如何改",
-        title=f"{inst_code}  [bold magenta]{MARK}[/]",
-    )
+    table = Table(title=f"{inst_code}  [bold magenta]{MARK}[/]", title_justify="left")
+    for name in ("规则", "级别", "适用", "不合格", "无法判断", "问题", "如何改"):
+        table.add_column(name, overflow="fold")
     for row in rows:
         counts = (f"{row[name]:,}" for name in ("eligible", "failed", "unverifiable"))
         table.add_row(
@@ -193,7 +187,7 @@ def print_balance(console: Console, row: dict[str, Any]) -> None:
     sign = "=" if row["unbalanced"] == 0 else "≠"
     verdict = "[green]平衡[/]" if row["unbalanced"] == 0 else f"[red]{row['unbalanced']} 个批次不平衡[/]"
     console.print(
-        f"对账：{row['batches']} 个批次，收到 {row['received']:,} {sign} 接收 {row['accepted']:,} "
+        f"对账：本次涉及 {row['batches']} 个批次，收到 {row['received']:,} {sign} 接收 {row['accepted']:,} "
         f"+ 隔离 {row['quarantined']:,} + 未变 {row['unchanged']:,} + 被取代 {row['superseded']:,}  {verdict}",
         highlight=False,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 ENVIRONMENT = {
     "person_key": "YUYAN_PERSON_KEY",
     "bi_reader": "YUYAN_BI_READER_PASSWORD",
+    "analyst": "YUYAN_ANALYST_PASSWORD",
     "auditor": "YUYAN_AUDITOR_PASSWORD",
     "airflow_password": "YUYAN_AIRFLOW_PASSWORD",
     "api_secret_key": "YUYAN_AIRFLOW_API_SECRET",

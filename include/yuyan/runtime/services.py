@@ -246,13 +246,12 @@ def clean(home: Path) -> list[str]:
 def variables(runtime: Runtime) -> dict[str, str]:
     """The environment of Airflow and of everything that its tasks start, without the platforms' connections."""
     metadata = postgres.dsn(runtime.home / "pg", "airflow")
-    warehouse = runtime.warehouse_dsn
     return environment.airflow(runtime.home, runtime.secrets, metadata, runtime.ports["airflow"]) | {
-        "YUYAN_WAREHOUSE_DSN": warehouse,
+        "YUYAN_WAREHOUSE_DSN": runtime.warehouse_dsn,
         "YUYAN_LANDING": settings.landing(),
         "YUYAN_PERSON_KEY": runtime.secrets["person_key"],
         "YUYAN_COLLECT_SCHEDULE": "",
-        "AIRFLOW_CONN_WAREHOUSE": warehouse.replace("postgresql://", "postgres://", 1),
+        "YUYAN_SIMULATED": "1",
     }
 
 

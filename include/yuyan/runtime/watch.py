@@ -27,6 +27,7 @@ STAGES = {
     "staging": "暂存层",
     "star": "星型模型",
     "indicators": "指标",
+    "estimate": "估计",
     "marts": "集市",
     "line": "合计",
 }

@@ -70,6 +70,7 @@ def build_docs() -> Path:
     pages = {page.relative_to(site).parts[1]: page for page in site.glob("validations/**/*.html")}
     for page in pages.values():
         text = ELSEWHERE.sub("", page.read_text(encoding="utf-8")).replace("</head>", STYLE, 1)
+        text = text.replace("<body>", f"<body>{_mark()}", 1)
         page.write_text(text, encoding="utf-8")
     index = site / "index.html"
     site.mkdir(parents=True, exist_ok=True)
@@ -95,9 +96,14 @@ def _index(kept: dict[str, dict[str, Any]], links: dict[str, str]) -> str:
     return (
         '<!DOCTYPE html><html lang="zh"><head><meta charset="UTF-8"><title>渝研数据质量</title>'
         + STYLE
-        + "<body>"
+        + f"<body>{_mark()}"
         f"<h1>渝研数据质量</h1><p>每个实体最近一次判定的结果。</p><table><tr>{head}</tr>{body}</table></body></html>"
     )
+
+
+def _mark() -> str:
+    mark = settings.simulated_mark()
+    return f'<p style="margin:0;padding:4px 12px;background:#8a0063;color:#fff">{mark}</p>' if mark else ""
 
 
 def _restored(entity: str, kept: dict[str, Any], run: RunIdentifier) -> ExpectationSuiteValidationResult:

@@ -1,4 +1,5 @@
-"""Who may read the warehouse: `bi_reader` the published layers, `auditor` also what the line did and what the rules found.
+"""Who may read the warehouse: `bi_reader` the published figures, in which no person is; `analyst` also the star, whose rows
+are pseudonymous persons; `auditor` the figures, what the line did and what the rules found.
 
 Rights are granted on schemas and by default privileges, so that tables which dbt builds anew stay readable.
 """
@@ -7,8 +8,12 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-PUBLISHED = ("marts", "indicators", "star", "reference", "plan")
-READABLE = {"bi_reader": PUBLISHED, "auditor": (*PUBLISHED, "quality", "ops")}
+PUBLISHED = ("marts", "indicators", "estimates", "reference", "plan")
+READABLE = {
+    "bi_reader": PUBLISHED,
+    "analyst": (*PUBLISHED, "star"),
+    "auditor": (*PUBLISHED, "quality", "ops"),
+}
 """Role -> schemas it may select from."""
 
 

@@ -1,59 +1,31 @@
-"""`yuyan run` for real, at a very small scale: all services start, two days travel the line, everything stops."""
+"""`yuyan run` for real: what it says and leaves, replay, a platform that is down all day, and everything stops."""
 
 import json
 import os
-import shutil
-import subprocess
-import tempfile
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import psutil
 import psycopg
 import pytest
 import yaml
 
+from support.city import SCALE
 from yuyan import settings
 from yuyan.runtime import postgres, processes, services
 
-pytestmark = pytest.mark.end_to_end
-
-SCALE = "0.002"
+pytestmark = [pytest.mark.end_to_end, pytest.mark.database]
 
 
-@pytest.fixture(scope="module")
-def home():
-    """A folder of its own: pytest closes its folders to others at every start, and as root the server is another user."""
-    with tempfile.TemporaryDirectory(prefix="yuyan-line-") as folder:
-        yield Path(folder) / "home"
+@pytest.fixture
+def home(city) -> Path:
+    return city.home
 
 
-@pytest.fixture(scope="module")
-def yuyan(home, command, tmp_path_factory):
-    """The command on this home, with institution files of its own that a test may change."""
-    institutions = tmp_path_factory.mktemp("institutions") / "files"
-    shutil.copytree(settings.INSTITUTIONS, institutions)
-
-    def call(*words: str) -> subprocess.CompletedProcess[str]:
-        return command("yuyan", *words, YUYAN_HOME=str(home), YUYAN_INSTITUTIONS=str(institutions))
-
-    call.institutions = institutions
-    yield call
-    call("down")
-
-
-@pytest.fixture(scope="module")
-def first_day(yuyan) -> subprocess.CompletedProcess[str]:
-    done = yuyan("run", "--scale", SCALE)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
-
-
-@pytest.fixture(scope="module")
-def second_day(yuyan, first_day) -> subprocess.CompletedProcess[str]:
-    done = yuyan("run")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
+@pytest.fixture
+def yuyan(city):
+    return city.yuyan
 
 
 def everybody(home: Path) -> list[psutil.Process]:
@@ -77,8 +49,8 @@ def rows(yuyan, query: str) -> list[tuple]:
         return connection.execute(query).fetchall()
 
 
-def test_the_first_day_ends_with_what_a_reader_wants_to_know(first_day):
-    said = first_day.stdout
+def test_the_first_day_ends_with_what_a_reader_wants_to_know(first):
+    said = first.output
     tables = ("全市主要指标", "H01", "H15", "各单位数据质量", "重庆大学", "对账：", "平衡", "用时（秒）")
     for expected in (
         *tables,
@@ -92,7 +64,7 @@ def test_the_first_day_ends_with_what_a_reader_wants_to_know(first_day):
     assert f"SCALE={SCALE}" in said
 
 
-def test_indicators_and_quality_are_there_for_programs(yuyan, first_day):
+def test_indicators_and_quality_are_there_for_programs(yuyan, first):
     scorecard = json.loads(yuyan("indicators", "--json").stdout)
     assert scorecard["mark"] == "模拟数据 / SIMULATED"
     assert [row["indicator_code"] for row in scorecard["indicators"]] == [f"H{n:02}" for n in range(1, 16)]
@@ -105,20 +77,30 @@ def test_indicators_and_quality_are_there_for_programs(yuyan, first_day):
     assert sum(rule["failed"] for rule in rules) >= worst["open_rows"] > 0
 
 
-def test_every_stage_left_its_time(yuyan, first_day):
+def test_every_stage_left_its_time(yuyan, first):
     stages = {stage for (stage,) in rows(yuyan, "select stage from ops.stage_result")}
-    assert stages == {"collect", "validate", "reconcile", "docs", "staging", "star", "indicators", "marts"}
-    runs = rows(yuyan, "select kind, as_of, state from ops.run order by kind")
+    assert stages == {
+        "collect",
+        "validate",
+        "reconcile",
+        "docs",
+        "staging",
+        "star",
+        "indicators",
+        "estimate",
+        "marts",
+    }
+    runs = rows(yuyan, "select kind, as_of, state from ops.run where as_of = '2026-10-15' order by kind")
     assert runs == [("collect", date(2026, 10, 15), "success"), ("warehouse", date(2026, 10, 15), "success")]
 
 
-def test_everything_listens_on_loopback_only(home, first_day):
+def test_everything_listens_on_loopback_only(home, first):
     addresses = listening(everybody(home))
     assert len(addresses) >= 3
     assert {address for address, _ in addresses} == {"127.0.0.1"}
 
 
-def test_secret_files_are_for_their_owner(home, first_day):
+def test_secret_files_are_for_their_owner(home, first):
     for name in (
         "secrets.json",
         "state.json",
@@ -129,7 +111,7 @@ def test_secret_files_are_for_their_owner(home, first_day):
         assert (home / name).stat().st_mode & 0o077 == 0, name
 
 
-def test_status_names_every_service(yuyan, first_day):
+def test_status_names_every_service(yuyan, first):
     status = json.loads(yuyan("status", "--json").stdout)
     assert status["is_up"]
     assert status["days_done"] >= 1
@@ -137,14 +119,15 @@ def test_status_names_every_service(yuyan, first_day):
     assert sum(part["memory_mb"] for part in status["services"]) < 6000
 
 
-def test_a_bi_tool_reads_the_published_layers_and_no_more(home, yuyan, first_day):
+def test_a_bi_tool_reads_the_published_layers_and_no_more(home, yuyan, first):
     dsn = yuyan("dsn", "warehouse").stdout.strip()
     with psycopg.connect(dsn, autocommit=True) as connection:
         assert connection.execute("select count(*) from marts.indicator_value").fetchone()[0] > 0
-        assert connection.execute("select count(*) from star.dim_student").fetchone()[0] > 0
+        assert connection.execute("select count(*) from indicators.ind_value").fetchone()[0] > 0
         assert connection.execute("select obj_description('marts.target_scorecard'::regclass)").fetchone()[0]
         for forbidden in (
             "select * from raw.student",
+            "select * from star.dim_student",
             "select * from quality.row_failure",
             "create table marts.mine ()",
         ):
@@ -155,15 +138,15 @@ def test_a_bi_tool_reads_the_published_layers_and_no_more(home, yuyan, first_day
     assert rows(yuyan, "select count(*) from quality.rule")[0][0] > 0
 
 
-def test_another_city_in_the_same_folder_is_refused(yuyan, first_day):
+def test_another_city_in_the_same_folder_is_refused(yuyan, first):
     done = yuyan("run", "--seed", "7")
     assert done.returncode == 1
     assert "make clean" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_on_the_second_day_only_changes_travel(yuyan, second_day):
-    assert "2026-10-16" in second_day.stdout
+def test_on_the_second_day_only_changes_travel(yuyan, second):
+    assert "2026-10-16" in second.output
     received = dict(
         rows(
             yuyan,
@@ -174,16 +157,16 @@ def test_on_the_second_day_only_changes_travel(yuyan, second_day):
     assert rows(yuyan, "select count(*) from ops.reconciliation where not is_balanced") == [(0,)]
 
 
-def test_a_changed_mapping_is_replayed_from_landing(home, yuyan, second_day, monkeypatch):
+def test_a_changed_mapping_is_replayed_from_landing(city, home, yuyan, second, monkeypatch):
     """Nothing is collected: a code that the institution's file maps anew changes rows that came days ago."""
     from yuyan.replay import remap
 
     runtime = services.load(home)
     monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", runtime.warehouse_dsn)
-    monkeypatch.setenv("YUYAN_INSTITUTIONS", str(yuyan.institutions))
+    monkeypatch.setenv("YUYAN_INSTITUTIONS", str(city.institutions))
     legacy = next(
         p
-        for p in yuyan.institutions.glob("*.yml")
+        for p in city.institutions.glob("*.yml")
         if yaml.safe_load(p.read_text())["product"] == "rest-legacy"
     )
     day = date(2026, 10, 16)
@@ -197,39 +180,60 @@ def test_a_changed_mapping_is_replayed_from_landing(home, yuyan, second_day, mon
     assert sum(stored for (stored,) in newest) == first["rows_stored"]
 
 
-def test_rows_lost_from_the_warehouse_are_found_and_loaded_again(home, yuyan, second_day, monkeypatch):
-    from yuyan import replay
+def test_a_row_lost_from_the_warehouse_is_found(home, yuyan, second, monkeypatch):
     from yuyan.validate.reconcile import ReconciliationError, reconcile
-    from yuyan.validate.run import validate
 
     runtime = services.load(home)
-    for name, value in services.variables(runtime).items():
-        if name.startswith("YUYAN_"):
-            monkeypatch.setenv(name, value)
-    day = date(2026, 10, 16)
-    count = "select count(*) from accepted.student"
+    monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", runtime.warehouse_dsn)
     with psycopg.connect(runtime.warehouse_dsn, autocommit=True) as warehouse:
-        before = warehouse.execute(count).fetchone()
-        batch, inst, lost = warehouse.execute(
-            "select batch_id, min(src_inst_code), min(raw_id) from raw.student group by 1 order by count(*) desc limit 1"
+        batch, lost = warehouse.execute(
+            "select batch_id, min(raw_id) from raw.student group by 1 limit 1"
         ).fetchone()
-        warehouse.execute("delete from raw.student where raw_id = %s", [lost])
         warehouse.execute(
-            "insert into ops.run (run_id, kind, as_of) values ('broken', 'warehouse', %s)", [day]
+            "insert into ops.run (run_id, kind, as_of) values ('broken', 'warehouse', '2026-10-16')"
         )
+        warehouse.execute("create table kept as select * from raw.student where raw_id = %s", [lost])
+        warehouse.execute("delete from raw.student where raw_id = %s", [lost])
         with pytest.raises(ReconciliationError, match=batch):
             reconcile("broken")
-        assert replay.reload(inst, "reload", day)["batches"] == 1
-        warehouse.execute(
-            "insert into ops.run (run_id, kind, as_of) values ('mended', 'warehouse', %s)", [day]
+        warehouse.execute("insert into raw.student overriding system value select * from kept")
+        warehouse.execute("drop table kept")
+        assert reconcile("broken") > 0
+
+
+def test_a_platform_down_all_day_stops_nobody_else(city, home, yuyan, second):
+    down, switch = "10652", home / "simulator" / "down.json"
+    switch.write_text(json.dumps([down]))
+    try:
+        third = yuyan("run")
+    finally:
+        switch.unlink()
+    assert third.returncode == 0, third.stdout + third.stderr
+    assert "10652" in third.stdout
+    today = "(select run_id from ops.run where kind = 'collect' and as_of = '2026-10-17')"
+    outcomes = dict(
+        rows(
+            yuyan,
+            "select src_inst_code, outcome from ops.collection_result where entity = '' and run_id in "
+            + today,
         )
-        validate("mended", day)
-        reconcile("mended")
-        assert replay.reload(inst, "reload", day)["batches"] == 0
-        assert warehouse.execute(count).fetchone() == before
+    )
+    assert outcomes.pop(down) == "failed"
+    assert len(outcomes) == 18
+    assert set(outcomes.values()) == {"success"}
+    assert rows(yuyan, "select max(as_of)::text from marts.indicator_value") == [("2026-10-17",)]
+    true = pl.read_parquet(home / "simulator" / "truth" / "day_3" / "accepted.parquet")
+    with psycopg.connect(city.owner()) as warehouse:
+        for entity in ("commissioned_receipt", "practice_participation", "student"):
+            counted = (
+                f"select src_inst_code, count(*) from accepted.{entity} where src_inst_code <> %s group by 1"
+            )
+            held = dict(warehouse.execute(counted, [down]).fetchall())
+            expected = true.filter((pl.col("entity") == entity) & (pl.col("src_inst_code") != down))
+            assert held == dict(expected.select("src_inst_code", "rows").rows())
 
 
-def test_down_leaves_nothing_running(home, yuyan, second_day):
+def test_down_leaves_nothing_running(home, yuyan, second):
     crowd = everybody(home)
     assert len(crowd) > 10
     done = yuyan("down")
