@@ -3,12 +3,11 @@
 import email.utils
 import threading
 import time
-import zlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import httpx
 import tenacity
+import urllib3
 
 from yuyan.collect.source import Meter, PlatformDown, SourceError
 
@@ -17,6 +16,8 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 LONGEST_RETRY_AFTER = 300.0
 """Seconds. A platform that asks for more than this is asked again after this long."""
 
+CONNECT_SECONDS = 10.0
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "yuyan"}
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class Gate:
     """Lets at most `concurrency` requests through at once and `per_second` of them each second."""
 
     def __init__(self, per_second: float, concurrency: int) -> None:
+        self.concurrency = concurrency
         self._interval = 1 / per_second
         self._free = threading.Semaphore(concurrency)
         self._lock = threading.Lock()
@@ -58,31 +60,36 @@ class Gate:
 
 
 class Client:
-    """Requests to one platform. `who` names the institution in errors."""
+    """Requests to one platform. `who` names the institution in errors.
+
+    urllib3, since reading large pages costs it a fifth of what httpx takes.
+    """
 
     def __init__(self, who: str, base_url: str, gate: Gate, timeout: float, proxy: str | None = None) -> None:
-        self._who, self._gate = who, gate
+        self._who, self._base_url, self._gate = who, base_url, gate
         self._down: str | None = None
-        self._http = httpx.Client(
-            base_url=base_url,
-            timeout=httpx.Timeout(timeout, connect=10),
-            proxy=proxy,
-            trust_env=False,
-            verify=base_url.startswith("https"),
-            headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "yuyan"},
-        )
+        how = {"maxsize": gate.concurrency, "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=timeout)}
+        self._pool = urllib3.ProxyManager(proxy, **how) if proxy else urllib3.PoolManager(**how)
 
     def close(self) -> None:
-        self._http.close()
+        self._pool.clear()
 
-    def request(self, meter: Meter, method: str, url: str, decode: Callable[[bytes], T], **how: Any) -> T:
+    def request(
+        self,
+        meter: Meter,
+        method: str,
+        path: str,
+        decode: Callable[[bytes], T],
+        fields: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> T:
         """Send until it is answered, and decode the body; `decode` raises Transient for a body that may be whole next time.
 
-        Raises Unauthorized, PlatformDown when nothing listens any more, SourceError for every other failure.
+        `fields` become the query of a GET and the form of a POST. Raises Unauthorized, PlatformDown when nothing listens
+        any more, SourceError for every other failure.
         """
         if self._down:
             raise PlatformDown(self._down)
-
         patient = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(ATTEMPTS),
             wait=_wait,
@@ -91,42 +98,48 @@ class Client:
             reraise=True,
         )
         try:
-            return patient(self._once, method, url, decode, **how)
+            return patient(self._once, method, path, decode, fields, HEADERS | (headers or {}))
         except Transient as error:
             message = (
-                f"{self._who}：{ATTEMPTS} 次请求 {url} 均未成功（{error}），请与平台管理员联系后重跑。/ "
-                f"{ATTEMPTS} requests for {url} failed ({error}); ask the platform's operator, then run again"
+                f"{self._who}：{ATTEMPTS} 次请求 {path} 均未成功（{error}），请与平台管理员联系后重跑。/ "
+                f"{ATTEMPTS} requests for {path} failed ({error}); ask the platform's operator, then run again"
             )
             if error.unreachable:
                 self._down = message
                 raise PlatformDown(message) from None
             raise SourceError(message) from None
 
-    def _once(self, method: str, url: str, decode: Callable[[bytes], T], **how: Any) -> T:
+    def _once(
+        self,
+        method: str,
+        path: str,
+        decode: Callable[[bytes], T],
+        fields: dict[str, Any] | None,
+        headers: dict[str, str],
+    ) -> T:
+        how = {"encode_multipart": False} if method == "POST" else {}
         try:
-            with self._gate, self._http.stream(method, url, **how) as answer:
-                body = b"".join(
-                    answer.iter_raw()
-                )  # half the cost of .content, which takes every chunk through a decoder
-            if answer.headers.get("Content-Encoding") == "gzip":
-                body = zlib.decompress(body, wbits=31)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            with self._gate:
+                answer = self._pool.request(
+                    method, self._base_url + path, fields=fields, headers=headers, retries=False, **how
+                )
+        except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
             raise Transient(f"无法连接 {type(error).__name__}", unreachable=True) from None
-        except (httpx.TransportError, zlib.error) as error:
+        except urllib3.exceptions.HTTPError as error:  # cut in mid-body, silent for too long, not valid gzip
             raise Transient(type(error).__name__) from None
-        if answer.status_code == 401:
+        if answer.status == 401:
             raise Unauthorized(
-                f"{self._who}：{url} 返回 HTTP 401，请更新 Airflow 连接中的凭据。/ "
+                f"{self._who}：{path} 返回 HTTP 401，请更新 Airflow 连接中的凭据。/ "
                 "HTTP 401; update the connection's credentials"
             )
-        if answer.status_code in BUSY:
-            raise Transient(f"HTTP {answer.status_code}", retry_after(answer.headers.get("Retry-After")))
-        if answer.status_code != 200:
+        if answer.status in BUSY:
+            raise Transient(f"HTTP {answer.status}", retry_after(answer.headers.get("Retry-After")))
+        if answer.status != 200:
             raise SourceError(
-                f"{self._who}：{url} 返回 HTTP {answer.status_code}，请核对连接路径和平台版本。/ "
-                f"HTTP {answer.status_code} from {url}; check the connection's path and the platform's version"
+                f"{self._who}：{path} 返回 HTTP {answer.status}，请核对连接路径和平台版本。/ "
+                f"HTTP {answer.status} from {path}; check the connection's path and the platform's version"
             )
-        return decode(body)
+        return decode(answer.data)
 
 
 def retry_after(header: str | None) -> float | None:

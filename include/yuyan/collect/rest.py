@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, TypeVar
 
 import msgspec
+import urllib3
 
 from yuyan import contracts
 from yuyan.ahead import ahead
@@ -156,7 +157,7 @@ class Versioned(_Rest):
         for _ in range(2):
             try:
                 headers = {"Authorization": f"Bearer {token}"}
-                return self._client.request(meter, "GET", path, decode, params=params, headers=headers)
+                return self._client.request(meter, "GET", path, decode, params, headers)
             except Unauthorized:
                 token = self._renew(meter, token)
         raise self._refused()
@@ -165,15 +166,15 @@ class Versioned(_Rest):
         """A new token, unless another thread has got one since."""
         with self._lock:
             if self._token == expired:
-                credentials = (self._connection.login or "", self._connection.password or "")
+                credentials = f"{self._connection.login or ''}:{self._connection.password or ''}"
                 try:
                     self._token = self._client.request(
                         meter,
                         "POST",
                         "/oauth/token",
                         _decode(_Token),
-                        data={"grant_type": "client_credentials"},
-                        auth=credentials,
+                        {"grant_type": "client_credentials"},
+                        urllib3.make_headers(basic_auth=credentials),
                     ).access_token
                 except Unauthorized:
                     raise self._refused() from None
@@ -242,9 +243,7 @@ class Legacy(_Rest):
         if window.since:
             params["updatedSince"] = window.since
         headers = {"X-API-Key": self._connection.password or ""}
-        return self._client.request(
-            meter, "GET", f"/api/{table}", self._open_envelope, params=params, headers=headers
-        )
+        return self._client.request(meter, "GET", f"/api/{table}", self._open_envelope, params, headers)
 
     def _open_envelope(self, body: bytes) -> _Legacy:
         answer = _decode(_Legacy)(body)

@@ -14,6 +14,8 @@ NULL = r"\N"
 _SPECIAL = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r", "\x00": "�"}
 """What COPY needs escaped. PostgreSQL's text cannot hold U+0000: it becomes the replacement character."""
 
+_PART = 1 << 18
+
 
 def copy_text(frame: pl.DataFrame) -> pl.Series:
     """One COPY line per row, without the line feed, of a frame of text columns."""
@@ -42,9 +44,11 @@ def _joined(frame: pl.DataFrame) -> pl.Series:
 def _is_plain(text: pl.Series, frame: pl.DataFrame) -> bool:
     """Whether no value holds a special character: the text then has the tabs and backslashes that we put there, no more.
 
-    Looks for all control characters up to carriage return at once.
+    Looks for all control characters up to carriage return at once, in parts that stay in the processor's cache.
     """
-    data = np.frombuffer(buffer(text), np.uint8)
+    data, tabs, backslashes = np.frombuffer(buffer(text), np.uint8), 0, 0
+    for part in (data[i : i + _PART] for i in range(0, data.size, _PART)):
+        tabs += np.count_nonzero(part <= ord("\r"))
+        backslashes += np.count_nonzero(part == ord("\\"))
     nulls = sum(frame.null_count().row(0))
-    tabs = frame.height * (frame.width - 1)
-    return np.count_nonzero(data <= ord("\r")) == tabs and np.count_nonzero(data == ord("\\")) == nulls
+    return tabs == frame.height * (frame.width - 1) and backslashes == nulls
