@@ -190,7 +190,8 @@ def test_a_row_lost_from_the_warehouse_is_found(home, yuyan, second, monkeypatch
             "select batch_id, min(raw_id) from raw.student group by 1 limit 1"
         ).fetchone()
         warehouse.execute(
-            "insert into ops.run (run_id, kind, as_of) values ('broken', 'warehouse', '2026-10-16')"
+            "insert into ops.run (run_id, kind, as_of, started_at) "
+            "values ('broken', 'warehouse', '2026-10-16', '2026-10-16')"
         )
         warehouse.execute("create table kept as select * from raw.student where raw_id = %s", [lost])
         warehouse.execute("delete from raw.student where raw_id = %s", [lost])

@@ -9,8 +9,8 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,8 +28,10 @@ from yuyan.institutions import EntityMap, Institution
 from yuyan.warehouse import mapping as mapped
 
 CONNECTOR_VERSION = 1
+BATCH_ROWS = 50_000
+"""A window with more rows becomes several batches: each is landed and then loaded while the next is being fetched."""
 ROW_GROUP = 25_000
-"""Rows that are held before they are written."""
+"""Rows that are mapped and sent together."""
 
 
 class MandatoryGone(SourceError):
@@ -70,95 +72,134 @@ def land(
     pages: Iterable[Page],
     run_id: str,
     as_of: date,
-) -> Landed | None:
-    """Write the pages of a window; nothing is left behind if a page cannot be had. None: an incremental window without rows.
+) -> Iterator[Landed]:
+    """Write the pages of a window as batches of some BATCH_ROWS rows, each as soon as it is complete.
 
-    Raises SourceError from the source, MandatoryGone when a mandatory field has disappeared.
+    An incremental window without rows makes none, any other at least one. Of a batch whose pages cannot all be had nothing
+    is left behind. Raises SourceError from the source, MandatoryGone when a mandatory field has disappeared.
     """
     folder = _path(settings.landing()) / institution.inst_code / contract.entity
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{as_of}.{re.sub(r'[^0-9A-Za-z]+', '-', run_id)}.part"
     _sweep(folder, as_of)
-    state = _Tally(contract, mapping, window)
-    try:
-        digest = _write(part, state.rows(pages))
-        state.check(f"{institution.inst_code} {institution.name} {contract.entity}")
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    if window.mode == "incremental" and not state.counts.total():
-        part.unlink()
-        return None
-    # Two full listings of different runs are two statements, even if they say the same.
-    run = run_id if window.mode == "full" else ""
-    identity = (
-        institution.inst_code,
-        contract.entity,
-        window.mode,
-        window.ref_period,
-        window.since,
-        window.until,
+    part = folder / f".{as_of}.{re.sub(r'[^0-9A-Za-z]+', '-', run_id)}.part"
+    taker, so_far = _Taker(contract, mapping), _Piece()
+    pieces = (piece for piece in ahead(map(taker.take, pages), depth=4) if piece.frame.height)
+    for number, (batch, is_last) in enumerate(_batches(pieces), start=1):
+        so_far = _together([so_far, batch])
+        taker.check(so_far, f"{institution.inst_code} {institution.name} {contract.entity}")
+        if window.mode == "incremental" and not batch.rows:
+            return
+        digest = _write(part, pl.concat([taker.empty(), batch.frame], how="diagonal"))
+        # Two full listings of different runs are two statements, even if they say the same.
+        run = run_id if window.mode == "full" else ""
+        identity = [
+            institution.inst_code,
+            contract.entity,
+            window.mode,
+            window.ref_period,
+            window.since,
+            window.until,
+        ]
+        content = json.dumps([*identity, window.version, run, number, digest])
+        manifest = {
+            "batch_id": hashlib.sha256(content.encode()).hexdigest()[:20],
+            "src_inst_code": institution.inst_code,
+            "entity": contract.entity,
+            "product": institution.product,
+            "mode": window.mode,
+            "ref_period": window.ref_period,
+            "window_from": window.since,
+            "window_to": window.until,
+            "version": window.version,
+            "number": number,
+            "is_last": is_last,
+            "greatest": so_far.greatest,
+            "rows": dict(batch.rows),
+            "drift": taker.drift(batch),
+            "payload_digest": digest,
+            "contract_version": contract.version,
+            "connector_version": CONNECTOR_VERSION,
+            "mapping_version": mapped.version(mapping),
+            "as_of": as_of.isoformat(),
+            "run_id": run_id,
+        }
+        yield _publish(folder, part, manifest)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Rows as they may land, how many per feed, per unannounced and per absent field, and the greatest time among them."""
+
+    frame: pl.DataFrame = field(default_factory=pl.DataFrame)
+    rows: Counter[str] = field(default_factory=Counter)
+    unannounced: Counter[str] = field(default_factory=Counter)
+    absent: Counter[str] = field(default_factory=Counter)
+    greatest: str | None = None
+
+
+def _together(pieces: Sequence[_Piece], frames: bool = False) -> _Piece:
+    """One piece of several; without frames only what was counted."""
+    return _Piece(
+        pl.concat([p.frame for p in pieces]) if frames else pl.DataFrame(),
+        sum((p.rows for p in pieces), Counter()),
+        sum((p.unannounced for p in pieces), Counter()),
+        sum((p.absent for p in pieces), Counter()),
+        max((p.greatest for p in pieces if p.greatest), default=None),
     )
-    batch_id = hashlib.sha256(json.dumps([*identity, window.version, run, digest]).encode()).hexdigest()[:20]
-    manifest = {
-        "batch_id": batch_id,
-        "src_inst_code": institution.inst_code,
-        "entity": contract.entity,
-        "product": institution.product,
-        "mode": window.mode,
-        "ref_period": window.ref_period,
-        "window_from": window.since,
-        "window_to": window.until,
-        "version": window.version,
-        "greatest": state.greatest,
-        "rows": dict(state.counts),
-        "drift": state.drift(),
-        "payload_digest": digest,
-        "contract_version": contract.version,
-        "connector_version": CONNECTOR_VERSION,
-        "mapping_version": mapped.version(mapping),
-        "as_of": as_of.isoformat(),
-        "run_id": run_id,
-    }
-    return _publish(folder, part, manifest)
 
 
-class _Tally:
-    """What passes by on its way to disk: rows per feed, drift, the greatest version."""
+def _batches(pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, bool]]:
+    """Pieces of at least BATCH_ROWS rows together, and whether they are the last ones; at least one batch."""
+    batch: list[_Piece] = []
+    for piece in pieces:
+        if sum(p.frame.height for p in batch) >= BATCH_ROWS:
+            yield _together(batch, frames=True), False
+            batch = []
+        batch.append(piece)
+    yield (_together(batch, frames=True) if batch else _Piece()), True
 
-    def __init__(self, contract: Contract, mapping: EntityMap, window: Window) -> None:
-        self._contract, self._mapping, self._window = contract, mapping, window
+
+class _Taker:
+    """Takes pages of one entity for landing: what may land, and how the source differs from what was agreed."""
+
+    def __init__(self, contract: Contract, mapping: EntityMap) -> None:
+        self._contract, self._mapping = contract, mapping
         self._columns = privacy.columns(contract, mapping)
         self._key, self._key_version = settings.person_key_secret()
-        self._unannounced: Counter[str] = Counter()
-        self._absent: Counter[str] = Counter()
-        self.counts: Counter[str] = Counter()
-        self.greatest: str | None = None
+        self._mandatory = {mapping.names.get(f.name) for f in contract.supplied if f.mandatory} | set(
+            mapping.envelope
+        )
 
-    def rows(self, pages: Iterable[Page]) -> Iterator[pl.DataFrame]:
-        """Protected frames with the landing's columns, at least ROW_GROUP rows each but the last."""
-        held: list[pl.DataFrame] = []
-        for page in pages:
-            held.append(self._take(page))
-            if sum(f.height for f in held) >= ROW_GROUP:
-                yield pl.concat(held)
-                held = []
-        if held or not self.counts:
-            yield pl.concat([self._empty(), *held])
+    def empty(self) -> pl.DataFrame:
+        """The landing's columns, without rows."""
+        extra = ("deleted_at", "old_key", "new_key") if self._mapping.version_as == "number" else ()
+        return pl.DataFrame(schema=dict.fromkeys([*self._columns, *extra, "_feed"], pl.String))
 
-    def drift(self) -> dict[str, tuple[str, int]]:
+    def take(self, page: Page) -> _Piece:
+        """A page after privacy."""
+        frame, rows = page.frame, page.frame.height
+        unannounced: Counter[str] = Counter()
+        for name, count in page.unannounced.items():
+            unannounced[privacy.field_name(name)] += count
+        absent, greatest = Counter(), None
+        if page.feed == ITEMS:
+            absent.update(dict.fromkeys(page.absent, rows))
+            if self._mapping.version_as in ("compact-time", "time"):
+                readable = mapped.source_version(self._mapping, None).is_not_null()
+                greatest = frame.filter(readable)[self._mapping.version_column].max()
+            frame = privacy.protect(frame, self._contract, self._mapping, self._key, self._key_version)
+        frame = pl.concat([self.empty(), frame.with_columns(_feed=pl.lit(page.feed))], how="diagonal")
+        return _Piece(frame, Counter({page.feed: rows} if rows else {}), unannounced, absent, greatest)
+
+    def drift(self, piece: _Piece) -> dict[str, tuple[str, int]]:
         """Field -> (kind, rows) where the source differs from what was agreed."""
-        mandatory = {self._mapping.names.get(f.name) for f in self._contract.supplied if f.mandatory}
-        mandatory |= set(self._mapping.envelope)
-        absent = {
-            name: ("missing_mandatory" if name in mandatory else "missing_optional", rows)
-            for name, rows in self._absent.items()
-        }
-        return absent | {name: ("unannounced", rows) for name, rows in self._unannounced.items()}
+        kinds = {n: "missing_mandatory" if n in self._mandatory else "missing_optional" for n in piece.absent}
+        absent = {name: (kinds[name], rows) for name, rows in piece.absent.items()}
+        return absent | {name: ("unannounced", rows) for name, rows in piece.unannounced.items()}
 
-    def check(self, who: str) -> None:
-        """Raise MandatoryGone if a mandatory field was in no row at all."""
-        drift, rows = self.drift(), self.counts[ITEMS]
+    def check(self, so_far: _Piece, who: str) -> None:
+        """Raise MandatoryGone if a mandatory field has been in no row at all."""
+        drift, rows = self.drift(so_far), so_far.rows[ITEMS]
         gone = [name for name, (kind, n) in drift.items() if kind == "missing_mandatory" and n == rows]
         if gone:
             raise MandatoryGone(
@@ -167,26 +208,6 @@ class _Tally:
                 "ask the institution to restore it",
                 drift,
             )
-
-    def _take(self, page: Page) -> pl.DataFrame:
-        self.counts[page.feed] += page.frame.height
-        for name, rows in page.unannounced.items():
-            self._unannounced[privacy.field_name(name)] += rows
-        feed = pl.lit(page.feed).alias("_feed")
-        if page.feed != ITEMS:
-            return pl.concat([self._empty(), page.frame.with_columns(feed)], how="diagonal")
-        self._absent.update(dict.fromkeys(page.absent, page.frame.height))
-        if self._mapping.version_as in ("compact-time", "time"):
-            version = mapped.source_version(self._mapping, None)
-            times = page.frame.filter(version.is_not_null())[self._mapping.version_column]
-            self.greatest = max(filter(None, (self.greatest, times.max())), default=None)
-        safe = privacy.protect(page.frame, self._contract, self._mapping, self._key, self._key_version)
-        return pl.concat([self._empty(), safe.with_columns(feed)], how="diagonal")
-
-    def _empty(self) -> pl.DataFrame:
-        extra = ("deleted_at", "old_key", "new_key") if self._mapping.version_as == "number" else ()
-        names = dict.fromkeys([*self._columns, *extra, "_feed"])
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
 
 
 class _Digesting:
@@ -208,22 +229,20 @@ class _Digesting:
         return self._sha256.hexdigest()
 
 
-def _write(part: Path, frames: Iterator[pl.DataFrame]) -> str:
-    """Write the frames as row groups; returns the file's SHA-256."""
-    with part.open("wb") as file:
-        out, writer = _Digesting(file), None
-        for frame in ahead(frames, depth=1):
-            table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
-            if writer is None:
-                writer = pq.ParquetWriter(
-                    pa.PythonFile(out, mode="w"), table.schema, compression="zstd", compression_level=1,
-                    use_dictionary=False, write_statistics=False,
-                )  # fmt: skip
-            writer.write_table(table)
-        writer.close()
-        file.flush()
-        if isinstance(part, Path):
-            os.fsync(file.fileno())
+def _write(part: Any, frame: pl.DataFrame) -> str:
+    """Write a Parquet file that is on disk afterwards, or not there; returns its SHA-256."""
+    table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
+    how = {"compression": "zstd", "compression_level": 1, "use_dictionary": False, "write_statistics": False}
+    try:
+        with part.open("wb") as file:
+            out = _Digesting(file)
+            pq.write_table(table, pa.PythonFile(out, mode="w"), row_group_size=ROW_GROUP, **how)
+            file.flush()
+            if isinstance(part, Path):
+                os.fsync(file.fileno())
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     return out.hexdigest()
 
 

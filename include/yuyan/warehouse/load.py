@@ -72,6 +72,15 @@ class Batch:
         return "incremental" if self.correction else self.landed.manifest["mode"]
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the window lists everything (of a period), so that what it does not have is gone."""
+        return self.mode != "incremental"
+
+    @property
+    def ends_listing(self) -> bool:
+        return self.is_complete and self.landed.manifest["is_last"]
+
+    @property
     def delivery(self) -> int | None:
         return self.landed.manifest["version"]
 
@@ -84,6 +93,71 @@ class Batch:
         return f"{self.mapping.inst_code} {self.contract.entity} 批次 {self.batch_id}"
 
 
+class Loader:
+    """Loads the batches of one window, in order.
+
+    Of a complete listing it remembers from batch to batch what has been listed and what raw holds: only with the last one is
+    it known which records are missing.
+    """
+
+    def __init__(
+        self, connection: psycopg.Connection, contract: Contract, mapping: EntityMap, run_id: str, as_of: date
+    ) -> None:
+        """`connection` is in autocommit mode."""
+        self._connection, self._contract, self._mapping = connection, contract, mapping
+        self._run_id, self._as_of = run_id, as_of
+        self._listed: list[pl.DataFrame] = []
+        self._held: pl.DataFrame | None = None
+
+    def load(self, landed: Landed, cursor: str | None = None, correction: str | None = None) -> Loaded:
+        """Load a landed batch and move the watermark to `cursor` (None: leave it).
+
+        `correction` is the id under which an earlier batch is mapped anew: it neither removes nor brings back a record.
+        Raises LoadError.
+        """
+        batch = Batch(landed, self._contract, self._mapping, self._run_id, self._as_of, correction)
+        with self._connection.transaction():
+            key = f"{self._mapping.inst_code}/{self._contract.entity}"
+            self._connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+            query = "select 1 from ops.batch where batch_id = %s"
+            again = self._connection.execute(query, [batch.batch_id]).fetchone() is not None
+            with landed.open() as file:
+                parquet = pq.ParquetFile(file)
+                if again:
+                    self._listed.append(_index(parquet, batch))
+                    return Loaded(batch.batch_id, again=True)
+                counts = self._append(parquet, batch)
+            _record(self._connection, batch, counts, cursor)
+        return counts
+
+    def _append(self, parquet: pq.ParquetFile, batch: Batch) -> Loaded:
+        """COPY new versions and tombstones into raw."""
+        rows = _index(parquet, batch)
+        self._listed.append(rows)
+        held = self._known(batch, rows)
+        missing = _missing(batch, pl.concat(self._listed), held) if batch.ends_listing else held.clear()
+        counts = Loaded(batch.batch_id, received=rows.height, tombstoned=missing.height)
+        target = sql.SQL("copy {}.{} ({}) from stdin").format(
+            sql.Identifier("raw"),
+            sql.Identifier(batch.contract.entity),
+            sql.SQL(", ").join(map(sql.Identifier, [*_META, *batch.names])),
+        )
+        stored: list[pl.DataFrame] = []
+        with self._connection.cursor() as cursor, cursor.copy(target) as copy:
+            for text in ahead(_lines(parquet, batch, versions.winners(rows), held, missing, counts, stored)):
+                copy.write(lines.buffer(text))
+        if batch.is_complete and not batch.ends_listing:
+            self._held = versions.after(held, stored, batch.landed.manifest["ref_period"])
+        return counts
+
+    def _known(self, batch: Batch, rows: pl.DataFrame) -> pl.DataFrame:
+        """What raw holds: of the batch's records, or of all of them when the listing is complete."""
+        if self._held is not None:
+            return self._held
+        inst_code, entity = self._mapping.inst_code, self._contract.entity
+        return versions.held(self._connection, inst_code, entity, rows, everything=batch.is_complete)
+
+
 def load(
     connection: psycopg.Connection,
     landed: Landed,
@@ -94,27 +168,13 @@ def load(
     cursor: str | None = None,
     correction: str | None = None,
 ) -> Loaded:
-    """Load a landed batch and move the watermark to `cursor` (None: leave it). `connection` is in autocommit mode.
-
-    `correction` is the id under which an earlier batch is mapped anew: it neither removes nor brings back a record.
-    Raises LoadError.
-    """
-    batch = Batch(landed, contract, mapping, run_id, as_of, correction)
-    with connection.transaction():
-        key = f"{mapping.inst_code}/{contract.entity}"
-        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
-        if connection.execute("select 1 from ops.batch where batch_id = %s", [batch.batch_id]).fetchone():
-            return Loaded(batch.batch_id, again=True)
-        with landed.open() as file:
-            counts = _append(connection, pq.ParquetFile(file), batch)
-        _record(connection, batch, counts, cursor)
-    return counts
+    """Load a window that is one batch, or a correction; see Loader."""
+    return Loader(connection, contract, mapping, run_id, as_of).load(landed, cursor, correction)
 
 
-def _append(connection: psycopg.Connection, parquet: pq.ParquetFile, batch: Batch) -> Loaded:
-    """COPY new versions and tombstones into raw."""
+def _index(parquet: pq.ParquetFile, batch: Batch) -> pl.DataFrame:
     try:
-        rows = versions.index(parquet, batch.mapping, batch.delivery)
+        return versions.index(parquet, batch.mapping, batch.delivery)
     except versions.NamelessRows as error:
         count, first = error.args
         raise LoadError(
@@ -122,22 +182,6 @@ def _append(connection: psycopg.Connection, parquet: pq.ParquetFile, batch: Batc
             f"请报送单位补齐 {batch.mapping.record_id}。/ "
             f"{count} rows without a record id (the first is row {first}); not loaded, ask the institution to supply it"
         ) from None
-    complete = batch.mode != "incremental"
-    held = versions.held(
-        connection, batch.mapping.inst_code, batch.contract.entity, rows, everything=complete
-    )
-    missing = _missing(batch, rows, held) if complete else held.clear()
-    counts = Loaded(batch.batch_id, received=rows.height, tombstoned=missing.height)
-    target = sql.SQL("copy {}.{} ({}) from stdin").format(
-        sql.Identifier("raw"),
-        sql.Identifier(batch.contract.entity),
-        sql.SQL(", ").join(map(sql.Identifier, [*_META, *batch.names])),
-    )
-    held = held.drop("ref_period")
-    with connection.cursor() as cursor, cursor.copy(target) as copy:
-        for text in ahead(_lines(parquet, batch, versions.winners(rows), held, missing, counts)):
-            copy.write(lines.buffer(text))
-    return counts
 
 
 def _lines(
@@ -147,8 +191,12 @@ def _lines(
     held: pl.DataFrame,
     missing: pl.DataFrame,
     counts: Loaded,
+    stored: list[pl.DataFrame],
 ) -> Iterator[pl.Series]:
-    """COPY lines of the rows to store, a row group at a time, then of the tombstones; counts what becomes of each row."""
+    """COPY lines of the rows to store, a row group at a time, then of the tombstones.
+
+    Counts what becomes of each row, and adds id, version, digest and mark of the stored ones to `stored`.
+    """
     start = 0
     for group in range(parquet.num_row_groups):
         chunk = pl.from_arrow(parquet.read_row_group(group))
