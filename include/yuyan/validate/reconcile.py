@@ -62,7 +62,7 @@ def reconcile(run_id: str) -> int:
     if wrong:
         raise ReconciliationError(
             f"{len(wrong)} of {checked} batches do not add up: {'; '.join(text for (text,) in wrong[:20])}. "
-            "Rows were lost or added after the load, though raw is append-only: compare with the landed files of these batches "
-            "and restore the warehouse (docs/how-to/rerun-and-replay.md)."
+            "Rows were lost or added after the load, though raw is append-only: compare with the landed files of these "
+            "batches and restore the warehouse (docs/how-to/rerun-and-replay.md)."
         )
     return checked
