@@ -111,7 +111,10 @@ def simulate(
 
     with _expected():
         state = production.simulate(settings.home(), seed, scale, port)
-    _console().print(f"模拟平台已推进到 {day.as_of(state.prepared)}（模拟数据 / SIMULATED）", highlight=False)
+    today = day.as_of(state.prepared)
+    console = _console()
+    console.print(f"模拟平台已推进到 {today}（{settings.SIMULATED}）", highlight=False)
+    console.print(f"采集这一天：airflow dags trigger collect --conf '{{\"as_of\": \"{today}\"}}'", highlight=False)
 
 
 @app.command()
