@@ -31,7 +31,9 @@ def page(*ids: str, absent=(), unannounced=None, **values: str) -> Page:
 
 
 def land(*pages: Page, window: Window = WINDOW, run_id: str = "run 1", as_of: date = AS_OF):
-    return landing.land(CQU, UNIT, MAPPING, window, iter(pages), run_id, as_of)
+    batches = list(landing.land(CQU, UNIT, MAPPING, window, iter(pages), run_id, as_of))
+    assert len(batches) <= 1
+    return batches[0] if batches else None
 
 
 def folder() -> Path:
@@ -104,7 +106,7 @@ def test_a_source_that_fails_midway_leaves_nothing():
         raise SourceError("gone")
 
     with pytest.raises(SourceError, match="gone"):
-        landing.land(CQU, UNIT, MAPPING, WINDOW, pages(), "run", AS_OF)
+        list(landing.land(CQU, UNIT, MAPPING, WINDOW, pages(), "run", AS_OF))
     assert list(folder().iterdir()) == []
 
 
@@ -143,7 +145,7 @@ def test_the_greatest_time_is_noted_and_nonsense_is_not():
     times = ["20261014080000", "99999999999999", "20261014090000", None, "abc"]
     rows = [dict.fromkeys(names) | {"JLID": str(i), "GXSJ": t} for i, t in enumerate(times)]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String))
-    landed = landing.land(vendor, UNIT, mapping, WINDOW, [Page(frame)], "run", AS_OF)
+    (landed,) = landing.land(vendor, UNIT, mapping, WINDOW, [Page(frame)], "run", AS_OF)
     assert landed.manifest["greatest"] == "20261014090000"
 
 
@@ -157,15 +159,47 @@ def test_identifiers_are_not_in_the_bytes():
         "cert_no": "500101199901010017",
     }
     frame = pl.DataFrame([row] * 50, schema=dict.fromkeys(names, pl.String))
-    landed = landing.land(CQU, contract, mapping, Window("student", "full"), [Page(frame)], "run", AS_OF)
+    (landed,) = landing.land(CQU, contract, mapping, Window("student", "full"), [Page(frame)], "run", AS_OF)
     kept = pl.read_parquet(landed.uri)
     assert kept["person_key"].str.len_chars().to_list() == [64] * 50
     text = str(kept.rows())
     assert not any(secret in text for secret in ("欧阳机密", "13988887777", "500101199901010017"))
 
 
+def test_a_long_window_becomes_several_batches(monkeypatch):
+    monkeypatch.setattr(landing, "BATCH_ROWS", 3)
+    pages = [
+        page("a", "b", unannounced={"phone": 2}),
+        page("c", "d"),
+        page("e"),
+        page(),
+        page("f", absent=["unit_name"]),
+    ]
+    batches = list(landing.land(CQU, UNIT, MAPPING, WINDOW, pages, "run", AS_OF))
+    assert [pl.read_parquet(b.uri)["src_record_id"].to_list() for b in batches] == [list("abcd"), list("ef")]
+    assert [(b.manifest["number"], b.manifest["is_last"]) for b in batches] == [(1, False), (2, True)]
+    assert [b.manifest["drift"] for b in batches] == [
+        {"phone": ["unannounced", 2]},
+        {"unit_name": ["missing_mandatory", 1]},
+    ]
+
+
+def test_what_was_complete_before_a_failure_stays(monkeypatch):
+    monkeypatch.setattr(landing, "BATCH_ROWS", 2)
+
+    def pages():
+        yield from (page("a", "b"), page("c", "d"))
+        raise SourceError("gone")
+
+    batches = []
+    with pytest.raises(SourceError, match="gone"):
+        batches.extend(landing.land(CQU, UNIT, MAPPING, WINDOW, pages(), "run", AS_OF))
+    assert not any(b.manifest["is_last"] for b in batches)
+    assert all(p.suffix in (".parquet", ".json") for p in folder().iterdir())
+
+
 def test_pages_do_not_pile_up():
-    """120 pages of 2,500 rows: at any time only the pages of two row groups or so are alive."""
+    """120 pages of 2,500 rows: at any time only the pages of one batch and a few more are alive."""
     alive: set[int] = set()
     most = 0
     made = page(*(f"r{i:05d}" for i in range(2500))).frame
@@ -173,18 +207,19 @@ def test_pages_do_not_pile_up():
     def pages():
         nonlocal most
         for number in range(120):
-            frame = made.clone()
-            one = Page(frame.with_columns(pl.lit(str(number)).alias("change_version")))
+            one = Page(made.with_columns(pl.lit(str(number)).alias("change_version")))
             alive.add(number)
             weakref.finalize(one.frame, alive.discard, number)
             most = max(most, len(alive))
             yield one
-            del one, frame
+            del one
 
-    landed = landing.land(CQU, UNIT, MAPPING, WINDOW, pages(), "run", AS_OF)
-    gc.collect()
-    assert landed.manifest["rows"] == {"items": 300_000}
-    assert most * 2500 <= 3 * landing.ROW_GROUP
+    rows = 0
+    for batch in landing.land(CQU, UNIT, MAPPING, WINDOW, pages(), "run", AS_OF):
+        rows += batch.manifest["rows"]["items"]
+        gc.collect()
+    assert rows == 300_000
+    assert most * 2500 <= landing.BATCH_ROWS + 10 * 2500
 
 
 def test_any_object_store_will_do(monkeypatch, tmp_path):

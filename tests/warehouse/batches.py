@@ -46,7 +46,9 @@ def landed(inst_code: str, rows: list[dict], mode: str = "incremental", run_id: 
         feeds[feed].append(row)
     pages = [page(inst_code, r[i : i + 7], feed) for feed, r in feeds.items() for i in range(0, len(r), 7)]
     window = Window("org_unit", mode, **window)
-    return landing.land(institution, CONTRACT, institution.mapping(CONTRACT), window, pages, run_id, AS_OF)
+    mapping = institution.mapping(CONTRACT)
+    (batch,) = landing.land(institution, CONTRACT, mapping, window, pages, run_id, AS_OF)
+    return batch
 
 
 def put(

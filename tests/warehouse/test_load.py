@@ -2,11 +2,13 @@
 
 import psycopg
 import pytest
-from batches import AS_OF, CONTRACT, INSTITUTIONS, counts, fetch, landed, live, put, unit
+from batches import AS_OF, CONTRACT, INSTITUTIONS, counts, fetch, landed, live, page, put, unit
 
+from yuyan.collect import landing
+from yuyan.collect.source import Window
 from yuyan.warehouse import lines, versions
 from yuyan.warehouse import load as loader
-from yuyan.warehouse.load import LoadError, load
+from yuyan.warehouse.load import Loader, LoadError, load
 
 pytestmark = [pytest.mark.database, pytest.mark.usefixtures("work")]
 
@@ -213,6 +215,37 @@ def test_many_rows_are_compared_at_once(warehouse, monkeypatch):
     numbers = fetch(warehouse, "select row_no from raw.org_unit where source_version = 2 order by raw_id")
     assert numbers == [(i + 1,) for i in range(45) if i % 4 == 0 or i >= 40]
     assert max(heights) == 7
+
+
+def test_a_complete_listing_in_several_batches(warehouse, monkeypatch):
+    """Only with its last batch is it known what is missing; records that come twice are told across batches."""
+    monkeypatch.setattr("yuyan.collect.landing.BATCH_ROWS", 7)  # a page
+
+    def listing(run_id, rows, upto=None):
+        institution = INSTITUTIONS["10618"]
+        mapping = institution.mapping(CONTRACT)
+        pages = [page("10618", rows[i : i + 7]) for i in range(0, len(rows), 7)]
+        window = Window("org_unit", "full")
+        batches = list(landing.land(institution, CONTRACT, mapping, window, pages, run_id, AS_OF))[:upto]
+        with psycopg.connect(warehouse, autocommit=True) as connection:
+            loader = Loader(connection, CONTRACT, mapping, run_id, AS_OF)
+            return [
+                counts(loader.load(b, f"{run_id}-done" if b.manifest["is_last"] else None)) for b in batches
+            ]
+
+    old = [unit(f"r{i:02d}", "20261014080000") for i in range(20)]
+    assert listing("1", [*old[:13], old[12], *old[13:]]) == [
+        (7, 7, 0, 0, 0),
+        (7, 6, 0, 1, 0),
+        (7, 7, 0, 0, 0),
+    ]
+    again = [old[0], *old[2:9], unit("r09", "20261015080000", name="新"), old[1], *old[10:16]]
+    assert listing("2", again, upto=1) == [(7, 0, 7, 0, 0)]
+    assert fetch(warehouse, "select cursor_value from ops.watermark") == [("1-done",)]
+    assert len(live(warehouse, "10618")) == 20  # killed before the end: nothing is missing yet
+    assert listing("2", again) == [(0, 0, 0, 0, 0), (7, 1, 6, 0, 0), (2, 0, 2, 0, 4)]
+    assert sorted(live(warehouse, "10618")) == [f"r{i:02d}" for i in range(16)]
+    assert listing("3", old) == [(7, 0, 7, 0, 0), (7, 0, 6, 1, 0), (6, 4, 2, 0, 0)]
 
 
 def test_a_correction_maps_old_data_anew(warehouse, monkeypatch):

@@ -3,10 +3,11 @@
 import logging
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+from queue import SimpleQueue
 from typing import Any
 
 import psycopg
@@ -16,21 +17,32 @@ from yuyan.collect.connect import source as connect
 from yuyan.collect.landing import Landed, MandatoryGone, land
 from yuyan.collect.source import Meter, PlatformDown, Source, SourceError, Window
 from yuyan.institutions import Institution, InstitutionError
-from yuyan.warehouse.load import LoadError, load, record_drift, set_watermark
+from yuyan.warehouse.load import Loader, LoadError, record_drift, set_watermark
 from yuyan.warehouse.versions import live_count
 
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class Extracted:
-    """What a worker brought home for one entity: per window the landed batch (None: nothing new) or the reason why not."""
+class Extraction:
+    """What a worker brings home of one entity, as it comes: (window, landed batch or None, reason why not or None)."""
 
-    windows: list[tuple[Window, Landed | None, SourceError | None]] = field(default_factory=list)
-    count: int | None = None
-    count_error: SourceError | None = None
-    meter: Meter = field(default_factory=Meter)
-    seconds: float = 0.0
+    def __init__(self) -> None:
+        self._arrived: SimpleQueue = SimpleQueue()
+        self.meter = Meter()
+        self.failed = False
+        self.count: int | None = None
+        self.count_error: SourceError | None = None
+        self.seconds = 0.0
+
+    def bring(self, window: Window, landed: Landed | None = None, error: SourceError | None = None) -> None:
+        self.failed |= error is not None
+        self._arrived.put((window, landed, error))
+
+    def end(self) -> None:
+        self._arrived.put(None)
+
+    def __iter__(self) -> Iterator[tuple[Window, Landed | None, SourceError | None]]:
+        return iter(self._arrived.get, None)
 
 
 @dataclass
@@ -108,53 +120,65 @@ class _Collection:
         held = dict(self._connection.execute(query, [self._code]).fetchall())
         outcomes = []
         with ThreadPoolExecutor(self._institution.platform.concurrency) as pool:
-            futures = {
-                e: pool.submit(self._extract, source, e, self._since or held.get(e), self._full)
-                for e in wanted
-            }
+            work = {}
+            for entity in wanted:
+                found = Extraction()
+                cursor = self._since or held.get(entity)
+                work[entity] = found, pool.submit(self._extract, source, entity, cursor, self._full, found)
             try:
-                for entity, future in futures.items():  # parents before children
-                    outcomes.append(self._entity(source, entity, future, held.get(entity)))
+                for entity, (found, future) in work.items():  # parents before children
+                    outcomes.append(self._entity(source, entity, found, future, held.get(entity)))
                     self._write(outcomes[-1])
             finally:
                 pool.shutdown(cancel_futures=True)
         return outcomes
 
-    def _extract(self, source: Source, entity: str, cursor: str | None, full: bool) -> Extracted:
+    def _extract(
+        self, source: Source, entity: str, cursor: str | None, full: bool, found: Extraction
+    ) -> None:
         """Land every window of an entity; runs in a worker thread."""
-        started, found = time.monotonic(), Extracted()
-        contract = contracts.load()[entity]
-        mapping = self._institution.mapping(contract)
-        for window in source.windows(entity, cursor, full):
-            landed = error = None
-            try:
-                if not window.already_loaded:
-                    pages = source.pages(window, found.meter)
-                    landed = land(
-                        self._institution, contract, mapping, window, pages, self._run_id, self._as_of
-                    )
-            except SourceError as reason:
-                error = reason
-            found.windows.append((window, landed, error))
-        if not any(error for _, _, error in found.windows):
-            try:
-                found.count = source.count(entity, found.meter)
-            except SourceError as reason:
-                found.count_error = reason
-        found.seconds = time.monotonic() - started
-        return found
-
-    def _entity(self, source: Source, entity: str, future: Future[Extracted], cursor: str | None) -> Outcome:
-        """Load what an entity's worker brought, compare the counts; a failure is recorded, not raised."""
-        outcome = Outcome(entity)
+        started = time.monotonic()
         try:
-            found = future.result()
-            started = time.monotonic()
+            for window in source.windows(entity, cursor, full):
+                try:
+                    self._land(source, window, found)
+                except SourceError as reason:
+                    found.bring(window, error=reason)
+            if not found.failed:
+                try:
+                    found.count = source.count(entity, found.meter)
+                except SourceError as reason:
+                    found.count_error = reason
+        finally:
+            found.seconds = time.monotonic() - started
+            found.end()
+
+    def _land(self, source: Source, window: Window, found: Extraction) -> None:
+        """Bring the batches of a window. A file proves itself at its end: nothing of it is brought before."""
+        batches: Iterable[Landed] = ()
+        if not window.already_loaded:
+            contract = contracts.load()[window.entity]
+            mapping, pages = self._institution.mapping(contract), source.pages(window, found.meter)
+            batches = land(self._institution, contract, mapping, window, pages, self._run_id, self._as_of)
+        if window.mode == "replace":
+            batches = list(batches)
+        nothing = True
+        for landed in batches:
+            found.bring(window, landed)
+            nothing = False
+        if nothing:
+            found.bring(window)
+
+    def _entity(
+        self, source: Source, entity: str, found: Extraction, future: Future[None], cursor: str | None
+    ) -> Outcome:
+        """Load what an entity's worker brings, compare the counts; a failure is recorded, not raised."""
+        outcome, started = Outcome(entity), time.monotonic()
+        try:
             self._load(source, found, cursor, outcome)
+            future.result()
             if outcome.outcome != "failed":
                 self._compare(source, found, outcome)
-            outcome.requests, outcome.retries = found.meter.requests, found.meter.retries
-            outcome.seconds = found.seconds + time.monotonic() - started
         except psycopg.OperationalError:
             raise  # the warehouse has gone: nothing can be recorded, the task is tried again
         except Exception as error:
@@ -166,49 +190,60 @@ class _Collection:
                 f"{self._code} {entity}：程序意外错误 {type(error).__name__}，详见任务日志。/ "
                 f"unexpected {type(error).__name__}; see the task's log"
             )
+        outcome.requests, outcome.retries = found.meter.requests, found.meter.retries
+        outcome.seconds = max(found.seconds, time.monotonic() - started)
         return outcome
 
-    def _load(self, source: Source, found: Extracted, cursor: str | None, outcome: Outcome) -> None:
-        """Load the landed windows in order; a period's error is only a note once a later file has replaced it."""
+    def _load(self, source: Source, found: Extraction, cursor: str | None, outcome: Outcome) -> None:
+        """Load the batches in order; the watermark moves with the last one of a window, and not at all past a failure.
+
+        A period's error is only a note once a later file has replaced it.
+        """
         contract = contracts.load()[outcome.entity]
         mapping = self._institution.mapping(contract)
         still_wrong: dict[str, str] = {}
         notes: list[str] = []
-        for window, landed, error in found.windows:
+        windows, repeats = 0, 0
+        window, loader, broken = None, None, False
+        for part_of, landed, error in found:
+            if part_of is not window:
+                window, broken = part_of, False
+                loader = Loader(self._connection, contract, mapping, self._run_id, self._as_of)
+                windows, repeats = windows + 1, repeats + window.already_loaded
             if isinstance(error, MandatoryGone):
                 record_drift(self._connection, self._run_id, self._code, outcome.entity, error.drift)
             if error:
                 still_wrong[window.ref_period] = str(error)
+            if error or broken:
                 continue
             advanced = source.advance(cursor, window, landed.manifest["greatest"] if landed else None)
             if landed is None:
                 set_watermark(self._connection, self._code, outcome.entity, advanced, self._as_of)
                 cursor = advanced
                 continue
+            is_last = landed.manifest["is_last"]
             try:
-                loaded = load(
-                    self._connection, landed, contract, mapping, self._run_id, self._as_of, advanced
-                )
+                loaded = loader.load(landed, advanced if is_last else None)
             except LoadError as reason:
-                still_wrong[window.ref_period] = str(reason)
+                still_wrong[window.ref_period], broken = str(reason), True
                 continue
-            cursor = advanced
             outcome.rows_received += loaded.received
             outcome.rows_stored += loaded.stored
-            if fixed := still_wrong.pop(window.ref_period, None):
-                notes.append(f"{fixed}（已由后续交付更正 / put right by a later delivery）")
+            if is_last:
+                cursor = advanced
+                if fixed := still_wrong.pop(window.ref_period, None):
+                    notes.append(f"{fixed}（已由后续交付更正 / put right by a later delivery）")
+        if repeats:
+            outcome.outcome = "skipped" if repeats == windows else outcome.outcome
+            notes.append(
+                f"{repeats} 个文件此前已装载，内容相同，未重复装载。/ "
+                f"{repeats} files had been loaded before and were skipped"
+            )
         if still_wrong:
             outcome.outcome = "failed"
-        repeats = [window for window, _, _ in found.windows if window.already_loaded]
-        if repeats:
-            outcome.outcome = "skipped" if len(repeats) == len(found.windows) else outcome.outcome
-            notes.append(
-                f"{len(repeats)} 个文件此前已装载，内容相同，未重复装载。/ "
-                f"{len(repeats)} files had been loaded before and were skipped"
-            )
         outcome.error = "\n".join([*still_wrong.values(), *notes]) or None
 
-    def _compare(self, source: Source, found: Extracted, outcome: Outcome) -> None:
+    def _compare(self, source: Source, found: Extraction, outcome: Outcome) -> None:
         """D05: the source's count against the warehouse; where they differ, all of the entity is collected anew, once.
 
         ops.count_check keeps the figures that differed, or those that still do.
@@ -219,7 +254,8 @@ class _Collection:
             return
         figures, action = (found.count, live_count(self._connection, self._code, outcome.entity)), "none"
         if figures[0] != figures[1]:
-            again = self._extract(source, outcome.entity, None, full=True)
+            again = Extraction()
+            self._extract(source, outcome.entity, None, True, again)
             self._load(source, again, None, outcome)
             found.meter.add(again.meter)
             now = (again.count, live_count(self._connection, self._code, outcome.entity))

@@ -123,17 +123,16 @@ class Loader:
             again = self._connection.execute(query, [batch.batch_id]).fetchone() is not None
             with landed.open() as file:
                 parquet = pq.ParquetFile(file)
+                rows = _index(parquet, batch)
+                self._listed += [rows] if batch.is_complete else []
                 if again:
-                    self._listed.append(_index(parquet, batch))
                     return Loaded(batch.batch_id, again=True)
-                counts = self._append(parquet, batch)
+                counts = self._append(parquet, batch, rows)
             _record(self._connection, batch, counts, cursor)
         return counts
 
-    def _append(self, parquet: pq.ParquetFile, batch: Batch) -> Loaded:
+    def _append(self, parquet: pq.ParquetFile, batch: Batch, rows: pl.DataFrame) -> Loaded:
         """COPY new versions and tombstones into raw."""
-        rows = _index(parquet, batch)
-        self._listed.append(rows)
         held = self._known(batch, rows)
         missing = _missing(batch, pl.concat(self._listed), held) if batch.ends_listing else held.clear()
         counts = Loaded(batch.batch_id, received=rows.height, tombstoned=missing.height)
@@ -143,8 +142,9 @@ class Loader:
             sql.SQL(", ").join(map(sql.Identifier, [*_META, *batch.names])),
         )
         stored: list[pl.DataFrame] = []
+        same = held.join(rows, on="id", how="semi")
         with self._connection.cursor() as cursor, cursor.copy(target) as copy:
-            for text in ahead(_lines(parquet, batch, versions.winners(rows), held, missing, counts, stored)):
+            for text in ahead(_lines(parquet, batch, versions.winners(rows), same, missing, counts, stored)):
                 copy.write(lines.buffer(text))
         if batch.is_complete and not batch.ends_listing:
             self._held = versions.after(held, stored, batch.landed.manifest["ref_period"])
@@ -212,6 +212,7 @@ def _lines(
         counts.stored += new.height
         counts.unchanged += unchanged
         counts.superseded += superseded
+        stored.append(new.select("id", "version", "hash", "is_deleted"))
         if new.height:
             yield _line(new, batch)
     if missing.height:
@@ -250,7 +251,8 @@ def _tombstones(missing: pl.DataFrame, batch: Batch) -> pl.DataFrame:
 def _digested(rows: pl.DataFrame, batch: Batch) -> pl.DataFrame:
     """The business columns as one COPY text, and its digest."""
     text = lines.copy_text(rows.select("is_deleted", *batch.names))
-    return rows.select("id", "version", "record_key", "row_no", hash=lines.digests(text), text=text)
+    names = ("id", "version", "record_key", "row_no", "is_deleted")
+    return rows.select(*names, hash=lines.digests(text), text=text)
 
 
 def _line(rows: pl.DataFrame, batch: Batch) -> pl.Series:

@@ -92,7 +92,7 @@ def held(
 
 
 def keep(rows: pl.DataFrame, held: pl.DataFrame, correction: bool) -> tuple[pl.DataFrame, int, int]:
-    """The rows to store (of columns id, version, hash, is_deleted), and how many are unchanged and superseded.
+    """The rows to store (told by id, version, hash), and how many are unchanged and superseded.
 
     Same digest: unchanged. Older than what is held: superseded. The same version with another digest replaces it: a mapping
     was corrected, or a record that had been missing is there again. A correction of old data brings nothing back.
@@ -108,6 +108,18 @@ def keep(rows: pl.DataFrame, held: pl.DataFrame, correction: bool) -> tuple[pl.D
     unchanged = rows.filter(same).height
     superseded = rows.filter(~same & older).height
     return rows.filter(~same & ~older), unchanged, superseded
+
+
+def after(held: pl.DataFrame, stored: list[pl.DataFrame], ref_period: str) -> pl.DataFrame:
+    """What raw holds once these rows (id, version, hash, is_deleted) of a batch are stored."""
+    new = pl.concat(stored).select(
+        "id",
+        pl.col("version").alias("held_version"),
+        pl.col("hash").alias("held_hash"),
+        (pl.col("is_deleted") == "t").alias("held_gone"),
+        pl.lit(ref_period).alias("ref_period"),
+    )
+    return pl.concat([held.join(new, on="id", how="anti"), new])
 
 
 def missing(rows: pl.DataFrame, held: pl.DataFrame, ref_period: str | None) -> pl.DataFrame:
