@@ -114,7 +114,9 @@ def simulate(
     today = day.as_of(state.prepared)
     console = _console()
     console.print(f"模拟平台已推进到 {today}（{settings.SIMULATED}）", highlight=False)
-    console.print(f"采集这一天：airflow dags trigger collect --conf '{{\"as_of\": \"{today}\"}}'", highlight=False)
+    console.print(
+        f'采集这一天：airflow dags trigger collect --conf \'{{"as_of": "{today}"}}\'', highlight=False
+    )
 
 
 @app.command()

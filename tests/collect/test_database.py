@@ -154,6 +154,19 @@ def test_a_database_that_is_down(connect, own_institutions):
     assert "127.0.0.1" not in str(down.value)
 
 
+def test_a_driver_that_is_not_installed_is_said_with_its_remedy(connect, own_institutions):
+    connect("10643", conn_type="postgres", extra={"sqlalchemy_url": "firebird+nosuch://h/d"})
+    own_institutions("10643", "exchange-database")
+    with pytest.raises(PlatformDown, match="驱动") as refused:
+        source(institutions.load()["10643"], AS_OF)
+    assert "platform_10643" in str(refused.value)
+
+
+@pytest.mark.parametrize("conn_type", ["postgres", "mysql", "oracle"])
+def test_the_drivers_of_common_vendors_are_there(conn_type):
+    assert sa.create_engine(f"{database.DRIVERS[conn_type]}://u:p@h/d").dialect.dbapi
+
+
 def test_urls_of_other_vendors():
     def connection(**parts):
         defaults = {
@@ -168,7 +181,8 @@ def test_urls_of_other_vendors():
 
     assert database.url(connection(conn_type="postgres")).drivername == "postgresql+psycopg"
     assert (
-        database.url(connection(conn_type="oracle")).render_as_string(False) == "oracle://u:p%2Fw@h:1521/db"
+        database.url(connection(conn_type="oracle")).render_as_string(False)
+        == "oracle+oracledb://u:p%2Fw@h:1521/db"
     )
     own = connection(conn_type="generic", extra_dejson={"sqlalchemy_url": "mssql+pyodbc://dsn"})
     assert str(database.url(own)) == "mssql+pyodbc://dsn"

@@ -171,13 +171,16 @@ def test_a_changed_mapping_is_replayed_from_landing(city, home, yuyan, second, m
     )
     day = date(2026, 10, 16)
     assert remap(legacy.stem, "replay-same", day)["batches"] == 0
-    legacy.write_text(legacy.read_text() + 'codes: {gender: {男: "9"}}\n', encoding="utf-8")
+    agreed = legacy.read_text(encoding="utf-8")
+    legacy.write_text(agreed + 'codes: {gender: {男: "9"}}\n', encoding="utf-8")
     first = remap(legacy.stem, "replay-changed", day, ["student"])
     assert first["batches"] > 0
     assert 0 < first["rows_stored"] < first["rows_received"]
     assert remap(legacy.stem, "replay-again", day, ["student"])["batches"] == 0
     newest = rows(yuyan, "select rows_stored from ops.batch where run_id = 'replay-changed'")
     assert sum(stored for (stored,) in newest) == first["rows_stored"]
+    legacy.write_text(agreed, encoding="utf-8")
+    assert remap(legacy.stem, "replay-back", day, ["student"])["rows_stored"] == first["rows_stored"]
 
 
 def test_a_row_lost_from_the_warehouse_is_found(home, yuyan, second, monkeypatch):

@@ -1,5 +1,8 @@
 """Loading: exactly once, unchanged rows not stored again, deletions and returns, one transaction."""
 
+from pathlib import Path
+
+import polars as pl
 import psycopg
 import pytest
 from batches import AS_OF, CONTRACT, INSTITUTIONS, counts, fetch, landed, live, page, put, unit
@@ -266,6 +269,18 @@ def test_a_correction_maps_old_data_anew(warehouse, monkeypatch):
     assert counts(done) == (3, 0, 1, 2, 0)  # a is right already, b has moved on, c stays deleted
     assert live(warehouse, "10618") == {"a": "学院", "b": "新"}
     assert fetch(warehouse, "select cursor_value from ops.watermark") == [("20261014080000",)]
+
+
+def test_a_batch_that_landed_before_a_field_was_agreed_on_can_still_be_loaded(warehouse):
+    batch = landed("10618", [unit("a", "20261014080000", is_entity="是")], "full")
+    frame = pl.read_parquet(batch.uri)
+    name = INSTITUTIONS["10618"].mapping(CONTRACT).names["is_entity"]
+    Path(batch.uri).chmod(0o644)
+    frame.drop(name).write_parquet(batch.uri)
+    with psycopg.connect(warehouse, autocommit=True) as connection:
+        loaded = load(connection, batch, CONTRACT, INSTITUTIONS["10618"].mapping(CONTRACT), "run", AS_OF)
+    assert counts(loaded) == (1, 1, 0, 0, 0)
+    assert fetch(warehouse, "select unit_code, is_entity from raw.org_unit") == [("a", None)]
 
 
 def test_everything_or_nothing(warehouse, monkeypatch):

@@ -14,8 +14,14 @@ from yuyan.collect.source import Meter, Page, PlatformDown, SourceError, Window,
 from yuyan.institutions import EntityMap, Institution
 
 BEIJING = ZoneInfo("Asia/Shanghai")
-DRIVERS = {"postgres": "postgresql+psycopg", "mysql": "mysql", "oracle": "oracle", "mssql": "mssql"}
-"""Airflow connection type -> SQLAlchemy dialect; any other database by `sqlalchemy_url` in the connection's extra."""
+DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "oracle": "oracle+oracledb",
+    "mssql": "mssql+pymssql",
+}
+"""Airflow connection type -> SQLAlchemy dialect and driver; any other by `sqlalchemy_url` in the connection's extra. The
+driver of SQL Server is not among the locked packages (it has no wheel for every machine): `pip install pymssql`."""
 
 
 class Database:
@@ -25,9 +31,15 @@ class Database:
         self.institution = institution
         self._as_of = as_of
         self._who = f"{institution.inst_code} {institution.name}"
-        self._engine = sa.create_engine(
-            url(connection), pool_size=institution.platform.concurrency, pool_pre_ping=True
-        )
+        try:
+            self._engine = sa.create_engine(
+                url(connection), pool_size=institution.platform.concurrency, pool_pre_ping=True
+            )
+        except (ImportError, sa.exc.ArgumentError) as error:
+            raise PlatformDown(
+                f"{self._who}：中间库的驱动不可用（{error}），请安装驱动或更正 Airflow 连接 {institution.connection}。/ "
+                f"the driver for the exchange database is not there; install it or correct {institution.connection}"
+            ) from None
 
     def open(self) -> None:
         try:

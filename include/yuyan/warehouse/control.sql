@@ -49,11 +49,13 @@ create table if not exists ops.batch (
     rows_superseded bigint not null,
     rows_tombstoned bigint not null default 0,
     as_of date not null,
+    mapping_version text not null default '',
     loaded_at timestamptz not null default clock_timestamp(),
     check (rows_received = rows_stored + rows_unchanged + rows_superseded)
 );
 comment on table ops.batch is '一个已装载的批次。编号由单位、实体、窗口和内容得出，同一批次只能装载一次';
 comment on column ops.batch.mode is 'incremental 变更窗口；full 全量比对；replace 按（实体, 期间）整体替换';
+comment on column ops.batch.mapping_version is '装载时平台映射的版本；映射改动后由 replay 重新装载';
 comment on column ops.batch.rows_received is '来源送来的行数，含删除记录';
 comment on column ops.batch.rows_stored is '写入原始层的新版本行数（含来源送来的删除）';
 comment on column ops.batch.rows_unchanged is '与现有版本相同、未重复存储的行数';

@@ -220,16 +220,24 @@ def _lines(
 
 
 def _mapped(chunk: pl.DataFrame, batch: Batch) -> pl.DataFrame:
-    """Rows in the contract's columns, with id, version, record key and deletion mark (t, f)."""
+    """Rows in the contract's columns, with id, version, record key and deletion mark (t, f).
+
+    A batch that landed before a field was agreed on has no column for it: NULL.
+    """
     mapping = batch.mapping
-    return chunk.select(
-        "row_no",
-        "wins",
-        pl.col(mapping.record_id).alias("id"),
-        versions.version(mapping, batch.delivery),
-        pl.when(versions.gone(mapping)).then(pl.lit("t")).otherwise(pl.lit("f")).alias("is_deleted"),
-        *mapped.columns(batch.contract, mapping),
-    ).with_columns(record_key=mapped.record_key(batch.contract))
+    lacking = mapped.sources(batch.contract, mapping) - set(chunk.columns)
+    return (
+        chunk.with_columns(pl.lit(None, pl.String).alias(name) for name in lacking)
+        .select(
+            "row_no",
+            "wins",
+            pl.col(mapping.record_id).alias("id"),
+            versions.version(mapping, batch.delivery),
+            pl.when(versions.gone(mapping)).then(pl.lit("t")).otherwise(pl.lit("f")).alias("is_deleted"),
+            *mapped.columns(batch.contract, mapping),
+        )
+        .with_columns(record_key=mapped.record_key(batch.contract))
+    )
 
 
 def _tombstones(missing: pl.DataFrame, batch: Batch) -> pl.DataFrame:
@@ -291,13 +299,15 @@ def _record(connection: psycopg.Connection, batch: Batch, counts: Loaded, cursor
     connection.execute(
         "insert into ops.batch (batch_id, run_id, src_inst_code, entity, product, mode, ref_period, window_from, "
         "window_to, landing_uri, payload_digest, rows_received, rows_stored, rows_unchanged, rows_superseded, "
-        "rows_tombstoned, as_of) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "rows_tombstoned, as_of, mapping_version) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             *(batch.batch_id, batch.run_id, inst_code, entity, manifest["product"], batch.mode),
             *(manifest["ref_period"], manifest["window_from"], manifest["window_to"]),
             *(batch.landed.uri, manifest["payload_digest"]),
             *(counts.received, counts.stored, counts.unchanged, counts.superseded, counts.tombstoned),
             batch.as_of,
+            mapped.version(batch.mapping),
         ],
     )
     if batch.correction:

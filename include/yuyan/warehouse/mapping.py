@@ -28,6 +28,11 @@ def columns(contract: Contract, mapping: EntityMap) -> list[pl.Expr]:
     return [_column(f, mapping).alias(f.name) for f in contract.columns]
 
 
+def sources(contract: Contract, mapping: EntityMap) -> set[str]:
+    """Names of the landed columns that `columns` reads."""
+    return {name for f in contract.columns if (name := f.name if f.derived else mapping.names.get(f.name))}
+
+
 def record_key(contract: Contract) -> pl.Expr:
     """The natural key as a|b over mapped columns; NULL if a part is NULL."""
     return pl.concat_str([pl.col(name) for name in contract.key], separator="|")
