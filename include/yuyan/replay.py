@@ -16,8 +16,8 @@ def remap(inst_code: str, run_id: str, as_of: date, entities: Sequence[str] | No
     """Load those landed batches of an institution again that would be mapped differently now, in their order.
 
     Each becomes a batch of its own, which notes the mapping it was loaded with: a second call does nothing, and a mapping
-    that is taken back is loaded once more. Returns {inst_code, batches, rows_received, rows_stored}. Raises FileNotFoundError for a batch that is no longer in
-    landing, KeyError for an unknown institution.
+    that is taken back is loaded once more. Returns {inst_code, batches, rows_received, rows_stored}.
+    Raises FileNotFoundError for a batch that is no longer in landing, KeyError for an unknown institution.
     """
     institution = institutions.load()[inst_code]
     totals = {"inst_code": inst_code, "batches": 0, "rows_received": 0, "rows_stored": 0}

@@ -30,8 +30,6 @@ from yuyan.warehouse import mapping as mapped
 CONNECTOR_VERSION = 1
 BATCH_ROWS = 50_000
 """A window with more rows becomes several batches: each is landed and then loaded while the next is being fetched."""
-ROW_GROUP = 25_000
-"""Rows that are mapped and sent together."""
 
 
 class MandatoryGone(SourceError):
@@ -236,7 +234,7 @@ def _write(part: Any, frame: pl.DataFrame) -> str:
     try:
         with part.open("wb") as file:
             out = _Digesting(file)
-            pq.write_table(table, pa.PythonFile(out, mode="w"), row_group_size=ROW_GROUP, **how)
+            pq.write_table(table, pa.PythonFile(out, mode="w"), **how)
             file.flush()
             if isinstance(part, Path):
                 os.fsync(file.fileno())

@@ -13,11 +13,12 @@ from typing import Any
 import psycopg
 
 from yuyan import contracts, institutions, settings
+from yuyan.ahead import ahead
 from yuyan.collect.connect import source as connect
 from yuyan.collect.landing import Landed, MandatoryGone, land
 from yuyan.collect.source import Meter, PlatformDown, Source, SourceError, Window
 from yuyan.institutions import Institution, InstitutionError
-from yuyan.warehouse.load import Loader, LoadError, record_drift, set_watermark
+from yuyan.warehouse.load import Batch, Loader, LoadError, prepare, record_drift, set_watermark
 from yuyan.warehouse.versions import live_count
 
 log = logging.getLogger(__name__)
@@ -201,14 +202,19 @@ class _Collection:
         """
         contract = contracts.load()[outcome.entity]
         mapping = self._institution.mapping(contract)
+
+        def mapped() -> Iterator[tuple[Window, Batch | None, SourceError | None]]:
+            for window, landed, error in found:
+                yield window, landed and prepare(landed, contract, mapping), error
+
         still_wrong: dict[str, str] = {}
         notes: list[str] = []
         windows, repeats = 0, 0
         window, loader, broken = None, None, False
-        for part_of, landed, error in found:
+        for part_of, batch, error in ahead(mapped(), depth=1):
             if part_of is not window:
                 window, broken = part_of, False
-                loader = Loader(self._connection, contract, mapping, self._run_id, self._as_of)
+                loader = Loader(self._connection, self._run_id, self._as_of)
                 windows, repeats = windows + 1, repeats + window.already_loaded
             if isinstance(error, MandatoryGone):
                 record_drift(self._connection, self._run_id, self._code, outcome.entity, error.drift)
@@ -216,20 +222,19 @@ class _Collection:
                 still_wrong[window.ref_period] = str(error)
             if error or broken:
                 continue
-            advanced = source.advance(cursor, window, landed.manifest["greatest"] if landed else None)
-            if landed is None:
+            advanced = source.advance(cursor, window, batch.landed.manifest["greatest"] if batch else None)
+            if batch is None:
                 set_watermark(self._connection, self._code, outcome.entity, advanced, self._as_of)
                 cursor = advanced
                 continue
-            is_last = landed.manifest["is_last"]
             try:
-                loaded = loader.load(landed, advanced if is_last else None)
+                loaded = loader.load(batch, advanced if batch.ends_window else None)
             except LoadError as reason:
                 still_wrong[window.ref_period], broken = str(reason), True
                 continue
             outcome.rows_received += loaded.received
             outcome.rows_stored += loaded.stored
-            if is_last:
+            if batch.ends_window:
                 cursor = advanced
                 if fixed := still_wrong.pop(window.ref_period, None):
                     notes.append(f"{fixed}（已由后续交付更正 / put right by a later delivery）")

@@ -1,21 +1,18 @@
-"""Load a landed batch into raw: map, compare with what is held, COPY what is new — all in one transaction.
+"""Load landed batches into raw: map, compare with what is held, COPY what is new.
 
-Rows, tombstones, batch record, watermark, drift and key changes commit together or not at all. A batch loads once: a second
-time it is recognised by its id. A record's newest version is the one with the greatest (source_version, raw_id).
+Rows, tombstones, batch record, watermark, drift and key changes of a batch commit together or not at all. A batch loads once:
+a second time it is recognised by its id. A record's newest version is the one with the greatest (source_version, raw_id).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 import psycopg
-import pyarrow.parquet as pq
 from psycopg import sql
 
-from yuyan.ahead import ahead
 from yuyan.collect.landing import Landed
-from yuyan.collect.source import KEY_CHANGES
+from yuyan.collect.source import DELETES, KEY_CHANGES
 from yuyan.contracts import Contract
 from yuyan.institutions import EntityMap
 from yuyan.warehouse import lines, versions
@@ -32,6 +29,8 @@ _META = (
     "as_of",
     "is_deleted",
 )
+_SEND = 1 << 20
+"""Bytes given to the connection at once."""
 
 
 class LoadError(RuntimeError):
@@ -54,14 +53,16 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Batch:
-    """A landed batch on its way into raw. `correction`: an earlier batch, mapped anew under an id of its own."""
+    """A landed batch, mapped. `rows`: id, version, record_key, row_no, gone, hash and text, the business columns for COPY.
+
+    `correction` is the id under which an earlier batch is mapped anew: it neither removes nor brings back a record.
+    """
 
     landed: Landed
     contract: Contract
     mapping: EntityMap
-    run_id: str
-    as_of: date
-    correction: str | None
+    rows: pl.DataFrame
+    correction: str | None = None
 
     @property
     def batch_id(self) -> str:
@@ -72,25 +73,38 @@ class Batch:
         return "incremental" if self.correction else self.landed.manifest["mode"]
 
     @property
-    def is_complete(self) -> bool:
-        """Whether the window lists everything (of a period), so that what it does not have is gone."""
+    def is_listing(self) -> bool:
+        """Whether it is part of a complete listing (of a period), in which what is absent is gone."""
         return self.mode != "incremental"
 
     @property
-    def ends_listing(self) -> bool:
-        return self.is_complete and self.landed.manifest["is_last"]
+    def ends_window(self) -> bool:
+        return self.landed.manifest["is_last"]
 
     @property
-    def delivery(self) -> int | None:
-        return self.landed.manifest["version"]
-
-    @property
-    def names(self) -> list[str]:
-        return [f.name for f in self.contract.columns]
+    def period(self) -> str | None:
+        """The period that the listing replaces; None if it lists everything."""
+        return self.landed.manifest["ref_period"] if self.mode == "replace" else None
 
     @property
     def who(self) -> str:
         return f"{self.mapping.inst_code} {self.contract.entity} 批次 {self.batch_id}"
+
+
+def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: str | None = None) -> Batch:
+    """Read and map a landed batch and compute its digests: all that needs no database."""
+    with landed.open() as file:
+        frame = pl.read_parquet(file).with_row_index("row_no", offset=1)
+    frame = frame.filter(pl.col("_feed") != KEY_CHANGES)
+    version = mapped.source_version(mapping, landed.manifest["version"])
+    rows = frame.select(
+        pl.col(mapping.record_id).alias("id"),
+        version.fill_null(0).alias("version"),  # what cannot be read is older than anything that can
+        pl.col("row_no").cast(pl.Int64),
+        (mapped.is_deleted(mapping) | (pl.col("_feed") == DELETES)).alias("gone"),
+        *mapped.columns(contract, mapping),
+    ).with_columns(record_key=mapped.record_key(contract))
+    return Batch(landed, contract, mapping, _digested(rows, contract), correction)
 
 
 class Loader:
@@ -100,62 +114,87 @@ class Loader:
     it known which records are missing.
     """
 
-    def __init__(
-        self, connection: psycopg.Connection, contract: Contract, mapping: EntityMap, run_id: str, as_of: date
-    ) -> None:
+    def __init__(self, connection: psycopg.Connection, run_id: str, as_of: date) -> None:
         """`connection` is in autocommit mode."""
-        self._connection, self._contract, self._mapping = connection, contract, mapping
-        self._run_id, self._as_of = run_id, as_of
+        self._connection, self._run_id, self._as_of = connection, run_id, as_of
         self._listed: list[pl.DataFrame] = []
         self._held: pl.DataFrame | None = None
 
-    def load(self, landed: Landed, cursor: str | None = None, correction: str | None = None) -> Loaded:
-        """Load a landed batch and move the watermark to `cursor` (None: leave it).
-
-        `correction` is the id under which an earlier batch is mapped anew: it neither removes nor brings back a record.
-        Raises LoadError.
-        """
-        batch = Batch(landed, self._contract, self._mapping, self._run_id, self._as_of, correction)
+    def load(self, batch: Batch, cursor: str | None = None) -> Loaded:
+        """Load a batch; the last one of its window moves the watermark to `cursor` (None: leave it). Raises LoadError."""
+        _refuse_nameless(batch)
+        if batch.is_listing:
+            self._listed.append(batch.rows.select("id", "gone"))
         with self._connection.transaction():
-            key = f"{self._mapping.inst_code}/{self._contract.entity}"
+            key = f"{batch.mapping.inst_code}/{batch.contract.entity}"
             self._connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
             query = "select 1 from ops.batch where batch_id = %s"
-            again = self._connection.execute(query, [batch.batch_id]).fetchone() is not None
-            with landed.open() as file:
-                parquet = pq.ParquetFile(file)
-                rows = _index(parquet, batch)
-                self._listed += [rows] if batch.is_complete else []
-                if again:
-                    return Loaded(batch.batch_id, again=True)
-                counts = self._append(parquet, batch, rows)
-            _record(self._connection, batch, counts, cursor)
+            if self._connection.execute(query, [batch.batch_id]).fetchone():
+                return Loaded(batch.batch_id, again=True)
+            counts = self._append(batch)
+            _record(self._connection, batch, counts, self._run_id, self._as_of, cursor)
         return counts
 
-    def _append(self, parquet: pq.ParquetFile, batch: Batch, rows: pl.DataFrame) -> Loaded:
-        """COPY new versions and tombstones into raw."""
-        held = self._known(batch, rows)
-        missing = _missing(batch, pl.concat(self._listed), held) if batch.ends_listing else held.clear()
-        counts = Loaded(batch.batch_id, received=rows.height, tombstoned=missing.height)
+    def _append(self, batch: Batch) -> Loaded:
+        """COPY new versions, and tombstones once the listing is complete."""
+        held, counts = self._newest_held(batch), Loaded(batch.batch_id, received=batch.rows.height)
+        newest = versions.newest(batch.rows)
+        new, counts.unchanged = versions.keep(newest, held, batch.correction is not None)
+        counts.stored = new.height
+        counts.superseded = counts.received - counts.stored - counts.unchanged
+        parts = [new]
+        if batch.is_listing and batch.ends_window:
+            missing = self._missing(batch, held)
+            counts.tombstoned = missing.height
+            parts.append(_tombstones(missing, batch.contract))
+        elif batch.is_listing:
+            self._held = versions.after(held, new, batch.landed.manifest["ref_period"])
+        self._copy(pl.concat(parts), batch)
+        return counts
+
+    def _newest_held(self, batch: Batch) -> pl.DataFrame:
+        if self._held is not None:
+            return self._held
+        ids = None if batch.is_listing else batch.rows["id"]
+        return versions.held(self._connection, batch.mapping.inst_code, batch.contract.entity, ids)
+
+    def _missing(self, batch: Batch, held: pl.DataFrame) -> pl.DataFrame:
+        """Records to end. Raises LoadError rather than empty an entity: a zero is a finding, the last good data stay."""
+        listed = pl.concat(self._listed)
+        missing, living = (
+            versions.missing(listed, held, batch.period),
+            held.filter(~pl.col("held_gone")).height,
+        )
+        if missing.height and missing.height == living and listed["gone"].all():
+            raise LoadError(
+                f"{batch.who}：来源为空，但仓库中有 {living} 条有效记录；为防误删未装载，"
+                "上一次的数据保持不变。请报送单位确认是否真的清空。/ "
+                f"the source is empty but {living} records are held; not loaded, ask the institution whether it is meant"
+            )
+        return missing
+
+    def _copy(self, rows: pl.DataFrame, batch: Batch) -> None:
+        names = [*_META, *(f.name for f in batch.contract.columns)]
         target = sql.SQL("copy {}.{} ({}) from stdin").format(
             sql.Identifier("raw"),
             sql.Identifier(batch.contract.entity),
-            sql.SQL(", ").join(map(sql.Identifier, [*_META, *batch.names])),
+            sql.SQL(", ").join(map(sql.Identifier, names)),
         )
-        stored: list[pl.DataFrame] = []
-        same = held.join(rows, on="id", how="semi")
+        keys = lines.copy_text(rows.select("id", "record_key"))
+        meta = pl.concat_str(
+            pl.lit(batch.mapping.inst_code),
+            pl.lit(keys),
+            "version",
+            pl.lit(r"\\x") + pl.col("hash"),
+            pl.lit(batch.batch_id),
+            "row_no",
+            pl.lit(str(self._as_of)),
+            separator="\t",
+        )
+        text = lines.buffer(rows.select(pl.concat_str(meta, pl.lit("\t"), "text", pl.lit("\n"))).to_series())
         with self._connection.cursor() as cursor, cursor.copy(target) as copy:
-            for text in ahead(_lines(parquet, batch, versions.winners(rows), same, missing, counts, stored)):
-                copy.write(lines.buffer(text))
-        if batch.is_complete and not batch.ends_listing:
-            self._held = versions.after(held, stored, batch.landed.manifest["ref_period"])
-        return counts
-
-    def _known(self, batch: Batch, rows: pl.DataFrame) -> pl.DataFrame:
-        """What raw holds: of the batch's records, or of all of them when the listing is complete."""
-        if self._held is not None:
-            return self._held
-        inst_code, entity = self._mapping.inst_code, self._contract.entity
-        return versions.held(self._connection, inst_code, entity, rows, everything=batch.is_complete)
+            for start in range(0, len(text), _SEND):
+                copy.write(text[start : start + _SEND])
 
 
 def load(
@@ -168,132 +207,47 @@ def load(
     cursor: str | None = None,
     correction: str | None = None,
 ) -> Loaded:
-    """Load a window that is one batch, or a correction; see Loader."""
-    return Loader(connection, contract, mapping, run_id, as_of).load(landed, cursor, correction)
+    """Load one batch that stands for itself: a whole window, or a correction (its id). See Loader."""
+    return Loader(connection, run_id, as_of).load(prepare(landed, contract, mapping, correction), cursor)
 
 
-def _index(parquet: pq.ParquetFile, batch: Batch) -> pl.DataFrame:
-    try:
-        return versions.index(parquet, batch.mapping, batch.delivery)
-    except versions.NamelessRows as error:
-        count, first = error.args
-        raise LoadError(
-            f"{batch.who}：{count} 行没有记录编号（首行为第 {first} 行），整批未装载，"
-            f"请报送单位补齐 {batch.mapping.record_id}。/ "
-            f"{count} rows without a record id (the first is row {first}); not loaded, ask the institution to supply it"
-        ) from None
+def _digested(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    """Deletion mark and business columns as one COPY text, and its digest."""
+    mark = pl.when("gone").then(pl.lit("t")).otherwise(pl.lit("f")).alias("mark")
+    text = lines.copy_text(rows.select(mark, *(f.name for f in contract.columns)))
+    return rows.select("id", "version", "record_key", "row_no", "gone", hash=lines.digests(text), text=text)
 
 
-def _lines(
-    parquet: pq.ParquetFile,
-    batch: Batch,
-    winners: pl.Series | None,
-    held: pl.DataFrame,
-    missing: pl.DataFrame,
-    counts: Loaded,
-    stored: list[pl.DataFrame],
-) -> Iterator[pl.Series]:
-    """COPY lines of the rows to store, a row group at a time, then of the tombstones.
-
-    Counts what becomes of each row, and adds id, version, digest and mark of the stored ones to `stored`.
-    """
-    start = 0
-    for group in range(parquet.num_row_groups):
-        chunk = pl.from_arrow(parquet.read_row_group(group))
-        chunk = chunk.with_columns(row_no=pl.int_range(pl.len()) + start + 1)
-        wins = pl.lit(True) if winners is None else (pl.col("row_no") - 1).is_in(winners.implode())
-        start += chunk.height
-        rows = _mapped(chunk.with_columns(wins=wins).filter(pl.col("_feed") != KEY_CHANGES), batch)
-        newest = rows.filter("wins")
-        counts.superseded += rows.height - newest.height
-        new, unchanged, superseded = versions.keep(
-            _digested(newest, batch), held, batch.correction is not None
-        )
-        counts.stored += new.height
-        counts.unchanged += unchanged
-        counts.superseded += superseded
-        stored.append(new.select("id", "version", "hash", "is_deleted"))
-        if new.height:
-            yield _line(new, batch)
-    if missing.height:
-        yield _line(_digested(_tombstones(missing, batch), batch), batch)
-
-
-def _mapped(chunk: pl.DataFrame, batch: Batch) -> pl.DataFrame:
-    """Rows in the contract's columns, with id, version, record key and deletion mark (t, f).
-
-    A batch that landed before a field was agreed on has no column for it: NULL.
-    """
-    mapping = batch.mapping
-    lacking = mapped.sources(batch.contract, mapping) - set(chunk.columns)
-    return (
-        chunk.with_columns(pl.lit(None, pl.String).alias(name) for name in lacking)
-        .select(
-            "row_no",
-            "wins",
-            pl.col(mapping.record_id).alias("id"),
-            versions.version(mapping, batch.delivery),
-            pl.when(versions.gone(mapping)).then(pl.lit("t")).otherwise(pl.lit("f")).alias("is_deleted"),
-            *mapped.columns(batch.contract, mapping),
-        )
-        .with_columns(record_key=mapped.record_key(batch.contract))
-    )
-
-
-def _tombstones(missing: pl.DataFrame, batch: Batch) -> pl.DataFrame:
+def _tombstones(missing: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     """Rows that end records which a complete listing no longer has.
 
     Each takes the version it ends, so that the record comes back whenever the source lists it again, at whatever version.
     """
     nothing = pl.lit(None, pl.String)
-    return missing.select(
+    rows = missing.select(
         "id",
         pl.col("held_version").alias("version"),
         nothing.alias("record_key"),
-        pl.lit(0).alias("row_no"),
-        pl.lit("t").alias("is_deleted"),
-        *(nothing.alias(name) for name in batch.names),
+        pl.lit(0, pl.Int64).alias("row_no"),
+        pl.lit(True).alias("gone"),
+        *(nothing.alias(f.name) for f in contract.columns),
     )
+    return _digested(rows, contract)
 
 
-def _digested(rows: pl.DataFrame, batch: Batch) -> pl.DataFrame:
-    """The business columns as one COPY text, and its digest."""
-    text = lines.copy_text(rows.select("is_deleted", *batch.names))
-    names = ("id", "version", "record_key", "row_no", "is_deleted")
-    return rows.select(*names, hash=lines.digests(text), text=text)
-
-
-def _line(rows: pl.DataFrame, batch: Batch) -> pl.Series:
-    """Whole COPY lines in the order of _META and the contract; `text` holds the deletion mark and the business columns."""
-    keys = lines.copy_text(rows.select("id", "record_key"))
-    head = pl.concat_str(
-        pl.lit(batch.mapping.inst_code),
-        pl.lit(keys),
-        "version",
-        pl.lit(r"\\x") + pl.col("hash"),
-        pl.lit(batch.batch_id),
-        "row_no",
-        pl.lit(str(batch.as_of)),
-        separator="\t",
-    )
-    return rows.select(pl.concat_str(head, pl.lit("\t"), "text", pl.lit("\n"))).to_series()
-
-
-def _missing(batch: Batch, rows: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
-    """Records to end. Raises LoadError rather than empty an entity: a zero is a finding, and the last good data stay."""
-    period = batch.landed.manifest["ref_period"] if batch.mode == "replace" else None
-    missing = versions.missing(rows, held, period)
-    living = held.filter(~pl.col("held_gone")).height
-    if missing.height and missing.height == living and rows["gone"].all():
+def _refuse_nameless(batch: Batch) -> None:
+    nameless = batch.rows.filter(pl.col("id").is_null() | (pl.col("id") == ""))["row_no"]
+    if nameless.len():
         raise LoadError(
-            f"{batch.who}：来源为空，但仓库中有 {living} 条有效记录；为防误删未装载，"
-            "上一次的数据保持不变。请报送单位确认是否真的清空。/ "
-            f"the source is empty but {living} records are held; not loaded, ask the institution whether that is meant"
+            f"{batch.who}：{nameless.len()} 行没有记录编号（首行为第 {nameless[0]} 行），整批未装载，"
+            f"请报送单位补齐 {batch.mapping.record_id}。/ {nameless.len()} rows without a record id "
+            f"(the first is row {nameless[0]}); not loaded, ask the institution to supply it"
         )
-    return missing
 
 
-def _record(connection: psycopg.Connection, batch: Batch, counts: Loaded, cursor: str | None) -> None:
+def _record(
+    connection: psycopg.Connection, batch: Batch, counts: Loaded, run_id: str, as_of: date, cursor: str | None
+) -> None:
     """Batch record, watermark, drift and key changes."""
     manifest, inst_code, entity = batch.landed.manifest, batch.mapping.inst_code, batch.contract.entity
     connection.execute(
@@ -302,7 +256,7 @@ def _record(connection: psycopg.Connection, batch: Batch, counts: Loaded, cursor
         "rows_tombstoned, as_of, mapping_version) "
         "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
-            *(batch.batch_id, batch.run_id, inst_code, entity, manifest["product"], batch.mode),
+            *(batch.batch_id, run_id, inst_code, entity, manifest["product"], batch.mode),
             *(manifest["ref_period"], manifest["window_from"], manifest["window_to"]),
             *(batch.landed.uri, manifest["payload_digest"]),
             *(counts.received, counts.stored, counts.unchanged, counts.superseded, counts.tombstoned),
@@ -313,8 +267,8 @@ def _record(connection: psycopg.Connection, batch: Batch, counts: Loaded, cursor
     if batch.correction:
         return
     if cursor is not None:
-        set_watermark(connection, inst_code, entity, cursor, batch.as_of, batch.batch_id)
-    record_drift(connection, batch.run_id, inst_code, entity, manifest["drift"])
+        set_watermark(connection, inst_code, entity, cursor, as_of, batch.batch_id)
+    record_drift(connection, run_id, inst_code, entity, manifest["drift"])
     if manifest["rows"].get(KEY_CHANGES):
         _record_key_changes(connection, batch)
 
@@ -359,7 +313,7 @@ def _record_key_changes(connection: psycopg.Connection, batch: Batch) -> None:
         columns = ["_feed", mapping.record_id, mapping.version_column, "old_key", "new_key"]
         frame = pl.read_parquet(file, columns=columns)
     changes = frame.filter(pl.col("_feed") == KEY_CHANGES).select(
-        mapping.record_id, "old_key", "new_key", versions.version(mapping, batch.delivery)
+        mapping.record_id, "old_key", "new_key", mapped.source_version(mapping, None)
     )
     with connection.cursor() as cursor:
         cursor.executemany(
