@@ -46,7 +46,7 @@ def after(module, name, times=1):
 
 connect._connection = lambda _: SimpleNamespace(
     host="127.0.0.1", port={port}, schema="http", login="client", password="secret", extra_dejson={{}})
-landing.BATCH_ROWS, landing.ROW_GROUP = 100, 40
+landing.BATCH_ROWS, load._SEND = 100, 1000
 {fault}
 run.collect_institution("10611", "run-2", date(2026, 10, 15), {entities!r})
 """
@@ -55,7 +55,7 @@ FAULTS = {
     "while pages are being landed": "after(landing._Taker, 'take', 2)",
     "between data file and manifest": "Path.write_text = die",
     "landed, not loaded": "run.Loader.load = die",
-    "in the middle of COPY": "after(lines, 'buffer', 4)",
+    "in the middle of COPY": "after(load.psycopg.Copy, 'write', 3)",
     "copied, before the batch record": "load._record = die",
     "before commit": "after(load, '_record')",
     "first batch of an entity committed, not its last": "after(run.Loader, 'load')",
@@ -131,7 +131,6 @@ def _environment(patch: pytest.MonkeyPatch, home: Path, dsn: str, port: int) -> 
     patch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
     patch.setenv("AIRFLOW_CONN_PLATFORM_10611", f"http://client:secret@127.0.0.1:{port}")
     patch.setattr("yuyan.collect.landing.BATCH_ROWS", 100)
-    patch.setattr("yuyan.collect.landing.ROW_GROUP", 40)
 
 
 def _day_two(platform: fake.Versioned) -> None:

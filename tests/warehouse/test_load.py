@@ -9,9 +9,9 @@ from batches import AS_OF, CONTRACT, INSTITUTIONS, counts, fetch, landed, live, 
 
 from yuyan.collect import landing
 from yuyan.collect.source import Window
-from yuyan.warehouse import lines, versions
 from yuyan.warehouse import load as loader
-from yuyan.warehouse.load import Loader, LoadError, load
+from yuyan.warehouse import versions
+from yuyan.warehouse.load import Loader, LoadError, load, prepare
 
 pytestmark = [pytest.mark.database, pytest.mark.usefixtures("work")]
 
@@ -206,18 +206,14 @@ def test_special_characters_survive(warehouse):
 
 
 def test_many_rows_are_compared_at_once(warehouse, monkeypatch):
-    """More records than are looked up one by one, in row groups that are never held together."""
-    heights, real = [], lines.copy_text
-    monkeypatch.setattr(lines, "copy_text", lambda frame: heights.append(frame.height) or real(frame))
+    """More records than are looked up one by one."""
     monkeypatch.setattr(versions, "FEW", 10)
-    monkeypatch.setattr("yuyan.collect.landing.ROW_GROUP", 7)
     rows = [unit(f"r{i:03d}", 1) for i in range(40)]
     assert counts(put(warehouse, "10611", rows, since="0")) == (40, 40, 0, 0, 0)
     changed = [unit(f"r{i:03d}", 2, name="新" if i % 4 == 0 else "学院") for i in range(45)]
     assert counts(put(warehouse, "10611", changed, since="1")) == (45, 15, 30, 0, 0)
     numbers = fetch(warehouse, "select row_no from raw.org_unit where source_version = 2 order by raw_id")
     assert numbers == [(i + 1,) for i in range(45) if i % 4 == 0 or i >= 40]
-    assert max(heights) == 7
 
 
 def test_a_complete_listing_in_several_batches(warehouse, monkeypatch):
@@ -231,10 +227,8 @@ def test_a_complete_listing_in_several_batches(warehouse, monkeypatch):
         window = Window("org_unit", "full")
         batches = list(landing.land(institution, CONTRACT, mapping, window, pages, run_id, AS_OF))[:upto]
         with psycopg.connect(warehouse, autocommit=True) as connection:
-            loader = Loader(connection, CONTRACT, mapping, run_id, AS_OF)
-            return [
-                counts(loader.load(b, f"{run_id}-done" if b.manifest["is_last"] else None)) for b in batches
-            ]
+            loader, made = Loader(connection, run_id, AS_OF), [prepare(b, CONTRACT, mapping) for b in batches]
+            return [counts(loader.load(b, f"{run_id}-done" if b.ends_window else None)) for b in made]
 
     old = [unit(f"r{i:02d}", "20261014080000") for i in range(20)]
     assert listing("1", [*old[:13], old[12], *old[13:]]) == [

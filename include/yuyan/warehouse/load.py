@@ -1,7 +1,7 @@
 """Load landed batches into raw: map, compare with what is held, COPY what is new.
 
-Rows, tombstones, batch record, watermark, drift and key changes of a batch commit together or not at all. A batch loads once:
-a second time it is recognised by its id. A record's newest version is the one with the greatest (source_version, raw_id).
+Rows, tombstones, batch record, watermark, drift and key changes of a batch commit together or not at all. A batch loads
+once: a second time it is recognised by its id. A record's newest version has the greatest (source_version, raw_id).
 """
 
 from dataclasses import dataclass
@@ -95,7 +95,11 @@ def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: 
     """Read and map a landed batch and compute its digests: all that needs no database."""
     with landed.open() as file:
         frame = pl.read_parquet(file).with_row_index("row_no", offset=1)
-    frame = frame.filter(pl.col("_feed") != KEY_CHANGES)
+    # A batch that landed before a field was agreed on has no column for it.
+    lacking = mapped.sources(contract, mapping) - set(frame.columns)
+    frame = frame.filter(pl.col("_feed") != KEY_CHANGES).with_columns(
+        pl.lit(None, pl.String).alias(n) for n in lacking
+    )
     version = mapped.source_version(mapping, landed.manifest["version"])
     rows = frame.select(
         pl.col(mapping.record_id).alias("id"),
@@ -260,7 +264,7 @@ def _record(
             *(manifest["ref_period"], manifest["window_from"], manifest["window_to"]),
             *(batch.landed.uri, manifest["payload_digest"]),
             *(counts.received, counts.stored, counts.unchanged, counts.superseded, counts.tombstoned),
-            batch.as_of,
+            as_of,
             mapped.version(batch.mapping),
         ],
     )
