@@ -190,7 +190,8 @@ def test_a_row_lost_from_the_warehouse_is_found(home, yuyan, second, monkeypatch
     monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", runtime.warehouse_dsn)
     with psycopg.connect(runtime.warehouse_dsn, autocommit=True) as warehouse:
         batch, lost = warehouse.execute(
-            "select batch_id, min(raw_id) from raw.student group by 1 limit 1"
+            "select batch_id, min(raw_id) from raw.student join quality.judged using (batch_id) "
+            "where entity = 'student' group by 1 order by 1 limit 1"
         ).fetchone()
         warehouse.execute(
             "insert into ops.run (run_id, kind, as_of, started_at) "
@@ -198,10 +199,12 @@ def test_a_row_lost_from_the_warehouse_is_found(home, yuyan, second, monkeypatch
         )
         warehouse.execute("create table kept as select * from raw.student where raw_id = %s", [lost])
         warehouse.execute("delete from raw.student where raw_id = %s", [lost])
-        with pytest.raises(ReconciliationError, match=batch):
-            reconcile("broken")
-        warehouse.execute("insert into raw.student overriding system value select * from kept")
-        warehouse.execute("drop table kept")
+        try:
+            with pytest.raises(ReconciliationError, match=batch):
+                reconcile("broken")
+        finally:
+            warehouse.execute("insert into raw.student overriding system value select * from kept")
+            warehouse.execute("drop table kept")
         assert reconcile("broken") > 0
 
 
