@@ -5,7 +5,7 @@
 
 - `revalidate`：不采集、不装载，只让隔离区的行和未按现行规则判定的批次重新判定（规则改动之后）。
 - `remap`：把已落地的批次按现行的平台映射重新装载，只装入与原来不同的行（映射改动之后）。
-- `recollect`：从平台全量重采并与仓库逐条比对（怀疑漏采、误删之后）。
+- `recollect`：从平台全量重采并与仓库逐条比对（怀疑漏采、误删之后）；给出 `since` 则只重采该游标之后的窗口，水位线不后退。
 
 **先做什么 / what to do first**
 
@@ -29,6 +29,9 @@ params = {
     "as_of": Param(None, type=["null", "string"], format="date", title="统计日期", description="缺省为今天"),
     "institutions": Param(
         [], type="array", items={"type": "string"}, title="单位代码", description="空为全部单位"
+    ),
+    "since": Param(
+        None, type=["null", "string"], title="起点游标", description="只重采其后的变更，来源的格式"
     ),
     "entities": Param([], type="array", items={"type": "string"}, title="实体", description="空为全部实体"),
 }
@@ -64,7 +67,9 @@ def replay():
         from yuyan import institutions
 
         get_current_context()["institution"] = f"{inst_code} {institutions.load()[inst_code].name}"
-        return runs.redo(params["mode"], inst_code, dag_run.run_id, params["entities"] or None)
+        return runs.redo(
+            params["mode"], inst_code, dag_run.run_id, params["entities"] or None, params["since"]
+        )
 
     @task(trigger_rule=TriggerRule.NONE_FAILED, outlets=[RAW])
     def close(dag_run, outlet_events) -> None:

@@ -220,17 +220,31 @@ def replay_remap(institution: Institutions = None, entity: Entities = None) -> N
 
 
 @replay_app.command("recollect")
-def replay_recollect(institution: Institutions = None, entity: Entities = None) -> None:
-    """Collect everything from the platforms again and compare it with the warehouse, then build the marts."""
-    _replay("recollect", institution, entity)
+def replay_recollect(
+    institution: Institutions = None,
+    entity: Entities = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Only what changed after this cursor of one institution, in its platform's terms: a change version, "
+            "yyyyMMddHHmmss (rest-legacy) or yyyy-mm-dd hh:mm:ss (exchange-database). The watermark does not move back."
+        ),
+    ] = None,
+) -> None:
+    """Collect from the platforms again and compare with the warehouse, all or a window, then build the marts."""
+    if since and len(institution or []) != 1:
+        raise typer.BadParameter("--since is a cursor of one platform: name one --institution")
+    _replay("recollect", institution, entity, since)
 
 
-def _replay(mode: str, institutions: list[str] | None, entities: list[str] | None) -> None:
+def _replay(
+    mode: str, institutions: list[str] | None, entities: list[str] | None, since: str | None = None
+) -> None:
     from yuyan.runtime import line
 
     _line(
         lambda home, console, state: line.replay(
-            home, console, state, mode, institutions or [], entities or []
+            home, console, state, mode, institutions or [], entities or [], since
         )
     )
 

@@ -94,20 +94,26 @@ def newest_day(events: Iterable[Any]) -> str | None:
     return max((event.extra["as_of"] for event in events if "as_of" in event.extra), default=None)
 
 
-def collect(inst_code: str, run_id: str, entities: Sequence[str] | None, full: bool) -> dict[str, Any]:
-    """Collect one institution for an open run. Raises CollectionFailed when its platform as a whole failed."""
+def collect(
+    inst_code: str, run_id: str, entities: Sequence[str] | None, full: bool, since: str | None = None
+) -> dict[str, Any]:
+    """Collect one institution for an open run; arguments as of `collect_institution`.
+
+    Raises CollectionFailed when its platform as a whole failed."""
     from yuyan.collect.run import collect_institution
 
-    result = collect_institution(inst_code, run_id, day_of(run_id), entities, full=full)
+    result = collect_institution(inst_code, run_id, day_of(run_id), entities, full=full, since=since)
     if result["outcome"] == "failed":
         raise CollectionFailed(f"{inst_code}：{result['error']}")
     return result
 
 
-def redo(mode: str, inst_code: str, run_id: str, entities: Sequence[str] | None) -> dict[str, Any]:
-    """One institution's part of a replay: `remap` landed batches, or `recollect` from its platform."""
+def redo(
+    mode: str, inst_code: str, run_id: str, entities: Sequence[str] | None, since: str | None = None
+) -> dict[str, Any]:
+    """One institution's part of a replay: `remap` landed batches, or `recollect` all or what came after a cursor."""
     if mode == "recollect":
-        return collect(inst_code, run_id, entities, full=True)
+        return collect(inst_code, run_id, entities, full=not since, since=since)
     from yuyan import replay
 
     return replay.remap(inst_code, run_id, day_of(run_id), entities)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from yuyan import settings
+from yuyan import runs, settings
 from yuyan.runtime import environment
 
 DAGS = settings.PROJECT / "dags"
@@ -145,3 +145,14 @@ def test_nothing_is_reported_to_anybody(monkeypatch):
     ):
         assert env[switch].lower() == "false"
     assert env["DO_NOT_TRACK"] == "1"
+
+
+def test_recollecting_a_window_is_no_full_comparison(monkeypatch):
+    asked = []
+    monkeypatch.setattr(runs, "collect", lambda *arguments, **named: asked.append((arguments, named)) or {})
+    runs.redo("recollect", "10611", "r", ["student"], "3")
+    runs.redo("recollect", "10611", "r", None)
+    assert asked == [
+        (("10611", "r", ["student"]), {"full": False, "since": "3"}),
+        (("10611", "r", None), {"full": True, "since": None}),
+    ]

@@ -73,6 +73,7 @@ def replay(
     mode: str,
     institutions: list[str],
     entities: list[str],
+    since: str | None = None,
 ) -> Report:
     """Repeat part of the line for the last day (see dags/replay.py). Raises RuntimeFailure before the first run."""
     if not state.done:
@@ -81,6 +82,7 @@ def replay(
     as_of = calendar.as_of(state.done).isoformat()
     run_id = f"{as_of}-{mode}-{datetime.now():%H%M%S}"
     conf = {"mode": mode, "as_of": as_of, "institutions": institutions, "entities": entities}
+    conf |= {"since": since} if since else {}
     follow(report, console, "replay", run_id, conf)
     return report
 
