@@ -1,0 +1,285 @@
+-- Tables an auditor reads: rules, results, failing rows and their causes, quarantine, problems and overrides, holds,
+-- credibility, scorecard (docs/data-quality.md). Idempotent: run at every start.
+
+create schema if not exists quality;
+comment on schema quality is '数据质量：规则、结果、逐行问题、隔离区、问题与豁免、暂缓、可信度、评分卡';
+
+create table if not exists quality.rule (
+    rule_id text not null,
+    version int not null,
+    entity text not null,
+    column_name text,
+    level smallint not null check (level between 0 and 5),
+    severity text not null check (severity in ('REJECT', 'ERROR', 'WARN', 'INFO')),
+    eligible text,
+    definition text not null,
+    tolerance_rows bigint not null default 0,
+    tolerance_pct numeric not null default 0,
+    override_by text not null default 'nobody' check (override_by in ('nobody', 'university', 'commission')),
+    message text not null,
+    why text not null,
+    fix text not null,
+    owner text not null,
+    indicators text[] not null default '{}',
+    valid_from date,
+    valid_to date,
+    digest text not null,
+    first_run_id text not null,
+    is_current boolean not null,
+    primary key (rule_id, version)
+);
+comment on table quality.rule is '规则目录，含历次版本：结构规则来自数据约定，业务规则来自 expectations/';
+comment on column quality.rule.level is '0 文件 1 字段 2 记录 3 跨实体 4 跨期间 5 跨来源';
+comment on column quality.rule.severity is 'REJECT、ERROR 隔离该行；WARN、INFO 只记录';
+comment on column quality.rule.eligible is '适用条件（SQL）；为空表示全部记录适用';
+comment on column quality.rule.tolerance_rows is '容许的不合格行数；与 tolerance_pct 取较宽者。容许范围内不立为问题，但不合格行照样隔离';
+comment on column quality.rule.tolerance_pct is '容许的不合格比例（%）';
+comment on column quality.rule.override_by is '谁可以批准豁免：nobody 不可豁免，university 报送单位，commission 市教委';
+comment on column quality.rule.digest is '规则内容（条件、断言、级别、有效期）的摘要；内容变了而版本未变的规则不能使用';
+create unique index if not exists rule_current on quality.rule (rule_id) where is_current;
+
+create table if not exists quality.result (
+    run_id text not null,
+    rule_id text not null,
+    rule_version int not null,
+    src_inst_code text not null,
+    entity text not null,
+    eligible bigint not null,
+    failed bigint not null,
+    unverifiable bigint not null,
+    rate numeric generated always as (case when eligible > 0 then failed::numeric / eligible end) stored,
+    tolerance_rows bigint not null,
+    tolerance_pct numeric not null,
+    overridden bigint not null default 0,
+    new bigint not null,
+    still bigint not null,
+    resolved bigint not null,
+    verdict text not null check (verdict in ('pass', 'tolerated', 'overridden', 'fail', 'unverifiable')),
+    primary key (run_id, rule_id, src_inst_code),
+    check (failed = new + still)
+);
+comment on table quality.result is '每次运行、每条规则、每个单位的结果，按运行后全部现有记录的最新版本统计（不只本次到达的行）；只写本次判定过的实体';
+comment on column quality.result.eligible is '适用行数';
+comment on column quality.result.unverifiable is '无法判断的行数（缺值不等于通过）';
+comment on column quality.result.overridden is '不合格行中因豁免而放行的行数';
+comment on column quality.result.new is '不合格且上次判定时没有这一问题的记录数';
+comment on column quality.result.still is '上次判定时已有、现在仍不合格的记录数';
+comment on column quality.result.resolved is '上次判定时不合格、现已不再不合格的记录数（更正、删除、修复、规则变更）';
+comment on column quality.result.verdict is 'pass 通过；tolerated 在容许范围内；overridden 已豁免；fail 不通过；unverifiable 没有不合格，但没有一行可以判断';
+
+create table if not exists quality.row_failure (
+    entity text not null,
+    raw_id bigint not null,
+    rule_id text not null,
+    rule_version int not null,
+    src_inst_code text not null,
+    src_record_id text not null,
+    record_key text,
+    batch_id text not null,
+    row_no bigint not null,
+    column_name text,
+    observed_value text,
+    severity text not null,
+    cause_id text,
+    override_id bigint,
+    since_run_id text not null,
+    last_run_id text not null,
+    resolved_run_id text,
+    resolution text check (resolution in ('corrected', 'deleted', 'healed', 'rule_changed', 'replaced')),
+    primary key (entity, raw_id, rule_id),
+    check ((resolved_run_id is null) = (resolution is null))
+);
+comment on table quality.row_failure is '逐行问题：哪条记录的哪个版本违反哪条规则、观察值是什么、起于哪次运行、何时因何了结；resolved_run_id 为空即仍存在';
+comment on column quality.row_failure.since_run_id is '该记录首次违反该规则的运行；更正后的版本仍违反的，沿用首次';
+comment on column quality.row_failure.cause_id is '根因编号，见 quality.cause';
+comment on column quality.row_failure.override_id is '放行该行的豁免，见 quality.override';
+comment on column quality.row_failure.resolution is 'corrected 来源已更正；deleted 来源已删除；healed 所查的其他记录变化后通过；rule_changed 规则变更后通过；replaced 来源送来的新版本仍不合格，由新版本的行接续';
+create index if not exists row_failure_standing on quality.row_failure (rule_id, src_inst_code) where resolved_run_id is null;
+
+create table if not exists quality.cause (
+    cause_id text primary key,
+    kind text not null check (kind in ('parent_missing', 'parent_quarantined', 'unknown_code', 'same_batch', 'single')),
+    rule_id text not null,
+    src_inst_code text not null,
+    entity text not null,
+    cause_entity text,
+    cause_key text,
+    cause_rule_ids text[] not null default '{}',
+    observed_value text,
+    failed_rows bigint not null,
+    example_record_key text,
+    since_run_id text not null,
+    last_run_id text not null,
+    resolved_run_id text
+);
+comment on table quality.cause is '根因：同一原因造成的不合格行归为一组，缺一个上级记录是一个问题而不是一千个';
+comment on column quality.cause.kind is 'parent_missing 上级记录未报；parent_quarantined 上级记录被隔离；unknown_code 同一个未知代码；same_batch 同一批次整体不合格；single 其余，按规则与单位归组';
+comment on column quality.cause.cause_entity is '须先处理的上级实体';
+comment on column quality.cause.cause_key is '须先处理的上级记录的自然键';
+comment on column quality.cause.cause_rule_ids is '上级记录被隔离时，它违反的规则';
+
+create table if not exists quality.quarantine (
+    entity text not null,
+    raw_id bigint not null,
+    src_inst_code text not null,
+    src_record_id text not null,
+    batch_id text not null,
+    rule_ids text[] not null,
+    state text not null default 'open' check (state in ('open', 'superseded')),
+    since_run_id text not null,
+    last_run_id text not null,
+    primary key (entity, raw_id)
+);
+comment on table quality.quarantine is '未通过校验的版本行。open：仍是该记录的最新版本；superseded：来源已送来更新的版本。重新判定通过的行移入 quality.release';
+
+create table if not exists quality.release (
+    entity text not null,
+    raw_id bigint not null,
+    src_inst_code text not null,
+    src_record_id text not null,
+    batch_id text not null,
+    rule_ids text[] not null,
+    since_run_id text not null,
+    released_run_id text not null,
+    reason text not null check (reason in ('healed', 'rule_changed', 'override')),
+    primary key (entity, raw_id, released_run_id)
+);
+comment on table quality.release is '离开隔离区的行及原因：healed 所查的其他记录（如上级）变化后通过；rule_changed 规则变更后通过；override 因豁免放行';
+
+create table if not exists quality.judged (
+    entity text not null,
+    batch_id text not null,
+    rule_set text not null,
+    run_id text not null,
+    primary key (entity, batch_id)
+);
+comment on table quality.judged is '批次按哪一版规则集判定过；rule_set 是规则内容的摘要';
+
+create table if not exists quality.steward (
+    name text primary key,
+    role text not null check (role in ('university', 'commission')),
+    src_inst_code text,
+    check ((role = 'university') = (src_inst_code is not null))
+);
+comment on table quality.steward is '有权提出、审批的人员账号，由 include/stewards.yml 生成';
+
+create table if not exists quality.problem (
+    problem_id bigint generated always as identity primary key,
+    rule_id text not null,
+    src_inst_code text not null,
+    entity text not null,
+    severity text not null,
+    state text not null check (state in ('open', 'fix_promised', 'override_requested', 'overridden', 'fixed', 'known')),
+    failed bigint not null,
+    causes bigint not null default 0,
+    promised_for date,
+    opened_run_id text not null,
+    last_run_id text not null,
+    fixed_run_id text,
+    unique (rule_id, src_inst_code)
+);
+comment on table quality.problem is '问题：每条规则 × 单位一个。超出容许范围即立，全部了结即为已修复，再犯则重新打开';
+comment on column quality.problem.state is 'open 待处理；fix_promised 已承诺修复；override_requested 已申请豁免；overridden 已豁免；fixed 已修复；known 已知（已说明，不影响使用）';
+
+create table if not exists quality.problem_event (
+    event_id bigint generated always as identity primary key,
+    problem_id bigint not null references quality.problem,
+    recorded_at timestamptz not null default clock_timestamp(),
+    as_of date not null,
+    actor text not null,
+    action text not null,
+    from_state text,
+    to_state text not null,
+    reason text not null,
+    run_id text,
+    override_id bigint
+);
+comment on table quality.problem_event is '问题的每一步：谁、何时、为何，从何状态到何状态；只追加。actor 为 yuyan 的是系统自动处理';
+
+create table if not exists quality.override (
+    override_id bigint generated always as identity primary key,
+    problem_id bigint not null references quality.problem,
+    rule_id text not null,
+    rule_version int not null,
+    src_inst_code text not null,
+    state text not null check (state in ('requested', 'active', 'rejected', 'withdrawn', 'lapsed')),
+    granted_rows bigint not null check (granted_rows > 0),
+    justification text not null,
+    requested_by text not null,
+    requested_on date not null,
+    expires_on date not null,
+    decided_by text,
+    decided_on date,
+    decision_reason text,
+    lapsed_run_id text,
+    lapse_reason text check (lapse_reason in ('expired', 'exceeded', 'rule_changed', 'fixed')),
+    check (requested_by <> decided_by),
+    check (expires_on > requested_on)
+);
+comment on table quality.override is '豁免：放行多少行、理由、申请人、审批人、到期日。到期、不合格行超过放行数或规则换版时自动失效';
+comment on column quality.override.granted_rows is '放行的不合格行数上限';
+create unique index if not exists override_live on quality.override (problem_id) where state in ('requested', 'active');
+
+create table if not exists quality.hold (
+    hold_id bigint generated always as identity primary key,
+    src_inst_code text not null,
+    entity text not null,
+    kind text not null check (kind in ('emptied', 'shrunk', 'repeated')),
+    run_id text not null,
+    as_of date not null,
+    batch_ids text[] not null,
+    landing_uris text[] not null,
+    live_rows bigint not null,
+    affected_rows bigint not null,
+    state text not null default 'waiting' check (state in ('waiting', 'accepted', 'rejected', 'withdrawn', 'applied')),
+    decided_by text,
+    decided_on date,
+    reason text
+);
+comment on table quality.hold is '暂缓：来源清空、骤减或重送旧数据的批次，已落地、未生效，等待决定；此前接收的数据继续有效';
+comment on column quality.hold.kind is 'emptied 清空；shrunk 一次减少一半以上；repeated 退回旧内容';
+comment on column quality.hold.state is 'waiting 待定；accepted 认可（下次采集生效）；rejected 不认可；withdrawn 来源已恢复；applied 已生效';
+create unique index if not exists hold_waiting on quality.hold (src_inst_code, entity) where state in ('waiting', 'accepted');
+
+create table if not exists quality.credibility (
+    run_id text not null,
+    rule_id text not null,
+    src_inst_code text not null,
+    variant_code text not null,
+    category text not null default '',
+    period_code text not null,
+    observed double precision,
+    expected double precision,
+    threshold double precision,
+    is_alarm boolean not null,
+    explanation text not null,
+    primary key (run_id, rule_id, src_inst_code, variant_code, category, period_code)
+);
+comment on table quality.credibility is '可信度检查（跨期间、跨单位）：观察值、预期值与警戒线；每个警报是一个须说明或更正的问题';
+
+create table if not exists quality.scorecard (
+    run_id text not null,
+    as_of date not null,
+    src_inst_code text not null,
+    entity text not null,
+    period text not null,
+    dimension text not null,
+    numerator double precision,
+    denominator double precision,
+    value double precision,
+    target double precision,
+    grade text check (grade in ('A', 'B', 'C', 'D', 'NCID')),
+    primary key (run_id, src_inst_code, entity, dimension)
+);
+comment on table quality.scorecard is '数据质量评分卡 D01–D11，按单位（全市为城市代码）、实体（空串为全部）和统计月份；D11 是各项中最弱的一级';
+
+create table if not exists quality.indicator_confidence (
+    run_id text not null,
+    variant_code text not null,
+    unit_code text not null,
+    grade text not null check (grade in ('A', 'B', 'C', 'D', 'NCID')),
+    weakest_entity text,
+    weakest_dimension text,
+    primary key (run_id, variant_code, unit_code)
+);
+comment on table quality.indicator_confidence is '每个指标口径、每个单位（含全市）的数据可信等级，取其来源实体中最弱的一级';
