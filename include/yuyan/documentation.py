@@ -13,7 +13,6 @@ from pathlib import Path
 from yuyan import contracts, settings
 from yuyan.contracts import Contract, Field
 from yuyan.validate import catalogue
-from yuyan.validate.catalogue import Rule
 
 DOCS = settings.PROJECT / "docs"
 LEVELS = {0: "文件", 1: "字段", 2: "记录", 3: "跨实体", 4: "跨期间", 5: "跨来源"}
@@ -47,8 +46,8 @@ def rules() -> str:
         "被隔离的行在数据更正、上级记录到达或规则变更后自动重新判定。",
     ]  # fmt: skip
     for entity, contract in contracts.load().items():
-        business = [r for r in found.rules[entity] if _is_business(r)]
-        structural = [r for r in found.rules[entity] if not _is_business(r)]
+        business = [r for r in found.rules[entity] if r.is_business]
+        structural = [r for r in found.rules[entity] if not r.is_business]
         parts.append(f"## {contract.label}（{entity}）")
         if business:
             rows = [
@@ -125,10 +124,6 @@ def dictionary() -> str:
     used = sorted({f.code_set for c in known.values() for f in c.columns if f.code_set})
     parts.append(_table(("代码集", "代码"), [(f"`{name}`", _codes(name)) for name in used]))
     return "\n\n".join(parts) + "\n"
-
-
-def _is_business(rule: Rule) -> bool:
-    return int(rule.rule_id.rsplit(".", 1)[1]) >= 11
 
 
 def _facts(contract: Contract) -> str:

@@ -1,6 +1,7 @@
 """The rule catalogue: what is derived, what is refused, what a change means."""
 
 import shutil
+from datetime import date
 
 import pytest
 
@@ -15,8 +16,33 @@ BY_ID = {rule.rule_id: rule for of_entity in RULES.rules.values() for rule in of
 def test_every_entity_has_rules_and_every_id_is_unique():
     assert set(RULES.rules) == set(contracts.load())
     assert len(BY_ID) == sum(map(len, RULES.rules.values())) > 800
-    business = [rule_id for rule_id in BY_ID if int(rule_id.rsplit(".", 1)[1]) >= 11]
-    assert len(business) >= 91
+    assert sum(rule.is_business for rule in BY_ID.values()) >= 91
+
+
+def test_who_may_override_follows_from_what_a_failure_does():
+    assert BY_ID["QR.student.left_on.12"].override == "commission"
+    assert BY_ID["QR.student.birth_year.16"].override == "university"
+    structural = {
+        "1": "nobody",
+        "2": "nobody",
+        "3": "commission",
+        "4": "nobody",
+        "5": "nobody",
+        "6": "nobody",
+        "7": "nobody",
+    }
+    for rule in BY_ID.values():
+        if not rule.is_business:
+            assert rule.override == structural[rule.rule_id[-1]], rule.rule_id
+
+
+def test_tolerance_override_and_validity_are_read(tmp_path):
+    given = "tolerance: {rows: 3, pct: 0.5}\n    override: nobody\n    valid_from: 2026-01-01\n    valid_to: 2026-12-31\n"
+    (tmp_path / "programme.yml").write_text(EXAMPLE.replace("indicators: []\n", given), encoding="utf-8")
+    rule = catalogue.load(tmp_path).rules["programme"][-1]
+    assert (rule.tolerance.rows, rule.tolerance.pct, rule.override) == (3, 0.5, "nobody")
+    days = (date(2025, 12, 31), date(2026, 1, 1), date(2026, 12, 31), date(2027, 1, 1))
+    assert [rule.holds_on(day) for day in days] == [False, True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +148,13 @@ rules:
         ("    owner: 单位\n", "", "owner"),
         ("indicators: []", "indicators: [H99]", "H99 not in seeds/plan/indicator.csv"),
         ("indicators: []", "colour: red", "colour"),
+        ("indicators: []", "tolerance: {pct: 101}", "tolerance.pct"),
+        ("indicators: []", "override: anyone", "override"),
+        (
+            "indicators: []",
+            "valid_from: 2026-02-01\n    valid_to: 2026-01-31",
+            "valid_to 2026-01-31 is before",
+        ),
         ("column: duration_years", "column: duration", "the id must be QR.programme.duration."),
         (".11", ".7", "number from 11"),
         ("between 1 and 8", "< {today}", "unknown macro {today}"),

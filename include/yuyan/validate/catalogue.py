@@ -9,18 +9,20 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from yuyan import contracts, settings
 from yuyan.contracts import Contract
 from yuyan.validate import macros, structural
 
+BLOCKING = ("REJECT", "ERROR")
 LOOKUP = re.compile(r"\{(accepted|latest):(\w+)\}\s+(?:as\s+)?(\w+)")
 
 
@@ -28,8 +30,22 @@ class RuleError(ValueError):
     """A rule file that cannot be used; the message names file, line and remedy."""
 
 
+class Tolerance(BaseModel):
+    """How many eligible rows of an institution may fail before it is a problem: `rows` or `pct` (%), the wider one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int = Field(0, ge=0)
+    pct: float = Field(0, ge=0, le=100)
+
+
 class Rule(BaseModel):
-    """One check of one entity. `when` (None: always) says which rows are eligible, `assert_` what must hold."""
+    """One check of one entity. `when` (None: always) says which rows are eligible, `assert_` what must hold.
+
+    `override`: who may let failing rows pass (or, where nothing is blocked, accept an explanation). Without a word in
+    the file it is the commission for a rule that blocks and the university for one that does not. `valid_from` and
+    `valid_to` are the first and the last day on which the rule holds, by the run's date.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -45,6 +61,22 @@ class Rule(BaseModel):
     fix: str = Field(min_length=1)
     owner: str = Field(min_length=1)
     indicators: tuple[str, ...] = ()
+    tolerance: Tolerance = Tolerance()
+    override: Literal["nobody", "university", "commission"]
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_override(cls, given: dict[str, Any]) -> dict[str, Any]:
+        usual = "commission" if given.get("severity") in BLOCKING else "university"
+        return {"override": usual} | given
+
+    @model_validator(mode="after")
+    def _ends_after_it_began(self) -> "Rule":
+        if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
+            raise ValueError(f"valid_to {self.valid_to} is before valid_from {self.valid_from}")
+        return self
 
     @field_validator("indicators")
     @classmethod
@@ -56,7 +88,16 @@ class Rule(BaseModel):
     @property
     def blocks(self) -> bool:
         """Whether a failing row goes to quarantine."""
-        return self.severity in ("REJECT", "ERROR")
+        return self.severity in BLOCKING
+
+    @property
+    def is_business(self) -> bool:
+        """Whether it comes from expectations/ (numbered from 11); the others follow from a contract."""
+        return int(self.rule_id.rsplit(".", 1)[1]) >= 11
+
+    def holds_on(self, as_of: date) -> bool:
+        """Whether the rule is in force on this day."""
+        return (self.valid_from or as_of) <= as_of <= (self.valid_to or as_of)
 
     @property
     def definition(self) -> str:

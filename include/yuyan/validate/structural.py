@@ -24,7 +24,12 @@ def rules(contract: Contract, indicators: tuple[str, ...]) -> list[dict[str, Any
     found.append(_key(contract))
     if contract.owner == "university" and any(f.name == "inst_code" for f in contract.columns):
         found.append(_ownership(contract))
-    return [common | rule for rule in found]
+    return [common | _override(rule["rule_id"]) | rule for rule in found]
+
+
+def _override(rule_id: str) -> dict[str, str]:
+    """A value of a wrong form can still be typed, joined and attributed; what the other rules keep out cannot."""
+    return {"override": "commission" if rule_id.endswith(".3") else "nobody"}
 
 
 def _of_field(contract: Contract, f: Field) -> Iterator[dict[str, Any]]:
