@@ -34,6 +34,11 @@ def institutions_dir() -> Path:
     return Path(os.environ.get("YUYAN_INSTITUTIONS", INSTITUTIONS))
 
 
+def stewards_file() -> Path:
+    """File of the accounts that may act on problems; YUYAN_STEWARDS replaces the project's own."""
+    return Path(os.environ.get("YUYAN_STEWARDS", PROJECT / "include" / "stewards.yml"))
+
+
 def simulated_mark() -> str:
     """What a page made from simulated sources must carry; empty when the sources are real (YUYAN_SIMULATED is not set)."""
     return SIMULATED if os.environ.get("YUYAN_SIMULATED") else ""
