@@ -1,22 +1,18 @@
-"""Documents generated from what the line runs on: the rule directory and the data dictionary for universities.
+"""Documents generated from what the line runs on: data dictionary for universities, rule directory.
 
     python -m yuyan.documentation
 
-writes docs/rule-directory.zh-CN.md, docs/rule-directory.csv and docs/data-dictionary.zh-CN.md. A test holds them in step.
+writes what `documents()` names into docs/. A test holds them in step.
 """
 
-import csv
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
 from yuyan import contracts, settings
 from yuyan.contracts import Contract, Field
-from yuyan.validate import catalogue
+from yuyan.pages import rules
 
 DOCS = settings.PROJECT / "docs"
-LEVELS = {0: "文件", 1: "字段", 2: "记录", 3: "跨实体", 4: "跨期间", 5: "跨来源"}
-SEVERITIES = {"REJECT": "拒收（隔离）", "ERROR": "错误（隔离）", "WARN": "警告", "INFO": "提示"}
 TYPES = {
     "string": "文本",
     "integer": "整数",
@@ -32,72 +28,6 @@ LISTED = 60
 """Code sets up to this size are printed; larger ones are referred to."""
 FILES = {"discipline": "discipline.csv", "industry": "industry.csv"}
 GENERATED = "由 `python -m yuyan.documentation` 生成，请勿手工修改。"
-
-
-def rules() -> str:
-    """The rule directory in Markdown: per entity the business rules in full, the structural ones in short."""
-    found = catalogue.load()
-    parts = [
-        "# 数据质量规则目录",
-        f"{GENERATED}业务规则来自 `expectations/`，结构规则来自 `include/contracts/`；共 "
-        f"{sum(map(len, found.rules.values()))} 条。全部字段见 [rule-directory.csv](rule-directory.csv)。",
-        "级别：" + "，".join(f"{k} {v}" for k, v in LEVELS.items()) + "。"
-        "严重程度：" + "，".join(f"{k} {v}" for k, v in SEVERITIES.items()) + "。"
-        "被隔离的行在数据更正、上级记录到达或规则变更后自动重新判定。",
-    ]  # fmt: skip
-    for entity, contract in contracts.load().items():
-        business = [r for r in found.rules[entity] if r.is_business]
-        structural = [r for r in found.rules[entity] if not r.is_business]
-        parts.append(f"## {contract.label}（{entity}）")
-        if business:
-            rows = [
-                (
-                    f"`{r.rule_id}`",
-                    r.level,
-                    r.severity,
-                    r.message,
-                    r.why,
-                    r.fix,
-                    r.owner,
-                    " ".join(r.indicators) or "—",
-                )
-                for r in business
-            ]
-            parts.append(
-                _table(("规则", "级别", "严重程度", "问题", "为什么", "怎么改", "责任单位", "影响指标"), rows)
-            )
-        parts.append(
-            f"结构规则（{structural[0].owner}；影响指标 {' '.join(structural[0].indicators) or '—'}）："
-        )
-        parts.append(
-            _table(("规则", "问题", "怎么改"), [(f"`{r.rule_id}`", r.message, r.fix) for r in structural])
-        )
-    return "\n\n".join(parts) + "\n"
-
-
-def rules_csv() -> str:
-    """The rule directory as CSV, one row per rule."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    names = ("rule_id", "version", "entity", "column", "level", "severity", "message", "why", "fix", "owner")
-    writer.writerow([*names, "indicators", "definition"])
-    for entity in contracts.load():
-        for r in catalogue.load().rules[entity]:
-            row = [
-                r.rule_id,
-                r.version,
-                entity,
-                r.column,
-                r.level,
-                r.severity,
-                r.message,
-                r.why,
-                r.fix,
-                r.owner,
-            ]
-            condition = f"when {r.when} then {r.assert_}" if r.when else r.assert_
-            writer.writerow([*row, ";".join(r.indicators), condition])
-    return buffer.getvalue()
 
 
 def dictionary() -> str:
@@ -177,8 +107,8 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 def documents() -> dict[Path, str]:
     """Path -> content of every generated document."""
     return {
-        DOCS / "rule-directory.zh-CN.md": rules(),
-        DOCS / "rule-directory.csv": rules_csv(),
+        DOCS / rules.FILE: rules.directory_page(),
+        DOCS / "rule-directory.csv": rules.directory_csv(),
         DOCS / "data-dictionary.zh-CN.md": dictionary(),
     }
 

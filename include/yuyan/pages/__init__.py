@@ -1,0 +1,1 @@
+"""What people look at: rule directory, indicator dictionary, feedback to universities. Static pages, workbooks, CSV."""
