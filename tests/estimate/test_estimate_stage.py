@@ -1,5 +1,6 @@
 """The stage on a tiny hand-made set of indicator values."""
 
+import csv
 from datetime import date
 
 import psycopg
@@ -7,6 +8,7 @@ import pytest
 from psycopg.rows import dict_row
 from statsmodels.stats.proportion import proportion_confint
 
+from yuyan import settings
 from yuyan.estimate.run import estimate
 
 pytestmark = pytest.mark.database
@@ -16,10 +18,25 @@ TABLES = """
 create schema indicators; create schema star; create schema plan;
 create table indicators.ind_value (variant_code text, grain text, unit_code text, period_code text, period_year int,
     period_end_on date, value_kind text, numerator float8, denominator float8, value float8);
-create table indicators.ind_status (variant_code text, grain text, unit_code text, period_code text, target_value float8);
+create table indicators.ind_status (variant_code text, grain text, unit_code text, period_code text, target_value float8,
+    status_reason_code text);
 create table plan.target (variant_code text, doc_version text, due_on date, path_kind text, baseline_year int);
-create table star.fct_thesis_sampling (sampling_year int, inst_code text, authority_code text, stratum_code text,
-    degree_level text, degree_type text, sampling_weight numeric(20, 10), is_targeted boolean, verdict_code text);
+create table plan.indicator (variant_code text, value_kind text, estimator text, adjustment text, comparator text,
+    city_rule text, unit_rule text);
+create table star.fct_thesis_sampling (sampling_id int generated always as identity, sampling_year int, inst_code text,
+    authority_code text, stratum_code text, degree_level text, degree_type text, sampling_weight numeric(20, 10),
+    is_targeted boolean, verdict_code text);
+create table star.dim_degree_point (degree_point_id text, inst_code text, degree_level text, degree_type text,
+    discipline_code text, is_current boolean);
+create table star.dim_course (course_id text, unit_code text, course_rank_code text);
+create table star.fct_course_evaluation (offering_id int generated always as identity, instrument_version text,
+    academic_year text, inst_code text, course_id text, satisfied_count int, score_sum int, response_count int,
+    eligible_count int);
+create table star.fct_employer_survey (response_id int generated always as identity, survey_year int, inst_code text,
+    overall_score int, design_weight numeric);
+create table star.fct_employment (student_id int, inst_code text, grad_year int, point_code text, is_employed boolean,
+    is_in_chongqing boolean);
+create table star.dim_student (student_id int, origin_region_code text, is_current boolean);
 insert into plan.target values
     ('H13a', '2026-draft', '2030-12-31', 'LINEAR', 2025), ('H09', '2026-draft', '2030-12-31', 'FLOOR', null),
     ('H03', '2026-draft', '2030-12-31', 'LINEAR', 2025), ('H03', '2025-old', '2029-12-31', 'LINEAR', 2024);
@@ -32,6 +49,7 @@ def found(warehouse) -> dict[tuple, dict]:
     """Key -> row of estimates.indicator_estimate after the stage."""
     with psycopg.connect(warehouse) as connection:
         connection.execute(TABLES)
+        _registry(connection)
         for year, (x, n) in SHARES.items():
             _value(connection, "H13a", "city", "500000", year, x, n, target=0.40)
         _value(connection, "H13a", "city", "500000", 2026, 0, 0)  # still running, nobody yet
@@ -57,12 +75,8 @@ def found(warehouse) -> dict[tuple, dict]:
     assert estimate("again", AS_OF) == counts
     assert _rows(warehouse) == rows
     assert counts["rows"] == len(rows)
-    assert (counts["jeffreys"], counts["stratified"], counts["projected"], counts["not_a_rate"]) == (
-        6,
-        3,
-        3,
-        1,
-    )
+    assert counts["intervals"] == {"JEFFREYS": 6, "STRATIFIED": 3}
+    assert (counts["projected"], counts["not_a_rate"]) == (3, 1)
     return rows
 
 
@@ -117,13 +131,22 @@ def test_projection_and_pace_of_the_city(found):
 def test_every_column_is_described(found, warehouse):
     with psycopg.connect(warehouse) as connection:
         missing = connection.execute(
-            "select attname from pg_attribute where attrelid = 'estimates.indicator_estimate'::regclass and attnum > 0 "
+            "select attrelid::regclass, attname from pg_attribute join pg_class on pg_class.oid = attrelid where "
+            "relnamespace = 'estimates'::regnamespace and relkind = 'r' and attnum > 0 "
             "and col_description(attrelid, attnum) is null"
         ).fetchall()
     assert missing == []
 
 
-def _value(connection, variant, grain, unit, year, numerator, denominator, target=None) -> None:
+def _registry(connection) -> None:
+    """How the real registry says that variants are estimated and judged."""
+    names = ["variant_code", "value_kind", "estimator", "adjustment", "comparator", "city_rule", "unit_rule"]
+    with open(settings.SEEDS / "plan" / "indicator.csv", encoding="utf-8", newline="") as file:
+        rows = [[row[n] or None for n in names] for row in csv.DictReader(file)]
+    connection.cursor().executemany("insert into plan.indicator values (%s, %s, %s, %s, %s, %s, %s)", rows)
+
+
+def _value(connection, variant, grain, unit, year, numerator, denominator, target=None, reason=None) -> None:
     kind = "count" if denominator is None else "ratio"
     value = numerator if denominator is None else numerator / denominator if denominator else None
     connection.execute(
@@ -131,8 +154,8 @@ def _value(connection, variant, grain, unit, year, numerator, denominator, targe
         [variant, grain, unit, str(year), year, date(year, 12, 31), kind, numerator, denominator, value],
     )
     connection.execute(
-        "insert into indicators.ind_status values (%s, %s, %s, %s, %s)",
-        [variant, grain, unit, str(year), target],
+        "insert into indicators.ind_status values (%s, %s, %s, %s, %s, %s)",
+        [variant, grain, unit, str(year), target, reason],
     )
 
 
@@ -141,7 +164,9 @@ def _sample(connection, inst, stratum, level, kind, weight, passed, failed, is_t
         (2025, inst, "1", stratum, level, kind, weight, is_targeted, v) for v in "1" * passed + "2" * failed
     ]
     connection.cursor().executemany(
-        "insert into star.fct_thesis_sampling values (%s, %s, %s, %s, %s, %s, %s, %s, %s)", rows
+        "insert into star.fct_thesis_sampling (sampling_year, inst_code, authority_code, stratum_code, degree_level, "
+        "degree_type, sampling_weight, is_targeted, verdict_code) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        rows,
     )
 
 

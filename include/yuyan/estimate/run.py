@@ -1,10 +1,8 @@
-"""The stage between the dbt layers `indicators` and `marts`: writes estimates.indicator_estimate.
+"""The stage between the dbt layers `indicators` and `marts`: how sure a value is, how its like fare, where it leads.
 
-Reads indicators.ind_value and ind_status, star.fct_thesis_sampling and plan.target. What a value is stays the models'
-business; this adds how sure it is and where it leads.
+What a value is stays the models' business. Reads the indicators, the star and the registry; writes schema `estimates`.
 """
 
-import zlib
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,188 +13,271 @@ import psycopg
 import yaml
 
 from yuyan import settings
-from yuyan.estimate import paths, rates, stratified
+from yuyan.estimate import intervals, outlook, peers, registry, sources, surveys
+from yuyan.estimate.composite import Component, composite
+from yuyan.estimate.intervals import KEY
 
-KEY = ["variant_code", "grain", "unit_code", "period_code"]
 COLUMNS = [
     *KEY,
     "estimator",
     "lcl95",
     "ucl95",
+    "adjusted_value",
+    "benchmark_value",
+    "benchmark_error",
+    "benchmark_own_share",
+    "probability_below",
+    "probability_decline",
+    "status_code",
+    "status_reason_code",
+    "pooled_years",
     "projected_2030",
     "projected_lcl80",
     "projected_ucl80",
     "required_pace",
 ]
-SCORES = ["H06b", "H15b"]
-"""Ratios that are mean scores of 1 to 5, not rates."""
-NOT_COUNTS = [*SCORES, "H15"]
-"""Ratios that are no ratio of counts: the scores, and the employer survey's weighted share."""
-STRATIFIED = {"H09": None, "H09a": ["1"], "H09b": ["21"], "H09c": ["22"]}
-"""Variants of the stratified estimator -> degree level and type of the theses they are of; None is all."""
-HORIZON = 2030
-PACED = ["LINEAR", "STEP", "CAGR", "PIECEWISE", "BACKLOADED"]
-"""Path kinds that lead somewhere; a floor or a trend needs no pace."""
+SURVEYS = {
+    "H06": (sources.COURSES, "satisfied", 1),
+    "H06b": (sources.COURSES, "score", 5),
+    "H15": (sources.EMPLOYERS, "satisfied", 1),
+    "H15b": (sources.EMPLOYERS, "score", 5),
+}
+"""Variant -> its answers, the column of its numerator, the greatest value."""
+QUALITY = {"H06": 1.0, "H09": 1.0, "H15": 1.0}
+"""H16: components and weights [param]. What else the catalogue counts to quality has no source entity in this warehouse."""
 SEED = 2026
-
-_VALUES = """
-select v.variant_code, v.grain, v.unit_code, v.period_code, v.period_year, v.value_kind,
-    v.period_end_on <= %(as_of)s as is_complete, v.numerator, v.denominator, v.value, s.target_value as target,
-    extract(year from t.due_on)::int as due_year,
-    coalesce(t.baseline_year, %(base_year)s)::int as base_year, t.path_kind
-from indicators.ind_value v
-left join indicators.ind_status s using (variant_code, grain, unit_code, period_code)
-left join plan.target t on t.variant_code = v.variant_code and t.doc_version = %(doc_version)s
-"""
-_SAMPLINGS = """
-select sampling_year::text as period_code, inst_code, authority_code || '|' || stratum_code as stratum,
-    case degree_level when '1' then '1' else degree_level || degree_type end as kind,
-    sampling_weight::float8 as weight, verdict_code = '1' as is_passed
-from star.fct_thesis_sampling
-where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2')
-"""
 
 
 def estimate(run_id: str, as_of: date) -> dict[str, Any]:
-    """Compute the estimates of every indicator value anew and replace the table in one transaction.
+    """Compute all estimates anew and replace the tables in one transaction.
 
-    Returns counts: rows, jeffreys, stratified, projected, and `not_a_rate`: ratios without an interval because their
-    numerator is not between 0 and the denominator (an average population can be smaller than the persons of the year).
-    `as_of` decides which periods are complete.
-    Raises psycopg.errors.UndefinedTable when the indicators were not built; run that layer first.
+    Returns counts: rows, warnings, projected, intervals per estimator, and `not_a_rate`: ratios of counts without an
+    interval because their numerator is not between 0 and the denominator. `as_of` decides which periods are complete.
+    Raises psycopg.errors.UndefinedTable when the indicators were not built (run that layer first), registry.RuleError.
     """
-    variables = yaml.safe_load((settings.DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))[
-        "vars"
-    ]["yuyan"]
-    given = {
-        "as_of": as_of,
-        "base_year": variables["base_year"],
-        "doc_version": variables["plan_doc_version"],
-    }
+    project = yaml.safe_load((settings.DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
+    given = project["vars"]["yuyan"]
+    city = str(given["city_code"])
     with psycopg.connect(
         settings.warehouse_dsn(), application_name=f"yuyan estimate {run_id}"[:63]
     ) as connection:
         connection.execute(Path(__file__).with_name("estimates.sql").read_text(encoding="utf-8"))
-        values = _read(connection, _VALUES, given)
-        samplings = _read(connection, _SAMPLINGS, {})
-        intervals = pl.concat(
-            [_jeffreys(values), _stratified(values, samplings, str(variables["city_code"]))], how="vertical"
-        )
-        found = (
-            values.select(*KEY, required_pace=_pace(values))
-            .join(intervals, on=KEY, how="left")
-            .join(_projections(values), on=KEY, how="left")
-            .select(pl.col(c).fill_nan(None) if c not in [*KEY, "estimator"] else pl.col(c) for c in COLUMNS)
-            .filter(pl.any_horizontal(pl.col(COLUMNS[len(KEY) :]).is_not_null()))
-            .sort(KEY)
-        )
-        connection.execute("truncate estimates.indicator_estimate")
-        with connection.cursor().copy(
-            f"copy estimates.indicator_estimate ({', '.join(COLUMNS)}) from stdin"
-        ) as copy:
-            for row in found.iter_rows():
-                copy.write_row(row)
-    is_rate = pl.col("value").is_not_null() & _is_ratio_of_counts()
+        known = sources.read(connection, sources.REGISTRY)
+        values = sources.read(
+            connection, sources.VALUES, as_of=as_of, base_year=given["base_year"], doc_version=given["plan_doc_version"]
+        )  # fmt: skip
+        samplings = sources.read(connection, sources.SAMPLINGS)
+        points = sources.read(connection, sources.POINTS)
+        answers = {
+            query: surveys.by_grain(_answers(connection, query, given["evaluation_instrument"]), city)
+            for query in (sources.COURSES, sources.EMPLOYERS)
+        }
+        origins = surveys.by_grain(sources.read(connection, sources.ORIGINS), city)
+        ranges, adjusted, trends = _surveys(answers, known)
+        ranges += [
+            intervals.jeffreys(values, known),
+            intervals.sampled(values, samplings, known, city),
+        ]
+        adjusted += _origin_standardised(origins, city, known)
+        likes = peers.benchmarks(_cells(values, points, known))
+        warned = _warnings(values, points, known)
+        found = _joined(values, known, pl.concat(ranges), adjusted, likes, warned, trends)
+        quality = _quality(values, answers, found, given["base_year"], city)
+        sources.replace(connection, "indicator_estimate", found)
+        sources.replace(connection, "rate_warning", warned)
+        sources.replace(connection, "composite", quality)
+    counted = intervals.counted(values, known)
     return {
         "rows": len(found),
-        "jeffreys": int((found["estimator"] == "JEFFREYS").sum()),
-        "stratified": int((found["estimator"] == "STRATIFIED").sum()),
+        "warnings": len(warned),
         "projected": found["projected_2030"].count(),
-        "not_a_rate": len(values.filter(is_rate & ~_is_rate())),
+        "not_a_rate": len(counted.filter(~intervals.is_rate())),
+        "intervals": dict(
+            found.drop_nulls("estimator")["estimator"].value_counts().sort("estimator").iter_rows()
+        ),
     }
 
 
-def _read(connection: psycopg.Connection, query: str, given: dict[str, Any]) -> pl.DataFrame:
-    cursor = connection.execute(query, given)
-    types = {"bool": pl.Boolean, "float8": pl.Float64, "int4": pl.Int64, "text": pl.String}
-    schema = {c.name: types[psycopg.adapters.types[c.type_code].name] for c in cursor.description}
-    return pl.DataFrame(cursor.fetchall(), schema=schema, orient="row")
+def _answers(connection: psycopg.Connection, query: str, instrument: str) -> pl.DataFrame:
+    given = {"instrument": instrument} if query == sources.COURSES else {}
+    return sources.read(connection, query, **given)
 
 
-def _is_ratio_of_counts() -> pl.Expr:
-    no_counts = [*NOT_COUNTS, *STRATIFIED]
-    return (pl.col("value_kind") == "ratio") & ~pl.col("variant_code").is_in(no_counts)
+def _surveys(
+    answers: dict[str, pl.DataFrame], known: pl.DataFrame
+) -> tuple[list[pl.DataFrame], list[pl.DataFrame], list[pl.DataFrame]]:
+    """Intervals, post-stratified values and trend statuses of the survey variants."""
+    rules = registry.rules(known, "city_rule", "TREND")
+    ranges, trends = [], []
+    adjusted = [pl.DataFrame(schema=dict.fromkeys(KEY, pl.String) | {"adjusted_value": pl.Float64})]
+    for variant, (query, numerator, upper) in SURVEYS.items():
+        rows = answers[query].with_columns(x=pl.col(numerator))
+        if rows.is_empty():
+            continue
+        if variant in registry.variants(known, "estimator", "WEIGHTED"):
+            best = surveys.weighted(rows)
+            ranges.append(surveys.weighted_intervals(best, variant))
+        else:
+            best = surveys.ratio(rows)
+            ranges.append(surveys.clustered(best, variant, upper))
+        if variant in registry.variants(known, "adjustment", "POST-STRATIFIED"):
+            best = surveys.ratio(rows, is_post_stratified=True)
+            adjusted.append(_adjusted(best, variant))
+        if variant in rules:
+            trends.append(surveys.judged(best, variant, rules[variant]))
+    return ranges, adjusted, trends
 
 
-def _is_rate() -> pl.Expr:
-    return (pl.col("numerator") >= 0) & (pl.col("numerator") <= pl.col("denominator"))
+def _origin_standardised(origins: pl.DataFrame, city: str, known: pl.DataFrame) -> list[pl.DataFrame]:
+    whole = origins.filter(pl.col("grain") == "city").with_columns(
+        stratum=pl.col("stratum").str.split("|").list.last()
+    )
+    rows = pl.concat([origins.filter(pl.col("grain") != "city"), whole])
+    rows = rows.group_by(*surveys.UNIT, "stratum").agg(pl.sum("x", "n")).sort(*surveys.UNIT, "stratum")
+    found = surveys.standardised_by_origin(rows)
+    return [_adjusted(found, variant) for variant in registry.variants(known, "adjustment", "ORIGIN")]
 
 
-def _jeffreys(values: pl.DataFrame) -> pl.DataFrame:
-    """Intervals of the ratios of counts, also of periods still running; nothing where the denominator is 0."""
-    counted = values.filter(_is_ratio_of_counts() & pl.col("value").is_not_null() & _is_rate())
-    lower, upper = rates.jeffreys_interval(counted["numerator"], counted["denominator"])
-    return counted.select(
-        *KEY, estimator=pl.lit("JEFFREYS"), lcl95=pl.lit(pl.Series(lower)), ucl95=pl.lit(pl.Series(upper))
+def _adjusted(found: pl.DataFrame, variant: str) -> pl.DataFrame:
+    return found.select(variant_code=pl.lit(variant), **{c: c for c in KEY[1:]}, adjusted_value="rate")
+
+
+def _cells(values: pl.DataFrame, points: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The degree points' counts of the variants with benchmarks, with the stratum of each."""
+    wanted = registry.variants(known, "comparator", "BENCHMARK")
+    rows = values.filter(
+        (pl.col("grain") == "degree_point") & pl.col("variant_code").is_in(wanted) & intervals.is_rate()
+    )
+    stratum = pl.concat_str("degree_level", "degree_type", "category_code", separator="-")
+    return rows.join(points, on="unit_code").select(
+        *("variant_code", "period_code", "inst_code", "numerator", "denominator"),
+        degree_point_id="unit_code",
+        stratum=stratum,
     )
 
 
-def _stratified(values: pl.DataFrame, samplings: pl.DataFrame, city: str) -> pl.DataFrame:
-    """Intervals of the thesis sampling variants, one per unit and year, each with draws of its own."""
-    wanted = values.filter(pl.col("variant_code").is_in(list(STRATIFIED)) & pl.col("value").is_not_null())
-    by_year = samplings.partition_by("period_code", as_dict=True)
-    rows = []
-    for variant, grain, unit, period in wanted.select(KEY).iter_rows():
-        cases = by_year.get((period,), samplings.clear())
-        if unit != city:
-            cases = cases.filter(pl.col("inst_code") == unit)
-        if STRATIFIED[variant] is not None:
-            cases = cases.filter(pl.col("kind").is_in(STRATIFIED[variant]))
-        if len(cases):
-            arrays = [cases[c].fill_null("").to_numpy() for c in ("stratum", "kind")]
-            strata = stratified.weighted_strata(
-                *arrays, cases["weight"].to_numpy(), cases["is_passed"].to_numpy()
-            )
-            seed = [SEED, zlib.crc32("|".join((variant, unit, period)).encode())]
-            rate = stratified.stratified_rate(strata, seed)
-            rows.append((variant, grain, unit, period, "STRATIFIED", rate.lower, rate.upper))
-    schema = dict.fromkeys([*KEY, "estimator"], pl.String) | dict.fromkeys(["lcl95", "ucl95"], pl.Float64)
-    return pl.DataFrame(rows, schema=schema, orient="row")
+def _warnings(values: pl.DataFrame, points: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """W02 for every variant whose unit rule is RATE, on complete years."""
+    group = pl.concat_str("degree_level", "category_code", separator="-")
+    groups = points.select("unit_code", group=group)
+    found = []
+    for variant, rule in registry.rules(known, "unit_rule", "RATE").items():
+        rows = values.filter(
+            (pl.col("variant_code") == rule.parameters["counts"])
+            & pl.col("grain").is_in(["institution", "degree_point"])
+            & pl.col("is_complete")
+            & intervals.is_rate()
+        )
+        rows = rows.join(groups, on="unit_code", how="left").with_columns(pl.col("group").fill_null("city"))
+        found.append(peers.warnings(rows, variant, rule))
+    return pl.concat(found)
 
 
-def _projections(values: pl.DataFrame) -> pl.DataFrame:
-    """Projection of each complete city value from the years up to it, so that what was projected then stays on record."""
-    city = values.filter((pl.col("grain") == "city") & pl.col("is_complete") & pl.col("value").is_not_null())
-    parts = []
-    for kind, bounds in (
-        ("rate", (0, 1)),
-        ("count", (0, np.inf)),
-        ("other", (-np.inf, np.inf)),
+def _joined(
+    values: pl.DataFrame,
+    known: pl.DataFrame,
+    ranges: pl.DataFrame,
+    adjusted: list[pl.DataFrame],
+    likes: pl.DataFrame,
+    warned: pl.DataFrame,
+    trends: list[pl.DataFrame],
+) -> pl.DataFrame:
+    """One row per value that something is said of, columns COLUMNS."""
+    statuses = _statuses(values, known, ranges, likes, warned, trends)
+    found = values.select(KEY)
+    for part in (
+        ranges.drop("probability_below"),
+        pl.concat(adjusted),
+        likes.drop("observed", "cases"),
+        statuses,
+        outlook.projections(values),
+        outlook.pace(values),
     ):
-        series = city.filter(_bounded_kind() == kind)
-        years = np.sort(series["period_year"].unique().to_numpy())
-        codes = series["variant_code"].unique().sort()
-        row = codes.search_sorted(series["variant_code"]).to_numpy()
-        column = np.searchsorted(years, series["period_year"].to_numpy())
-        matrix = np.full((len(codes), len(years)), np.nan)
-        matrix[row, column] = series["value"].to_numpy()
-        found = np.full((3, *matrix.shape), np.nan)
-        for i in range(len(years)):
-            ahead = paths.project(years[: i + 1], matrix[:, : i + 1], HORIZON, bounds=bounds)
-            found[:, :, i] = ahead.value, ahead.lower, ahead.upper
-        names = ("projected_2030", "projected_lcl80", "projected_ucl80")
-        at = found[:, row, column]
-        parts.append(series.select(*KEY, **{name: pl.lit(pl.Series(at[k])) for k, name in enumerate(names)}))
-    return pl.concat(parts)
-
-
-def _bounded_kind() -> pl.Expr:
-    is_rate = pl.col("value_kind").is_in(["ratio", "index"]) & ~pl.col("variant_code").is_in(SCORES)
+        found = found.join(part, on=KEY, how="left")
+    found = found.with_columns(pl.col(n).fill_nan(None) for n, t in found.schema.items() if t.is_float())
     return (
-        pl.when(is_rate)
-        .then(pl.lit("rate"))
-        .when(pl.col("value_kind") == "count")
-        .then(pl.lit("count"))
-        .otherwise(pl.lit("other"))
+        found.select(COLUMNS).filter(pl.any_horizontal(pl.col(COLUMNS[len(KEY) :]).is_not_null())).sort(KEY)
     )
 
 
-def _pace(values: pl.DataFrame) -> pl.Series:
-    """Required change a year of complete values since the base year; NaN where there is no target or no pace to it."""
-    is_paced = (
-        values["path_kind"].is_in(PACED)
-        & values["is_complete"]
-        & (values["period_year"] >= values["base_year"])
+def _statuses(
+    values: pl.DataFrame,
+    known: pl.DataFrame,
+    ranges: pl.DataFrame,
+    likes: pl.DataFrame,
+    warned: pl.DataFrame,
+    trends: list[pl.DataFrame],
+) -> pl.DataFrame:
+    """Statuses by the statistical rules of the registry: KEY, probabilities, status, reason, years pooled.
+
+    Of complete periods only. Where the path rule gave a reason not to judge, that stands, except for the rate rule: it pools
+    years, so its own small-number rule counts.
+    """
+    complete = values.filter(pl.col("is_complete")).select(*KEY, "path_reason")
+    parts = [p.with_columns(pl.lit(None, pl.Float64).alias("probability_below")) for p in trends]
+    for variant, rule in registry.rules(known, "city_rule", "FLOOR").items():
+        below = pl.col("probability_below")
+        colour = pl.when(below >= rule.number("red")).then(pl.lit("RED"))
+        colour = colour.when(below >= rule.number("amber")).then(pl.lit("AMBER")).otherwise(pl.lit("GREEN"))
+        rows = ranges.filter((pl.col("variant_code") == variant) & below.is_not_nan() & below.is_not_null())
+        parts.append(
+            rows.select(
+                *KEY, "probability_below", status_code=colour, status_reason_code=None, pooled_years=1
+            )
+        )
+    for variant, rule in registry.rules(known, "unit_rule", "BENCHMARK").items():
+        parts.append(peers.judged(likes, variant, rule))
+    kinds = {"probability_below": pl.Float64, "probability_decline": pl.Float64, "status_code": pl.String,
+             "status_reason_code": pl.String, "pooled_years": pl.Int64}  # fmt: skip
+    single = [_shaped(p, kinds) for p in parts]
+    unjudged = (
+        pl.concat(single).join(complete, on=KEY).filter(pl.col("path_reason").is_null()).drop("path_reason")
     )
-    columns = [values[c].cast(pl.Float64).to_numpy() for c in ("value", "period_year", "target", "due_year")]
-    return pl.Series(np.where(is_paced.fill_null(False).to_numpy(), paths.required_pace(*columns), np.nan))
+    pooled = [
+        _shaped(peers.statuses(warned.filter(pl.col("variant_code") == v), rule), kinds).join(
+            complete.select(KEY), on=KEY
+        )
+        for v, rule in registry.rules(known, "unit_rule", "RATE").items()
+    ]
+    return pl.concat([unjudged, *pooled])
+
+
+def _shaped(part: pl.DataFrame, kinds: dict[str, Any]) -> pl.DataFrame:
+    return part.select(
+        *KEY,
+        *(pl.col(n).cast(t) if n in part.columns else pl.lit(None, t).alias(n) for n, t in kinds.items()),
+    )
+
+
+def _quality(
+    values: pl.DataFrame, answers: dict[str, pl.DataFrame], found: pl.DataFrame, base_year: int, city: str
+) -> pl.DataFrame:
+    """H16 from the city's series and their standard errors; rows of estimates.composite."""
+    rows = values.filter(pl.col("is_complete") & pl.col("variant_code").is_in(list(QUALITY))).join(
+        found.select(*KEY, "lcl95", "ucl95", "adjusted_value"), on=KEY, how="left"
+    )
+    rows = rows.with_columns(
+        best=pl.coalesce("adjusted_value", "value"), error=(pl.col("ucl95") - pl.col("lcl95")) / (2 * 1.96)
+    )
+    years = sorted(rows["period_year"].unique().to_list())
+    components = []
+    for variant, weight in QUALITY.items():
+        own = rows.filter(pl.col("variant_code") == variant)
+        spread = own.filter(pl.col("grain") == "institution")["best"].std()
+        series = dict(
+            own.filter(pl.col("unit_code") == city)
+            .select("period_year", pl.struct("best", "error"))
+            .iter_rows()
+        )
+        at = [series.get(year, {"best": np.nan, "error": np.nan}) for year in years]
+        arrays = (np.array([a[name] for a in at], dtype=float) for name in ("best", "error"))
+        components.append(Component(variant, weight, spread or 1.0, *arrays))
+    figures = dict.fromkeys(["value", "change", "change_lcl90", "change_ucl90"], pl.Float64)
+    schema = {"indicator_code": pl.String, "period_year": pl.Int64, **figures, "direction": pl.String}
+    has_base = base_year in years and all(not np.isnan(c.values[years.index(base_year)]) for c in components)
+    told = composite(years, components, base_year, SEED) if has_base else []
+    return pl.DataFrame(
+        [("H16", t.year, t.value, t.change, t.lower, t.upper, t.direction, t.components) for t in told],
+        schema=schema | {"components": pl.String},
+        orient="row",
+    )

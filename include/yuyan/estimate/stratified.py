@@ -28,6 +28,8 @@ class Rate:
     value: float
     lower: float
     upper: float
+    below: float
+    """P(true rate < floor): the share of the draws below it; NaN without a floor."""
 
 
 def weighted_strata(
@@ -55,7 +57,13 @@ def weighted_strata(
     return Strata(sampled * np.bincount(at, weight * passed) / total, sampled, total)
 
 
-def stratified_rate(strata: Strata, seed: ArrayLike, level: float = 0.95, draws: int = DRAWS) -> Rate:
+def stratified_rate(
+    strata: Strata,
+    seed: ArrayLike,
+    level: float = 0.95,
+    draws: int = DRAWS,
+    floor: float | None = None,
+) -> Rate:
     """Stratified estimate sum_h (N_h / N) x_h / n_h with a Monte-Carlo interval.
 
     In each draw the rate of stratum h is drawn from Beta(x_h + 1/2, n_h - x_h + 1/2) and drawn towards the observed rate by
@@ -72,12 +80,14 @@ def stratified_rate(strata: Strata, seed: ArrayLike, level: float = 0.95, draws:
     used = n > 0
     x, n, size = np.minimum(x, n)[used], n[used], size[used]
     if not len(n):
-        return Rate(np.nan, np.nan, np.nan)
+        return Rate(np.nan, np.nan, np.nan, np.nan)
     share, rate = size / size.sum(), x / n
     value = float(share @ rate)
     drawn = np.random.default_rng(seed).beta(x + 0.5, n - x + 0.5, (draws, len(n)))
     closer = rate + np.sqrt(np.maximum(1 - n / size, 0)) * (drawn - rate)
-    lower, upper = np.quantile(closer @ share, [(1 - level) / 2, (1 + level) / 2])
+    rates = closer @ share
+    lower, upper = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
     lower = 0.0 if not x.any() and (n < size).any() else min(lower, value)
     upper = 1.0 if (x == n).all() and (n < size).any() else max(upper, value)
-    return Rate(value, float(lower), float(upper))
+    below = np.nan if floor is None else float(np.mean(rates < floor))
+    return Rate(value, float(lower), float(upper), below)

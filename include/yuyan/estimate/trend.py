@@ -12,6 +12,9 @@ YEARS = 3
 TOLERANCE = 0.002
 """A slope is not falling while its lower bound is above minus 0.2 percentage points a year [param]."""
 
+CERTAIN = 0.95
+"""A fall is RED from this probability on [param]."""
+
 
 @dataclass(frozen=True)
 class Trend:
@@ -48,13 +51,20 @@ def probability_decline(
     return stats.norm.cdf((np.asarray(before, dtype=float) - np.asarray(now, dtype=float)) / spread)
 
 
-def trend(values: ArrayLike, errors: ArrayLike, level: float = 0.90, tolerance: float = TOLERANCE) -> Trend:
+def trend(
+    values: ArrayLike,
+    errors: ArrayLike,
+    level: float = 0.90,
+    tolerance: float = TOLERANCE,
+    certain: float = CERTAIN,
+) -> Trend:
     """Judge series of consecutive years, last axis = years, oldest first, NaN = no value; errors are standard errors.
 
     The slope is weighted least squares over the last three years with known variances (weights 1 / e^2, standard error
     1 / sqrt(S_xx)): Draper and Smith (1998), Applied Regression Analysis. Three points leave one degree of freedom, so
     sampling errors and not residuals say how sure the slope is; two values give the slope between them.
-    GREEN: change >= 0 and the slope's lower bound above -tolerance. RED: change < 0 with P(decline) >= 0.95. Else AMBER.
+    GREEN: change >= 0 and the slope's lower bound above -tolerance. RED: change < 0 with P(decline) >= `certain`. Else
+    AMBER.
     """
     y = np.atleast_2d(np.asarray(values, dtype=float))[:, -YEARS:]
     e = np.atleast_2d(np.asarray(errors, dtype=float))[:, -YEARS:]
@@ -75,7 +85,7 @@ def trend(values: ArrayLike, errors: ArrayLike, level: float = 0.90, tolerance: 
     change = np.where(used[:, -1] & used[:, -2], y[:, -1] - y[:, -2], np.nan)
     decline = np.where(np.isnan(change), np.nan, probability_decline(y[:, -2], y[:, -1], e[:, -2], e[:, -1]))
     status = np.select(
-        [np.isnan(change), (change >= 0) & (lower > -tolerance), (change < 0) & (decline >= 0.95)],
+        [np.isnan(change), (change >= 0) & (lower > -tolerance), (change < 0) & (decline >= certain)],
         ["GREY", "GREEN", "RED"],
         "AMBER",
     )
