@@ -1,19 +1,16 @@
 """The `yuyan` command: run the line, see what it did, stop it."""
 
-import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from yuyan import settings
+from yuyan.console import Json, expected, print_json, terminal
+from yuyan.quality.cli import app as problem_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,8 +25,8 @@ replay_app = typer.Typer(
 )
 app.add_typer(dsn_app, name="dsn")
 app.add_typer(replay_app, name="replay")
+app.add_typer(problem_app, name="problem")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of the simulated city (default 20261015).")]
 Scale = Annotated[
     float | None,
@@ -64,8 +61,8 @@ def up(seed: Seed = None, scale: Scale = None) -> None:
     """Start PostgreSQL, the simulated platforms and Airflow, without running the line."""
     from yuyan.runtime import day, line, services
 
-    console = _console()
-    with _expected(), services.exclusive(settings.home()):
+    console = terminal()
+    with expected(), services.exclusive(settings.home()):
         state = day.load(settings.home(), seed, scale)
         report = line.up(settings.home(), console, state, max(state.prepared, 1))
         _where(console, report.runtime)
@@ -76,9 +73,9 @@ def down() -> None:
     """Stop everything that `yuyan run` or `yuyan up` started. Data stay."""
     from yuyan.runtime import services
 
-    with _expected():
+    with expected():
         stopped = services.down(settings.home())
-    _console().print(f"已停止：{'、'.join(stopped)}" if stopped else "没有在运行的服务")
+    terminal().print(f"已停止：{'、'.join(stopped)}" if stopped else "没有在运行的服务")
 
 
 @app.command()
@@ -86,9 +83,9 @@ def clean() -> None:
     """Stop everything and forget all data: databases, landing, simulated city, logs, secrets. What is installed stays."""
     from yuyan.runtime import services
 
-    with _expected(), services.exclusive(settings.home()):
+    with expected(), services.exclusive(settings.home()):
         removed = services.clean(settings.home())
-    _console().print(f"已清除：{'、'.join(removed)}" if removed else "没有可清除的数据")
+    terminal().print(f"已清除：{'、'.join(removed)}" if removed else "没有可清除的数据")
 
 
 @app.command()
@@ -96,7 +93,7 @@ def init() -> None:
     """Production, once before the services start: metadata, pool, tables, roles, dbt manifest. Safe to repeat."""
     from yuyan.runtime import production
 
-    with _expected():
+    with expected():
         production.init(settings.home())
 
 
@@ -109,10 +106,10 @@ def simulate(
     """Demo beside a production deployment: let the simulated city move on by one day and register its platforms."""
     from yuyan.runtime import day, production
 
-    with _expected():
+    with expected():
         state = production.simulate(settings.home(), seed, scale, port)
     today = day.as_of(state.prepared)
-    console = _console()
+    console = terminal()
     console.print(f"模拟平台已推进到 {today}（{settings.SIMULATED}）", highlight=False)
     console.print(
         f'采集这一天：airflow dags trigger collect --conf \'{{"as_of": "{today}"}}\'', highlight=False
@@ -124,7 +121,7 @@ def status(as_json: Json = False) -> None:
     """Show what is up, which day it is and how the last runs went."""
     from yuyan.runtime import day, report, services
 
-    with _expected():
+    with expected():
         home = settings.home()
         parts = services.status(home)
         state = day.load(home)
@@ -141,9 +138,9 @@ def status(as_json: Json = False) -> None:
         "runs": runs,
     }
     if as_json:
-        _print_json(content)
+        print_json(content)
         return
-    console = _console()
+    console = terminal()
     table = Table("服务", "状态", "进程", "地址", "内存", title=f"{home}", title_justify="left")
     for part in parts:
         state_text = "[green]运行中[/]" if part["is_running"] else "[red]未运行[/]"
@@ -163,12 +160,12 @@ def indicators(as_json: Json = False) -> None:
     """Print the city's headline indicators: value, target, path and status."""
     from yuyan.runtime import report, services
 
-    with _expected():
+    with expected():
         rows = report.indicators(services.load(settings.home()).warehouse_dsn)
     if as_json:
-        _print_json({"mark": report.MARK, "indicators": rows})
+        print_json({"mark": report.MARK, "indicators": rows})
     else:
-        report.print_indicators(_console(), rows)
+        report.print_indicators(terminal(), rows)
 
 
 @app.command()
@@ -179,15 +176,15 @@ def quality(
     """Print data quality per institution, or the rules that one institution's rows broke."""
     from yuyan.runtime import report, services
 
-    with _expected():
+    with expected():
         dsn = services.load(settings.home()).warehouse_dsn
         rows = report.failed_rules(dsn, institution) if institution else report.quality(dsn)
     if as_json:
-        _print_json({"mark": report.MARK, "institution": institution, "rows": rows})
+        print_json({"mark": report.MARK, "institution": institution, "rows": rows})
     elif institution:
-        report.print_rules(_console(), institution, rows)
+        report.print_rules(terminal(), institution, rows)
     else:
-        report.print_quality(_console(), rows)
+        report.print_quality(terminal(), rows)
 
 
 @dsn_app.command("warehouse")
@@ -195,7 +192,7 @@ def dsn_warehouse(role: Annotated[Role, typer.Option(help="Which read-only role.
     """Print the URL of the warehouse for a read-only role, for a BI tool or psql."""
     from yuyan.runtime import services
 
-    with _expected():
+    with expected():
         typer.echo(services.load(settings.home()).reader_dsn(role.value))
 
 
@@ -253,8 +250,8 @@ def _line(action: Callable, seed: int | None = None, scale: float | None = None)
     """Run an action of the line under the folder's lock and print what it has to say; exit 1 when something failed."""
     from yuyan.runtime import day, services
 
-    console = _console()
-    with _expected(), services.exclusive(settings.home()):
+    console = terminal()
+    with expected(), services.exclusive(settings.home()):
         report = action(settings.home(), console, day.load(settings.home(), seed, scale))
         _summary(console, report)
     if report.failures:
@@ -296,42 +293,3 @@ def _where(console: Console, runtime: Any) -> None:
     }
     for name, text in lines.items():
         console.print(f"{name}：{text}", highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def _expected() -> Iterator[None]:
-    """Turn failures that an operator can act on into one message on standard error and exit code 1."""
-    import psycopg
-
-    from yuyan.runtime import api, day, postgres, report, services
-
-    try:
-        yield
-    except (
-        services.RuntimeFailure, day.CityMismatch, report.NothingYet, api.AirflowError, postgres.PostgresError,
-        psycopg.OperationalError,
-    ) as error:  # fmt: skip
-        _fail(str(error))
-    except KeyboardInterrupt:
-        _fail("interrupted; what was started goes on, see `yuyan status`, stop it with `yuyan down`")
-
-
-def _fail(message: str) -> NoReturn:
-    Console(stderr=True).print(f"[red]error:[/] {message}", highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
-
-
-def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=150)
-
-
-def _print_json(content: Any) -> None:
-    typer.echo(json.dumps(content, ensure_ascii=False, indent=1, default=_plain))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    raise TypeError(f"{value!r} is not JSON")

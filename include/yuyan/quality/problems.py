@@ -176,7 +176,8 @@ def settle_results(connection: psycopg.Connection, run_id: str, as_of: date) -> 
     ]
     findings = connection.execute(
         "select r.rule_id, r.src_inst_code, r.entity, u.severity, r.failed, coalesce(c.causes, 0) "
-        "from quality.current_result r join quality.rule u on u.rule_id = r.rule_id and u.version = r.rule_version left join ("
+        "from quality.current_result r join quality.rule u on u.rule_id = r.rule_id and u.version = r.rule_version "
+        "left join ("
         " select rule_id, src_inst_code, count(distinct cause_id) as causes from quality.row_failure"
         " where resolved_run_id is null group by 1, 2) c on c.rule_id = r.rule_id and c.src_inst_code = r.src_inst_code "
         "where r.run_id = %s and r.verdict in ('fail', 'overridden') order by 1, 2",
