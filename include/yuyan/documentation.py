@@ -1,4 +1,4 @@
-"""Documents generated from what the line runs on: data dictionary for universities, rule directory.
+"""Documents generated from what the line runs on: data dictionary, rule directory, diagrams of the star.
 
     python -m yuyan.documentation
 
@@ -8,7 +8,7 @@ writes what `documents()` names into docs/. A test holds them in step.
 from collections.abc import Iterable
 from pathlib import Path
 
-from yuyan import contracts, settings
+from yuyan import contracts, erd, settings
 from yuyan.contracts import Contract, Field
 from yuyan.pages import rules
 
@@ -110,6 +110,7 @@ def documents() -> dict[Path, str]:
         DOCS / rules.FILE: rules.directory_page(),
         DOCS / "rule-directory.csv": rules.directory_csv(),
         DOCS / "data-dictionary.zh-CN.md": dictionary(),
+        DOCS / "star-diagrams.zh-CN.md": erd.page(GENERATED),
     }
 
 

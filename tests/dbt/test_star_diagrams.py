@@ -1,0 +1,34 @@
+"""The diagrams of the star show every table with its key, and every key that a test resolves."""
+
+import re
+
+import yaml
+
+from yuyan import erd
+
+
+def models() -> list[dict]:
+    return [
+        m for p in erd.STAR.glob("*.yml") for m in yaml.safe_load(p.read_text(encoding="utf-8"))["models"]
+    ]
+
+
+def test_every_table_is_drawn_with_its_key():
+    drawn = dict(re.findall(r"^    (\w+) \{\n(.*?)^    \}", erd.page(""), re.M | re.S))
+    found = {m["name"]: m for m in models()}
+    aside = {name for name, m in found.items() if not erd._targets(m)} - set(drawn)
+    assert aside <= {"dim_date", "dim_academic_year", "dim_list_item", "fct_list_milestone"}
+    for name, body in drawn.items():
+        keys = re.findall(r"(\w+) PK$", body, re.M)
+        assert keys == erd._key(found[name]), name
+
+
+def test_every_resolved_key_is_a_line():
+    lines = set(re.findall(r'^    (\w+) \}o--(?:\|\||o\|) (\w+) : "(\w+)"$', erd.page(""), re.M))
+    wanted = {
+        (m["name"], target.split(".")[0], column)
+        for m in models()
+        for column, target in erd._targets(m).items()
+    }
+    assert lines == wanted
+    assert len(wanted) > 100
