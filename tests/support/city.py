@@ -81,16 +81,7 @@ class City:
                 ),
                 failures=set(
                     connection.execute(
-                        f"select {', '.join('f.' + k for k in KEY)} from quality.quarantine q join quality.row_failure f "
-                        "on f.entity = q.entity and f.raw_id = q.raw_id and f.run_id = q.last_run_id "
-                        "where q.state = 'open' and f.severity in ('ERROR', 'REJECT')"
-                    )
-                )
-                | set(
-                    connection.execute(
-                        f"select {', '.join(KEY)} from quality.row_failure where severity = 'WARN' and run_id = "
-                        "(select min(run_id) from ops.run where kind = 'warehouse' and as_of = "
-                        "(select min(as_of) from ops.run))"
+                        f"select {', '.join(KEY)} from quality.row_failure where resolved_run_id is null"
                     )
                 ),
                 accepted={

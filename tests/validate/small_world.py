@@ -68,11 +68,11 @@ class Raw:
         """All rows of a query."""
         return self.connection.execute(query, parameters or None).fetchall()
 
-    def failures(self, run_id: str) -> dict[tuple[str, str], set[str]]:
-        """(entity, record id) -> rules that failed in the run."""
+    def failures(self) -> dict[tuple[str, str], set[str]]:
+        """(entity, record id) -> rules that it breaks."""
         found: dict[tuple[str, str], set[str]] = {}
         for entity, record, rule in self.rows(
-            "select entity, src_record_id, rule_id from quality.row_failure where run_id = %s", run_id
+            "select entity, src_record_id, rule_id from quality.row_failure where resolved_run_id is null"
         ):
             found.setdefault((entity, record), set()).add(rule)
         return found

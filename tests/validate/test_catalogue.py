@@ -10,6 +10,7 @@ from yuyan.validate import catalogue
 from yuyan.validate.catalogue import RuleError
 
 RULES = catalogue.load()
+DAY = date(2026, 10, 15)
 BY_ID = {rule.rule_id: rule for of_entity in RULES.rules.values() for rule in of_entity}
 
 
@@ -208,12 +209,12 @@ def test_the_digest_follows_what_decides_and_nothing_else(tmp_path):
     shutil.copytree(settings.EXPECTATIONS, tmp_path / "rules")
     path = tmp_path / "rules" / "programme.yml"
     text = path.read_text(encoding="utf-8")
-    original = RULES.digest("programme")
+    original = RULES.digest("programme", DAY)
     path.write_text(text.replace("message: ", "message: 新"), encoding="utf-8")
-    assert catalogue.load(tmp_path / "rules").digest("programme") == original
+    assert catalogue.load(tmp_path / "rules").digest("programme", DAY) == original
     catalogue.load.cache_clear()
     path.write_text(text.replace("between 1 and 8", "between 1 and 9"), encoding="utf-8")
     changed = catalogue.load(tmp_path / "rules")
-    assert changed.digest("programme") != original
-    assert changed.digest("student") == RULES.digest("student")
+    assert changed.digest("programme", DAY) != original
+    assert changed.digest("student", DAY) == RULES.digest("student", DAY)
     catalogue.load.cache_clear()

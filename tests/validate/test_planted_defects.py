@@ -26,7 +26,7 @@ def test_planted_defects_and_findings_are_the_same(raw: Raw):
         errors = city.defects.filter(pl.col("severity") == "ERROR")
         found = raw.rows(
             f"select {', '.join('f.' + k for k in KEY)} from quality.quarantine q join quality.row_failure f "
-            "on f.entity = q.entity and f.raw_id = q.raw_id and f.run_id = q.last_run_id "
+            "on f.entity = q.entity and f.raw_id = q.raw_id and f.resolved_run_id is null "
             "where q.state = 'open' and f.severity = 'ERROR'"
         )
         assert set(found) == set(errors.select(KEY).iter_rows())

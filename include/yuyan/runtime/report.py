@@ -38,7 +38,8 @@ waiting as (
 ),
 worst as (
     select distinct on (q.src_inst_code) q.src_inst_code, r.rule_id, r.message, count(*) as failing
-    from quality.quarantine q cross join unnest(q.rule_ids) as u (rule_id) inner join quality.rule r on r.rule_id = u.rule_id
+    from quality.quarantine q cross join unnest(q.rule_ids) as u (rule_id)
+    inner join quality.rule r on r.rule_id = u.rule_id and r.is_current
     where q.state = 'open'
     group by q.src_inst_code, r.rule_id, r.message
     order by q.src_inst_code, count(*) desc, r.rule_id
@@ -61,13 +62,10 @@ order by l.src_inst_code
 """
 
 _RULES = """
-select q.rule_id, r.entity, r.level, r.severity, sum(q.eligible) as eligible, sum(q.failed) as failed,
-       sum(q.unverifiable) as unverifiable, r.message, r.fix
-from quality.result q inner join quality.rule r on r.rule_id = q.rule_id
-where q.src_inst_code = %(inst)s
-  and q.run_id = (select run_id from ops.run where kind = 'warehouse' order by started_at desc limit 1)
-group by q.rule_id, r.entity, r.level, r.severity, r.message, r.fix having sum(q.failed) > 0
-order by sum(q.failed) desc, q.rule_id
+select q.rule_id, r.entity, r.level, r.severity, q.eligible, q.failed, q.new, q.unverifiable, r.message, r.fix
+from quality.current_result q inner join quality.rule r on r.rule_id = q.rule_id and r.version = q.rule_version
+where q.src_inst_code = %(inst)s and q.failed > 0
+order by q.failed desc, q.rule_id
 """
 
 _BALANCE = """
@@ -93,7 +91,7 @@ def quality(dsn: str) -> list[dict[str, Any]]:
 
 
 def failed_rules(dsn: str, inst_code: str) -> list[dict[str, Any]]:
-    """The rules that rows of an institution broke in the last run that judged, the most frequent first."""
+    """The rules that records of an institution break, the most frequent first; `new` since the judgement before."""
     return _rows(dsn, _RULES, inst=inst_code)
 
 
@@ -170,12 +168,12 @@ def print_quality(console: Console, rows: list[dict[str, Any]]) -> None:
 
 
 def print_rules(console: Console, inst_code: str, rows: list[dict[str, Any]]) -> None:
-    """The rules that an institution's rows broke, with what to do."""
+    """The rules that an institution's records break, with what to do."""
     table = Table(title=f"{inst_code}  [bold magenta]{MARK}[/]", title_justify="left")
-    for name in ("规则", "级别", "适用", "不合格", "无法判断", "问题", "如何改"):
+    for name in ("规则", "级别", "适用", "不合格", "其中新增", "无法判断", "问题", "如何改"):
         table.add_column(name, overflow="fold")
     for row in rows:
-        counts = (f"{row[name]:,}" for name in ("eligible", "failed", "unverifiable"))
+        counts = (f"{row[name]:,}" for name in ("eligible", "failed", "new", "unverifiable"))
         table.add_row(
             row["rule_id"], f"{row['level']} {row['severity']}", *counts, row["message"], row["fix"]
         )

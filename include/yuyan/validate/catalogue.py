@@ -105,6 +105,22 @@ class Rule(BaseModel):
         condition = macros.expand_reference(self.assert_)
         return f"when {macros.expand_reference(self.when)} then {condition}" if self.when else condition
 
+    @property
+    def digest(self) -> str:
+        """Digest of what a new version must be taken for: all that decides, nothing that explains."""
+        decides = {
+            "level",
+            "severity",
+            "column",
+            "when",
+            "assert_",
+            "tolerance",
+            "override",
+            "valid_from",
+            "valid_to",
+        }
+        return hashlib.sha256(self.model_dump_json(include=decides).encode()).hexdigest()[:16]
+
 
 @dataclass(frozen=True)
 class Lookup:
@@ -130,10 +146,15 @@ class Catalogue:
     order: tuple[str, ...]
     lookups: tuple[Lookup, ...]
 
-    def digest(self, entity: str) -> str:
-        """Digest of what decides the entity's verdicts: contract version and every rule's id, version, severity and SQL."""
+    def digest(self, entity: str, as_of: date) -> str:
+        """Digest of what decides the entity's verdicts on this day.
+
+        That is the contract's version and every rule's id, version, severity and SQL, and whether it is in force.
+        """
         content = [contracts.load()[entity].version]
-        content += [[r.rule_id, r.version, r.severity, r.definition] for r in self.rules[entity]]
+        content += [
+            [r.rule_id, r.version, r.severity, r.definition, r.holds_on(as_of)] for r in self.rules[entity]
+        ]
         return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:16]
 
     def dependents(self, entity: str, kind: str) -> list[Lookup]:

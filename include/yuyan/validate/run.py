@@ -11,7 +11,7 @@ import psycopg
 
 from yuyan import settings
 from yuyan.validate import catalogue as rule_catalogue
-from yuyan.validate import docs, record, scope, suite, worktable
+from yuyan.validate import docs, record, rulebook, scope, standing, suite, worktable
 from yuyan.validate.catalogue import Catalogue
 from yuyan.validate.scope import Arrivals
 
@@ -36,9 +36,9 @@ def validate(run_id: str, as_of: date, entities: Sequence[str] | None = None) ->
         connection.execute("select pg_advisory_lock(%s)", [LOCK])
         with connection.transaction():
             connection.execute(Path(__file__).with_name("structure.sql").read_text(encoding="utf-8"))
-        record.rules(connection, rules)
+        rulebook.register(connection, rules, run_id)
         with connection.transaction():
-            arrivals = {entity: scope.arrive(connection, rules, entity, run_id) for entity in order}
+            arrivals = {entity: scope.arrive(connection, rules, entity, run_id, as_of) for entity in order}
         with suite.batches() as batch:
             return {
                 entity: _judge(connection, batch, rules, entity, run_id, as_of, arrivals[entity])
@@ -71,12 +71,12 @@ def _judge(
             scope.find_taken_keys(connection, entity)
             scope.find_latest(connection, rules, entity)
             worktable.build(connection, entity, of_entity, as_of)
-        result = suite.run(batch, entity, of_entity) if judged else None
-        counts = record.judgement(connection, rules, entity, run_id, arrivals, result)
+            standing.merge(connection, entity, len(of_entity), arrivals.is_whole)
+        result = suite.run(batch, entity, of_entity)
+        counts = record.judgement(connection, rules, entity, run_id, as_of, arrivals, result)
+        docs.keep(result, run_id, as_of)
         summary |= counts | {"judged": judged, "accepted": judged - counts["quarantined"]}
-        if result is not None:
-            docs.keep(result, run_id, as_of)
-            summary["failed_rules"] = sum(not one.success for one in result.results)
+        summary["failed_rules"] = sum(not one.success for one in result.results)
         _analyze(connection, rules, entity, judged)
     summary["seconds"] = round(time.monotonic() - started, 3)
     log.info("%s: %s", entity, summary)

@@ -5,23 +5,35 @@ that is not judged under the present rules; tombstones included) and `scope_<ent
 """
 
 from dataclasses import dataclass
+from datetime import date
 
 import psycopg
 
 from yuyan import contracts
 from yuyan.contracts import Contract
+from yuyan.validate import standing
 from yuyan.validate.catalogue import Catalogue, Lookup
 from yuyan.warehouse import ddl
 
 RECORD = "src_inst_code, src_record_id"
+OVERRIDDEN = (
+    "select f.raw_id from quality.row_failure f where f.entity = %(entity)s and f.resolved_run_id is null "
+    "and f.override_id is not null and f.last_run_id <> %(run)s"
+)
+"""Failing rows that an override let pass: judged again in every run, like those in quarantine."""
 
 
 @dataclass(frozen=True)
 class Arrivals:
-    """Batches of one entity that this run settles. `fresh` were never judged, under no rules."""
+    """Batches of one entity that this run settles, under the rules of this digest. `fresh` were never judged.
 
+    `is_whole`: every record is judged, since its verdicts under these rules are not there yet.
+    """
+
+    rule_set: str
     unjudged: list[str]
     fresh: list[str]
+    is_whole: bool
 
 
 def same_record(a: str, b: str) -> str:
@@ -34,14 +46,18 @@ def typed_list(contract: Contract, names: tuple[str, ...] | list[str], alias: st
     return ", ".join(ddl.typed(contract[n], alias) for n in names)
 
 
-def arrive(connection: psycopg.Connection, catalogue: Catalogue, entity: str, run_id: str) -> Arrivals:
+def arrive(
+    connection: psycopg.Connection, catalogue: Catalogue, entity: str, run_id: str, as_of: date
+) -> Arrivals:
     """Find what is not judged yet, note what it replaces, and note which accepted rows it may affect."""
+    rule_set = catalogue.digest(entity, as_of)
+    is_whole = not standing.is_kept(connection, entity, rule_set)
     rows = connection.execute(
         "select b.batch_id, j.batch_id is null from ops.batch b left join quality.judged j "
-        "on j.entity = b.entity and j.batch_id = b.batch_id where b.entity = %s and j.rule_set is distinct from %s",
-        [entity, catalogue.digest(entity)],
+        "on j.entity = b.entity and j.batch_id = b.batch_id where b.entity = %s and (%s or j.rule_set is distinct from %s)",
+        [entity, is_whole, rule_set],
     ).fetchall()
-    arrivals = Arrivals([batch for batch, _ in rows], [batch for batch, fresh in rows if fresh])
+    arrivals = Arrivals(rule_set, [b for b, _ in rows], [b for b, is_fresh in rows if is_fresh], is_whole)
     if not arrivals.unjudged:
         return arrivals
     connection.execute(
@@ -58,10 +74,11 @@ def arrive(connection: psycopg.Connection, catalogue: Catalogue, entity: str, ru
 
 
 def is_idle(connection: psycopg.Connection, entity: str, run_id: str) -> bool:
-    """Nothing arrived (the caller knows), nothing waits in quarantine, nothing is noted for another judgement."""
+    """Nothing arrived (the caller knows), waits in quarantine, passed by an override or is noted for another judgement."""
     return connection.execute(
         "select not exists (select 1 from judging.pending where entity = %(entity)s) and not exists (select 1 from "
-        "quality.quarantine where entity = %(entity)s and state = 'open' and last_run_id <> %(run)s)",
+        "quality.quarantine where entity = %(entity)s and state = 'open' and last_run_id <> %(run)s) "
+        f"and not exists ({OVERRIDDEN})",
         {"entity": entity, "run": run_id},
     ).fetchone()[0]
 
@@ -70,23 +87,34 @@ def select(connection: psycopg.Connection, entity: str, run_id: str) -> int:
     """Fill `scope_<entity>` with the rows to judge and return how many they are.
 
     Rows in quarantine that this run has judged already stay out, so that repeating a run judges nothing twice. A
-    record can be there twice: its newest version from quarantine, and its last good one because of a change elsewhere.
+    record can be there twice: its newest version from quarantine (`is_newest`), and its last good one because of a
+    change elsewhere.
     """
     connection.execute(
         f"create temp table if not exists newest_{entity} (src_inst_code text, src_record_id text, raw_id bigint, "
         "record_key text, is_deleted boolean)"
     )
     connection.execute(
-        f"create temp table scope_{entity} as select {RECORD}, raw_id, record_key from newest_{entity} where not is_deleted"
+        f"create temp table scope_{entity} as select {RECORD}, raw_id, record_key, true as is_newest "
+        f"from newest_{entity} where not is_deleted"
     )
-    for source in (
-        "quality.quarantine q on q.raw_id = r.raw_id and q.entity = %(entity)s and q.state = 'open' "
-        "and q.last_run_id <> %(run)s",
-        f"judging.pending p on p.raw_id = r.raw_id and p.entity = %(entity)s "
-        f"join accepted.{entity} a on {same_record('a', 'r')} and a.raw_id = r.raw_id",
+    waits = (
+        f"quality.quarantine q where q.entity = %(entity)s and q.state = 'open' and {same_record('q', 'r')}"
+    )
+    for source, is_newest in (
+        (
+            "quality.quarantine q on q.raw_id = r.raw_id and q.entity = %(entity)s and q.state = 'open' "
+            "and q.last_run_id <> %(run)s",
+            "true",
+        ),
+        (
+            f"(select raw_id from judging.pending where entity = %(entity)s union {OVERRIDDEN}) p on p.raw_id = r.raw_id "
+            f"join accepted.{entity} a on {same_record('a', 'r')} and a.raw_id = r.raw_id",
+            f"not exists (select 1 from {waits})",
+        ),
     ):
         connection.execute(
-            f"insert into scope_{entity} select r.src_inst_code, r.src_record_id, r.raw_id, r.record_key "
+            f"insert into scope_{entity} select r.src_inst_code, r.src_record_id, r.raw_id, r.record_key, {is_newest} "
             f"from raw.{entity} r join {source} "
             f"where not exists (select 1 from newest_{entity} n where {same_record('n', 'r')})",
             {"entity": entity, "run": run_id},

@@ -1,7 +1,7 @@
 -- What judging needs in the database. Idempotent: run at the start of every validation.
 
 create schema if not exists judging;
-comment on schema judging is '校验工作区：每个实体最近一次判定的行、类型化的值和逐条规则的结论（可随时删除）；待重判的行';
+comment on schema judging is '校验工作区：每个实体最近一次判定的行、类型化的值和逐条规则的结论；standing_ 开头的是全部现有记录最新版本的结论（删除后下次全部重新判定）；待重判的行';
 
 create table if not exists judging.pending (
     entity text not null,
@@ -10,7 +10,7 @@ create table if not exists judging.pending (
 );
 comment on table judging.pending is '已接收、但因其他记录变化（上级撤回、所查值改变、自然键被占）需要重新判定的行';
 
--- What the suites run on; shows one entity's work table after the other.
+-- What the suites run on; shows what stands of one entity after the other.
 drop view if exists judging.judged;
 create view judging.judged as select null::text as src_inst_code;
 

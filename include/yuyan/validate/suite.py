@@ -1,4 +1,4 @@
-"""Great Expectations on the work tables: one expectation per rule, one suite per entity, everything counted in the database.
+"""Great Expectations on what stands: one expectation per rule, one suite per entity, everything counted in the database.
 
 The library's column-map expectations cost several metrics and milliseconds each; with some 800 rules that would be most of
 a run. `ExpectRuleToHold` shares one table metric among all rules of a suite: two grouped scans give every rule's eligible,
@@ -48,7 +48,7 @@ SEVERITY = {"REJECT": "critical", "ERROR": "critical", "WARN": "warning", "INFO"
 
 
 class VerdictCounts(TableMetricProvider):
-    """Verdict number -> institution -> [eligible, failed, unverifiable], of all verdicts of a work table."""
+    """Verdict number -> institution -> [eligible, failed, unverifiable], of all verdicts that stand."""
 
     metric_name = "judging.verdict_counts"
     value_keys = ("verdicts",)
@@ -84,7 +84,7 @@ class VerdictCounts(TableMetricProvider):
 
 
 class ExpectRuleToHold(BatchExpectation):
-    """No eligible row of the work table breaks the rule; unverifiable rows are counted and do not fail it."""
+    """No eligible record breaks the rule; unverifiable rows are counted and do not fail it."""
 
     rule_id: str
     column: str
@@ -106,9 +106,7 @@ class ExpectRuleToHold(BatchExpectation):
 
     def _validate(self, metrics: dict, runtime_configuration=None, execution_engine=None) -> dict[str, Any]:
         by_institution = metrics["judging.verdict_counts"][self.verdict]
-        eligible, failed, unverifiable = (
-            sum(column) for column in zip(*by_institution.values(), strict=True)
-        )
+        eligible, failed, unverifiable = (sum(row[i] for row in by_institution.values()) for i in range(3))
         return {
             "success": failed == 0,
             "result": {
@@ -145,7 +143,7 @@ class ExpectRuleToHold(BatchExpectation):
 
 @contextmanager
 def batches() -> Iterator[BatchDefinition]:
-    """The batch that suites run on: the view `judging.judged`, made to show one entity's work table after the other.
+    """The batch that suites run on: the view `judging.judged`, made to show what stands of one entity after the other.
 
     One asset for all, since the library writes its whole configuration anew for every asset it is given.
     """
@@ -157,7 +155,7 @@ def batches() -> Iterator[BatchDefinition]:
     )
     try:
         asset = source.add_table_asset("judged", table_name="judged")
-        yield asset.add_batch_definition_whole_table("rows in scope")
+        yield asset.add_batch_definition_whole_table("live records")
     finally:
         for engine in (source.get_engine(), source.get_execution_engine().engine):
             engine.dispose()
@@ -171,7 +169,7 @@ def run(batch: BatchDefinition, entity: str, rules: tuple[Rule, ...]) -> Expecta
         if one.exception_info.get("raised_exception", True):
             raise RuntimeError(
                 f"{entity}: Great Expectations could not evaluate {one.expectation_config.kwargs['rule_id']}: "
-                f"{one.exception_info}; check the rule in expectations/{entity}.yml and the table judging.{entity}"
+                f"{one.exception_info}; check the rule in expectations/{entity}.yml and the table judging.standing_{entity}"
             )
     return result
 

@@ -1,7 +1,8 @@
 """The judging pass: one SQL statement per entity that types every row in scope and gives a verdict per rule.
 
-Work table `judging.<entity>`: src_inst_code, src_record_id, raw_id, batch_id, the typed columns, `v1`…`vN` (one per rule in
-catalogue order, type "char": '0' fails, '1' unverifiable, '2' holds, NULL not eligible) and `worst`, the least of them.
+Work table `judging.<entity>`: src_inst_code, src_record_id, raw_id, batch_id, the typed columns, is_newest (false for a last
+good version judged beside the newest one), `v1`…`vN` (one per rule in catalogue order, type "char": '0' fails, '1'
+unverifiable, '2' holds, NULL not eligible) and `worst`, the least of them.
 """
 
 from datetime import date
@@ -18,36 +19,33 @@ FAILS, UNVERIFIABLE, HOLDS = "'0'::\"char\"", "'1'::\"char\"", "'2'::\"char\""
 
 
 def build(connection: psycopg.Connection, entity: str, rules: tuple[Rule, ...], as_of: date) -> None:
-    """Create the entity's work table from `scope_<entity>`, `taken_<entity>` and the tables that its rules look up.
-
-    The view `judging.judged`, on which the suites run, then shows it.
-    """
-    columns = [*META, *(f.name for f in contracts.load()[entity].columns)]
+    """Create the entity's work table from `scope_<entity>`, `taken_<entity>` and the tables that its rules look up."""
+    columns = [*META, *(f.name for f in contracts.load()[entity].columns), "is_newest"]
     verdicts = [f"{verdict(entity, rule, as_of)} as v{i}" for i, rule in enumerate(rules, start=1)]
     worst = ", ".join(f"v{i}" for i in range(1, len(rules) + 1))
-    connection.execute("drop view if exists judging.judged")
     connection.execute(f"drop table if exists judging.{entity}")
     # offset 0 keeps the planner from merging the levels, which would compute every cast and verdict several times
     connection.execute(
         f"create unlogged table judging.{entity} as select v.*, least({worst}) as worst from ("
         f"select {', '.join('r.' + c for c in columns)}, {', '.join(verdicts)} from ({rows(entity)}) r offset 0) v"
     )
-    connection.execute(f"create view judging.judged as select * from judging.{entity}")
 
 
 def rows(entity: str) -> str:
-    """SQL of the rows in scope: META, record_key, key_is_taken, typed columns, `<column>__raw` where those are not text."""
+    """SQL of the rows in scope: META, record_key, is_newest, key_is_taken, typed columns, `<column>__raw` where not text."""
     contract = contracts.load()[entity]
     raw = [f"r.{f.name} as {f.name}__raw" for f in contract.columns if f.type != "string"]
     return (
-        f"select {', '.join('r.' + c for c in META)}, r.record_key, (t.raw_id is not null) as key_is_taken, "
+        f"select {', '.join('r.' + c for c in META)}, r.record_key, s.is_newest, (t.raw_id is not null) as key_is_taken, "
         f"{', '.join([ddl.typed_columns(contract), *raw])} from raw.{entity} r "
         f"join scope_{entity} s on s.raw_id = r.raw_id left join taken_{entity} t on t.raw_id = r.raw_id offset 0"
     )
 
 
 def verdict(entity: str, rule: Rule, as_of: date) -> str:
-    """SQL of a rule's verdict over alias r."""
+    """SQL of a rule's verdict over alias r. Nothing is eligible for a rule that is not in force."""
+    if not rule.holds_on(as_of):
+        return 'null::"char"'
     raw_names = {
         f.name: f"r.{f.name}" if f.type == "string" else f"r.{f.name}__raw"
         for f in contracts.load()[entity].columns

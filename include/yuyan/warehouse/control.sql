@@ -1,16 +1,14 @@
--- Control tables of the line: what each run, batch and model did (ops), and what the rules found (quality).
+-- Control tables of the line: what each run, batch and model did (ops). What the rules found is in quality.sql.
 -- Idempotent: run at every start. Raw tables are not here; they follow from the contracts (ddl.py).
 
 create schema if not exists raw;
 create schema if not exists ops;
-create schema if not exists quality;
 create schema if not exists accepted;
 create schema if not exists latest;
 comment on schema raw is '原始层：各单位报送记录的全部版本，文本列，只追加';
 comment on schema ops is '运行记录：运行、批次、水位线、对账、模型结果';
 comment on schema accepted is '接收层：每条记录最后一个通过校验的版本，已转换类型，由校验阶段维护';
 comment on schema latest is '每条记录的最新版本（不论是否判定、是否隔离），已转换类型，供人工核查';
-comment on schema quality is '数据质量：规则、结果、逐行问题、隔离区';
 
 create table if not exists ops.run (
     run_id text primary key,
@@ -53,6 +51,7 @@ create table if not exists ops.batch (
     loaded_at timestamptz not null default clock_timestamp(),
     check (rows_received = rows_stored + rows_unchanged + rows_superseded)
 );
+create index if not exists batch_source on ops.batch (src_inst_code, entity);
 comment on table ops.batch is '一个已装载的批次。编号由单位、实体、窗口和内容得出，同一批次只能装载一次';
 comment on column ops.batch.mode is 'incremental 变更窗口；full 全量比对；replace 按（实体, 期间）整体替换';
 comment on column ops.batch.mapping_version is '装载时平台映射的版本；映射改动后由 replay 重新装载';
@@ -77,7 +76,7 @@ create table if not exists ops.collection_result (
     run_id text not null,
     src_inst_code text not null,
     entity text not null default '',
-    outcome text not null check (outcome in ('success', 'failed', 'skipped')),
+    outcome text not null,
     rows_received bigint not null default 0,
     rows_stored bigint not null default 0,
     requests bigint not null default 0,
@@ -87,6 +86,9 @@ create table if not exists ops.collection_result (
     primary key (run_id, src_inst_code, entity)
 );
 comment on table ops.collection_result is '每次采集每个单位、每个实体的结果；entity 为空串的一行是单位合计';
+comment on column ops.collection_result.outcome is 'success 成功；failed 失败；skipped 重复交付，未重复装载；held 暂缓（见 quality.hold），此前的数据继续有效';
+alter table ops.collection_result drop constraint if exists collection_result_outcome_check,
+    add constraint collection_result_outcome_check check (outcome in ('success', 'failed', 'skipped', 'held'));
 
 create table if not exists ops.schema_drift (
     run_id text not null,
@@ -148,90 +150,6 @@ create table if not exists ops.model_result (
     primary key (run_id, layer, node_id)
 );
 comment on table ops.model_result is 'dbt 每个节点（模型、种子、测试）的结果';
-
-create table if not exists quality.rule (
-    rule_id text primary key,
-    version int not null,
-    entity text not null,
-    column_name text,
-    level smallint not null check (level between 0 and 5),
-    severity text not null check (severity in ('REJECT', 'ERROR', 'WARN', 'INFO')),
-    message text not null,
-    why text not null,
-    fix text not null,
-    owner text not null,
-    indicators text[] not null default '{}',
-    definition text not null
-);
-comment on table quality.rule is '规则目录：结构规则来自数据约定，业务规则来自 expectations/';
-comment on column quality.rule.level is '0 文件 1 字段 2 记录 3 跨实体 4 跨期间 5 跨来源';
-comment on column quality.rule.severity is 'REJECT、ERROR 隔离该行；WARN、INFO 只记录';
-
-create table if not exists quality.result (
-    run_id text not null,
-    rule_id text not null,
-    src_inst_code text not null,
-    entity text not null,
-    eligible bigint not null,
-    failed bigint not null,
-    unverifiable bigint not null,
-    primary key (run_id, rule_id, src_inst_code)
-);
-comment on table quality.result is '每次运行、每条规则、每个单位的结果：适用行数、不合格行数、无法判断行数（缺值不等于通过）';
-
-create table if not exists quality.row_failure (
-    run_id text not null,
-    rule_id text not null,
-    entity text not null,
-    raw_id bigint not null,
-    src_inst_code text not null,
-    src_record_id text not null,
-    record_key text,
-    batch_id text not null,
-    row_no bigint not null,
-    column_name text,
-    observed_value text,
-    severity text not null,
-    primary key (entity, raw_id, rule_id, run_id)
-);
-comment on table quality.row_failure is '逐行问题：哪条记录违反哪条规则，观察值是什么';
-
-create table if not exists quality.quarantine (
-    entity text not null,
-    raw_id bigint not null,
-    src_inst_code text not null,
-    src_record_id text not null,
-    batch_id text not null,
-    rule_ids text[] not null,
-    state text not null default 'open' check (state in ('open', 'superseded')),
-    since_run_id text not null,
-    last_run_id text not null,
-    primary key (entity, raw_id)
-);
-comment on table quality.quarantine is '未通过校验的版本行。open：仍是该记录的最新版本；superseded：来源已送来更新的版本。重新判定通过的行移入 quality.release';
-
-create table if not exists quality.release (
-    entity text not null,
-    raw_id bigint not null,
-    src_inst_code text not null,
-    src_record_id text not null,
-    batch_id text not null,
-    rule_ids text[] not null,
-    since_run_id text not null,
-    released_run_id text not null,
-    reason text not null check (reason in ('healed', 'rule_changed')),
-    primary key (entity, raw_id, released_run_id)
-);
-comment on table quality.release is '离开隔离区的行及原因：数据变化后重新判定通过，或规则变更';
-
-create table if not exists quality.judged (
-    entity text not null,
-    batch_id text not null,
-    rule_set text not null,
-    run_id text not null,
-    primary key (entity, batch_id)
-);
-comment on table quality.judged is '批次按哪一版规则集判定过；rule_set 是规则内容的摘要';
 
 create table if not exists ops.reconciliation (
     run_id text not null,

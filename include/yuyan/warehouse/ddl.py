@@ -5,6 +5,7 @@ from pathlib import Path
 import psycopg
 
 from yuyan.contracts import Contract, Field, load
+from yuyan.warehouse import audit
 
 _SHAPES = {
     "integer": r"^-?\d+$",
@@ -43,11 +44,13 @@ META_COMMENTS = {
 
 def create(connection: psycopg.Connection) -> None:
     """Create or complete schemas, control tables, raw tables and contract metadata. Safe to repeat."""
-    connection.execute(Path(__file__).with_name("control.sql").read_text(encoding="utf-8"))
+    for name in ("control.sql", "quality.sql"):
+        connection.execute(Path(__file__).with_name(name).read_text(encoding="utf-8"))
     for contract in load().values():
         _raw_table(connection, contract)
         _accepted_table(connection, contract)
         _views(connection, contract)
+    audit.create(connection)
     rows = [
         (c.entity, i, f.name, f.label, f.type, f.sql_type, f.presence, f.key_position is not None, f.code_set)
         for c in load().values()
@@ -72,6 +75,9 @@ def _raw_table(connection: psycopg.Connection, contract: Contract) -> None:
     # Rows of a batch lie side by side: block ranges find them, and cost nothing while loading.
     connection.execute(
         f"create index if not exists {contract.entity}_batch on {table} using brin (batch_id) with (autosummarize = on)"
+    )
+    connection.execute(
+        f"create index if not exists {contract.entity}_deletion on {table} (src_inst_code) where is_deleted"
     )
     _comment(connection, f"table {table}", f"{contract.label}：{contract.purpose}")
     for name, text in META_COMMENTS.items():

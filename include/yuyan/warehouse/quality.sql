@@ -4,6 +4,23 @@
 create schema if not exists quality;
 comment on schema quality is '数据质量：规则、结果、逐行问题、隔离区、问题与豁免、暂缓、可信度、评分卡';
 
+-- A warehouse whose results still say what arrived in each run: those tables stay, to be read under other names.
+do $$
+begin
+    if exists (
+        select 1 from information_schema.columns
+        where table_schema = 'quality' and table_name = 'row_failure' and column_name = 'run_id'
+    ) then
+        alter table quality.rule rename to rule_without_versions;
+        alter table quality.result rename to result_of_arrivals;
+        alter table quality.row_failure rename to row_failure_of_arrivals;
+        alter table quality.release drop constraint release_reason_check;
+        alter table quality.release add constraint release_reason_check
+            check (reason in ('healed', 'rule_changed', 'override'));
+    end if;
+end
+$$;
+
 create table if not exists quality.rule (
     rule_id text not null,
     version int not null,
@@ -32,10 +49,12 @@ comment on table quality.rule is '规则目录，含历次版本：结构规则�
 comment on column quality.rule.level is '0 文件 1 字段 2 记录 3 跨实体 4 跨期间 5 跨来源';
 comment on column quality.rule.severity is 'REJECT、ERROR 隔离该行；WARN、INFO 只记录';
 comment on column quality.rule.eligible is '适用条件（SQL）；为空表示全部记录适用';
+comment on column quality.rule.definition is '适用的记录须满足的条件（SQL，r 为被判断的记录）';
 comment on column quality.rule.tolerance_rows is '容许的不合格行数；与 tolerance_pct 取较宽者。容许范围内不立为问题，但不合格行照样隔离';
 comment on column quality.rule.tolerance_pct is '容许的不合格比例（%）';
 comment on column quality.rule.override_by is '谁可以批准豁免：nobody 不可豁免，university 报送单位，commission 市教委';
-comment on column quality.rule.digest is '规则内容（条件、断言、级别、有效期）的摘要；内容变了而版本未变的规则不能使用';
+comment on column quality.rule.digest is '规则内容（条件、断言、级别、严重程度、容许范围、豁免权、有效期）的摘要；内容变了而版本未变的规则不能使用';
+comment on column quality.rule.first_run_id is '首次使用这一版本的运行';
 create unique index if not exists rule_current on quality.rule (rule_id) where is_current;
 
 create table if not exists quality.result (
@@ -61,13 +80,27 @@ create table if not exists quality.result (
 comment on table quality.result is '每次运行、每条规则、每个单位的结果，按运行后全部现有记录的最新版本统计（不只本次到达的行）；只写本次判定过的实体';
 comment on column quality.result.eligible is '适用行数';
 comment on column quality.result.unverifiable is '无法判断的行数（缺值不等于通过）';
-comment on column quality.result.overridden is '不合格行中因豁免而放行的行数';
+comment on column quality.result.overridden is '不合格行中已豁免的行数（另有未豁免问题的行仍被隔离）';
 comment on column quality.result.new is '不合格且上次判定时没有这一问题的记录数';
 comment on column quality.result.still is '上次判定时已有、现在仍不合格的记录数';
 comment on column quality.result.resolved is '上次判定时不合格、现已不再不合格的记录数（更正、删除、修复、规则变更）';
 comment on column quality.result.verdict is 'pass 通过；tolerated 在容许范围内；overridden 已豁免；fail 不通过；unverifiable 没有不合格，但没有一行可以判断';
 
+create table if not exists quality.last_judged (
+    entity text primary key,
+    run_id text not null,
+    as_of date not null
+);
+comment on table quality.last_judged is '每个实体最近一次判定的运行；该次运行的 quality.result 即现状';
+
+create or replace view quality.current_result as
+select r.*
+from quality.result as r
+inner join quality.last_judged as j on r.entity = j.entity and r.run_id = j.run_id;
+comment on view quality.current_result is '现状：每个实体最近一次判定的结果';
+
 create table if not exists quality.row_failure (
+    failure_id bigint generated always as identity primary key,
     entity text not null,
     raw_id bigint not null,
     rule_id text not null,
@@ -86,37 +119,48 @@ create table if not exists quality.row_failure (
     last_run_id text not null,
     resolved_run_id text,
     resolution text check (resolution in ('corrected', 'deleted', 'healed', 'rule_changed', 'replaced')),
-    primary key (entity, raw_id, rule_id),
     check ((resolved_run_id is null) = (resolution is null))
 );
 comment on table quality.row_failure is '逐行问题：哪条记录的哪个版本违反哪条规则、观察值是什么、起于哪次运行、何时因何了结；resolved_run_id 为空即仍存在';
+comment on column quality.row_failure.last_run_id is '最近一次判定其仍违反该规则的运行';
 comment on column quality.row_failure.since_run_id is '该记录首次违反该规则的运行；更正后的版本仍违反的，沿用首次';
 comment on column quality.row_failure.cause_id is '根因编号，见 quality.cause';
-comment on column quality.row_failure.override_id is '放行该行的豁免，见 quality.override';
+comment on column quality.row_failure.override_id is '适用于该问题的豁免，见 quality.override；豁免失效后仍保留，以备查考';
 comment on column quality.row_failure.resolution is 'corrected 来源已更正；deleted 来源已删除；healed 所查的其他记录变化后通过；rule_changed 规则变更后通过；replaced 来源送来的新版本仍不合格，由新版本的行接续';
+create unique index if not exists row_failure_stands on quality.row_failure (entity, raw_id, rule_id) where resolved_run_id is null;
+create index if not exists row_failure_resolved on quality.row_failure (resolved_run_id);
 create index if not exists row_failure_standing on quality.row_failure (rule_id, src_inst_code) where resolved_run_id is null;
 
 create table if not exists quality.cause (
     cause_id text primary key,
     kind text not null check (kind in ('parent_missing', 'parent_quarantined', 'unknown_code', 'same_batch', 'single')),
-    rule_id text not null,
     src_inst_code text not null,
-    entity text not null,
+    entities text[] not null,
+    rule_ids text[] not null,
     cause_entity text,
     cause_key text,
     cause_rule_ids text[] not null default '{}',
+    batch_id text,
     observed_value text,
     failed_rows bigint not null,
     example_record_key text,
+    message text not null,
     since_run_id text not null,
     last_run_id text not null,
     resolved_run_id text
 );
 comment on table quality.cause is '根因：同一原因造成的不合格行归为一组，缺一个上级记录是一个问题而不是一千个';
 comment on column quality.cause.kind is 'parent_missing 上级记录未报；parent_quarantined 上级记录被隔离；unknown_code 同一个未知代码；same_batch 同一批次整体不合格；single 其余，按规则与单位归组';
+comment on column quality.cause.src_inst_code is '须处理的单位：上级记录的报送单位，其余为不合格行的报送单位';
+comment on column quality.cause.entities is '不合格行所属的实体';
+comment on column quality.cause.rule_ids is '不合格行违反的规则';
 comment on column quality.cause.cause_entity is '须先处理的上级实体';
 comment on column quality.cause.cause_key is '须先处理的上级记录的自然键';
 comment on column quality.cause.cause_rule_ids is '上级记录被隔离时，它违反的规则';
+comment on column quality.cause.batch_id is '整体不合格的批次';
+comment on column quality.cause.observed_value is '未知的代码';
+comment on column quality.cause.failed_rows is '因此不合格的行数；逐行见 quality.row_failure.cause_id';
+comment on column quality.cause.message is '一句话说明';
 
 create table if not exists quality.quarantine (
     entity text not null,
@@ -172,14 +216,22 @@ create table if not exists quality.problem (
     state text not null check (state in ('open', 'fix_promised', 'override_requested', 'overridden', 'fixed', 'known')),
     failed bigint not null,
     causes bigint not null default 0,
+    known_rows bigint,
     promised_for date,
     opened_run_id text not null,
     last_run_id text not null,
     fixed_run_id text,
-    unique (rule_id, src_inst_code)
+    unique (rule_id, src_inst_code),
+    check ((state = 'known') = (known_rows is not null)),
+    check ((state = 'fix_promised') = (promised_for is not null)),
+    check ((state = 'fixed') = (fixed_run_id is not null))
 );
 comment on table quality.problem is '问题：每条规则 × 单位一个。超出容许范围即立，全部了结即为已修复，再犯则重新打开';
 comment on column quality.problem.state is 'open 待处理；fix_promised 已承诺修复；override_requested 已申请豁免；overridden 已豁免；fixed 已修复；known 已知（已说明，不影响使用）';
+comment on column quality.problem.failed is '最近一次检查时不合格的行数（可信度规则为警报数）';
+comment on column quality.problem.causes is '不合格行的根因个数';
+comment on column quality.problem.known_rows is '说明时的不合格行数；超过即重新打开';
+comment on column quality.problem.promised_for is '承诺修复的日期；逾期未修复即重新打开';
 
 create table if not exists quality.problem_event (
     event_id bigint generated always as identity primary key,
@@ -195,6 +247,8 @@ create table if not exists quality.problem_event (
     override_id bigint
 );
 comment on table quality.problem_event is '问题的每一步：谁、何时、为何，从何状态到何状态；只追加。actor 为 yuyan 的是系统自动处理';
+comment on column quality.problem_event.action is 'found 发现；failed_again 再次发生；promise 承诺修复；overdue 承诺逾期；explain 说明；unexplained 说明不再成立；reopen 重新打开；request 申请豁免；approve 批准；reject 驳回；withdraw 撤回；lapsed 豁免失效；settled 了结';
+comment on column quality.problem_event.reason is '理由：人员填写，或系统写明';
 
 create table if not exists quality.override (
     override_id bigint generated always as identity primary key,
@@ -214,9 +268,11 @@ create table if not exists quality.override (
     lapsed_run_id text,
     lapse_reason text check (lapse_reason in ('expired', 'exceeded', 'rule_changed', 'fixed')),
     check (requested_by <> decided_by),
-    check (expires_on > requested_on)
+    check (expires_on > requested_on and expires_on <= requested_on + 366),
+    check ((state = 'lapsed') = (lapse_reason is not null))
 );
-comment on table quality.override is '豁免：放行多少行、理由、申请人、审批人、到期日。到期、不合格行超过放行数或规则换版时自动失效';
+comment on table quality.override is '豁免：放行多少行、理由、申请人、审批人、到期日。到期次日、不合格行超过放行数、规则换版或不再有不合格行时自动失效';
+comment on column quality.override.state is 'requested 待审批；active 生效；rejected 已驳回；withdrawn 已撤回；lapsed 已失效';
 comment on column quality.override.granted_rows is '放行的不合格行数上限';
 create unique index if not exists override_live on quality.override (problem_id) where state in ('requested', 'active');
 
@@ -227,19 +283,42 @@ create table if not exists quality.hold (
     kind text not null check (kind in ('emptied', 'shrunk', 'repeated')),
     run_id text not null,
     as_of date not null,
+    last_run_id text not null,
     batch_ids text[] not null,
     landing_uris text[] not null,
     live_rows bigint not null,
     affected_rows bigint not null,
-    state text not null default 'waiting' check (state in ('waiting', 'accepted', 'rejected', 'withdrawn', 'applied')),
+    state text not null default 'waiting'
+        check (state in ('waiting', 'accepted', 'rejected', 'withdrawn', 'applied', 'exceeded')),
     decided_by text,
     decided_on date,
-    reason text
+    reason text,
+    closed_run_id text,
+    check ((state in ('withdrawn', 'applied', 'exceeded')) = (closed_run_id is not null))
 );
-comment on table quality.hold is '暂缓：来源清空、骤减或重送旧数据的批次，已落地、未生效，等待决定；此前接收的数据继续有效';
+comment on table quality.hold is '暂缓：来源清空、骤减或重送旧数据的批次，已落地、未生效，等待决定；此前接收的数据继续有效。每个单位、实体至多一个未了结';
 comment on column quality.hold.kind is 'emptied 清空；shrunk 一次减少一半以上；repeated 退回旧内容';
-comment on column quality.hold.state is 'waiting 待定；accepted 认可（下次采集生效）；rejected 不认可；withdrawn 来源已恢复；applied 已生效';
-create unique index if not exists hold_waiting on quality.hold (src_inst_code, entity) where state in ('waiting', 'accepted');
+comment on column quality.hold.run_id is '首次发现的采集运行；以后的采集再次遇到的，不另立，更新数字和 last_run_id';
+comment on column quality.hold.batch_ids is '最近一次被暂缓（已生效的：生效）的批次';
+comment on column quality.hold.landing_uris is '这些批次在落地区的文件';
+comment on column quality.hold.live_rows is '仓库中该实体的有效记录数';
+comment on column quality.hold.affected_rows is '将被终止或退回旧内容的记录数；认可即认可至多这么多条';
+comment on column quality.hold.state is 'waiting 待定；accepted 认可（下次采集生效）；rejected 不认可；withdrawn 来源已恢复；applied 已生效；exceeded 认可后来源的影响超过认可的数量，另立新的暂缓';
+comment on column quality.hold.closed_run_id is '了结的采集运行（生效、恢复或超出）';
+create unique index if not exists hold_open on quality.hold (src_inst_code, entity) where state in ('waiting', 'accepted', 'rejected');
+
+create table if not exists quality.hold_event (
+    event_id bigint generated always as identity primary key,
+    hold_id bigint not null references quality.hold,
+    recorded_at timestamptz not null default clock_timestamp(),
+    as_of date not null,
+    actor text not null,
+    from_state text,
+    to_state text not null,
+    reason text not null,
+    run_id text
+);
+comment on table quality.hold_event is '暂缓的每一步：谁、何时、为何，从何状态到何状态；只追加。actor 为 yuyan 的是系统自动处理';
 
 create table if not exists quality.credibility (
     run_id text not null,

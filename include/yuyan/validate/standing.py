@@ -1,0 +1,46 @@
+"""What stands: the verdicts of every live newest version, kept from run to run; the suites run on it.
+
+`judging.standing_<entity>`: src_inst_code, src_record_id, raw_id, `v1`…`vN` and `worst`, as in the work table. Its comment
+is the digest of the rules it was judged under; a table without that digest is made anew from a judgement of every record.
+"""
+
+import psycopg
+from psycopg import sql
+
+
+def is_kept(connection: psycopg.Connection, entity: str, rule_set: str) -> bool:
+    """Whether the entity's verdicts under these rules are there."""
+    return connection.execute(
+        "select obj_description(to_regclass(%s), 'pg_class') is not distinct from %s",
+        [f"judging.standing_{entity}", rule_set],
+    ).fetchone()[0]
+
+
+def merge(connection: psycopg.Connection, entity: str, verdicts: int, is_whole: bool) -> None:
+    """Put the verdicts of the work table in the place of what stood for its records; deleted records go.
+
+    Expects `newest_<entity>`, `scope_<entity>` and `judging.<entity>`. `is_whole`: every record was judged. The view
+    `judging.judged`, on which the suites run, then shows the table.
+    """
+    table = f"judging.standing_{entity}"
+    names = ", ".join(
+        ["src_inst_code", "src_record_id", "raw_id", *(f"v{i}" for i in range(1, verdicts + 1)), "worst"]
+    )
+    judged = f"select {names} from judging.{entity} where is_newest"
+    connection.execute("drop view if exists judging.judged")
+    if is_whole:
+        connection.execute(f"drop table if exists {table}")
+        connection.execute(f"create table {table} as {judged}")
+    else:
+        connection.execute(
+            f"delete from {table} where (src_inst_code, src_record_id) in (select src_inst_code, src_record_id from "
+            f"newest_{entity} union all select src_inst_code, src_record_id from scope_{entity} where is_newest)"
+        )
+        connection.execute(f"insert into {table} ({names}) {judged}")
+    connection.execute(f"create view judging.judged as select * from {table}")
+
+
+def confirm(connection: psycopg.Connection, entity: str, rule_set: str) -> None:
+    """Note the rules that the table was judged under; part of the transaction that records the judgement."""
+    table, digest = sql.Identifier("judging", f"standing_{entity}"), sql.Literal(rule_set)
+    connection.execute(sql.SQL("comment on table {} is {}").format(table, digest))
