@@ -145,7 +145,7 @@ def request(
         may = stewards.deciders(rule["override_by"], override.src_inst_code, actor)
     names = "、".join(s.name for s in may)
     terminal().print(
-        f"豁免 {override.override_id} 待审批，可审批的账号：{names}。yuyan problem approve {number} 批准，reject {number} 驳回；"
+        f"豁免 {override.override_id} 待审批，可审批的账号：{names}。approve {number} 批准，reject {number} 驳回；"
         f"或在 Airflow 以 override_id={override.override_id} 触发 override",
         highlight=False, soft_wrap=True,
     )  # fmt: skip

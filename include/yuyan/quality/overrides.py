@@ -60,6 +60,7 @@ def request(
     """Ask for an override of a problem. Raises ProblemError for whatever could never be approved, StewardError."""
     with connection.transaction():
         problem = problems.locked(connection, problem_id, actor)
+        problems.check(problem, "request", justification)
         rule = problems.rule(connection, problem.rule_id)
         if rule["severity"] in problems.EXPLAINABLE:
             raise ProblemError(
@@ -99,7 +100,8 @@ def decide(
     action = "approve" if is_approved else "reject"
     with connection.transaction():
         problem = problems.locked(connection, problem_id, actor)
-        override = _live(connection, problem, "requested", action)
+        problems.check(problem, action, reason)
+        override = _live(connection, problem)
         rule = problems.rule(connection, problem.rule_id)
         if not stewards.find(actor).may_decide(
             rule["override_by"], problem.src_inst_code, override.requested_by
@@ -123,7 +125,8 @@ def withdraw(
     """Take back a request, or end an active override: its rows go back to quarantine in the next run."""
     with connection.transaction():
         problem = problems.locked(connection, problem_id, actor)
-        override = _live(connection, problem, None, "withdraw")
+        problems.check(problem, "withdraw", reason)
+        override = _live(connection, problem)
         connection.execute(
             "update quality.override set state = 'withdrawn' where override_id = %s", [override.override_id]
         )
@@ -221,19 +224,9 @@ def _live_ones(connection: psycopg.Connection, entity: str) -> list[tuple[Overri
     return [(o, *by_id[o.override_id]) for o in live]
 
 
-def _live(connection: psycopg.Connection, problem: Problem, state: str | None, action: str) -> Override:
-    found = of(
-        connection,
-        "problem_id = %s and state in ('requested', 'active') and state = coalesce(%s, state)",
-        problem.problem_id,
-        state,
-    )
-    if not found:
-        raise ProblemError(
-            f"{problem.name}现为“{problems.STATES[problem.state]}”，没有可以{problems.ACTIONS[action]}的申请；"
-            f"经过见 `yuyan problem show {problem.problem_id}`"
-        )
-    return found[0]
+def _live(connection: psycopg.Connection, problem: Problem) -> Override:
+    """The one override by which the problem is in its state."""
+    return of(connection, "problem_id = %s and state in ('requested', 'active')", problem.problem_id)[0]
 
 
 def _refusal(override: Override, override_by: str, problem: Problem, actor: str) -> str:
@@ -249,4 +242,4 @@ def _refusal(override: Override, override_by: str, problem: Problem, actor: str)
 
 
 def _role(override_by: str, problem: Problem) -> str:
-    return "市教委的管理员" if override_by == "commission" else f"{problem.src_inst_code} 的管理员"
+    return "市教委管理员" if override_by == "commission" else f" {problem.src_inst_code} 管理员"

@@ -192,6 +192,7 @@ def promise(
     """The institution promises a fix by a date. After it the problem is open again, unless it is fixed."""
     with connection.transaction():
         problem = locked(connection, problem_id, actor)
+        check(problem, "promise", reason)
         if by <= as_of:
             raise ProblemError(f"{problem.name}：承诺日期 {by} 须晚于统计日期 {as_of}")
         move(connection, problem, "promise", actor, reason, as_of, promised_for=by)
@@ -205,6 +206,7 @@ def explain(connection: psycopg.Connection, problem_id: int, actor: str, reason:
     """
     with connection.transaction():
         problem = locked(connection, problem_id, actor)
+        check(problem, "explain", reason)
         if problem.severity not in EXPLAINABLE:
             raise ProblemError(
                 f"{problem.name}：{problem.severity} 级的问题使数据行被隔离，说明不能放行；请更正数据，或用 request 申请豁免"
@@ -271,7 +273,19 @@ def move(
     **changes: Any,
 ) -> None:
     """Take a step of STEPS: the new state with further column changes, and the event. Raises ProblemError when refused."""
-    starts, state = STEPS[action]
+    check(problem, action, reason)
+    state = STEPS[action][1]
+    changes = {"promised_for": None, "known_rows": None, "fixed_run_id": None} | changes | {"state": state}
+    connection.execute(
+        f"update quality.problem set {', '.join(f'{name} = %s' for name in changes)} where problem_id = %s",
+        [*changes.values(), problem.problem_id],
+    )
+    _note(connection, problem.problem_id, as_of, actor, action, problem.state, reason, run_id, override_id)
+
+
+def check(problem: Problem, action: str, reason: str) -> None:
+    """Raises ProblemError when the step cannot start from the problem's state, or says no reason."""
+    starts = STEPS[action][0]
     if problem.state not in starts:
         possible = "、".join(STATES[s] for s in starts)
         raise ProblemError(
@@ -280,12 +294,6 @@ def move(
         )
     if not reason.strip():
         raise ProblemError(f"{ACTIONS[action]}须写明理由")
-    changes = {"promised_for": None, "known_rows": None, "fixed_run_id": None} | changes | {"state": state}
-    connection.execute(
-        f"update quality.problem set {', '.join(f'{name} = %s' for name in changes)} where problem_id = %s",
-        [*changes.values(), problem.problem_id],
-    )
-    _note(connection, problem.problem_id, as_of, actor, action, problem.state, reason, run_id, override_id)
 
 
 def today(connection: psycopg.Connection) -> date:
