@@ -166,18 +166,9 @@ def lapse_reason(
     return None
 
 
-def note_rows(connection: psycopg.Connection, run_id: str) -> None:
-    """Before a run judges: rows that an override has let pass are judged again, whatever arrived."""
-    connection.execute(
-        "insert into judging.pending (entity, raw_id) select distinct entity, raw_id from quality.row_failure "
-        "where override_id is not null and resolved_run_id is null and last_run_id <> %s on conflict do nothing",
-        [run_id],
-    )
-
-
 def apply(connection: psycopg.Connection, entity: str, run_id: str, as_of: date) -> None:
-    """Within the judgement of an entity, once its standing failures and results of this run are written: end the overrides
-    that lapse, note on each failure which active override covers it, and on each result how many failures are covered."""
+    """Within the judgement of an entity, once its standing failures are written: end the overrides that lapse, and note on
+    each failure which active override covers it (`covers` then asks)."""
     for override, version, failed in _live_ones(connection, entity):
         if lapse := lapse_reason(override, version, failed, as_of):
             connection.execute(
@@ -194,16 +185,10 @@ def apply(connection: psycopg.Connection, entity: str, run_id: str, as_of: date)
         "and f.override_id is distinct from o.override_id",
         [entity],
     )
-    connection.execute(
-        "update quality.result r set overridden = r.failed, verdict = 'overridden' from quality.override o "
-        "where o.state = 'active' and r.run_id = %s and r.entity = %s and r.rule_id = o.rule_id "
-        "and r.src_inst_code = o.src_inst_code",
-        [run_id, entity],
-    )
 
 
 def covers(alias: str) -> str:
-    """SQL: an active override lets this failure (alias of quality.row_failure) pass."""
+    """SQL: an active override lets this failure (alias of quality.row_failure) pass. The number stays when it ends."""
     return f"exists (select 1 from quality.override o where o.override_id = {alias}.override_id and o.state = 'active')"
 
 

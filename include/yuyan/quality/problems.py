@@ -180,7 +180,7 @@ def settle_results(connection: psycopg.Connection, run_id: str, as_of: date) -> 
         "left join ("
         " select rule_id, src_inst_code, count(distinct cause_id) as causes from quality.row_failure"
         " where resolved_run_id is null group by 1, 2) c on c.rule_id = r.rule_id and c.src_inst_code = r.src_inst_code "
-        "where r.run_id = %s and r.verdict in ('fail', 'overridden') order by 1, 2",
+        "where r.run_id = %s and (r.verdict = 'fail' or r.overridden > 0) order by 1, 2",
         [run_id],
     ).fetchall()
     return settle(connection, run_id, as_of, (Finding(*row) for row in findings), judged)
