@@ -17,9 +17,8 @@ from yuyan.simulator.defects_values import (
     SUBMITTED,
     added,
     moved,
-    own_achievement,
-    tail,
 )
+from yuyan.simulator.identities import tail
 from yuyan.simulator.planting import Planter, Row
 from yuyan.simulator.products.assignment import COMMISSION, EXCHANGE, FILES, LEGACY, VERSIONED
 
@@ -92,8 +91,8 @@ def _numbers(p: Planter) -> None:
         "plan_quota.11",
         where=FIRST_ISSUE,
     )
-    p.clone("achievement", VERSIONED, {"share": "1.2000", **own_achievement()}, "share.11", "~share.12")
-    p.clone("achievement", "any", {"share": "0.7000", **own_achievement()}, "~share.12")
+    p.clone("achievement", VERSIONED, {"share": "1.2000"}, "share.11", "~share.12")
+    p.clone("achievement", "any", {"share": "0.7000"}, "~share.12")
     negative = {"instrument_version": "V0", "n1": "-1", "n2": added("n1", "n2", plus=1)}
     p.clone("course_evaluation", VERSIONED, negative, "n1.13")
     p.clone(

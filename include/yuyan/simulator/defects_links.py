@@ -12,12 +12,10 @@ from yuyan.simulator.defects_values import (
     award_of,
     moved,
     next_ay,
-    own_achievement,
     parent,
-    right_check,
-    tail,
     wrong_check,
 )
+from yuyan.simulator.identities import tail
 from yuyan.simulator.planting import PLACES, Planter, Row
 from yuyan.simulator.products.assignment import COMMISSION, EXCHANGE, FILES, LEGACY, VERSIONED
 
@@ -51,7 +49,7 @@ def references(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     p.clone(
         "achievement",
         VERSIONED,
-        {"lead_inst_code": "10698", "share": "1.0000", **own_achievement()},
+        {"lead_inst_code": "10698", "share": "1.0000"},
         "lead_inst_code.5",
     )
     p.clone(
@@ -193,10 +191,8 @@ def municipal(p: Planter) -> None:
     p.clone("thesis_sampling_review", c, {"reviewed_on": "2027-02-01"}, "reviewed_on.13", where=good)
     p.clone("thesis_sampling_review", c, {"opinion_code": "7"}, "opinion_code.4", where=good)
     p.clone("enterprise", c, {"uscc": wrong_check}, "uscc.11")
-    own = {"uscc": right_check, "region_code": "990000"}
-    p.clone("enterprise", c, own, "region_code.12")
-    stranger = {"inst_code": lambda r: f"18{tail(r, 3)}", "uscc": wrong_check}
-    p.clone("institution", c, stranger, "uscc.11")
+    p.clone("enterprise", c, {"region_code": "990000"}, "region_code.12")
+    p.clone("institution", c, {"uscc": wrong_check}, "uscc.11")
     p.clone("discipline_cluster_map", c, {"strength": "1.500"}, "strength.11")
     p.clone("list_milestone", c, {"progress_pct": "120.00"}, "progress_pct.11")
     p.clone(
@@ -205,15 +201,12 @@ def municipal(p: Planter) -> None:
     p.clone("employer_survey", c, {"overall_score": "7"}, "overall_score.11")
     p.clone("employer_survey", c, {"design_weight": "0.0000"}, "design_weight.12")
     p.clone("urgent_discipline_list", c, {"valid_to": "2020-12-31"}, "valid_to.11")
-    p.clone(
-        "institution", c, {"inst_code": lambda r: f"19{tail(r, 3)}", "valid_to": "1990-01-01"}, "valid_to.12"
-    )
+    p.clone("institution", c, {"valid_to": "1990-01-01"}, "valid_to.12")
     p.clone(
         "list_item",
         c,
         {
             "list_item_id": "X15",
-            "doc_version": lambda r: f"2025-{tail(r, 6)}",
             "qty_min": "9",
             "qty_max": "3",
         },

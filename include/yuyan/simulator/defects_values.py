@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import polars as pl
 
-from yuyan.simulator.columns import USCC_LETTERS, uscc_numbers
-from yuyan.simulator.planting import Change, Row, shift_date
+from yuyan.simulator.columns import USCC_LETTERS
+from yuyan.simulator.identities import Change, Row, right_check
+from yuyan.simulator.planting import shift_date
 
 STUDYING = (pl.col("status_code") == "10") & (pl.col("entry_on") < "2026-01-01")
 GONE = pl.col("status_code") == "90"
@@ -18,11 +18,6 @@ SUBMITTED = pl.col("submitted_on").is_not_null()
 BEFORE_2025 = pl.col("sampling_year") < "2025"
 
 Value = Callable[[Row], str]
-
-
-def own_achievement() -> Change:
-    """An achievement nobody shares."""
-    return {"canonical_id": lambda r: f"CQ-{r['achievement_id']}"}
 
 
 def parent(name: str) -> Value:
@@ -44,16 +39,6 @@ def next_ay(row: Row) -> str:
     """The academic year after the sampling frame."""
     start = int(row["frame_ay"][:4]) + 1
     return f"{start}-{start + 1}"
-
-
-def tail(row: Row, n: int) -> str:
-    """The last letters of the record id, which no other planted record of the entity has."""
-    return row["src_record_id"][-n:]
-
-
-def right_check(row: Row) -> str:
-    """A credit code that nobody has and whose check character is right."""
-    return uscc_numbers("91", ["500000"], np.array([10_000_000 + int(tail(row, 9))])).item()
 
 
 def wrong_check(row: Row) -> str:

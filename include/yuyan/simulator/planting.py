@@ -1,19 +1,16 @@
 """The tool that plants defects: copies or spoils sound records, and notes what must be found."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from yuyan import contracts, settings
 from yuyan.simulator.columns import stream
+from yuyan.simulator.identities import Change, Row, renew, renew_but_key
 from yuyan.simulator.products.assignment import ASSIGNMENT, COMMISSION, EXCHANGE, FILES, LEGACY, VERSIONED
-
-Row = dict[str, Any]
-Change = dict[str, str | Callable[[Row], str | None] | None]
 
 KEY = ("src_inst_code", "src_record_id")
 VERSIONS_PER_DAY = 10**9
@@ -100,6 +97,8 @@ class Planter:
             twin = self._identity(entity, row, keep_key=True)
             if key:
                 twin[key] = f"{row['src_inst_code']}-X{self._count:07d}"
+            else:
+                twin = renew_but_key(entity, twin)
             self._plant(entity, twin, {}, rules, None)
 
     def spoil(
@@ -132,6 +131,14 @@ class Planter:
     def new_identity(self, entity: str, row: Row) -> Row:
         """A copy of a row under a new record id and natural key."""
         return self._identity(entity, row)
+
+    def restamped(self, row: Row) -> Row:
+        """A newer version of a record itself."""
+        return self._stamp(dict(row))
+
+    def place(self, entity: str, row: Row, change: Change, *rules: str) -> Row:
+        """Plant one row with the change applied."""
+        return self._plant(entity, row, change, rules, None)
 
     def _plant(
         self, entity: str, row: Row, change: Change, rules: tuple[str, ...], healed: int | None
@@ -171,7 +178,7 @@ class Planter:
         return {**frame.row(int(self._rng.integers(len(frame))), named=True), "src_inst_code": inst}
 
     def _identity(self, entity: str, row: Row, keep_key: bool = False) -> Row:
-        """A copy of a row with its own record id and, unless kept, its own natural key."""
+        """A copy of a row with its own record id and, unless kept, its own natural key and what else makes it another."""
         row = self._stamp(dict(row))
         row["src_record_id"] = f"x{self._count:015d}"
         key = contracts.load()[entity].key
@@ -183,7 +190,7 @@ class Planter:
                 else f"{inst}-X{self._count:07d}"
             )
             row[name] = number
-        return row
+        return row if keep_key else renew(entity, row)
 
     def _stamp(self, row: Row) -> Row:
         """Version and update time of a change of this day, later than those of unchanged records."""

@@ -17,6 +17,7 @@ from yuyan.simulator import (
     catalogue_frames,
     days,
     defects,
+    defects_structural,
     industry,
     municipal,
     outcomes,
@@ -89,13 +90,18 @@ def as_of(day: int) -> date:
     return settings.FIRST_AS_OF + timedelta(days=day - 1)
 
 
-def build(seed: int = SEED, scale: float = SCALE, day: int = 1) -> Population:
-    """The population of a day: day 1 with its defects, and the changes of days 2 to `day`."""
+def build(seed: int = SEED, scale: float = SCALE, day: int = 1, every_rule: bool = False) -> Population:
+    """The population of a day: day 1 with its defects, and the changes of days 2 to `day`.
+
+    With `every_rule` every structural rule is broken on day 1 as well; without, a sample of them.
+    """
     ledger = days.Ledger()
     frames = clean(seed, scale)
     times = 1 + int(10 * scale)
     planter = Planter(frames, seed, 1, times, ledger.taken)
     ledger.later = defects.plant(planter, frames)
+    if every_rule:
+        defects_structural.plant(planter, frames)
     frames |= planter.frames()
     ledger.defects += planter.defects
     frames = days.prepare_stale(frames, ledger, seed)
@@ -175,9 +181,11 @@ def _none(entity: str) -> pl.DataFrame:
     return pl.DataFrame(schema={name: kinds.get(name, pl.String) for name in (*META, *fields)})
 
 
-def write(home: Path, seed: int = SEED, scale: float = SCALE, day: int = 1) -> Population:
+def write(
+    home: Path, seed: int = SEED, scale: float = SCALE, day: int = 1, every_rule: bool = False
+) -> Population:
     """Build a day and write its state and its truth below `<home>/simulator/{state,truth}/day_<N>/`."""
-    population = build(seed, scale, day)
+    population = build(seed, scale, day, every_rule)
     folder = Path(home) / "simulator" / "state" / f"day_{day}"
     folder.mkdir(parents=True, exist_ok=True)
     for entity in population.frames:

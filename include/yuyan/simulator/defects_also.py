@@ -1,0 +1,62 @@
+"""What a record broken for a structural rule must look like, and which business rules it breaks besides.
+
+By rule id, or by `QR.<entity>` for all structural rules of an entity. `~` marks a warning. A business rule that looks at a
+field without asking whether it is sound belongs here, with the field's structural rules: the truth test names those missing.
+"""
+
+import polars as pl
+
+from yuyan.simulator.defects_values import CHANGED, STUDYING
+
+WHERE: dict[str, pl.Expr] = {
+    "QR.admission": pl.col("degree_level") == "2",
+    "QR.degree_point_event": pl.col("urgent_list_id").is_not_null(),
+    "QR.course": pl.col("is_core") == "true",
+    "QR.course_revision": CHANGED,
+    "QR.employment": pl.col("destination_code") == "10",
+    "QR.honour": pl.col("holder_kind") == "S",
+    "QR.student": STUDYING,
+    "QR.student_supervisor": pl.col("role_code") == "20",
+    "QR.thesis_sampling": pl.col("verdict_code") == "1",
+}
+
+ALSO: dict[str, tuple[str, ...]] = {
+    "QR.admission.degree_level.4": ("degree_level.12",),
+    "QR.admission.degree_point_id.3": ("degree_level.12",),
+    "QR.admission.degree_point_id.5": ("degree_level.12",),
+    "QR.admission.degree_type.4": ("degree_level.12",),
+    "QR.course.core_from.2": ("core_from.12",),
+    "QR.course_revision.changed_content_ratio.2": ("changed_content_ratio.11",),
+    "QR.degree_award.degree_code.4": ("degree_code.14",),
+    "QR.degree_award.degree_level.1": ("degree_code.14",),
+    "QR.degree_award.degree_level.4": ("degree_code.14", "degree_point_id.12"),
+    "QR.degree_award.degree_point_id.3": ("degree_point_id.12",),
+    "QR.degree_award.degree_point_id.5": ("degree_point_id.12",),
+    "QR.degree_award.degree_type.4": ("degree_point_id.12",),
+    "QR.degree_award.discipline_code.4": ("degree_point_id.12",),
+    "QR.degree_award.key.6": ("student_id.15",),
+    "QR.degree_award.student_id.3": ("thesis_id.13",),
+    "QR.degree_award.student_id.5": ("thesis_id.13",),
+    "QR.degree_point.degree_level.4": ("degree_point_id.11",),
+    "QR.degree_point.degree_point_id.3": ("degree_point_id.11",),
+    "QR.degree_point.degree_type.4": ("degree_point_id.11", "discipline_code.14"),
+    "QR.degree_point.discipline_code.4": ("degree_point_id.11",),
+    "QR.degree_point.inst_code.3": ("degree_point_id.11",),
+    "QR.degree_point.inst_code.5": ("degree_point_id.11",),
+    "QR.degree_point.inst_code.7": ("degree_point_id.11",),
+    "QR.degree_point_event.degree_point_id.3": ("urgent_list_id.12",),
+    "QR.degree_point_event.degree_point_id.5": ("urgent_list_id.12",),
+    "QR.degree_point_event.urgent_list_id.3": ("urgent_list_id.12",),
+    "QR.degree_point_event.urgent_list_id.5": ("urgent_list_id.12",),
+    "QR.employment.region_code.3": ("region_code.15",),
+    "QR.enterprise.region_code.3": ("region_code.12",),
+    "QR.enterprise.uscc.3": ("uscc.11",),
+    "QR.honour.holder_id.3": ("holder_id.11",),
+    "QR.institution.uscc.3": ("uscc.11",),
+    "QR.org_unit.parent_unit_code.3": ("parent_unit_code.11",),
+    "QR.student.degree_level.4": ("degree_level.15",),
+    "QR.student.degree_point_id.3": ("degree_level.15",),
+    "QR.student.degree_point_id.5": ("degree_level.15",),
+    "QR.student.degree_type.4": ("degree_level.15",),
+    "QR.thesis_sampling.verdict_on.2": ("verdict_on.13",),
+}
