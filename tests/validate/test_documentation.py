@@ -8,6 +8,7 @@ import pytest
 
 from yuyan import contracts, documentation
 from yuyan.pages import rules
+from yuyan.quality import indicator_rules
 from yuyan.validate import catalogue
 
 
@@ -26,6 +27,7 @@ def test_every_rule_is_there_under_its_own_anchor():
         for r in sorted(found[entity], key=lambda r: not r.is_business)
     ]
     assert len(in_order) == sum(map(len, found.values())) > 800
+    in_order += [r.rule_id for r in indicator_rules.rules()]
     assert re.findall(r'<details id="(QR\.[^"]+)"', rules.directory_page()) == in_order
     listed = csv.DictReader(io.StringIO(rules.directory_csv().removeprefix("\ufeff")))
     assert [row["rule_id"] for row in listed] == in_order

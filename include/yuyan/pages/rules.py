@@ -10,6 +10,7 @@ from yuyan import contracts
 from yuyan.contracts import Contract
 from yuyan.pages import render
 from yuyan.pages.labels import LEVELS, OVERRIDES, SEVERITIES
+from yuyan.quality import indicator_rules
 from yuyan.validate import catalogue
 from yuyan.validate.catalogue import Rule
 
@@ -37,7 +38,7 @@ def _validity(rule: Rule) -> str:
     return "一直有效"
 
 
-COLUMNS: dict[str, tuple[str, Callable[[Rule, Contract], object]]] = {
+COLUMNS: dict[str, tuple[str, Callable[[Rule, Contract | indicator_rules.Subject], object]]] = {
     "rule_id": ("规则编号", lambda r, c: r.rule_id),
     "version": ("版本", lambda r, c: r.version),
     "entity": ("实体", lambda r, c: c.entity),
@@ -85,11 +86,13 @@ def directory_page(mark: str = "") -> str:
     )
 
 
-def _all() -> list[tuple[Contract, Rule]]:
-    """Every rule with the contract of its entity: entities in load order, business rules before structural ones."""
+def _all() -> list[tuple[Contract | indicator_rules.Subject, Rule]]:
+    """Every rule with the contract of its entity: entities in load order, business rules before structural ones; the rules
+    about indicators last."""
     rules = catalogue.load().rules
-    return [
+    of_entities = [
         (contract, rule)
         for entity, contract in contracts.load().items()
         for rule in sorted(rules[entity], key=lambda r: not r.is_business)
     ]
+    return of_entities + [(indicator_rules.Subject(), rule) for rule in indicator_rules.rules()]

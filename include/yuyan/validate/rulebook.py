@@ -3,6 +3,7 @@
 import psycopg
 
 from yuyan import settings
+from yuyan.quality import indicator_rules
 from yuyan.validate.catalogue import Catalogue, Rule, RuleError
 
 COLUMNS = (
@@ -10,12 +11,14 @@ COLUMNS = (
     "tolerance_pct", "override_by", "message", "why", "fix", "owner", "indicators", "valid_from", "valid_to", "digest",
     "first_run_id", "is_current",
 )  # fmt: skip
+FILES = {indicator_rules.SUBJECT: "credibility.csv"}
 EXPLAINS = ("message", "why", "fix", "owner", "indicators")
 """Columns that may change under one version."""
 
 
 def register(connection: psycopg.Connection, catalogue: Catalogue, run_id: str) -> None:
-    """Make quality.rule say what the catalogue says; versions that are used no longer stay, not marked as current.
+    """Make quality.rule say what the catalogue and the rules about indicators say; versions that are used no longer stay,
+    not marked as current.
 
     A structural rule takes the version that the warehouse knows its content by, or the next one. Raises RuleError for
     business rules whose content changed under an unchanged version, before anything is written.
@@ -26,6 +29,7 @@ def register(connection: psycopg.Connection, catalogue: Catalogue, run_id: str) 
     ):
         known.setdefault(rule_id, {})[version] = digest, first_run
     of_all = [(entity, rule) for entity, rules in catalogue.rules.items() for rule in rules]
+    of_all += [(indicator_rules.SUBJECT, rule) for rule in indicator_rules.rules()]
     if refused := [
         text for entity, rule in of_all if (text := _problem(entity, rule, known.get(rule.rule_id, {})))
     ]:
@@ -52,9 +56,10 @@ def _problem(entity: str, rule: Rule, versions: dict[int, tuple[str, str]]) -> s
     digest, run_id = versions.get(rule.version, (rule.digest, None))
     if digest == rule.digest or not rule.is_business:
         return None
+    path = settings.EXPECTATIONS / FILES.get(entity, f"{entity}.yml")
     return (
-        f"{settings.EXPECTATIONS / (entity + '.yml')}: {rule.rule_id}: its content changed, but version {rule.version} has "
-        f"been in use since run {run_id}; set version: {max(versions) + 1}, or put the content back"
+        f"{path}: {rule.rule_id}: its content changed, but version {rule.version} has been in use since run {run_id}; "
+        f"set version: {max(versions) + 1}, or put the content back"
     )
 
 
