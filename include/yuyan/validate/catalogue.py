@@ -10,6 +10,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -36,7 +37,7 @@ class Tolerance(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: int = Field(0, ge=0)
-    pct: float = Field(0, ge=0, le=100)
+    pct: Decimal = Field(Decimal(0), ge=0, le=100)
 
 
 class Rule(BaseModel):

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from yuyan.validate import suite, worktable
-from yuyan.validate.catalogue import Rule
+from yuyan.validate.catalogue import Rule, Tolerance
 from yuyan.validate.scope import RECORD, Arrivals, same_record
 
 STANDS = "f.entity = %(entity)s and f.resolved_run_id is null"
@@ -36,18 +36,15 @@ def write(
         "where w.worst = '0' and f.verdict = '0'"
     )
     connection.execute(
-        "create temp table settled on commit drop as select f.failure_id, case when t.is_deleted then 'deleted' "
+        "with settled as (select f.failure_id, case when t.is_deleted then 'deleted' "
         f"when t.raw_id <> f.raw_id then {_replaced_or_corrected('f')} "
         "when j.rule_set is distinct from %(rule_set)s then 'rule_changed' else 'healed' end as resolution "
         "from quality.row_failure f join ("
         f"select {RECORD}, raw_id, is_deleted from newest_{entity} union "
         f"select {RECORD}, raw_id, false from scope_{entity} where is_newest) t on {same_record('t', 'f')} "
         "left join quality.judged j on j.entity = f.entity and j.batch_id = f.batch_id "
-        f"where {STANDS} and not exists (select 1 from failing g where g.raw_id = f.raw_id and g.rule_id = f.rule_id)",
-        parameters,
-    )
-    connection.execute(
-        "with closed as (update quality.row_failure f set resolved_run_id = %(run)s, resolution = s.resolution "
+        f"where {STANDS} and not exists (select 1 from failing g where g.raw_id = f.raw_id and g.rule_id = f.rule_id)), "
+        "closed as (update quality.row_failure f set resolved_run_id = %(run)s, resolution = s.resolution "
         "from settled s where s.failure_id = f.failure_id returning f.*) "
         "insert into quality.row_failure (entity, raw_id, rule_id, rule_version, src_inst_code, src_record_id, record_key, "
         "batch_id, row_no, column_name, observed_value, severity, since_run_id, last_run_id, resolved_run_id, resolution) "
@@ -70,57 +67,84 @@ def _replaced_or_corrected(alias: str) -> str:
     )
 
 
-def results(connection: psycopg.Connection, entity: str, run_id: str, result: Any) -> None:
+def results(
+    connection: psycopg.Connection, of_entity: tuple[Rule, ...], entity: str, run_id: str, result: Any
+) -> None:
     """quality.result from the suite's own figures; a second judgement in one run replaces the first.
 
     Raises RuntimeError when the suite's failures are not the rows that stand.
     """
     parameters = {"entity": entity, "run": run_id}
+    suites = {
+        (one.expectation_config.kwargs["rule_id"], institution): figures
+        for one in result.results
+        for institution, figures in suite.counts(one).items()
+    }
+    stands = _counted(
+        connection,
+        "count(*), count(*) filter (where f.since_run_id = %(run)s), count(f.override_id)",
+        "f.resolved_run_id is null",
+        parameters,
+    )
+    resolved = _counted(
+        connection,
+        "count(*)",
+        "f.resolved_run_id = %(run)s and f.since_run_id <> %(run)s and f.resolution <> 'replaced'",
+        parameters,
+    )
+    reported = {key: failed for key, (_, failed, _) in suites.items() if failed}
+    if differing := set(reported.items()) ^ {(key, failed) for key, (failed, *_) in stands.items()}:
+        raise RuntimeError(
+            f"{entity}: the suite and the rows written disagree ({sorted(differing)[:20]}); did another process touch "
+            f"judging.{entity} or judging.standing_{entity} during run {run_id}? Run the validation again; if it "
+            f"persists, drop judging.standing_{entity}, and every record is judged anew."
+        )
+    versions = dict(
+        connection.execute(
+            "select rule_id, version from quality.rule where entity = %s and is_current", [entity]
+        ).fetchall()
+    )
+    rules = {rule.rule_id: rule for rule in of_entity}
+    columns = (
+        "run_id, rule_id, rule_version, src_inst_code, entity, eligible, failed, unverifiable, tolerance_rows, "
+        "tolerance_pct, overridden, new, still, resolved, verdict"
+    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            "create temp table found (rule_id text, src_inst_code text, eligible bigint, failed bigint, "
-            "unverifiable bigint) on commit drop"
-        )
-        with cursor.copy("copy found from stdin") as copy:
-            for one in result.results:
-                for institution, figures in suite.counts(one).items():
-                    copy.write_row((one.expectation_config.kwargs["rule_id"], institution, *figures))
-        cursor.execute(
-            "create temp table standing on commit drop as select f.rule_id, f.src_inst_code, count(*) as failed, "
-            "count(*) filter (where f.since_run_id = %(run)s) as new, count(f.override_id) as overridden "
-            f"from quality.row_failure f where {STANDS} group by f.rule_id, f.src_inst_code",
-            parameters,
-        )
-        if differing := cursor.execute(
-            "select coalesce(f.rule_id, s.rule_id), coalesce(f.src_inst_code, s.src_inst_code), coalesce(f.failed, 0), "
-            "coalesce(s.failed, 0) from found f full join standing s using (rule_id, src_inst_code) "
-            "where coalesce(f.failed, 0) <> coalesce(s.failed, 0) order by 1, 2"
-        ).fetchall():
-            raise RuntimeError(
-                f"{entity}: the suite and the rows written disagree (rule, institution, suite, rows: {differing[:20]}); "
-                f"did another process touch judging.{entity} or judging.standing_{entity} during run {run_id}? "
-                f"Run the validation again; if it persists, drop judging.standing_{entity}: all is then judged anew."
-            )
         cursor.execute(
             "delete from quality.result where run_id = %(run)s and entity = %(entity)s", parameters
         )
-        cursor.execute(
-            "insert into quality.result (run_id, rule_id, rule_version, src_inst_code, entity, eligible, failed, "
-            "unverifiable, tolerance_rows, tolerance_pct, overridden, new, still, resolved, verdict) "
-            "select %(run)s, k.rule_id, k.version, x.src_inst_code, k.entity, x.eligible, x.failed, x.unverifiable, "
-            "k.tolerance_rows, k.tolerance_pct, x.overridden, x.new, x.failed - x.new, x.resolved, case "
-            "when x.failed = 0 and x.eligible > 0 and x.unverifiable = x.eligible then 'unverifiable' "
-            "when x.failed = 0 then 'pass' when x.failed <= t.rows then 'tolerated' "
-            "when x.failed - x.overridden <= t.rows then 'overridden' else 'fail' end "
-            "from (select rule_id, src_inst_code, coalesce(f.eligible, 0) as eligible, coalesce(f.failed, 0) as failed, "
-            "coalesce(f.unverifiable, 0) as unverifiable, coalesce(s.overridden, 0) as overridden, "
-            "coalesce(s.new, 0) as new, coalesce(r.resolved, 0) as resolved "
-            "from found f full join standing s using (rule_id, src_inst_code) full join "
-            "(select f.rule_id, f.src_inst_code, count(*) as resolved from quality.row_failure f "
-            "where f.entity = %(entity)s and f.resolved_run_id = %(run)s and f.since_run_id <> %(run)s "
-            "and f.resolution <> 'replaced' group by f.rule_id, f.src_inst_code) r using (rule_id, src_inst_code)) x "
-            "join quality.rule k on k.rule_id = x.rule_id and k.is_current cross join lateral "
-            "(select greatest(k.tolerance_rows, floor(x.eligible * k.tolerance_pct / 100)) as rows) t "
-            "where x.eligible > 0 or x.resolved > 0",
-            parameters,
-        )
+        with cursor.copy(f"copy quality.result ({columns}) from stdin") as copy:
+            for key in sorted(suites.keys() | resolved.keys()):
+                rule_id, institution = key
+                eligible, failed, unverifiable = suites.get(key, (0, 0, 0))
+                _, new, overridden = stands.get(key, (0, 0, 0))
+                (ended,) = resolved.get(key, (0,))
+                if rule_id in rules and (eligible or ended):
+                    rule = rules[rule_id]
+                    copy.write_row(
+                        (run_id, rule_id, versions[rule_id], institution, entity, eligible, failed, unverifiable,
+                         rule.tolerance.rows, rule.tolerance.pct, overridden, new, failed - new, ended,
+                         verdict(rule.tolerance, eligible, failed, unverifiable, overridden))
+                    )  # fmt: skip
+
+
+def verdict(tolerance: Tolerance, eligible: int, failed: int, unverifiable: int, overridden: int) -> str:
+    """What a rule's figures at one institution come to: pass, unverifiable, tolerated, overridden or fail."""
+    if not failed:
+        return "unverifiable" if 0 < eligible == unverifiable else "pass"
+    tolerated = max(tolerance.rows, eligible * tolerance.pct / 100)
+    if failed <= tolerated:
+        return "tolerated"
+    return "overridden" if failed - overridden <= tolerated else "fail"
+
+
+def _counted(
+    connection: psycopg.Connection, counts: str, where: str, parameters: dict[str, str]
+) -> dict[tuple[str, str], tuple[int, ...]]:
+    """(rule, institution) -> counts over the entity's row failures f."""
+    rows = connection.execute(
+        f"select f.rule_id, f.src_inst_code, {counts} from quality.row_failure f "
+        f"where f.entity = %(entity)s and {where} group by f.rule_id, f.src_inst_code",
+        parameters,
+    ).fetchall()
+    return {(rule_id, institution): tuple(figures) for rule_id, institution, *figures in rows}

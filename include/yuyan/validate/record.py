@@ -23,7 +23,7 @@ def judgement(
     """Record what `judging.<entity>` says and the suite reported of what stands. Returns quarantined and healed rows."""
     with connection.transaction():
         failures.write(connection, catalogue.rules[entity], entity, run_id, arrivals)
-        failures.results(connection, entity, run_id, result)
+        failures.results(connection, catalogue.rules[entity], entity, run_id, result)
         _find_blocked(connection, entity)
         counts = _quarantine(connection, entity, run_id, arrivals.rule_set)
         connection.execute(

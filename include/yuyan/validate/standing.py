@@ -2,6 +2,7 @@
 
 `judging.standing_<entity>`: src_inst_code, src_record_id, raw_id, `v1`…`vN` and `worst`, as in the work table. Its comment
 is the digest of the rules it was judged under; a table without that digest is made anew from a judgement of every record.
+So is an empty one: the tables are unlogged, and a crash of the server empties them.
 """
 
 import psycopg
@@ -10,10 +11,9 @@ from psycopg import sql
 
 def is_kept(connection: psycopg.Connection, entity: str, rule_set: str) -> bool:
     """Whether the entity's verdicts under these rules are there."""
-    return connection.execute(
-        "select obj_description(to_regclass(%s), 'pg_class') is not distinct from %s",
-        [f"judging.standing_{entity}", rule_set],
-    ).fetchone()[0]
+    table = f"judging.standing_{entity}"
+    (digest,) = connection.execute("select obj_description(to_regclass(%s), 'pg_class')", [table]).fetchone()
+    return digest == rule_set and connection.execute(f"select exists (select 1 from {table})").fetchone()[0]
 
 
 def merge(connection: psycopg.Connection, entity: str, verdicts: int, is_whole: bool) -> None:
@@ -30,7 +30,7 @@ def merge(connection: psycopg.Connection, entity: str, verdicts: int, is_whole: 
     connection.execute("drop view if exists judging.judged")
     if is_whole:
         connection.execute(f"drop table if exists {table}")
-        connection.execute(f"create table {table} as {judged}")
+        connection.execute(f"create unlogged table {table} as {judged}")
     else:
         connection.execute(
             f"delete from {table} where (src_inst_code, src_record_id) in (select src_inst_code, src_record_id from "
