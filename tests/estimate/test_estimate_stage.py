@@ -23,6 +23,8 @@ create table indicators.ind_status (variant_code text, grain text, unit_code tex
 create table plan.target (variant_code text, doc_version text, due_on date, path_kind text, baseline_year int);
 create table plan.indicator (variant_code text, value_kind text, estimator text, adjustment text, comparator text,
     city_rule text, unit_rule text);
+create table plan.milestone (series_code text, doc_version text, name_zh text, year int, level numeric, unit_zh text,
+    is_start boolean);
 create table star.fct_thesis_sampling (sampling_id int generated always as identity, sampling_year int, inst_code text,
     authority_code text, stratum_code text, degree_level text, degree_type text, sampling_weight numeric(20, 10),
     is_targeted boolean, verdict_code text);
@@ -128,6 +130,24 @@ def test_projection_and_pace_of_the_city(found):
     assert found["H09", "500000", "2025"]["required_pace"] is None
 
 
+def test_milestones_that_ask_for_a_sudden_hurry_raise_an_alarm(found, warehouse):
+    """Core courses: 30 % in three years, then 70 % in two: 3.5 times the pace. The mentors' 100 a year is even."""
+    with psycopg.connect(warehouse) as connection:
+        rows = connection.execute(
+            "select series_code, from_year, required_pace, pace_ratio, straight_level, is_alarm "
+            "from estimates.feasibility order by 1, 2"
+        ).fetchall()
+    assert [(r[0], r[1], r[5]) for r in rows] == [
+        ("M06.1", 2025, False),
+        ("M06.1", 2028, True),
+        ("P10", 2025, False),
+        ("P10", 2026, False),
+        ("P10", 2027, False),
+    ]
+    assert rows[1][2:5] == pytest.approx((0.35, 3.5, 1.0))
+    assert rows[0][4] == pytest.approx(0.6)
+
+
 def test_every_column_is_described(found, warehouse):
     with psycopg.connect(warehouse) as connection:
         missing = connection.execute(
@@ -144,6 +164,10 @@ def _registry(connection) -> None:
     with open(settings.SEEDS / "plan" / "indicator.csv", encoding="utf-8", newline="") as file:
         rows = [[row[n] or None for n in names] for row in csv.DictReader(file)]
     connection.cursor().executemany("insert into plan.indicator values (%s, %s, %s, %s, %s, %s, %s)", rows)
+    names = ["series_code", "doc_version", "name_zh", "year", "level", "unit_zh", "is_start"]
+    with open(settings.SEEDS / "plan" / "milestone.csv", encoding="utf-8", newline="") as file:
+        rows = [[row[n] for n in names] for row in csv.DictReader(file)]
+    connection.cursor().executemany("insert into plan.milestone values (%s, %s, %s, %s, %s, %s, %s)", rows)
 
 
 def _value(connection, variant, grain, unit, year, numerator, denominator, target=None, reason=None) -> None:

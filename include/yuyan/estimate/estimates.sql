@@ -114,3 +114,31 @@ comment on column estimates.composite.change_lcl90 is '变化的90%区间下限�
 comment on column estimates.composite.change_ucl90 is '变化的90%区间上限';
 comment on column estimates.composite.direction is 'UP 上升；DOWN 下降；UNCERTAIN 区间含0，不能判断';
 comment on column estimates.composite.components is '各分项的口径、权重、数值与标准误';
+
+create table if not exists estimates.feasibility (
+    series_code text not null,
+    from_year int not null,
+    to_year int not null,
+    name_zh text not null,
+    unit_zh text not null,
+    from_level double precision not null,
+    to_level double precision not null,
+    required_pace double precision not null,
+    pace_ratio double precision,
+    straight_level double precision not null,
+    is_alarm boolean not null,
+    primary key (series_code, from_year)
+);
+comment on table estimates.feasibility is
+'方案对同一事项分期要求的速度：后一期须比前一期快一倍以上的，若无说明则不可信（警报）。与实际数据无关，只检查目标本身';
+comment on column estimates.feasibility.series_code is '事项代码：指标或清单项目';
+comment on column estimates.feasibility.from_year is '本期起点（年末）';
+comment on column estimates.feasibility.to_year is '本期终点（年末）';
+comment on column estimates.feasibility.name_zh is '名称';
+comment on column estimates.feasibility.unit_zh is '单位';
+comment on column estimates.feasibility.from_level is '起点水平';
+comment on column estimates.feasibility.to_level is '终点水平';
+comment on column estimates.feasibility.required_pace is '本期每年须增加多少';
+comment on column estimates.feasibility.pace_ratio is '本期速度与前一期之比；第一期为空';
+comment on column estimates.feasibility.straight_level is '从起点直线到最后一期，本期终点应有的水平';
+comment on column estimates.feasibility.is_alarm is '是否须在前一期的一倍以上';

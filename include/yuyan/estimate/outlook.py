@@ -50,6 +50,24 @@ def pace(values: pl.DataFrame) -> pl.DataFrame:
     return rows.select(*KEY, required_pace=pl.lit(pl.Series(paths.required_pace(*columns))))
 
 
+def feasibility(milestones: pl.DataFrame) -> pl.DataFrame:
+    """Each stretch between milestones of a series: rows of estimates.feasibility. `milestones`: in order, start first."""
+    found = []
+    for (series,), rows in milestones.partition_by("series_code", as_dict=True, maintain_order=True).items():
+        points = [paths.Milestone(*row) for row in rows.select("period_year", "level").iter_rows()]
+        for before, after, part in zip(
+            points, points[1:], paths.feasibility(points[0], points[1:]), strict=False
+        ):
+            names = rows.row(0, named=True)
+            found.append(
+                {"series_code": series, "from_year": int(part.from_year), "to_year": int(part.to_year),
+                 "name_zh": names["name_zh"], "unit_zh": names["unit_zh"], "from_level": before.level,
+                 "to_level": after.level, "required_pace": part.required_pace, "pace_ratio": part.pace_ratio,
+                 "straight_level": part.straight_level, "is_alarm": part.is_alarm}
+            )  # fmt: skip
+    return pl.DataFrame(found)
+
+
 def _bounded_kind() -> pl.Expr:
     is_rate = pl.col("value_kind").is_in(["ratio", "index"]) & ~pl.col("variant_code").is_in(SCORES)
     return (

@@ -82,10 +82,12 @@ def estimate(run_id: str, as_of: date) -> dict[str, Any]:
         likes = peers.benchmarks(_cells(values, points, known))
         warned = _warnings(values, points, known)
         found = _joined(values, known, pl.concat(ranges), adjusted, likes, warned, trends)
+        milestones = sources.read(connection, sources.MILESTONES, doc_version=given["plan_doc_version"])
         quality = _quality(values, answers, found, given["base_year"], city)
         sources.replace(connection, "indicator_estimate", found)
         sources.replace(connection, "rate_warning", warned)
         sources.replace(connection, "composite", quality)
+        sources.replace(connection, "feasibility", outlook.feasibility(milestones))
     counted = intervals.counted(values, known)
     return {
         "rows": len(found),

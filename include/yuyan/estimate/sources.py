@@ -61,13 +61,17 @@ join star.dim_student s on s.student_id = e.student_id and s.is_current
 where e.point_code = 'EP2' and e.is_employed and s.origin_region_code is not null
 group by 1, 2, 3 order by 1, 2, 3
 """
+MILESTONES = """
+select series_code, name_zh, unit_zh, year as period_year, level, is_start::int as is_start
+from plan.milestone where doc_version = {doc_version} order by series_code, year
+"""
 TEXTS = (
     "variant_code", "grain", "unit_code", "period_code", "value_kind", "path_reason", "path_kind", "inst_code",
     "stratum", "kind", "degree_level", "degree_type", "category_code", "estimator", "adjustment", "comparator", "city_rule",
-    "unit_rule",
+    "unit_rule", "series_code", "name_zh", "unit_zh",
 )  # fmt: skip
 YEARS = ("period_year", "due_year", "base_year")
-TRUTHS = ("is_complete", "is_passed")
+TRUTHS = ("is_complete", "is_passed", "is_start")
 
 
 def read(connection: psycopg.Connection, query: str, **given: Any) -> pl.DataFrame:
