@@ -186,13 +186,13 @@ def test_counts_that_stay_different_are_recorded(warehouse, versioned, monkeypat
     assert fetch(warehouse, query) == [(5, 3, "still_different")]
 
 
-def test_an_entity_emptied_by_its_source_is_a_finding(warehouse, legacy):
+def test_an_entity_emptied_by_its_source_waits_for_a_decision(warehouse, legacy):
     legacy.records["XX_YX"] = [old_unit("a"), old_unit("b")]
     collect_institution("10618", "run-1", DAY_1)
     legacy.records["XX_YX"] = []
     result = collect_institution("10618", "run-2", DAY_2)
-    assert result["failed"] == ["org_unit"]
-    assert "来源为空，但仓库中有 2 条有效记录" in result["error"]
+    assert (result["outcome"], result["failed"], result["held"]) == ("success", [], ["org_unit"])
+    assert "暂缓 1（清空）：仓库有 2 条有效记录" in result["error"]
     assert live(warehouse, inst_code="10618") == ["a", "b"]
     query = "select source_count, warehouse_count, action from ops.count_check where run_id = 'run-2' and entity = %s"
     assert fetch(warehouse, query, "org_unit") == [(0, 2, "still_different")]

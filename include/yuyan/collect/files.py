@@ -88,7 +88,14 @@ class Files:
         held = json.loads(cursor or "{}")
         files = [
             FileWindow(
-                entity, "replace", "", e.sha256, e.ref_period, m.sequence, path=folder / e.file, entry=e
+                entity,
+                "replace",
+                str(m.sequence),
+                e.sha256,
+                e.ref_period,
+                m.sequence,
+                path=folder / e.file,
+                entry=e,
             )
             for folder, m in self._deliveries
             for e in sorted(m.files, key=lambda e: e.rows == 0)

@@ -5,8 +5,9 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from itertools import groupby
 from queue import SimpleQueue
 from typing import Any
 
@@ -18,7 +19,9 @@ from yuyan.collect.connect import source as connect
 from yuyan.collect.landing import Landed, MandatoryGone, land
 from yuyan.collect.source import Meter, PlatformDown, Source, SourceError, Window
 from yuyan.institutions import Institution, InstitutionError
-from yuyan.warehouse.load import Batch, Loader, LoadError, prepare, record_drift, set_watermark
+from yuyan.quality import holds
+from yuyan.warehouse.guard import Guard, Statement
+from yuyan.warehouse.load import Batch, Loader, LoadError, prepare, record_drift
 from yuyan.warehouse.versions import live_count
 
 log = logging.getLogger(__name__)
@@ -48,7 +51,9 @@ class Extraction:
 
 @dataclass
 class Outcome:
-    """How one entity fared. `error` may be a note of a success: a bad file that a later one put right."""
+    """How one entity fared: success, failed, skipped (a repeated file) or held (quality.hold). `error` may be a note of a
+    success: a bad file that a later one put right.
+    """
 
     entity: str
     outcome: str = "success"
@@ -58,6 +63,22 @@ class Outcome:
     retries: int = 0
     seconds: float = 0.0
     error: str | None = None
+
+
+@dataclass
+class _Tale:
+    """What became of an entity's windows: errors that stand by period, notes, drifts, how many there were and were known."""
+
+    wrong: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    drifts: list[dict[str, tuple[str, int]]] = field(default_factory=list)
+    windows: int = 0
+    repeats: int = 0
+
+
+def _said_at_once(window: Window) -> object:
+    """What a source says at one time: all files of a delivery, or else a window."""
+    return window.version if window.mode == "replace" else window
 
 
 def collect_institution(
@@ -72,8 +93,9 @@ def collect_institution(
     again for what came after this cursor (in the source's terms), without moving the watermark back.
 
     Writes ops.collection_result per entity as it finishes and a total (entity ''). Returns {inst_code, name, outcome, error,
-    rows_received, rows_stored, requests, retries, seconds, failed: [entity], skipped: [entity]}. `outcome` is failed when
-    the platform as a whole failed or no entity succeeded; a failing entity does not stop the others, and `error` names it.
+    rows_received, rows_stored, requests, retries, seconds, failed: [entity], held: [entity], skipped: [entity]}. `outcome`
+    is failed when the platform as a whole failed or every entity did; an entity that fails or is held does not stop the
+    others, and `error` names it.
     """
     known = institutions.load()
     if inst_code not in known:
@@ -119,6 +141,7 @@ class _Collection:
     def _entities(self, source: Source, wanted: list[str]) -> list[Outcome]:
         query = "select entity, cursor_value from ops.watermark where src_inst_code = %s"
         held = dict(self._connection.execute(query, [self._code]).fetchall())
+        waiting = holds.open_holds(self._connection, self._code)
         outcomes = []
         with ThreadPoolExecutor(self._institution.platform.concurrency) as pool:
             work = {}
@@ -128,7 +151,10 @@ class _Collection:
                 work[entity] = found, pool.submit(self._extract, source, entity, cursor, self._full, found)
             try:
                 for entity, (found, future) in work.items():  # parents before children
-                    outcomes.append(self._entity(source, entity, found, future, held.get(entity)))
+                    guard = Guard(
+                        self._connection, self._code, entity, self._run_id, self._as_of, waiting.get(entity)
+                    )
+                    outcomes.append(self._entity(source, guard, found, future, held.get(entity)))
                     self._write(outcomes[-1])
             finally:
                 pool.shutdown(cancel_futures=True)
@@ -171,15 +197,20 @@ class _Collection:
             found.bring(window)
 
     def _entity(
-        self, source: Source, entity: str, found: Extraction, future: Future[None], cursor: str | None
+        self, source: Source, guard: Guard, found: Extraction, future: Future[None], cursor: str | None
     ) -> Outcome:
         """Load what an entity's worker brings, compare the counts; a failure is recorded, not raised."""
+        entity = guard.entity
         outcome, started = Outcome(entity), time.monotonic()
         try:
-            self._load(source, found, cursor, outcome)
+            self._load(source, guard, found, cursor, outcome)
             future.result()
             if outcome.outcome != "failed":
-                self._compare(source, found, outcome)
+                self._compare(source, guard, found, outcome)
+            held = guard.settle(outcome.outcome == "failed", is_whole=self._since is None)
+            if held:
+                outcome.outcome = "failed" if outcome.outcome == "failed" else "held"
+                outcome.error = "\n".join(filter(None, [held, outcome.error]))
         except psycopg.OperationalError:
             raise  # the warehouse has gone: nothing can be recorded, the task is tried again
         except Exception as error:
@@ -195,8 +226,10 @@ class _Collection:
         outcome.seconds = max(found.seconds, time.monotonic() - started)
         return outcome
 
-    def _load(self, source: Source, found: Extraction, cursor: str | None, outcome: Outcome) -> None:
-        """Load the batches in order; the watermark moves with the last one of a window, and not at all past a failure.
+    def _load(
+        self, source: Source, guard: Guard, found: Extraction, cursor: str | None, outcome: Outcome
+    ) -> None:
+        """Load the batches in order; the watermark moves with the last one of a window, never past a failure or a hold.
 
         A period's error is only a note once a later file has replaced it.
         """
@@ -207,49 +240,62 @@ class _Collection:
             for window, landed, error in found:
                 yield window, landed and prepare(landed, contract, mapping), error
 
-        still_wrong: dict[str, str] = {}
-        notes: list[str] = []
-        windows, repeats = 0, 0
+        tale = _Tale()
+        for _, parts in groupby(ahead(mapped(), depth=1), key=lambda part: _said_at_once(part[0])):
+            with guard.statement(cursor) as statement:
+                self._state(source, statement, parts, tale)
+            cursor = statement.cursor
+            outcome.rows_received += statement.received
+            outcome.rows_stored += statement.stored
+        for drift in tale.drifts:
+            record_drift(self._connection, self._run_id, self._code, outcome.entity, drift)
+        if tale.repeats:
+            outcome.outcome = "skipped" if tale.repeats == tale.windows else outcome.outcome
+            tale.notes.append(
+                f"{tale.repeats} 个文件此前已装载，内容相同，未重复装载。/ "
+                f"{tale.repeats} files had been loaded before and were skipped"
+            )
+        if tale.wrong:
+            outcome.outcome = "failed"
+        outcome.error = "\n".join([*tale.wrong.values(), *tale.notes]) or None
+
+    def _state(
+        self,
+        source: Source,
+        statement: Statement,
+        parts: Iterable[tuple[Window, Batch | None, SourceError | None]],
+        tale: "_Tale",
+    ) -> None:
+        """Load what a source says at one time. A window that breaks off changes nothing; a delivery's other files stay."""
         window, loader, broken = None, None, False
-        for part_of, batch, error in ahead(mapped(), depth=1):
+        for part_of, batch, error in parts:
             if part_of is not window:
                 window, broken = part_of, False
                 loader = Loader(self._connection, self._run_id, self._as_of)
-                windows, repeats = windows + 1, repeats + window.already_loaded
+                tale.windows, tale.repeats = tale.windows + 1, tale.repeats + window.already_loaded
             if isinstance(error, MandatoryGone):
-                record_drift(self._connection, self._run_id, self._code, outcome.entity, error.drift)
-            if error:
-                still_wrong[window.ref_period] = str(error)
-            if error or broken:
-                continue
-            advanced = source.advance(cursor, window, batch.landed.manifest["greatest"] if batch else None)
-            if batch is None:
-                set_watermark(self._connection, self._code, outcome.entity, advanced, self._as_of)
-                cursor = advanced
-                continue
+                tale.drifts.append(error.drift)
             try:
-                loaded = loader.load(batch, advanced if batch.ends_window else None)
-            except LoadError as reason:
-                still_wrong[window.ref_period], broken = str(reason), True
+                if error:
+                    raise error
+                greatest = batch.landed.manifest["greatest"] if batch else None
+                advanced = source.advance(statement.latest, window, greatest)
+                if batch is None:
+                    statement.move(window.ref_period, advanced)
+                elif not broken:
+                    statement.load(loader, batch, advanced)
+            except (SourceError, LoadError) as reason:
+                tale.wrong[window.ref_period], broken = str(reason), True
+                if window.mode != "replace":
+                    statement.abandon()
                 continue
-            outcome.rows_received += loaded.received
-            outcome.rows_stored += loaded.stored
-            if batch.ends_window:
-                cursor = advanced
-                if fixed := still_wrong.pop(window.ref_period, None):
-                    notes.append(f"{fixed}（已由后续交付更正 / put right by a later delivery）")
-        if repeats:
-            outcome.outcome = "skipped" if repeats == windows else outcome.outcome
-            notes.append(
-                f"{repeats} 个文件此前已装载，内容相同，未重复装载。/ "
-                f"{repeats} files had been loaded before and were skipped"
-            )
-        if still_wrong:
-            outcome.outcome = "failed"
-        outcome.error = "\n".join([*still_wrong.values(), *notes]) or None
+            is_loaded = batch and batch.ends_window and not broken
+            if is_loaded and (fixed := tale.wrong.pop(window.ref_period, None)):
+                tale.notes.append(f"{fixed}（已由后续交付更正 / put right by a later delivery）")
 
-    def _compare(self, source: Source, found: Extraction, outcome: Outcome) -> None:
-        """D05: the source's count against the warehouse; where they differ, all of the entity is collected anew, once.
+    def _compare(self, source: Source, guard: Guard, found: Extraction, outcome: Outcome) -> None:
+        """D05: the source's count against the warehouse; where they differ, all of the entity is collected anew, once,
+        unless they differ because something of it is held.
 
         ops.count_check keeps the figures that differed, or those that still do.
         """
@@ -258,10 +304,12 @@ class _Collection:
         if found.count is None:
             return
         figures, action = (found.count, live_count(self._connection, self._code, outcome.entity)), "none"
-        if figures[0] != figures[1]:
+        if figures[0] != figures[1] and guard.found:
+            action = "still_different"
+        elif figures[0] != figures[1]:
             again = Extraction()
             self._extract(source, outcome.entity, None, True, again)
-            self._load(source, again, None, outcome)
+            self._load(source, guard, again, None, outcome)
             found.meter.add(again.meter)
             now = (again.count, live_count(self._connection, self._code, outcome.entity))
             if now[0] == now[1]:
@@ -277,6 +325,7 @@ class _Collection:
 
     def _finish(self, outcomes: list[Outcome], down: str | None) -> dict[str, Any]:
         failed = [o for o in outcomes if o.outcome == "failed"]
+        held = [o for o in outcomes if o.outcome == "held"]
         total = Outcome(
             "",
             "failed" if down or (failed and len(failed) == len(outcomes)) else "success",
@@ -285,7 +334,7 @@ class _Collection:
             sum(o.requests for o in outcomes),
             sum(o.retries for o in outcomes),
             time.monotonic() - self._started,
-            down or "\n".join(o.error for o in failed) or None,
+            down or "\n".join(o.error for o in [*failed, *held]) or None,
         )
         self._write(total)
         return {
@@ -293,6 +342,7 @@ class _Collection:
             "name": self._institution.name,
             **{k: v for k, v in total.__dict__.items() if k != "entity"},
             "failed": [o.entity for o in failed],
+            "held": [o.entity for o in held],
             "skipped": [o.entity for o in outcomes if o.outcome == "skipped"],
         }
 

@@ -4,7 +4,7 @@ Rows, tombstones, batch record, watermark, drift and key changes of a batch comm
 once: a second time it is recognised by its id. A record's newest version has the greatest (source_version, raw_id).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
@@ -37,6 +37,20 @@ class LoadError(RuntimeError):
     """A batch that must not be loaded; the last good data stay. The message says what to do."""
 
 
+@dataclass(frozen=True)
+class Effect:
+    """What a batch does to records: ids of live ones that it ends and of those that it makes live, id and hash of those that
+    it changes.
+    """
+
+    ended: pl.Series
+    appeared: pl.Series
+    changed: pl.DataFrame
+
+
+NO_EFFECT = Effect(*(pl.Series("id", dtype=pl.String) for _ in range(2)), pl.DataFrame(schema=["id", "hash"]))
+
+
 @dataclass
 class Loaded:
     """What became of a batch: `received = stored + unchanged + superseded`; `tombstoned` is the loader's own addition."""
@@ -49,6 +63,7 @@ class Loaded:
     tombstoned: int = 0
     again: bool = False
     """The batch had been loaded before; nothing was done."""
+    effect: Effect = field(default=NO_EFFECT, repr=False)
 
 
 @dataclass(frozen=True)
@@ -144,15 +159,22 @@ class Loader:
         held, counts = self._newest_held(batch), Loaded(batch.batch_id, received=batch.rows.height)
         newest = versions.newest(batch.rows)
         new, counts.unchanged = versions.keep(newest, held, batch.correction is not None)
+        was_live, gone = pl.col("was_live"), pl.col("gone")
+        ended = new.filter(was_live & gone)["id"]
+        appeared = new.filter(~was_live & ~gone)["id"]
+        changed = new.filter(was_live & ~gone).select("id", "hash")
+        new = new.drop("was_live")
         counts.stored = new.height
         counts.superseded = counts.received - counts.stored - counts.unchanged
         parts = [new]
         if batch.is_listing and batch.ends_window:
             missing = self._missing(batch, held)
             counts.tombstoned = missing.height
+            ended = ended.extend(missing["id"])
             parts.append(_tombstones(missing, batch.contract))
         elif batch.is_listing:
             self._held = versions.after(held, new, batch.landed.manifest["ref_period"])
+        counts.effect = Effect(ended, appeared, changed)
         self._copy(pl.concat(parts), batch)
         return counts
 
@@ -163,19 +185,8 @@ class Loader:
         return versions.held(self._connection, batch.mapping.inst_code, batch.contract.entity, ids)
 
     def _missing(self, batch: Batch, held: pl.DataFrame) -> pl.DataFrame:
-        """Records to end. Raises LoadError rather than empty an entity: a zero is a finding, the last good data stay."""
-        listed = pl.concat(self._listed)
-        missing, living = (
-            versions.missing(listed, held, batch.period),
-            held.filter(~pl.col("held_gone")).height,
-        )
-        if missing.height and missing.height == living and listed["gone"].all():
-            raise LoadError(
-                f"{batch.who}：来源为空，但仓库中有 {living} 条有效记录；为防误删未装载，"
-                "上一次的数据保持不变。请报送单位确认是否真的清空。/ "
-                f"the source is empty but {living} records are held; not loaded, ask the institution whether it is meant"
-            )
-        return missing
+        """Live records of the listing's period that it does not have."""
+        return versions.missing(pl.concat(self._listed), held, batch.period)
 
     def _copy(self, rows: pl.DataFrame, batch: Batch) -> None:
         names = [*_META, *(f.name for f in batch.contract.columns)]

@@ -4,6 +4,7 @@
 """
 
 import io
+from typing import Any
 
 import polars as pl
 import psycopg
@@ -52,20 +53,21 @@ def held(connection: psycopg.Connection, inst_code: str, entity: str, ids: pl.Se
 
 
 def keep(rows: pl.DataFrame, held: pl.DataFrame, correction: bool) -> tuple[pl.DataFrame, int]:
-    """The rows to store, and how many are unchanged; the others are superseded.
+    """The rows to store, with `was_live` (raw holds a live version), and how many are unchanged; the others are superseded.
 
     Same digest: unchanged. Older than what is held: superseded. The same version with another digest replaces it: a mapping
     was corrected, or a record that had been missing is there again. A correction of old data brings nothing back.
     """
     held = held.join(rows, on="id", how="semi")
     if held.is_empty():
-        return rows, 0
+        return rows.with_columns(was_live=False), 0
     compared = rows.join(held, on="id", how="left", maintain_order="left")
     same = (pl.col("hash") == pl.col("held_hash")).fill_null(False)
     older = pl.col("version") < pl.col("held_version")
     if correction:
         older |= pl.col("held_gone")
-    new = compared.filter(~same & ~older.fill_null(False)).select(rows.columns)
+    was_live = (~pl.col("held_gone")).fill_null(False).alias("was_live")
+    new = compared.filter(~same & ~older.fill_null(False)).select(*rows.columns, was_live)
     return new, compared.filter(same).height
 
 
@@ -87,10 +89,47 @@ def missing(listed: pl.DataFrame, held: pl.DataFrame, ref_period: str | None) ->
     return absent if ref_period is None else absent.filter(pl.col("ref_period") == ref_period)
 
 
-def live_count(connection: psycopg.Connection, inst_code: str, entity: str) -> int:
-    """Records of an institution whose newest version is not a deletion."""
-    query = sql.SQL(
-        "select count(*) filter (where not is_deleted) from (select distinct on (src_record_id) is_deleted "
-        "from raw.{} where src_inst_code = %s order by src_record_id, source_version desc, raw_id desc) newest"
-    ).format(sql.Identifier(entity))
+def has_any(connection: psycopg.Connection, inst_code: str, entity: str) -> bool:
+    """Whether raw holds anything of an institution's entity."""
+    query = sql.SQL("select exists (select from raw.{} where src_inst_code = %s)").format(
+        sql.Identifier(entity)
+    )
     return connection.execute(query, [inst_code]).fetchone()[0]
+
+
+def live_count(
+    connection: psycopg.Connection, inst_code: str, entity: str, at_most: int | None = None
+) -> int:
+    """Records of an institution whose newest version is not a deletion; `at_most` ends the counting there."""
+    query = sql.SQL(
+        "select count(*) from (select from (select distinct on (src_record_id) is_deleted "
+        "from raw.{} where src_inst_code = %s order by src_record_id, source_version desc, raw_id desc) newest "
+        "where not is_deleted limit %s) live"
+    ).format(sql.Identifier(entity))
+    return connection.execute(query, [inst_code, at_most]).fetchone()[0]
+
+
+def returned(
+    connection: psycopg.Connection, inst_code: str, entity: str, changed: pl.DataFrame, batches: list[str]
+) -> int:
+    """How many of these changed records (id, hash) have the content of an earlier version of theirs.
+
+    `batches` are those just loaded: their versions are no earlier ones.
+    """
+    query = sql.SQL(
+        "select count(*) from unnest(%s::text[], %s::text[]) as changed (id, hash) where exists (select from raw.{} r "
+        "where r.src_inst_code = %s and r.src_record_id = changed.id and r.row_hash = decode(changed.hash, 'hex') "
+        "and not r.is_deleted and r.batch_id <> all(%s))"
+    ).format(sql.Identifier(entity))
+    columns = [changed[name].to_list() for name in ("id", "hash")]
+    return connection.execute(query, [*columns, inst_code, batches]).fetchone()[0]
+
+
+def delivered_before(connection: psycopg.Connection, manifest: dict[str, Any]) -> bool:
+    """Whether a file of the same content was loaded for the same period from another delivery."""
+    query = (
+        "select exists (select from ops.batch where src_inst_code = %(src_inst_code)s and entity = %(entity)s "
+        "and mode = 'replace' and ref_period = %(ref_period)s and window_to = %(window_to)s "
+        "and window_from <> %(window_from)s and rows_received > 0)"
+    )
+    return connection.execute(query, manifest).fetchone()[0]
