@@ -11,6 +11,7 @@ from rich.table import Table
 from yuyan import settings
 from yuyan.console import Json, expected, print_json, terminal
 from yuyan.quality.cli import app as problem_app
+from yuyan.quality.holds_cli import app as hold_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +27,7 @@ replay_app = typer.Typer(
 app.add_typer(dsn_app, name="dsn")
 app.add_typer(replay_app, name="replay")
 app.add_typer(problem_app, name="problem")
+app.add_typer(hold_app, name="hold")
 
 Seed = Annotated[int | None, typer.Option(help="Seed of the simulated city (default 20261015).")]
 Scale = Annotated[
