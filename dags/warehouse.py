@@ -2,7 +2,7 @@
 # 数仓 warehouse
 
 资产 `raw` 更新后运行：校验 → 对账 → 暂存层 → 星型模型 → 指标 → 集市，
-旁边生成数据质量文档（Data Docs）和指标的区间与预测（`estimates`）。
+旁边生成数据质量文档（Data Docs）和指标的区间与预测（`estimates`），最后是给各单位的反馈（`feedback`）。
 统计日期取自触发它的采集运行；每一步都可以重跑，结果相同。
 
 **先做什么 / what to do first**
@@ -10,7 +10,7 @@
 1. `validate` 失败：规则或约定文件有误，日志写明文件和行；数据本身的问题不会使它失败，只进入隔离区。
 2. `reconcile` 失败：有批次对不上账。查 `ops.reconciliation where not is_balanced`，在处理好之前不要发布指标。
 3. 某一层失败：查 `ops.model_result`，其中写明哪个模型或测试失败、为什么。修好后 Clear 该任务，整层重做。
-4. `docs` 失败：指标已照常算出（`ops.run` 为 success），但本次 Airflow 运行记为失败；修好后 Clear 该任务。
+4. `docs` 或 `feedback` 失败：指标已照常算出（`ops.run` 为 success），但本次 Airflow 运行记为失败；修好后 Clear 该任务。
 """
 
 from datetime import timedelta
@@ -85,6 +85,14 @@ def warehouse():
         with runs.stage(dag_run.run_id, "estimate"):
             estimate(dag_run.run_id, runs.day_of(dag_run.run_id))
 
+    @task(on_failure_callback=None)  # pages for institutions: the marts are there already
+    def feedback(dag_run) -> None:
+        """One page and one workbook per institution: what came, what was refused and why, what to do."""
+        from yuyan.pages import feedback
+
+        with runs.stage(dag_run.run_id, "feedback") as detail:
+            detail |= feedback.after(dag_run.run_id)
+
     step = validate()
     step >> docs()
     step = step >> reconcile()
@@ -93,6 +101,7 @@ def warehouse():
         step = step >> layer.override(task_id=name, doc_md=manifest.describe(name), **last)(name)
         if name == "indicators":
             step >> estimate()
+    step >> feedback()
 
 
 warehouse()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -189,6 +190,25 @@ def quality(
         report.print_quality(terminal(), rows)
 
 
+@app.command()
+def feedback(
+    institutions: Annotated[
+        list[str] | None, typer.Argument(help="Institution codes (default: all).")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder (default: feedback in the work folder).")] = None,
+) -> None:
+    """Write one page and one workbook per institution as of the newest warehouse run; every run does so as well."""
+    from yuyan.pages import feedback as pages
+    from yuyan.runtime import services
+
+    with expected(pages.NoFeedback):
+        dsn = services.load(settings.home()).warehouse_dsn
+        written = pages.newest(dsn, institutions or [], to or settings.home() / "feedback")
+    terminal().print(
+        f"已写出 {written['institutions']} 个单位的反馈：{written['folder']}", highlight=False, soft_wrap=True
+    )
+
+
 @dsn_app.command("warehouse")
 def dsn_warehouse(role: Annotated[Role, typer.Option(help="Which read-only role.")] = Role.bi_reader) -> None:
     """Print the URL of the warehouse for a read-only role, for a BI tool or psql."""
@@ -290,6 +310,7 @@ def _where(console: Console, runtime: Any) -> None:
         "Airflow": f"{runtime.airflow_url}  用户 {environment.USER}  密码 {runtime.secrets['airflow_password']}",
         "数仓（只读）": runtime.reader_dsn(),
         "质量文档": str(runtime.home / "data_docs" / "index.html"),
+        "单位反馈": str(runtime.home / "feedback" / "index.html"),
         "日志": str(runtime.home / "logs"),
         "停止": "make down",
     }

@@ -58,6 +58,7 @@ def test_the_first_day_ends_with_what_a_reader_wants_to_know(first):
         "Airflow：",
         "数仓（只读）：postgresql://bi_reader:",
         "质量文档：",
+        "单位反馈：",
     ):
         assert expected in said, expected
     assert said.count("模拟数据 / SIMULATED") >= 3
@@ -89,6 +90,7 @@ def test_every_stage_left_its_time(yuyan, first):
         "indicators",
         "estimate",
         "marts",
+        "feedback",
     }
     runs = rows(yuyan, "select kind, as_of, state from ops.run where as_of = '2026-10-15' order by kind")
     assert runs == [("collect", date(2026, 10, 15), "success"), ("warehouse", date(2026, 10, 15), "success")]

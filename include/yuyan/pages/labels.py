@@ -1,23 +1,13 @@
 """Chinese names of the codes that pages and workbooks show."""
 
+import csv
+from functools import cache
+
+from yuyan import settings
+
 LEVELS = {0: "文件", 1: "字段", 2: "记录", 3: "跨实体", 4: "跨期间", 5: "跨来源"}
 SEVERITIES = {"REJECT": "拒收（隔离）", "ERROR": "错误（隔离）", "WARN": "警告", "INFO": "提示"}
 OVERRIDES = {"nobody": "不可豁免", "university": "报送单位", "commission": "市教委"}
-STATES = {
-    "open": "待处理",
-    "fix_promised": "已承诺修复",
-    "override_requested": "已申请豁免",
-    "overridden": "已豁免",
-    "fixed": "已修复",
-    "known": "已知（已说明）",
-}
-OVERRIDE_STATES = {
-    "requested": "待审批",
-    "active": "有效",
-    "rejected": "未批准",
-    "withdrawn": "已撤回",
-    "lapsed": "已失效",
-}
 LAPSES = {
     "expired": "到期",
     "exceeded": "不合格行超过放行数",
@@ -29,7 +19,7 @@ CAUSES = {
     "parent_quarantined": "上级记录被隔离",
     "unknown_code": "同一个未知代码",
     "same_batch": "整批不合格",
-    "single": "按规则归组",
+    "single": "逐条更正",
 }
 RESOLUTIONS = {
     "corrected": "来源已更正",
@@ -37,14 +27,6 @@ RESOLUTIONS = {
     "healed": "所查的其他记录变化后通过",
     "rule_changed": "规则变更后通过",
     "replaced": "新版本仍不合格",
-}
-HOLDS = {"emptied": "清空", "shrunk": "骤减一半以上", "repeated": "退回旧内容"}
-HOLD_STATES = {
-    "waiting": "待决定",
-    "accepted": "已认可，下次采集生效",
-    "rejected": "不认可",
-    "withdrawn": "来源已恢复",
-    "applied": "已生效",
 }
 VERDICTS = {
     "pass": "通过",
@@ -60,3 +42,11 @@ DRIFTS = {
     "missing_mandatory": "缺少必填字段",
 }
 CHECKS = {"none": "一致", "full_refresh": "不一致，已全量重采", "still_different": "重采后仍不一致"}
+CHANGES = {"new": "新增", "still": "仍在"}
+
+
+@cache
+def dimensions() -> dict[str, str]:
+    """Dimension of the scorecard -> its code and name, from expectations/scorecard.csv."""
+    with open(settings.EXPECTATIONS / "scorecard.csv", encoding="utf-8", newline="") as file:
+        return {row["dimension"]: f"{row['dimension']} {row['name_zh']}" for row in csv.DictReader(file)}

@@ -29,6 +29,7 @@ STAGES = {
     "indicators": "指标",
     "estimate": "估计",
     "marts": "集市",
+    "feedback": "反馈",
     "line": "合计",
 }
 """Steps of a run as a reader sees them, in order."""

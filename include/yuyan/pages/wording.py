@@ -1,0 +1,35 @@
+"""Sentences about one institution's data, the same on its page and in its workbook."""
+
+from yuyan import contracts
+from yuyan.pages.facts import Row
+
+
+def entity_label(entity: str | None) -> str:
+    """学籍（student); what is no entity stays as it is."""
+    contract = contracts.load().get(entity or "")
+    return f"{contract.label}（{entity}）" if contract else entity or ""
+
+
+def owner_of(group: Row) -> str:
+    """Who has to act on a group of failures: the institution whose record is wanted, else the owner of the rule."""
+    if group["kind"] in ("parent_missing", "parent_quarantined") and group["cause_inst_code"]:
+        return f"报送{entity_label(group['cause_entity'])}的单位 {group['cause_inst_code']}"
+    return group["owner"] or ""
+
+
+def remedy(group: Row) -> str:
+    """What to do about a group of failures that one remedy mends."""
+    parent, key, rows = entity_label(group["cause_entity"]), group["cause_key"], group["records"]
+    fix = group["fix"] or ""
+    if group["kind"] == "parent_missing":
+        return f"补报{parent} {key}；若这个编号是错的，更正引用它的 {rows:,} 条记录。补报后自动重新判定，不必重送。"
+    if group["kind"] == "parent_quarantined":
+        broken = "、".join(group["cause_rule_ids"] or [])
+        return (
+            f"先更正{parent} {key}（它违反 {broken}）；它被接收后，这 {rows:,} 条记录自动重新判定，不必重送。"
+        )
+    if group["kind"] == "same_batch":
+        return f"批次 {group['batch_id']} 几乎全部不合格，多为导出程序或字段映射有误：核对后整批重送。{fix}"
+    if group["kind"] == "unknown_code":
+        return f"{fix} 若“{group['observed_value']}”是新代码，请通知市教委加入代码集或映射。"
+    return fix

@@ -1,0 +1,37 @@
+"""The feedback of a warehouse written row by row, built once."""
+
+import secrets
+from pathlib import Path
+
+import fixture_rows
+import psycopg
+import pytest
+
+from yuyan import settings
+from yuyan.pages import feedback
+from yuyan.runtime import postgres
+
+
+@pytest.fixture(scope="session")
+def feedback_dsn(pg_home, pg_template) -> str:
+    """URL of a warehouse that holds the rows of fixture_rows."""
+    name = f"pages_{secrets.token_hex(4)}"
+    with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
+        connection.execute(f"create database {name} template {pg_template}")
+    dsn = postgres.dsn(pg_home, name)
+    with psycopg.connect(dsn) as connection:
+        fixture_rows.fill(connection)
+    yield dsn
+    with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def feedback_folder(feedback_dsn, tmp_path_factory) -> Path:
+    """Folder with the feedback of all institutions."""
+    folder = tmp_path_factory.mktemp("feedback")
+    with psycopg.connect(feedback_dsn) as connection:
+        feedback.build(
+            connection, fixture_rows.RUN, fixture_rows.AS_OF, mark=settings.SIMULATED, folder=folder
+        )
+    return folder
