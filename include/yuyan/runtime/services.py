@@ -38,8 +38,8 @@ NAMES = ("scheduler", "triggerer", "dag-processor", "api-server", PLATFORMS)
 READY_SECONDS = 180
 POOL, POOL_SLOTS, POOL_DESCRIPTION = "platforms", 4, "同时采集的单位数"
 MADE = (
-    "pg", "pg.password", "airflow", "dbt", "data_docs", "feedback", "gx", "landing", "logs", "pids", "platforms", "simulator",
-    "runtime.json", "secrets.json", "state.json",
+    "pg", "pg.password", "airflow", "dbt", "data_docs", "feedback", "gx", "landing", "logs", "pids", "platforms",
+    "simulator", "runtime.json", "secrets.json", "state.json",
 )  # fmt: skip
 """Everything that runs write into the work folder; what is installed there is not among it."""
 
