@@ -1,0 +1,260 @@
+"""Grades on measures written down by hand, and the measures on results, batches and facts written down by hand."""
+
+from datetime import date
+
+import polars as pl
+import psycopg
+import pytest
+from made_up import DAY, JW, UNI
+
+from yuyan import contracts
+from yuyan.quality import scorecard
+from yuyan.quality.scorecard import CITY, MEASURE
+
+RUN = "w1"
+
+
+def card(*measures: tuple) -> dict[tuple, dict]:
+    """(source, entity, dimension) -> row, of measures (source, entity, dimension, numerator, denominator)."""
+    kinds = [pl.String, pl.String, pl.String, pl.Float64, pl.Float64]
+    found = scorecard.graded(
+        pl.DataFrame(measures, schema=dict(zip(MEASURE, kinds, strict=True)), orient="row")
+    )
+    return keyed(found)
+
+
+def keyed(frame: pl.DataFrame) -> dict[tuple, dict]:
+    return {tuple(row[k] for k in MEASURE[:3]): row for row in frame.iter_rows(named=True)}
+
+
+@pytest.mark.parametrize(
+    ("dimension", "numerator", "denominator", "grade"),
+    [
+        ("D03", 999, 1000, "A"), ("D03", 990, 1000, "B"), ("D03", 950, 1000, "C"), ("D03", 800, 1000, "D"),
+        ("D03", 799, 1000, "NCID"), ("D04", 999, 1000, "B"), ("D05", 0, 1000, "A"), ("D05", 40, 1000, "D"),
+        ("D05", 60, 1000, "NCID"), ("D08", 0, 0, "A"), ("D08", 4, 5, "B"), ("D08", 0, 9, "C"),
+        ("D03", 2, 3, "B"),  # one faulty row, of however few
+        ("D03", 1, 3, "NCID"), ("D01", 1, 2, "B"), ("D01", 0, 1, "NCID"),  # nothing ever came
+        ("D03", 0, 0, None),
+    ],
+)  # fmt: skip
+def test_limits_are_those_of_the_file_and_one_fault_is_at_worst_b(dimension, numerator, denominator, grade):
+    entity = "" if dimension == "D08" else "student"
+    assert (
+        card(("10611", entity, dimension, numerator, denominator))["10611", entity, dimension]["grade"]
+        == grade
+    )
+
+
+def test_what_was_not_measured_is_null_and_no_pass():
+    found = card(("10611", "student", "D02", 100, 100))
+    missing = found["10611", "student", "D09"]
+    assert (missing["value"], missing["grade"]) == (None, None)
+    assert found["10611", "student", "D11"]["grade"] == "A"  # of what was assessed
+    nothing = card(("10611", "student", "D02", 0, 0))
+    assert nothing["10611", "student", "D11"]["grade"] is None
+
+
+def test_the_city_pools_counts_and_the_last_dimension_is_the_weakest():
+    found = card(
+        ("10611", "student", "D03", 9990, 10000),
+        ("10635", "student", "D03", 5, 10),
+        ("10611", "student", "D02", 99, 100),
+        ("10611", "thesis", "D03", 100, 100),
+    )
+    assert found["10635", "student", "D03"]["grade"] == "NCID"
+    pooled = found[CITY, "student", "D03"]
+    assert (pooled["numerator"], pooled["denominator"], pooled["grade"]) == (9995, 10010, "B")
+    assert found[CITY, "", "D03"]["denominator"] == 10110
+    assert found["10611", "", "D03"]["numerator"] == 10090
+    assert [found[code, "student", "D11"]["grade"] for code in ("10611", "10635", CITY)] == ["B", "NCID", "B"]
+
+
+def confidence(measures: list[tuple], alarms: list[tuple] = ()) -> dict[tuple, tuple]:
+    """(variant, unit) -> (grade, weakest entity, weakest dimension) for H03 of student and H09 of two entities."""
+    kinds = [pl.String, pl.String, pl.String, pl.Float64, pl.Float64]
+    found = scorecard.graded(
+        pl.DataFrame(measures, schema=dict(zip(MEASURE, kinds, strict=True)), orient="row")
+    )
+    sources = pl.DataFrame(
+        [
+            ("H03", "H03", "student"), ("H03-FT", "H03", "student"),
+            ("H09", "H09", "student"), ("H09", "H09", "thesis_sampling"),
+        ],
+        schema=["variant_code", "indicator_code", "entity"],
+        orient="row",
+    )  # fmt: skip
+    counted = pl.DataFrame(
+        list(alarms),
+        schema={
+            "src_inst_code": pl.String,
+            "indicator_code": pl.String,
+            "opened": pl.Int64,
+            "explained": pl.Int64,
+        },
+        orient="row",
+    )
+    rows = scorecard.confidence(found, sources, [CITY, "10611", "10635"], counted)
+    return {(v, u): rest for v, u, *rest in rows.iter_rows()}
+
+
+def test_an_indicator_has_the_weakest_grade_of_its_sources():
+    found = confidence(
+        [
+            ("10611", "student", "D03", 1000, 1000),
+            ("10611", "student", "D02", 985, 1000),
+            ("50000", "thesis_sampling", "D03", 96, 100),
+        ]
+    )
+    assert found["H03", "10611"] == ["B", "student", "D02"]
+    assert found["H09", "10611"] == ["C", "thesis_sampling", "D03"]  # the commission's own
+    assert found["H09", CITY] == ["C", "thesis_sampling", "D03"]
+    assert ("H03", "10635") not in found  # nothing assessed, nothing said
+    assert found["H09", "10635"] == ["C", "thesis_sampling", "D03"]
+
+
+def test_an_alarm_on_an_indicator_lowers_that_indicator_until_it_is_explained():
+    good = [("10611", "student", "D03", 1000, 1000), ("10635", "student", "D03", 1000, 1000)]
+    found = confidence(good, [("10611", "H03", 1, 0), ("10635", "H03", 0, 0)])
+    assert found["H03-FT", "10611"] == ["C", "indicator", "D08"]
+    assert found["H09", "10611"] == ["A", "student", "D03"]
+    assert found["H03", "10635"][0] == found["H03", CITY][0] == "A"
+    assert confidence(good, [("10611", "H03", 1, 1)])["H03", "10611"][0] == "A"
+
+
+def test_every_source_entity_and_owner_is_known():
+    facts = scorecard._rows("scorecard_fact")
+    assert {row["entity"] for row in facts} <= set(contracts.load())
+    assert {row["dimension"] for row in facts} == {"D09", "D10"}
+    for row in scorecard._rows("scorecard"):
+        limits = [float(row[k]) for k in "abcd" if row[k]]
+        assert limits == sorted(limits, reverse=row["better"] == "high"), row["dimension"]
+
+
+@pytest.fixture
+def measured(connection) -> dict[tuple, dict]:
+    """The scorecard of a warehouse in which every figure was put by hand."""
+    run(connection, "c0", "collect", date(2026, 8, 1))  # before the window
+    run(connection, "c1", "collect", date(2026, 10, 14))
+    run(connection, "c2", "collect", DAY)
+    run(connection, RUN, "warehouse", DAY)
+    for run_id, code, entity, outcome in (
+        ("c0", "10611", "student", "failed"), ("c1", "10611", "student", "success"), ("c1", "10611", "", "success"),
+        ("c2", "10611", "student", "failed"), ("c2", "10611", "thesis", "skipped"), ("c2", "10611", "", "success"),
+        ("c1", "10635", "student", "success"), ("c1", "10635", "", "success"), ("c2", "10635", "", "failed"),
+    ):  # fmt: skip
+        connection.execute(
+            "insert into ops.collection_result (run_id, src_inst_code, entity, outcome) values (%s, %s, %s, %s)",
+            [run_id, code, entity, outcome],
+        )
+    connection.execute(
+        "insert into ops.count_check values ('c1', '10611', 'student', 100, 90, 'still_different'), "
+        "('c2', '10611', 'student', 100, 95, 'still_different'), ('c2', '10635', 'student', 50, 45, 'full_refresh')"
+    )
+    result(connection, "QR.student.entry_on.1", 100, 2, 0)
+    result(connection, "QR.student.left_on.12", 40, 0, 1)
+    result(connection, "QR.student.degree_point_id.5", 98, 3, 0)
+    result(connection, "QR.student.entry_on.2", 100, 50, 0)  # neither presence nor reference
+    connection.execute("insert into quality.last_judged values ('student', %s, %s)", [RUN, DAY])
+    connection.execute(
+        "insert into quality.quarantine select 'student', n, '10611', n, 'b', '{}', s, 'w', 'w' from "
+        "(values (1, 'open'), (2, 'open'), (3, 'superseded')) v (n, s)"
+    )
+    connection.execute(
+        "insert into accepted.practice_participation (src_inst_code, src_record_id, raw_id, batch_id, verified) "
+        "select '10611', n, n, 'b', n > 1 from generate_series(1, 20) n"
+    )
+    overrides(connection)
+    return keyed(scorecard.assess(connection, RUN, DAY))
+
+
+def run(connection: psycopg.Connection, run_id: str, kind: str, day: date) -> None:
+    connection.execute("insert into ops.run (run_id, kind, as_of) values (%s, %s, %s)", [run_id, kind, day])
+
+
+def result(
+    connection: psycopg.Connection, rule_id: str, eligible: int, failed: int, unverifiable: int
+) -> None:
+    connection.execute(
+        "insert into quality.result (run_id, rule_id, rule_version, src_inst_code, entity, eligible, failed, unverifiable, "
+        "tolerance_rows, tolerance_pct, new, still, resolved, verdict) "
+        "values (%s, %s, 1, '10611', 'student', %s, %s, %s, 0, 0, %s, 0, 0, 'fail')",
+        [RUN, rule_id, eligible, failed, unverifiable, failed],
+    )
+
+
+def overrides(connection: psycopg.Connection) -> None:
+    """One active by the commission, one by the university, one expired and not asked for again, one that was."""
+    connection.execute(
+        "insert into quality.steward values (%s, 'commission', null), (%s, 'university', '10611')", [JW, UNI]
+    )
+    for number, (state, decider, lapse) in enumerate(
+        [("active", JW, None), ("active", UNI, None), ("lapsed", JW, "expired"), ("lapsed", JW, "expired")]
+    ):
+        (problem,) = connection.execute(
+            "insert into quality.problem (rule_id, src_inst_code, entity, severity, state, failed, opened_run_id, "
+            "last_run_id) values (%s, '10611', 'student', 'ERROR', %s, 3, 'w', 'w') returning problem_id",
+            [f"QR.student.x.{number}", "overridden" if state == "active" or number == 3 else "open"],
+        ).fetchone()
+        (number_of,) = connection.execute(
+            "insert into quality.override (problem_id, rule_id, rule_version, src_inst_code, state, granted_rows, "
+            "justification, requested_by, requested_on, expires_on, decided_by, lapse_reason) "
+            "values (%s, 'x', 1, '10611', %s, 5, '因', 'someone', %s, '2026-12-31', %s, %s) returning override_id",
+            [problem, state, DAY, decider, lapse],
+        ).fetchone()
+        if number == 0:
+            connection.execute(
+                "insert into quality.row_failure (entity, raw_id, rule_id, rule_version, src_inst_code, src_record_id, "
+                "batch_id, row_no, severity, override_id, since_run_id, last_run_id) "
+                "select 'student', 7, rule, 1, '10611', '7', 'b', 1, 'ERROR', %s, 'w', 'w' "
+                "from unnest('{a,b}'::text[]) rule",
+                [number_of],
+            )
+
+
+@pytest.mark.database
+def test_every_dimension_is_counted_from_its_table(measured):
+    def of(dimension: str, entity: str = "student", code: str = "10611") -> tuple:
+        row = measured[code, entity, dimension]
+        return row["numerator"], row["denominator"]
+
+    assert of("D01") == (1, 2)  # in the window: one of two
+    assert of("D01", "thesis") == (1, 1)  # a file that had been loaded before was delivered
+    assert of("D01", code="10635") == (1, 2)  # the platform was down on the second day
+    assert of("D01", "thesis", "10635") == (0, 1)
+    assert of("D02") == (
+        137,
+        140,
+    )  # presence, also where a condition asks for it; unverifiable is not filled in
+    assert of("D03") == (98, 100)  # two open in quarantine
+    assert of("D04") == (95, 98)
+    assert of("D05") == (5, 100)  # the newest count; what a full collection put right has gone
+    assert of("D05", code="10635") == (0, 50)
+    assert of("D07") == (1, 100)  # one row, whatever number of rules
+    assert of("D09", "practice_participation") == (19, 20)
+    assert measured["10611", "practice_participation", "D10"]["grade"] is None
+    assert [measured["10611", "", d]["value"] for d in ("D07a", "D07b", "D07c")] == [2, 1, 0.5]
+    assert {measured["10611", "", d]["grade"] for d in ("D06a", "D07a", "D07b", "D07c")} == {None}
+    assert measured["10611", "", "D06"]["value"] is None
+    assert measured["10611", "", "D08"]["value"] is None  # nothing was checked
+
+
+@pytest.mark.database
+def test_a_revision_is_what_became_of_the_first_value(connection):
+    for run_id, day, values in (
+        ("w0", date(2026, 10, 13), {"H03": 100, "H10": 50}),
+        ("w1", date(2026, 10, 14), {"H03": 300, "H10": 50}),
+        ("w2", DAY, {"H03": 110, "H10": 45, "H12": 7}),
+    ):
+        run(connection, run_id, "warehouse", day)
+        for variant, observed in values.items():
+            connection.execute(
+                "insert into quality.credibility values (%s, %s, '10611', %s, '', '2025', %s, 1, 1, false, '')",
+                [run_id, f"QR.indicator.{variant}.11", variant, observed],
+            )
+    found = keyed(scorecard.assess(connection, "w2", DAY))
+    stability, bias = found["10611", "", "D06"], found["10611", "", "D06a"]
+    assert (stability["value"], stability["denominator"], stability["grade"]) == (pytest.approx(0.1), 2, "C")
+    assert bias["value"] == pytest.approx(0)
+    first = keyed(scorecard.assess(connection, "w0", date(2026, 10, 13)))
+    assert all(row["value"] is None for key, row in first.items() if key[2] == "D06")
