@@ -194,11 +194,13 @@ def covers(alias: str) -> str:
 
 def _live_ones(connection: psycopg.Connection, entity: str) -> list[tuple[Override, int | None, int]]:
     """Live overrides of an entity's rules, each with the rule's version in force (None: no more) and its failing rows."""
-    live = of(
-        connection,
-        "state in ('requested', 'active') and problem_id in (select problem_id from quality.problem where entity = %s)",
-        entity,
-    )
+    locked = connection.execute(  # as people's steps do, so that no decision falls in between
+        "select problem_id from quality.problem where entity = %s and state in ('override_requested', 'overridden') "
+        "order by problem_id for update",
+        [entity],
+    ).fetchall()
+    ids = [problem_id for (problem_id,) in locked]
+    live = of(connection, "problem_id = any(%s) and state in ('requested', 'active')", ids)
     figures = connection.execute(
         "select o.override_id, (select version from quality.rule r where r.rule_id = o.rule_id and r.is_current), "
         "(select count(*) from quality.row_failure f where f.rule_id = o.rule_id and f.src_inst_code = o.src_inst_code "

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from yuyan.quality import overrides
 from yuyan.validate import suite, worktable
 from yuyan.validate.catalogue import Rule, Tolerance
 from yuyan.validate.scope import RECORD, Arrivals, same_record
@@ -82,7 +83,7 @@ def results(
     }
     stands = _counted(
         connection,
-        "count(*), count(*) filter (where f.since_run_id = %(run)s), count(f.override_id)",
+        f"count(*), count(*) filter (where f.since_run_id = %(run)s), count(*) filter (where {overrides.covers('f')})",
         "f.resolved_run_id is null",
         parameters,
     )

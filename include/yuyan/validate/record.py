@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 
 from yuyan import contracts
+from yuyan.quality import overrides
 from yuyan.validate import accepted, failures, standing
 from yuyan.validate.catalogue import BLOCKING, Catalogue, Lookup
 from yuyan.validate.scope import RECORD, Arrivals
@@ -23,6 +24,7 @@ def judgement(
     """Record what `judging.<entity>` says and the suite reported of what stands. Returns quarantined and healed rows."""
     with connection.transaction():
         failures.write(connection, catalogue.rules[entity], entity, run_id, arrivals)
+        overrides.apply(connection, entity, run_id, as_of)
         failures.results(connection, catalogue.rules[entity], entity, run_id, result)
         _find_blocked(connection, entity)
         counts = _quarantine(connection, entity, run_id, arrivals.rule_set)
@@ -53,7 +55,7 @@ def _find_blocked(connection: psycopg.Connection, entity: str) -> None:
         "create temp table blocked on commit drop as select g.raw_id, array_agg(g.rule_id order by g.rule_id) as rule_ids "
         "from failing g where g.severity = any(%s) and not exists (select 1 from quality.row_failure f "
         "where f.entity = %s and f.raw_id = g.raw_id and f.rule_id = g.rule_id and f.resolved_run_id is null "
-        "and f.override_id is not null) group by g.raw_id",
+        f"and {overrides.covers('f')}) group by g.raw_id",
         [list(BLOCKING), entity],
     )
 
@@ -76,7 +78,7 @@ def _quarantine(connection: psycopg.Connection, entity: str, run_id: str, rule_s
         "insert into quality.release (entity, raw_id, src_inst_code, src_record_id, batch_id, rule_ids, since_run_id, "
         "released_run_id, reason) select r.entity, r.raw_id, r.src_inst_code, r.src_record_id, r.batch_id, r.rule_ids, "
         "r.since_run_id, %(run)s, case when exists (select 1 from quality.row_failure f where f.entity = r.entity "
-        "and f.raw_id = r.raw_id and f.resolved_run_id is null and f.override_id is not null) then 'override' "
+        f"and f.raw_id = r.raw_id and f.resolved_run_id is null and {overrides.covers('f')}) then 'override' "
         "when j.rule_set is distinct from %(rule_set)s then 'rule_changed' else 'healed' end "
         "from released r left join quality.judged j on j.entity = r.entity and j.batch_id = r.batch_id "
         "on conflict do nothing",
