@@ -10,8 +10,9 @@ from typing import Any
 import psycopg
 
 from yuyan import settings
+from yuyan.quality import problems
 from yuyan.validate import catalogue as rule_catalogue
-from yuyan.validate import docs, record, rulebook, scope, standing, suite, worktable
+from yuyan.validate import causes, docs, record, rulebook, scope, standing, suite, worktable
 from yuyan.validate.catalogue import Catalogue
 from yuyan.validate.scope import Arrivals
 
@@ -40,10 +41,13 @@ def validate(run_id: str, as_of: date, entities: Sequence[str] | None = None) ->
         with connection.transaction():
             arrivals = {entity: scope.arrive(connection, rules, entity, run_id, as_of) for entity in order}
         with suite.batches() as batch:
-            return {
+            summaries = {
                 entity: _judge(connection, batch, rules, entity, run_id, as_of, arrivals[entity])
                 for entity in order
             }
+        causes.find(connection, rules, run_id)
+        problems.settle_results(connection, run_id, as_of)
+    return summaries
 
 
 def _judge(

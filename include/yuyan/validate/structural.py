@@ -77,10 +77,14 @@ def _in_code_set(f: Field, raw: str) -> str:
     return f"r.{f.name} <@ array[{codes}]" if f.type == "array" else f"{raw} in ({codes})"
 
 
-def _reference(contract: Contract, ref: Reference) -> dict[str, Any]:
-    """Named after the first field, or after the last where an earlier reference has taken that name."""
+def reference_id(contract: Contract, ref: Reference) -> str:
+    """The rule of a reference: named after its first field, or its last where an earlier reference has taken that name."""
     earlier = [r.fields[0] for r in contract.references[: contract.references.index(ref)]]
-    name = ref.fields[-1] if ref.fields[0] in earlier else ref.fields[0]
+    return f"QR.{contract.entity}.{ref.fields[-1] if ref.fields[0] in earlier else ref.fields[0]}.5"
+
+
+def _reference(contract: Contract, ref: Reference) -> dict[str, Any]:
+    name = reference_id(contract, ref).split(".")[2]
     parent = contracts.load()[ref.entity].label
     labels = "、".join(contract[n].label for n in ref.fields)
     match = " and ".join(f"p.{to} = r.{own}" for own, to in zip(ref.fields, ref.to_fields, strict=True))
