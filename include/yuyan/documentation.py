@@ -10,6 +10,7 @@ from pathlib import Path
 
 from yuyan import contracts, erd, settings
 from yuyan.contracts import Contract, Field
+from yuyan.pages import dictionary as indicator_dictionary
 from yuyan.pages import rules
 
 DOCS = settings.PROJECT / "docs"
@@ -109,6 +110,8 @@ def documents() -> dict[Path, str]:
     return {
         DOCS / rules.FILE: rules.directory_page(),
         DOCS / "rule-directory.csv": rules.directory_csv(),
+        DOCS / indicator_dictionary.FILE: indicator_dictionary.dictionary_page(),
+        DOCS / "indicator-dictionary.csv": indicator_dictionary.dictionary_csv(),
         DOCS / "data-dictionary.zh-CN.md": dictionary(),
         DOCS / "star-diagrams.zh-CN.md": erd.page(GENERATED),
     }

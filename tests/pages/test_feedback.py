@@ -83,7 +83,7 @@ def test_what_arrived_and_what_never_did(said, book):
 
 
 def test_rows_are_grouped_by_cause_and_the_page_points_to_the_rest(said):
-    assert "学籍 1061120230001 未报 45 条记录，本次新增 45 行" in said
+    assert "学籍 1061120230001 未报 本单位 45 条，本次新增 45 行" in said
     assert "补报学籍（student） 1061120230001" in said
     assert "共 45 行，这里是前 20 行，全部见工作簿“逐行问题”，根因编号 cause-student" in said
     assert len(re.findall(r"\bT00\d\d\b", said.replace("10611|T", ""))) == facts.SAMPLE
