@@ -1,7 +1,7 @@
 """
 # 数仓 warehouse
 
-资产 `raw` 更新后运行：校验 → 对账 → 暂存层 → 星型模型 → 指标 → 集市，
+资产 `raw` 更新后运行：校验 → 对账 → 暂存层 → 星型模型 → 指标 → 评估（`assess`：可信度、评分卡、可信等级）→ 集市，
 旁边生成数据质量文档（Data Docs）和指标的区间与预测（`estimates`），最后是给各单位的反馈（`feedback`）。
 统计日期取自触发它的采集运行；每一步都可以重跑，结果相同。
 
@@ -10,7 +10,9 @@
 1. `validate` 失败：规则或约定文件有误，日志写明文件和行；数据本身的问题不会使它失败，只进入隔离区。
 2. `reconcile` 失败：有批次对不上账。查 `ops.reconciliation where not is_balanced`，在处理好之前不要发布指标。
 3. 某一层失败：查 `ops.model_result`，其中写明哪个模型或测试失败、为什么。修好后 Clear 该任务，整层重做。
-4. `docs` 或 `feedback` 失败：指标已照常算出（`ops.run` 为 success），但本次 Airflow 运行记为失败；修好后 Clear 该任务。
+4. `assess` 失败：日志写明哪个检查；参数在 `expectations/credibility*.csv`、`scorecard*.csv`，更正后 Clear 该任务。
+   警报本身不会使它失败，只立为问题（`yuyan problem list`），等待说明或更正。
+5. `docs` 或 `feedback` 失败：指标已照常算出（`ops.run` 为 success），但本次 Airflow 运行记为失败；修好后 Clear 该任务。
 """
 
 from datetime import timedelta
@@ -20,14 +22,13 @@ from airflow.sdk import Asset, Param, dag, task
 from yuyan import manifest, runs
 
 RAW, MARTS = Asset("raw"), Asset("marts")
+AS_OF = Param(None, type=["null", "string"], format="date", title="统计日期（缺省取自采集运行）")
 LAYERS = ("staging", "star", "indicators", "marts")
 
 
 @dag(
     schedule=[RAW],
-    params={
-        "as_of": Param(None, type=["null", "string"], format="date", title="统计日期（缺省取自采集运行）")
-    },
+    params={"as_of": AS_OF},
     doc_md=__doc__,
     tags=["渝研", "数仓"],
     max_active_runs=1,
@@ -85,6 +86,14 @@ def warehouse():
         with runs.stage(dag_run.run_id, "estimate"):
             estimate(dag_run.run_id, runs.day_of(dag_run.run_id))
 
+    @task
+    def assess(dag_run) -> None:
+        """可信度检查（警报立为问题）→ 评分卡 D01–D11 → 各指标的数据可信等级 / credibility, scorecard, grades."""
+        from yuyan.quality.assess import assess
+
+        with runs.stage(dag_run.run_id, "assess") as detail:
+            detail |= assess(dag_run.run_id, runs.day_of(dag_run.run_id))
+
     @task(on_failure_callback=None)  # pages for institutions: the marts are there already
     def feedback(dag_run) -> None:
         """One page and one workbook per institution: what came, what was refused and why, what to do."""
@@ -101,6 +110,7 @@ def warehouse():
         step = step >> layer.override(task_id=name, doc_md=manifest.describe(name), **last)(name)
         if name == "indicators":
             step >> estimate()
+            step = step >> assess()
     step >> feedback()
 
 

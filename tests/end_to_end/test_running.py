@@ -89,6 +89,7 @@ def test_every_stage_left_its_time(yuyan, first):
         "star",
         "indicators",
         "estimate",
+        "assess",
         "marts",
         "feedback",
     }

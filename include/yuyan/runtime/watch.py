@@ -28,6 +28,7 @@ STAGES = {
     "star": "星型模型",
     "indicators": "指标",
     "estimate": "估计",
+    "assess": "评估",
     "marts": "集市",
     "feedback": "反馈",
     "line": "合计",
