@@ -1,6 +1,6 @@
 """Results say what stands after a run, row failures have a life, and rules keep their versions."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import psycopg
@@ -285,3 +285,17 @@ def test_a_warehouse_of_older_results_keeps_them_under_other_names(warehouse):
             assert connection.execute(f"select * from quality.{table}").fetchall() == [("run-0",)]
         assert connection.execute("select count(*) from quality.row_failure").fetchone() == (0,)
         ddl.create(connection)
+
+
+def test_time_breaks_what_held(students, change_rule):
+    """Nothing arrives; a rule about the run's date finds accepted rows that have come to break it."""
+    change_rule(BIRTH, version=2, assert_="r.expected_end_on >= {as_of} - 900")
+    day = date(2026, 12, 17)  # 899 days after 2024-07-01
+    students.judge("run-2", as_of=day)
+    assert result(students, "run-2", BIRTH) == (3, 0, 0, 0, 0, "pass")
+    assert (
+        students.judge("run-3", as_of=day + timedelta(1))["student"]["judged"] == 1
+    )  # the one in quarantine
+    students.judge("run-4", as_of=day + timedelta(2))
+    assert result(students, "run-4", BIRTH) == (3, 3, 3, 0, 0, "fail")
+    assert students.judge("run-5", as_of=day + timedelta(2))["student"]["judged"] == 1

@@ -11,7 +11,7 @@ import psycopg
 
 from yuyan import contracts
 from yuyan.contracts import Contract
-from yuyan.validate import standing
+from yuyan.validate import macros, standing, worktable
 from yuyan.validate.catalogue import Catalogue, Lookup
 from yuyan.warehouse import ddl
 
@@ -58,6 +58,8 @@ def arrive(
         [entity, is_whole, rule_set],
     ).fetchall()
     arrivals = Arrivals(rule_set, [b for b, _ in rows], [b for b, is_fresh in rows if is_fresh], is_whole)
+    if not is_whole:
+        _note_passage_of_time(connection, catalogue, entity, as_of)
     if not arrivals.unjudged:
         return arrivals
     connection.execute(
@@ -71,6 +73,29 @@ def arrive(
         for lookup in catalogue.dependents(entity, "latest"):
             _note_affected(connection, lookup, arrivals.fresh)
     return arrivals
+
+
+def _note_passage_of_time(
+    connection: psycopg.Connection, catalogue: Catalogue, entity: str, as_of: date
+) -> None:
+    """Accepted rows that a rule about the run's date judges otherwise than on the day of the last judgement.
+
+    A rule that also asks for what accepted rows do not have (newest versions, text as received) judges all of them again.
+    """
+    changed = []
+    for i, rule in enumerate(catalogue.rules[entity], start=1):
+        if "{as_of}" in rule.definition:
+            is_plain = not {"latest", "raw"} & {name for name, _ in macros.MACRO.findall(rule.definition)}
+            changed.append(
+                f"{worktable.verdict(entity, rule, as_of)} is distinct from s.v{i}" if is_plain else "true"
+            )
+    last = connection.execute("select as_of from quality.last_judged where entity = %s", [entity]).fetchone()
+    if changed and last != (as_of,):
+        connection.execute(
+            f"insert into judging.pending select %s, r.raw_id from accepted.{entity} r "
+            f"join judging.standing_{entity} s on s.raw_id = r.raw_id where {' or '.join(changed)} on conflict do nothing",
+            [entity],
+        )
 
 
 def is_idle(connection: psycopg.Connection, entity: str, run_id: str) -> bool:
