@@ -1,0 +1,85 @@
+"""Run by test_override_dag.py in a process of its own, since Airflow reads its configuration when it is imported.
+
+Runs the DAG `override` with its real operators and Airflow's own API beside it: while a run waits for a decision, people
+answer over the API, each logged in as themselves. Reads a JSON list of {"conf", "answers": [[user, option, opinion]]};
+writes for each what the API said to the answers, what people were shown, how the tasks ended and which runs were triggered.
+"""
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+from airflow.api_fastapi.app import create_app
+from airflow.dag_processing.dagbag import DagBag
+from airflow.models.dagrun import DagRun
+from airflow.utils.db import initdb
+from airflow.utils.session import create_session
+from fastapi.testclient import TestClient
+
+from yuyan import settings
+
+PATIENCE = 60
+
+
+def main(asked: str, output: str) -> None:
+    cases = json.loads(Path(asked).read_text(encoding="utf-8"))
+    initdb()
+    passwords = json.loads((settings.home() / "passwords.json").read_text())
+    with TestClient(create_app()) as client:
+        tokens = {
+            user: client.post("/auth/token", json={"username": user, "password": password}).json()[
+                "access_token"
+            ]
+            for user, password in passwords.items()
+        }
+        said = [play(client, tokens, case) for case in cases]
+    Path(output).write_text(json.dumps(said, default=str), encoding="utf-8")
+
+
+def play(client: TestClient, tokens: dict[str, str], case: dict) -> dict:
+    """One run from its start to its end."""
+    dag = DagBag(settings.PROJECT / "dags").dags[
+        "override"
+    ]  # anew: a run leaves its parameters in the object
+    said = {"answers": []}
+    people = threading.Thread(target=answer, args=(client, tokens, case["answers"], said), daemon=True)
+    people.start()
+    run = dag.test(run_conf=case["conf"], logical_date=None)
+    people.join(PATIENCE)
+    with create_session() as session:
+        said["tasks"] = {ti.task_id: str(ti.state) for ti in session.merge(run).get_task_instances()}
+        triggered = session.query(DagRun).filter(DagRun.dag_id != "override").all()
+        said["triggered"] = [{"dag": r.dag_id, "conf": r.conf, "state": str(r.state)} for r in triggered]
+    return said
+
+
+def answer(client: TestClient, tokens: dict[str, str], answers: list[list[str]], said: dict) -> None:
+    """Wait until the run asks, then answer as these people, one after the other."""
+    anybody = {"Authorization": f"Bearer {next(iter(tokens.values()))}"}
+    for user, option, opinion in answers:
+        deadline = time.monotonic() + PATIENCE
+        while not (waiting := pending(client, anybody)) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        said.setdefault("shown", waiting)
+        instance = waiting["task_instance"]
+        reply = client.patch(
+            f"/api/v2/dags/override/dagRuns/{instance['dag_run_id']}/taskInstances/decide/-1/hitlDetails",
+            headers={"Authorization": f"Bearer {tokens[user]}"},
+            json={"chosen_options": [option], "params_input": {"opinion": opinion}},
+        )
+        said["answers"].append(reply.status_code)
+
+
+def pending(client: TestClient, headers: dict[str, str]) -> dict | None:
+    """What waits for an answer, as Airflow's page of required actions asks for it."""
+    found = client.get(
+        "/api/v2/dags/override/dagRuns/~/hitlDetails", headers=headers, params={"response_received": False}
+    ).json()
+    waiting = [d for d in found.get("hitl_details", []) if d["task_instance"]["state"] == "awaiting_input"]
+    return waiting[0] if waiting else None
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
