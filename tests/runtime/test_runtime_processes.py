@@ -117,6 +117,18 @@ def test_a_secret_given_by_the_environment_is_used_and_not_written(home, monkeyp
     assert "given-by-the-deployment" not in (home / "secrets.json").read_text()
 
 
+def test_a_password_stays_the_same_until_its_account_goes(home):
+    path = home / "passwords.json"
+    secrets.write_passwords(path, {"yuyan": "given"}, ["one", "two"])
+    first = json.loads(path.read_text())
+    secrets.write_passwords(path, {"yuyan": "another"}, ["two", "three"])
+    second = json.loads(path.read_text())
+    assert set(second) == {"yuyan", "two", "three"}
+    assert second["two"] == first["two"] != first["one"]
+    assert second["yuyan"] == "another"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_only_one_command_works_in_a_folder(home):
     with services.exclusive(home), pytest.raises(services.RuntimeFailure, match="another yuyan command"):  # noqa: SIM117
         with services.exclusive(home):

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 from yuyan import settings
+from yuyan.quality import stewards
 
 USER = "yuyan"
-"""Name of the Airflow user of the embedded runtime."""
+"""Name of the Airflow user of the embedded runtime; the stewards (include/stewards.yml) have accounts beside it."""
 
 NO_TELEMETRY = {
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -78,7 +79,9 @@ def airflow(home: Path, secrets: dict[str, str], metadata_dsn: str, api_port: in
         "AIRFLOW__CORE__DEFAULT_TIMEZONE": "Asia/Shanghai",
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "yuyan.runtime.environment.hostname",
         "AIRFLOW__CORE__FERNET_KEY": secrets["fernet_key"],
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
+            [f"{USER}:admin", *(f"{n}:user" for n in stewards.load())]
+        ),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "airflow" / "passwords.json"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{base}/execution/",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_dsn.replace("postgresql://", driver, 1),

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 ENVIRONMENT = {
@@ -30,6 +31,13 @@ def load(home: Path) -> dict[str, str]:
     if drawn:
         write(path, json.dumps(held | drawn, indent=1))
     return held | drawn | given
+
+
+def write_passwords(path: Path, given: dict[str, str], names: Iterable[str]) -> None:
+    """Write a file of passwords by name: the given ones, and for every other name its old one or one drawn at random."""
+    held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    drawn = {name: held.get(name) or secrets.token_hex(12) for name in names}
+    write(path, json.dumps(drawn | given, indent=1))
 
 
 def write(path: Path, text: str) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 
 from yuyan import settings
+from yuyan.quality import stewards
 from yuyan.runtime import environment, postgres, processes
 from yuyan.runtime import secrets as secret_store
 from yuyan.runtime.api import Client
@@ -127,8 +128,11 @@ def start_databases(runtime: Runtime) -> None:
 def start_front(runtime: Runtime) -> None:
     """Start the processes of Airflow that need no platform: everything but the scheduler."""
     env = variables(runtime)
-    passwords = {environment.USER: runtime.secrets["airflow_password"]}
-    secret_store.write(runtime.home / "airflow" / "passwords.json", json.dumps(passwords))
+    secret_store.write_passwords(
+        runtime.home / "airflow" / "passwords.json",
+        {environment.USER: runtime.secrets["airflow_password"]},
+        stewards.load(),
+    )
     _prepare(runtime.home, env)
     for name, arguments in AIRFLOW.items():
         if name != "scheduler":
