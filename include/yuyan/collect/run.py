@@ -130,6 +130,7 @@ class _Collection:
             source = connect(self._institution, self._as_of)
             try:
                 source.open()
+                self._check_since(source, wanted)
                 outcomes = self._entities(source, wanted)
             finally:
                 source.close()
@@ -137,6 +138,19 @@ class _Collection:
             log.warning("%s", error)
             return self._finish([], str(error))
         return self._finish(outcomes, None)
+
+    def _check_since(self, source: Source, wanted: list[str]) -> None:
+        """Raise PlatformDown if `since` is no cursor of this platform."""
+        try:
+            for entity in wanted if self._since is not None else ():
+                next(iter(source.windows(entity, self._since, False)), None)
+        except (ValueError, TypeError, AttributeError):
+            raise PlatformDown(
+                f"{self._code} {self._institution.name}：起点游标 {self._since!r} "
+                f"不是{self._institution.platform.label}的写法，"
+                "请参照 ops.batch.window_from 更正，或不给游标全量重采。/ "
+                "since is no cursor of this platform; correct it as ops.batch.window_from has it, or collect in full"
+            ) from None
 
     def _entities(self, source: Source, wanted: list[str]) -> list[Outcome]:
         query = "select entity, cursor_value from ops.watermark where src_inst_code = %s"
