@@ -29,14 +29,6 @@ from support import fill
 
 BUDGET = 3.0
 ROUNDS = 3
-LOOKED_UP = {
-    "achievement": "canonical_id",
-    "degree_award": "student_id",
-    "org_unit": "inst_code, unit_code",
-    "student_status_event": "student_id",
-    "thesis_sampling_review": "sampling_id",
-}
-"""Entity whose newest versions some rule asks for -> the columns by which it asks."""
 
 
 def by_hand(dsn: str) -> int:
@@ -46,7 +38,7 @@ def by_hand(dsn: str) -> int:
     with psycopg.connect(dsn) as connection:
         for entity in rules.order:
             of_entity = rules.rules[entity]
-            _newest_of_others(connection, " ".join(f"{r.when} {r.assert_}" for r in of_entity))
+            _newest_of_others(connection, entity)
             broken = ", ".join(f"array_agg(r.raw_id) filter (where {_broken(entity, r)})" for r in of_entity)
             row = connection.execute(f"select count(*), {broken} from ({_typed(entity)}) r").fetchone()
             failures += sum(len(ids or ()) for ids in row[1:])
@@ -54,14 +46,18 @@ def by_hand(dsn: str) -> int:
     return failures
 
 
-def _newest_of_others(connection: psycopg.Connection, rules: str) -> None:
-    """Temporary tables of the newest versions that an entity's rules look up; who writes them knows the keys."""
-    for parent, key in LOOKED_UP.items():
-        if f"{{latest:{parent}}}" in rules:
-            connection.execute(f"drop table if exists latest_{parent}")
-            connection.execute(f"create temp table latest_{parent} as select * from latest.{parent}")
+def _newest_of_others(connection: psycopg.Connection, entity: str) -> None:
+    """Temporary tables of the newest versions that an entity's rules look up, indexed by what they ask for."""
+    asked: dict[str, set[str]] = {}
+    for x in catalogue.load().lookups:
+        if x.child == entity and x.kind == "latest" and not x.is_key:
+            asked.setdefault(x.parent, set()).add(", ".join(x.to_fields))
+    for parent, keys in asked.items():
+        connection.execute(f"drop table if exists latest_{parent}")
+        connection.execute(f"create temp table latest_{parent} as select * from latest.{parent}")
+        for key in keys:
             connection.execute(f"create index on latest_{parent} ({key})")
-            connection.execute(f"analyze latest_{parent}")
+        connection.execute(f"analyze latest_{parent}")
 
 
 def _typed(entity: str) -> str:
