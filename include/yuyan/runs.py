@@ -120,7 +120,8 @@ def redo(
 
 
 def finish_collection(run_id: str, expected: Sequence[str]) -> None:
-    """Close a collection: log one alert for all institutions that are missing, store the stage, set the run's state.
+    """Close a collection: log one alert for all institutions that are missing and entities that are held, store the stage,
+    set the run's state.
 
     Raises CollectionFailed when nobody delivered; one institution's failure is its own.
     """
@@ -135,8 +136,8 @@ def finish_collection(run_id: str, expected: Sequence[str]) -> None:
             [run_id],
         ).fetchall()
         partial = connection.execute(
-            "select src_inst_code, entity, error from ops.collection_result where run_id = %s and entity <> '' "
-            "and outcome = 'failed' order by 1, 2",
+            "select src_inst_code, entity, outcome, error from ops.collection_result where run_id = %s and entity <> '' "
+            "and outcome in ('failed', 'held') order by 1, 2",
             [run_id],
         ).fetchall()
         held = {code: (outcome, error) for code, outcome, _, _, error in totals}
@@ -148,7 +149,14 @@ def finish_collection(run_id: str, expected: Sequence[str]) -> None:
         detail = {
             "institutions": len(expected),
             "failed": sorted(missing),
-            "failed_entities": [f"{code} {entity}" for code, entity, _ in partial if code not in missing],
+            "failed_entities": [
+                f"{code} {entity}"
+                for code, entity, outcome, _ in partial
+                if outcome == "failed" and code not in missing
+            ],
+            "held_entities": [
+                f"{code} {entity}" for code, entity, outcome, _ in partial if outcome == "held"
+            ],
             "rows_received": sum(row[2] for row in totals),
             "rows_stored": sum(row[3] for row in totals),
         }
@@ -160,9 +168,17 @@ def finish_collection(run_id: str, expected: Sequence[str]) -> None:
         )
     close_run(run_id, "failed" if len(missing) == len(expected) else "success")
     lines = [f"{code}：{error}" for code, error in sorted(missing.items())]
-    lines += [f"{code} {entity}：{error}" for code, entity, error in partial if code not in missing]
+    lines += [
+        f"{code} {entity}：{error}"
+        for code, entity, outcome, error in partial
+        if outcome == "held" or code not in missing
+    ]
     if lines:
-        head = f"采集 {run_id}：{len(expected)} 个单位中 {len(missing)} 个未完成，沿用其上一次采集的数据；其余不受影响。"
+        waits = len(detail["held_entities"])
+        head = (
+            f"采集 {run_id}：{len(expected)} 个单位中 {len(missing)} 个未完成，{waits} 个实体暂缓、等待决定，"
+            "沿用其上一次采集的数据；其余不受影响。"
+        )
         message = "\n".join([head, *lines])
         if len(missing) == len(expected):
             raise CollectionFailed(message)

@@ -14,7 +14,7 @@ from psycopg import sql
 from small_world import SOUND, Raw
 from typer.testing import CliRunner
 
-from yuyan import contracts
+from yuyan import contracts, runs
 from yuyan.cli import app
 from yuyan.collect import landing
 from yuyan.collect.run import collect_institution
@@ -94,7 +94,7 @@ def units(numbers, version: int = 1, **more) -> list[dict]:
     return [fake.unit(i, version=version, **(sound | more)) for i in numbers]
 
 
-def test_a_platform_that_empties_an_entity(institution_known, versioned, command):
+def test_a_platform_that_empties_an_entity(institution_known, versioned, command, monkeypatch):
     line = Line(institution_known, "10611", ["org_unit", "student"])
     versioned.records["org_unit"] = units(range(30))
     versioned.records["student"] = [fake.student(i) for i in range(5)]
@@ -114,6 +114,13 @@ def test_a_platform_that_empties_an_entity(institution_known, versioned, command
     assert "hold 1 (emptied): 30 of 30 live records affected, not applied" in error
     assert line.fetch("select source_count, warehouse_count, action from ops.count_check where run_id = 'collect-2' "
                       "and entity = 'org_unit'") == [(0, 30, "still_different")]  # fmt: skip
+    runs.open_run("collect-2", "collect", DAYS[1])
+    alerts = []
+    monkeypatch.setattr(runs.log, "error", alerts.append)
+    runs.finish_collection("collect-2", ["10611"])
+    assert "1 个单位中 0 个未完成，1 个实体暂缓、等待决定" in alerts[0]
+    assert "10611 org_unit：暂缓 1（清空）" in alerts[0]
+    assert line.fetch("select detail -> 'held_entities' from ops.stage_result") == [(["10611 org_unit"],)]
     ((uris,),) = line.fetch("select landing_uris from quality.hold")
     assert landing.find(uris[0]).manifest["rows"] == {"deletes": 30}
 

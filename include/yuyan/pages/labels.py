@@ -35,7 +35,7 @@ VERDICTS = {
     "fail": "不通过",
     "unverifiable": "无法判断",
 }
-OUTCOMES = {"success": "成功", "failed": "失败", "skipped": "跳过"}
+OUTCOMES = {"success": "成功", "failed": "失败", "skipped": "跳过", "held": "暂缓"}
 DRIFTS = {
     "unannounced": "约定中没有的字段，未接收",
     "missing_optional": "缺少选填字段",
