@@ -61,7 +61,11 @@ def test_defects_heal_and_appear(days):
     )
     new = second.join(first, on=first.columns, how="anti")
     assert (new["rule_id"] == "QR.student.degree_level.18").sum() == 2
-    assert second.join(third, on=first.columns, how="anti").is_empty()
+    past = second.join(third, on=first.columns, how="anti")
+    assert set(past["severity"]) == {
+        "WARN"
+    }  # of a changed past: what was accepted yesterday is the past of today
+    assert past.join(first, on=first.columns, how="semi").is_empty()
 
 
 def test_an_impossible_jump_leaves_the_accepted_version_in_place(days):

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from yuyan import settings
+from yuyan.simulator import defects_revisions
 from yuyan.simulator.columns import hexadecimal, mix, series, stream
 from yuyan.simulator.planting import KEY, PLACES, VERSIONS_PER_DAY, Defect, Row, merge, moment, rows_frame
 from yuyan.simulator.products.assignment import COMMISSION, EXCHANGE, FILES, LEGACY, VERSIONED
@@ -109,6 +110,7 @@ def advance(
     if number == 2:
         _owed(today, ledger)
         _jumps(today, ledger)
+        defects_revisions.plant(today, ledger)
         _surprises(today)
     changes = today.stamped()
     return {
@@ -254,24 +256,31 @@ def _graduates(d: Day) -> None:
 
 
 def _verdicts(d: Day) -> None:
-    """A quarter of the open samplings of the year is decided: three reviews each; the first one has problems."""
+    """A quarter of the open samplings is decided by three experts each; one thesis, no honoured one, has problems."""
     pending = d.frames["thesis_sampling"].filter(pl.col("verdict_code") == "0").height
-    decided = d.some("thesis_sampling", 0, max(2, pending // 4), pl.col("verdict_code") == "0")
-    bad = pl.int_range(pl.len()) == 0
+    open_ones = (pl.col("verdict_code") == "0") & ~pl.col("src_record_id").str.starts_with("x")
+    decided = d.some("thesis_sampling", 0, max(2, pending // 4), open_ones)
+    honoured = d.frames["honour"].filter(pl.col("honour_code") == "02")["holder_id"]
+    problem = int((~decided["thesis_id"].is_in(honoured.implode())).arg_max())
     d.change(
         "thesis_sampling",
         decided,
-        pl.when(bad).then(pl.lit("2")).otherwise(pl.lit("1")).alias("verdict_code"),
+        pl.when(pl.int_range(pl.len()) == problem)
+        .then(pl.lit("2"))
+        .otherwise(pl.lit("1"))
+        .alias("verdict_code"),
         pl.lit(d.today).alias("verdict_on"),
     )
     templates = d.frames["thesis_sampling_review"].filter(
         (pl.col("opinion_code") == "2") & ~pl.col("src_record_id").str.starts_with("x")
     )
+    templates = templates.unique("cert_no", keep="first", maintain_order=True)
     seats = decided.select("sampling_id", pl.int_range(pl.len()).alias("nth")).join(
         pl.DataFrame({"seat": [1, 2, 3]}), how="cross"
     )
-    rows = templates[d.rng.integers(0, len(templates), len(seats))]
-    failed = (seats["nth"] == 0) & (seats["seat"] < 3)
+    first = d.rng.integers(0, len(templates), len(decided))
+    rows = templates[(first[seats["nth"].to_numpy()] + seats["seat"].to_numpy()) % len(templates)]
+    failed = (seats["nth"] == problem) & (seats["seat"] < 3)
     d.new(
         "thesis_sampling_review",
         rows,

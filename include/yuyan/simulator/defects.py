@@ -6,7 +6,7 @@ Most are extra records, so that sound ones stay; some sound records are spoiled 
 
 import polars as pl
 
-from yuyan.simulator import defects_links
+from yuyan.simulator import defects_degrees, defects_links
 from yuyan.simulator.defects_values import (
     CHANGED,
     DEPARTED,
@@ -34,6 +34,7 @@ def plant(p: Planter, frames: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
     defects_links.employment(p, defects_links.employment_hosts(frames))
     defects_links.municipal(p)
     defects_links.twins(p)
+    defects_degrees.plant(p, frames)
     later = defects_links.spoiled(p)
     for entity, rows in defects_links.late_parents(p).items():
         later.setdefault(entity, []).extend(rows)

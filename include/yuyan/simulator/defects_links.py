@@ -11,6 +11,7 @@ from yuyan.simulator.defects_values import (
     added,
     award_of,
     moved,
+    neighbour,
     next_ay,
     parent,
     wrong_check,
@@ -109,25 +110,21 @@ def award_hosts(frames: dict[str, pl.DataFrame]) -> Iterator[Row]:
             **{k: thesis[k] for k in ("src_inst_code", "student_id", "thesis_id", "degree_point_id")},
         }
         row |= {name: make(row) for name, make in award_of(lambda r: r["degree_point_id"]).items()}
-        row["awarded_on"], row["award_id"] = (
-            thesis["submitted_on"],
-            f"{row['src_inst_code']}-AX{thesis['src_record_id']}",
-        )
+        row |= {
+            "awarded_on": thesis["submitted_on"],
+            "award_id": f"{row['src_inst_code']}-AX{thesis['src_record_id']}",
+            "basis_code": thesis["output_kind"],
+        }
         yield row
 
 
 def awards(p: Planter, hosts: Iterator[Row]) -> None:
-    wrong = {"degree_code": lambda r: "208" if r["degree_level"] == "2" else "308"}
+    wrong = {"degree_code": lambda r: ("2" if r["degree_level"] == "2" else "3") + r["degree_code"][1:]}
     p.host("degree_award", hosts, wrong, "degree_code.14")
     p.host("degree_award", hosts, {"awarded_on": "2027-06-20"}, "awarded_on.11")
-    p.host(
-        "degree_award",
-        hosts,
-        {"discipline_code": lambda r: "0401" if r["discipline_code"] != "0401" else "0301"},
-        "degree_point_id.12",
-    )
+    p.host("degree_award", hosts, {"discipline_code": neighbour}, "degree_point_id.12")
     other = next(hosts)["thesis_id"]
-    p.host("degree_award", hosts, {"thesis_id": other}, "thesis_id.13")
+    p.host("degree_award", hosts, {"thesis_id": other, "awarded_on": "2026-10-01"}, "thesis_id.13")
 
 
 def employment_hosts(frames: dict[str, pl.DataFrame]) -> Iterator[Row]:
@@ -164,21 +161,18 @@ def employment(p: Planter, hosts: Iterator[Row]) -> None:
 
 def municipal(p: Planter) -> None:
     """Defects in the commission's own files."""
-    decided, c = pl.col("verdict_code") == "1", COMMISSION
-    p.clone("thesis_sampling", c, {"inclusion_prob": "1.500000"}, "inclusion_prob.11", where=decided)
-    p.clone("thesis_sampling", c, {"verdict_on": None}, "verdict_on.13", where=decided)
-    p.clone(
-        "thesis_sampling",
-        c,
-        {"sampling_year": added("sampling_year", plus=1)},
-        "sampling_year.14",
-        where=decided & BEFORE_2025,
-    )
-    shifted = {"sampling_year": added("sampling_year", plus=1), "frame_ay": next_ay}
-    p.clone("thesis_sampling", c, shifted, "frame_ay.12", where=decided & BEFORE_2025)
-    p.clone("thesis_sampling", c, {"award_id": "50000-A0"}, "award_id.5", where=decided)
-    bad = p.clone("thesis_sampling", c, {"sampling_year": "二〇二五"}, "sampling_year.2", where=decided)
-    bad += p.clone("thesis_sampling", c, {"verdict_code": "2"}, "verdict_code.15", where=decided)
+    sampled, c = pl.col("authority_code") != "3", COMMISSION
+    p.clone("thesis_sampling", c, {"inclusion_prob": "1.500000"}, "inclusion_prob.11", where=sampled)
+    undated = {"verdict_code": "1", "verdict_on": None}
+    p.clone("thesis_sampling", c, undated, "verdict_on.13", "~verdict_code.18", where=sampled)
+    early = sampled & BEFORE_2025
+    next_year = {"sampling_year": added("sampling_year", plus=1)}
+    p.clone("thesis_sampling", c, next_year, "sampling_year.14", where=early)
+    p.clone("thesis_sampling", c, next_year | {"frame_ay": next_ay}, "frame_ay.12", where=early)
+    p.clone("thesis_sampling", c, {"award_id": "50000-A0"}, "award_id.5", where=sampled)
+    bad = p.clone("thesis_sampling", c, {"sampling_year": "二〇二五"}, "sampling_year.2", where=sampled)
+    problem = {"verdict_code": "2", "verdict_on": lambda r: f"{r['sampling_year']}-10-09"}
+    bad += p.clone("thesis_sampling", c, problem, "verdict_code.15", "~verdict_code.18", where=sampled)
     review = {
         "sampling_id": parent("sampling_id"),
         "round_no": "1",
@@ -186,9 +180,11 @@ def municipal(p: Planter) -> None:
         "reason_codes": None,
     }
     p.child("thesis_sampling_review", bad, review, "sampling_id.5")
-    good = pl.col("opinion_code") != "4"
+    good = pl.col("opinion_code") == "2"
     p.clone("thesis_sampling_review", c, {"round_no": "3"}, "round_no.11", where=good)
-    p.clone("thesis_sampling_review", c, {"reviewed_on": "2027-02-01"}, "reviewed_on.13", where=good)
+    late = ("reviewed_on.13", "~reviewed_on.16", "~reviewed_on.17")
+    old = good & (pl.col("reviewed_on") < "2025-01-01")
+    p.clone("thesis_sampling_review", c, {"reviewed_on": "2027-02-01"}, *late, where=old)
     p.clone("thesis_sampling_review", c, {"opinion_code": "7"}, "opinion_code.4", where=good)
     p.clone("enterprise", c, {"uscc": wrong_check}, "uscc.11")
     p.clone("enterprise", c, {"region_code": "990000"}, "region_code.12")
@@ -231,7 +227,7 @@ def twins(p: Planter) -> None:
     p.twin("course", EXCHANGE, "key.6")
     p.twin("practice_participation", LEGACY, "key.6")
     p.twin("employer_survey", COMMISSION, "key.6")
-    p.twin("degree_award", VERSIONED, "student_id.15", key="award_id")
+    p.twin("degree_award", VERSIONED, "student_id.15", "thesis_id.20", key="award_id")
 
 
 def spoiled(p: Planter) -> dict[str, list[Row]]:

@@ -14,6 +14,7 @@ import polars as pl
 from yuyan import contracts
 from yuyan.contracts import Contract, Field, Reference
 from yuyan.simulator.defects_also import ALSO, WHERE
+from yuyan.simulator.defects_values import unsampled
 from yuyan.simulator.identities import Change, Row
 from yuyan.simulator.planting import CannotPlant, Planter
 from yuyan.simulator.products.assignment import COMMISSION, EXCHANGE, FILES, LEGACY, VERSIONED
@@ -65,7 +66,7 @@ class _World:
         """Which records can be broken for a rule."""
         entity = rule_id.split(".")[1]
         if entity == "degree_award":
-            return ~pl.col("award_id").is_in(self.frames["thesis_sampling"]["award_id"].implode())
+            return unsampled(self.frames) & (pl.col("degree_type") == "2")
         return WHERE.get(rule_id, WHERE.get(f"QR.{entity}"))
 
     def fails(self, contract: Contract, row: Row) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from yuyan import contracts
 from yuyan.simulator.columns import USCC_LETTERS
 from yuyan.simulator.identities import Change, Row, right_check
 from yuyan.simulator.planting import shift_date
@@ -47,6 +48,14 @@ def wrong_check(row: Row) -> str:
     return right[:-1] + USCC_LETTERS[(USCC_LETTERS.index(right[-1]) + 1) % 31]
 
 
+def neighbour(row: Row) -> str:
+    """Another discipline of the same category."""
+    own = row["discipline_code"]
+    return next(
+        c for c in sorted(contracts.code_sets()["discipline"]) if c[:2] == own[:2] and c not in (own, own[:2])
+    )
+
+
 def award_of(point: Value) -> Change:
     """Level, type, discipline and degree code of an award, from its degree point."""
 
@@ -58,3 +67,8 @@ def award_of(point: Value) -> Change:
     return {"degree_code": code} | {
         name: (lambda r, i=i: point(r).split("-")[i]) for name, i in parts.items()
     }
+
+
+def unsampled(frames: dict[str, pl.DataFrame]) -> pl.Expr:
+    """Awards that no sampling refers to: nothing depends on them."""
+    return ~pl.col("award_id").is_in(frames["thesis_sampling"]["award_id"].implode())

@@ -59,6 +59,14 @@ FRESH: dict[str, Change] = {
     "enterprise": {"uscc": right_check},
     "institution": {"inst_code": lambda r: f"18{tail(r, 3)}", "uscc": right_check},
     "list_item": {"doc_version": lambda r: f"2015-{_number(r)}"},
+    "thesis_sampling": {
+        "authority_code": "3",
+        "stratum_code": lambda r: f"X{tail(r, 6)}",
+        "verdict_code": "0",
+        "verdict_on": None,
+        "appeal_state": "00",
+    },
+    "thesis_sampling_review": {"cert_no": lambda r: f"500101196501{tail(r, 6)}"},
     "org_unit": {"unit_code": lambda r: f"9X{tail(r, 6)}"},
 }
 """Per entity the fields that a copy gets values of its own in; a function sees the copy with its new record id and key."""

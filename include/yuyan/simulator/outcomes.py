@@ -43,10 +43,14 @@ def outstanding(seed: int, s: people.Students, th: Theses) -> tuple[np.ndarray, 
     return best, thesis
 
 
-def honours(seed: int, s: people.Students, ids: pl.Series, th: Theses, t_ids: pl.Series) -> pl.DataFrame:
-    """Honours of students (S), theses (X) and a few supervisors (T)."""
+def honours(
+    seed: int, s: people.Students, ids: pl.Series, th: Theses, t_ids: pl.Series, sampled: pl.DataFrame
+) -> pl.DataFrame:
+    """Honours of students (S), of theses (X) in which no sampling found problems, and of a few supervisors (T)."""
     rng = stream(seed, 52)
     best, thesis = outstanding(seed, s, th)
+    problems = sampled.filter(pl.col("verdict_code") == "2")["thesis_id"]
+    thesis &= ~th.ids.is_in(problems.implode()).to_numpy()
     student, paper = np.flatnonzero(best), np.flatnonzero(thesis)
     teacher = rng.choice(len(t_ids), max(4, len(t_ids) // 200), replace=False)
     holder = pl.concat([ids.gather(student), th.ids.gather(paper), t_ids.gather(teacher)])

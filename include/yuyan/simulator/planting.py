@@ -53,6 +53,7 @@ class Planter:
         self.day = day
         self._rows: dict[str, list[Row]] = {}
         self._taken = taken
+        self._used: set[str] = set()
         self.defects: list[Defect] = []
 
     def clone(
@@ -155,7 +156,10 @@ class Planter:
         return row
 
     def draw(self, entity: str, place: str, where: pl.Expr | None = None) -> list[Row]:
-        """Sound records at an institution of the place, the institution rotating from one call to the next."""
+        """Sound records at an institution of the place, the institution rotating from one call to the next.
+
+        A record serves once as long as there are others.
+        """
         insts = PLACES.get(place) or (place,)
         insts = ANYWHERE if place == "any" else insts
         turn = int(self._rng.integers(len(insts)))
@@ -163,9 +167,13 @@ class Planter:
             frame = self._frames[entity].filter(pl.col("src_inst_code") == inst)
             frame = frame.filter(where) if where is not None else frame
             frame = frame.filter(self._sound())
+            unused = frame.filter(~pl.col("src_record_id").is_in(sorted(self._used)))
+            frame = unused if len(unused) else frame
             if len(frame):
                 picked = self._rng.choice(len(frame), min(self._times, len(frame)), replace=False)
-                return [frame.row(int(i), named=True) for i in picked]
+                rows = [frame.row(int(i), named=True) for i in picked]
+                self._used.update(row["src_record_id"] for row in rows)
+                return rows
         raise CannotPlant(f"{entity} at {insts}: no sound record for the defect; widen its condition")
 
     def _sound(self) -> pl.Expr:

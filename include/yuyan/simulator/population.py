@@ -147,7 +147,7 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     awarded, frames["degree_award"] = theses.awards(seed, s, ids, th, catalogue)
     frames |= theses.sampling(seed, s, th, t, awarded, frames["degree_award"], catalogue)
     frames["employment"] = outcomes.employment(seed, s, ids, th, catalogue, firms)
-    frames["honour"] = outcomes.honours(seed, s, ids, th, t.ids)
+    frames["honour"] = outcomes.honours(seed, s, ids, th, t.ids, frames["thesis_sampling"])
     frames["employer_survey"] = outcomes.employer_survey(seed, scale, catalogue, firms)
     frames["urgent_discipline_list"] = municipal.urgent_list()
     frames["degree_point_event"] = municipal.point_events(catalogue)

@@ -66,11 +66,14 @@ def theses(
     both = commissioned & (rng.random(n) < 0.6)
     other = np.array(["02", "04", "05", "06", "07", "09", "16", "17", "90", "99"])
     topic = other[weighted(rng, (0.05, 0.05, 0.04, 0.2, 0.05, 0.17, 0.3, 0.01, 0.1, 0.03), n)]
-    source = _source_projects(rng, s.inst[index], projects, len(catalogue.inst_codes))
+    written = (s.fate[index] == people.GRADUATED) | (s.fate[index] == people.COMPLETED)
+    submitted = np.where(written, s.left[index] - 30 - rng.integers(0, 40, n), NEVER)
+    source, in_time = _source_projects(rng, s.inst[index], submitted, projects, len(catalogue.inst_codes))
+    commissioned &= in_time
+    both &= in_time
     evidence = np.where(commissioned, 1, 1 + weighted(rng, (0.1, 0.4, 0.35, 0.15), n))
     evidenced = both | front | (commissioned & (rng.random(n) < 0.7))
     practice = professional & (level == 2) & (year > 2023.5) & (rng.random(n) < 0.06)
-    written = (s.fate[index] == people.GRADUATED) | (s.fate[index] == people.COMPLETED)
     open_text = rng.random(n) < 0.985
     company = rng.integers(0, len(enterprises), n)
     src = pick(catalogue.inst_codes, s.inst[index])
@@ -91,7 +94,7 @@ def theses(
             "frontline_evidence_code": null_unless(integers(evidence), evidenced),
             "enterprise_uscc": null_unless(enterprises["uscc"].gather(company), both | front),
             "opened_on": dates(opened),
-            "submitted_on": dates(np.where(written, s.left[index] - 30 - rng.integers(0, 40, n), NEVER)),
+            "submitted_on": dates(submitted),
             "similarity_pct": null_unless(decimals(15 * rng.beta(2, 3, n), 2), written),
             "confidential_level": pick(("0", "1", "2"), np.where(open_text, 0, rng.integers(1, 3, n))),
         }
@@ -100,12 +103,26 @@ def theses(
 
 
 def _source_projects(
-    rng: np.random.Generator, inst: np.ndarray, projects: tuple[Projects, Projects], n: int
-) -> pl.Series:
-    drawn = [p.ids.gather(Groups(p.inst, n).draw(rng, inst)) for p in projects]
-    return pl.select(
-        pl.when(pl.Series(rng.random(len(inst)) < 0.75)).then(drawn[0]).otherwise(drawn[1])
-    ).to_series()
+    rng: np.random.Generator,
+    inst: np.ndarray,
+    submitted: np.ndarray,
+    projects: tuple[Projects, Projects],
+    n: int,
+) -> tuple[pl.Series, np.ndarray]:
+    """A project of the institution per thesis, and whether it began before the thesis was submitted (no institution has
+    any that early in the first years)."""
+    drawn = []
+    for p in projects:
+        by_start = np.argsort(p.start, kind="stable")[::-1]
+        first = np.full(n, -1)
+        first[p.inst[by_start]] = by_start
+        at = Groups(p.inst, n).draw(rng, inst)
+        at = np.where(p.start[at] <= submitted, at, first[inst])
+        drawn.append((p.ids.gather(at), p.start[at] <= submitted))
+    one = rng.random(len(inst)) < 0.75
+    (ids, known), (other_ids, other_known) = drawn
+    chosen = pl.select(pl.when(pl.Series(one)).then(ids).otherwise(other_ids)).to_series()
+    return chosen, np.where(one, known, other_known)
 
 
 def _titles(rng: np.random.Generator, n: int) -> pl.Series:
@@ -263,7 +280,7 @@ def _reviews(
     at = asked[thesis]
     opinion, second = opinions[at, seat], seat >= 3
     n = len(at)
-    expert = people.EXPERT_PERSONS + rng.integers(0, 400, n)
+    expert = people.EXPERT_PERSONS + (rng.integers(0, 400, len(opinions))[at] + 67 * seat) % 400
     named = people.identity(expert, 1965 + expert % 25)
     failed = opinion == 4
     return pl.DataFrame(

@@ -1,0 +1,54 @@
+"""Records that day 2 changes in a way that their own accepted past forbids: what rules of level 5 find.
+
+A warning lasts a day: once accepted, the new value is the past. What blocks stays, beside the version accepted before.
+"""
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from yuyan.simulator.defects_values import SUBMITTED, unsampled
+from yuyan.simulator.planting import Defect
+
+if TYPE_CHECKING:
+    from yuyan.simulator.days import Day, Ledger
+
+
+def plant(d: "Day", ledger: "Ledger") -> None:
+    """Change the records and note what must be found."""
+    late = SUBMITTED & (pl.col("topic_source_code") == "16") & (pl.col("frontline_flag") == "false")
+    claim = {"frontline_flag": "true", "frontline_evidence_code": "4"}
+    _change(d, ledger, "thesis", late, claim, "topic_source_code.28")
+    closed = unsampled(d.frames) & (pl.col("awarded_on") < "2025-01-01")
+    _change(d, ledger, "degree_award", closed, {"awarded_on": _later("awarded_on", 366)}, "awarded_on.24")
+    passed = (pl.col("verdict_code") == "1") & (pl.col("sampling_year") < "2026")
+    withdrawn = {"verdict_code": "9", "verdict_on": None}
+    _change(d, ledger, "thesis_sampling", passed, withdrawn, "verdict_code.26", blocks=True)
+
+
+def _later(name: str, days: int) -> pl.Expr:
+    return pl.col(name).str.to_date().dt.offset_by(f"{days}d").cast(pl.String)
+
+
+def _change(
+    d: "Day",
+    ledger: "Ledger",
+    entity: str,
+    where: pl.Expr,
+    change: dict[str, str | pl.Expr | None],
+    rule: str,
+    blocks: bool = False,
+) -> None:
+    """Change one sound record; with `blocks` the version before stays accepted."""
+    rows = d.some(entity, 0, 1, where & ~pl.col("src_record_id").str.starts_with("x"))
+    values = [
+        (v if isinstance(v, pl.Expr) else pl.lit(v, pl.String)).alias(name) for name, v in change.items()
+    ]
+    d.change(entity, rows, *values)
+    if blocks:
+        held = ledger.fallback.get(entity)
+        ledger.fallback[entity] = rows if held is None else pl.concat([held, rows])
+        ledger.taken.update(rows["src_record_id"])
+    severity, healed = ("ERROR", None) if blocks else ("WARN", d.number + 1)
+    for inst, record in rows.select("src_inst_code", "src_record_id").iter_rows():
+        ledger.defects.append(Defect(inst, entity, record, f"QR.{entity}.{rule}", severity, d.number, healed))
