@@ -10,7 +10,7 @@
 1. `validate` 失败：规则或约定文件有误，日志写明文件和行；数据本身的问题不会使它失败，只进入隔离区。
 2. `reconcile` 失败：有批次对不上账。查 `ops.reconciliation where not is_balanced`，在处理好之前不要发布指标。
 3. 某一层失败：查 `ops.model_result`，其中写明哪个模型或测试失败、为什么。修好后 Clear 该任务，整层重做。
-4. `assess` 失败：日志写明哪个检查；参数在 `expectations/credibility*.csv`、`scorecard*.csv`，更正后 Clear 该任务。
+4. `assess` 失败：日志写明哪个检查；参数在 `expectations/credibility*.csv` 和种子 `quality_dimension`，更正后 Clear 该任务。
    警报本身不会使它失败，只立为问题（`yuyan problem list`），等待说明或更正。
 5. `docs` 或 `feedback` 失败：指标已照常算出（`ops.run` 为 success），但本次 Airflow 运行记为失败；修好后 Clear 该任务。
 """

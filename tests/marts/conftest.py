@@ -1,12 +1,14 @@
 """A small simulated city with all layers built on its accepted records."""
 
 import secrets
+from datetime import date
 
 import psycopg
 import pytest
 
 from support import fill
-from yuyan import contracts, transform
+from yuyan import contracts, runs, transform
+from yuyan.quality.assess import assess
 from yuyan.runtime import postgres
 from yuyan.simulator import population
 from yuyan.simulator.book import Facts
@@ -40,13 +42,12 @@ def marts_dsn(pg_home, tmp_path_factory, marts_city) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("YUYAN_HOME", str(tmp_path_factory.mktemp("marts-home")))
         patch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
-        for command in (
-            ["build", "--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"],
-            ["test", "--select", "path:models/marts", "--exclude-resource-type", "unit_test"],
-        ):
-            result = transform.invoke(command, marts_city.as_of).result
-            failed = [(r.node.name, r.message) for r in result.results if str(r.status) in transform.FAILED]
-            assert failed == []
+        runs.open_run("city", "warehouse", marts_city.as_of)
+        models = ["--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"]
+        dbt(marts_city.as_of, "build", "--exclude", "path:models/marts", *models)
+        assess("city", marts_city.as_of)
+        dbt(marts_city.as_of, "build", "--select", "path:models/marts", *models)
+        dbt(marts_city.as_of, "test", "--select", "path:models/marts", "--exclude-resource-type", "unit_test")
     yield dsn
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")
@@ -57,6 +58,13 @@ def marts(marts_dsn) -> psycopg.Connection:
     """A connection that reads the city's marts."""
     with psycopg.connect(marts_dsn, autocommit=True) as connection:
         yield connection
+
+
+def dbt(as_of: date, *command: str) -> None:
+    """Run a dbt command; no node may fail."""
+    result = transform.invoke(list(command), as_of).result
+    failed = [(r.node.name, r.message) for r in result.results if str(r.status) in transform.FAILED]
+    assert failed == []
 
 
 def accept(connection: psycopg.Connection, entity: str) -> None:

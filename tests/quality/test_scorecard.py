@@ -117,18 +117,18 @@ def test_an_alarm_on_an_indicator_lowers_that_indicator_until_it_is_explained():
     good = [("10611", "student", "D03", 1000, 1000), ("10635", "student", "D03", 1000, 1000)]
     found = confidence(good, [("10611", "H03", 1, 0), ("10635", "H03", 0, 0)])
     assert found["H03-FT", "10611"] == ["C", "indicator", "D08"]
-    assert found["H09", "10611"] == ["A", "student", "D03"]
+    assert found["H09", "10611"] == ["A", None, None]
     assert found["H03", "10635"][0] == found["H03", CITY][0] == "A"
     assert confidence(good, [("10611", "H03", 1, 1)])["H03", "10611"][0] == "A"
 
 
 def test_every_source_entity_and_owner_is_known():
-    facts = scorecard._rows("scorecard_fact")
+    facts = scorecard._facts()
     assert {row["entity"] for row in facts} <= set(contracts.load())
     assert {row["dimension"] for row in facts} == {"D09", "D10"}
-    for row in scorecard._rows("scorecard"):
+    for row in scorecard._dimensions():
         limits = [float(row[k]) for k in "abcd" if row[k]]
-        assert limits == sorted(limits, reverse=row["better"] == "high"), row["dimension"]
+        assert limits == sorted(limits, reverse=row["better"] == "high"), row["dimension_code"]
 
 
 @pytest.fixture

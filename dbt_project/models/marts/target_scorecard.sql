@@ -62,7 +62,11 @@ select
     l.status_code,
     l.status_reason_code,
     l.status_zh,
-    i.caveat_zh
+    i.caveat_zh,
+    l.confidence_grade,
+    l.confidence_grade_zh,
+    l.confidence_entity_code,
+    l.confidence_dimension_code
 from latest as l
 inner join {{ ref('indicator') }} as i on i.variant_code = l.variant_code
 left join {{ ref('target') }} as t on t.variant_code = l.variant_code and t.doc_version = l.doc_version

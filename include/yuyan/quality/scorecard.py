@@ -1,14 +1,15 @@
 """The data-quality scorecard D01–D11 and the confidence it gives each indicator.
 
 A measure is a numerator and a denominator per source, entity and dimension; the value and its grade follow from them, and
-the city's from their sums. Dimensions and the limits of their grades are expectations/scorecard.csv; facts that need
-evidence (D09) or that a second source also carries (D10) are expectations/scorecard_fact.csv. What cannot be assessed is
-NULL, never a pass.
+the city's from their sums. Dimensions and the limits of their grades are the seed plan/quality_dimension.csv; facts that
+need evidence (D09) or that a second source also carries (D10) are expectations/scorecard_fact.csv. What cannot be
+assessed is NULL, never a pass.
 """
 
 import csv
 from datetime import date, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -98,7 +99,7 @@ def assess(connection: psycopg.Connection, run_id: str, as_of: date) -> pl.DataF
     parts = [
         _read(connection, _COUNTED, as_of=as_of, presence=_presence_rules(), reference=_reference_rules()),
         _timeliness(connection, as_of),
-        *(_fact(connection, row) for row in _rows("scorecard_fact")),
+        *(_fact(connection, row) for row in _facts()),
     ]
     counted = pl.concat(parts).group_by(MEASURE[:3]).agg(pl.col("numerator", "denominator").sum())
     whole = [_revisions(connection, run_id), _overrides(connection), _alarms(connection, run_id)]
@@ -114,9 +115,10 @@ def graded(measured: pl.DataFrame) -> pl.DataFrame:
     every = pl.concat([measured.select(MEASURE), sums.select(MEASURE)])
     city = every.group_by("entity", "dimension").agg(columns).with_columns(src_inst_code=pl.lit(CITY))
     every = pl.concat([every, city.select(MEASURE)])
-    dimensions = pl.DataFrame(_rows("scorecard"), infer_schema_length=None)
+    dimensions = pl.DataFrame(_dimensions(), infer_schema_length=None)
     limits = dimensions.select(
-        "dimension", "better", *(pl.col(k).cast(pl.Float64, strict=False) for k in ("target", "a", "b", "c", "d")),
+        pl.col("dimension_code").alias("dimension"), "better",
+        *(pl.col(k).cast(pl.Float64, strict=False) for k in ("target", "a", "b", "c", "d")),
         pl.col("minimum_faults").cast(pl.Float64, strict=False).fill_null(0),
     )  # fmt: skip
     grid = (
@@ -147,7 +149,7 @@ def confidence(
     `sources`: variant_code, indicator_code, entity. A unit has its own grade for entities that universities report and the
     commission's for those it reports itself; the city has the pooled one. `alarms` (src_inst_code, indicator_code, opened,
     explained): an alarm on the indicator itself lowers it too, under the entity `indicator`. Columns variant_code,
-    unit_code, grade, weakest_entity, weakest_dimension; nothing where nothing was assessed.
+    unit_code, grade and, unless it is A, weakest_entity and weakest_dimension; no row where nothing was assessed.
     """
     owners = {e: c.owner for e, c in contracts.load().items()}
     reporter = pl.when(pl.col("entity").replace_strict(owners, default="university") == "commission")
@@ -169,7 +171,7 @@ def confidence(
         numerator=pl.col("explained").cast(pl.Float64),
         denominator=pl.col("opened").cast(pl.Float64),
     )
-    limits = next(row for row in _rows("scorecard") if row["dimension"] == "D08")
+    limits = next(row for row in _dimensions() if row["dimension_code"] == "D08")
     doubts = doubts.with_columns(
         value=pl.col("numerator") / pl.col("denominator"), better=pl.lit("high"), minimum_faults=pl.lit(1.0),
         **{k: pl.lit(float(limits[k]) if limits[k] else None, pl.Float64) for k in ("a", "b", "c", "d")},
@@ -178,11 +180,16 @@ def confidence(
     keys = ["variant_code", "unit_code", "entity", "dimension", "grade"]
     ranked = pl.concat([of_sources.select(keys), of_alarms.select(keys)]).with_columns(rank=_rank("grade"))
     weakest = ranked.sort("rank", "entity", "dimension", descending=[True, False, False])
+    is_weak = pl.col("grade") != "A"
     return (
         weakest.unique(["variant_code", "unit_code"], keep="first", maintain_order=True)
-        .select("variant_code", "unit_code", "grade", weakest_entity="entity", weakest_dimension="dimension")
+        .select(
+            "variant_code", "unit_code", "grade",
+            weakest_entity=pl.when(is_weak).then(pl.col("entity")),
+            weakest_dimension=pl.when(is_weak).then(pl.col("dimension")),
+        )
         .sort("variant_code", "unit_code")
-    )
+    )  # fmt: skip
 
 
 def alarms(connection: psycopg.Connection, run_id: str) -> pl.DataFrame:
@@ -343,6 +350,15 @@ def _read(connection: psycopg.Connection, query: str, given: Any = None, **named
 
 
 @cache
-def _rows(name: str) -> list[dict[str, str]]:
-    with open(settings.EXPECTATIONS / f"{name}.csv", encoding="utf-8", newline="") as f:
+def _dimensions() -> list[dict[str, str]]:
+    return _rows(settings.SEEDS / "plan" / "quality_dimension.csv")
+
+
+@cache
+def _facts() -> list[dict[str, str]]:
+    return _rows(settings.EXPECTATIONS / "scorecard_fact.csv")
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", newline="") as f:
         return list(csv.DictReader(f))
