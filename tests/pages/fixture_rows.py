@@ -11,6 +11,7 @@ AS_OF = date(2026, 10, 15)
 RUN, LAST_RUN = "warehouse-2", "warehouse-1"
 FORMULA = '=HYPERLINK("http://192.0.2.1/","x")'
 PSEUDONYM = "a" * 64
+WARNED = "QR.achievement.share.12"
 WAITING = 45
 """Theses of one student record that never came."""
 
@@ -146,8 +147,7 @@ def _failures(connection: psycopg.Connection) -> None:
     fail("QR.student.person_key.1", "S4", PSEUDONYM)
     fail("QR.student.left_on.13", "S5", "2020-01-01", resolved_run_id=RUN, resolution="corrected")
     fail("QR.student.left_on.13", "S6", "2020-01-01", resolved_run_id=RUN, resolution="replaced")
-    warn = next(rule_id for rule_id, (_, r) in known.items() if r.severity == "WARN")
-    fail(warn, "W1", "很长的观察值" * 30)
+    fail(WARNED, "W1", "很长的观察值" * 30)
     fail("QR.student.degree_point_id.5", "O1", "10611D9999", src_inst_code="10635", cause_id="cause-point")
     insert(connection, "quality.row_failure", rows)
     refused = [
@@ -199,6 +199,8 @@ def _problems(connection: psycopg.Connection) -> None:
             problem | {"rule_id": "QR.thesis.student_id.5", "state": "fix_promised", "failed": WAITING,
                        "entity": "thesis", "promised_for": date(2026, 10, 31)},
             problem | {"rule_id": "QR.student.left_on.13", "state": "fixed", "failed": 0, "fixed_run_id": RUN},
+            problem | {"rule_id": "QR.student.left_on.14", "state": "open", "failed": 8},
+            problem | {"rule_id": WARNED, "entity": WARNED.split(".")[1], "severity": "WARN", "state": "open", "failed": 1},
         ],
     )  # fmt: skip
     insert(

@@ -16,7 +16,7 @@ from yuyan import contracts, runs, settings
 from yuyan.pages import facts, labels, render, rules, workbook
 from yuyan.pages.facts import Facts, Row
 from yuyan.pages.sheets import view
-from yuyan.pages.wording import entity_label, owner_of, remedy
+from yuyan.pages.wording import entity_label, headline, owner_of, remedy
 from yuyan.quality import holds, overrides, problems
 
 GROUPS = 40
@@ -134,6 +134,7 @@ def page(read: Facts, mark: str) -> str:
         states={"problem": problems.STATES, "override": overrides.STATES},
         view=view,
         entity_label=entity_label,
+        headline=headline,
         remedy=remedy,
         owner_of=owner_of,
         rule_links=_rule_links,

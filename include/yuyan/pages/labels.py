@@ -47,6 +47,8 @@ CHANGES = {"new": "新增", "still": "仍在"}
 
 @cache
 def dimensions() -> dict[str, str]:
-    """Dimension of the scorecard -> its code and name, from expectations/scorecard.csv."""
-    with open(settings.EXPECTATIONS / "scorecard.csv", encoding="utf-8", newline="") as file:
-        return {row["dimension"]: f"{row['dimension']} {row['name_zh']}" for row in csv.DictReader(file)}
+    """Dimension of the scorecard -> its code and name, from the seed plan/quality_dimension.csv."""
+    with open(settings.SEEDS / "plan" / "quality_dimension.csv", encoding="utf-8", newline="") as file:
+        return {
+            row["dimension_code"]: f"{row['dimension_code']} {row['name_zh']}" for row in csv.DictReader(file)
+        }

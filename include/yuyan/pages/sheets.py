@@ -8,7 +8,7 @@ from typing import Any
 from yuyan.pages import labels
 from yuyan.pages.facts import Row
 from yuyan.pages.rules import field_label, tolerance
-from yuyan.pages.wording import entity_label, owner_of, remedy
+from yuyan.pages.wording import entity_label, headline, owner_of, remedy
 from yuyan.quality import holds, overrides, problems
 
 SHORT = 14
@@ -67,8 +67,8 @@ SHEETS: dict[str, tuple[Column, ...]] = {
         _coded("结果", 8, "outcome", labels.OUTCOMES),
         _int("本次收到", "rows_received"),
         _int("本次新版本", "rows_stored"),
-        Column("最近一批统计日期", 14, "date", "last_batch_on"),
-        Column("最近一批装载时间", 18, "time", "last_batch_at"),
+        Column("最近到数", 14, "date", "last_batch_on"),
+        Column("装载时间", 18, "time", "last_batch_at"),
         _int("累计收到", "received_ever"),
         _int("现已接收", "accepted"),
         _int("未接收", "waiting"),
@@ -90,7 +90,7 @@ SHEETS: dict[str, tuple[Column, ...]] = {
     "根因": (
         _text("根因编号", 18, "group_id"),
         _coded("类别", 16, "kind", labels.CAUSES),
-        MESSAGE,
+        _text("问题", 36, headline),
         _int("影响记录", "records"),
         _int("其中未接收", "refused"),
         _int("新增", "new"),

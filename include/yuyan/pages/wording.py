@@ -1,13 +1,22 @@
 """Sentences about one institution's data, the same on its page and in its workbook."""
 
+import re
+
 from yuyan import contracts
 from yuyan.pages.facts import Row
+from yuyan.quality import indicator_rules
 
 
 def entity_label(entity: str | None) -> str:
     """学籍（student); what is no entity stays as it is."""
-    contract = contracts.load().get(entity or "")
-    return f"{contract.label}（{entity}）" if contract else entity or ""
+    subject = indicator_rules.Subject()
+    named = subject if entity == subject.entity else contracts.load().get(entity or "")
+    return f"{named.label}（{entity}）" if named else entity or ""
+
+
+def headline(group: Row) -> str:
+    """What is wrong, in one line, without the rows over all institutions: the page counts this one's."""
+    return re.sub(r"，涉及 [\d,]+ 条记录$", "", group["message"] or group["group_id"])
 
 
 def owner_of(group: Row) -> str:
