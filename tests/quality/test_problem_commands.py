@@ -1,12 +1,15 @@
 """`yuyan problem …` as a steward types it: what it says, what it refuses, and the same for programs."""
 
 import json
+import re
+import shlex
 
 import psycopg
 import pytest
 from made_up import DAY, INST, JW, NOBODY, UNI, WARNING, finding, publish_rules, settle, state
 from typer.testing import CliRunner
 
+from yuyan import settings
 from yuyan.cli import app
 
 pytestmark = pytest.mark.database
@@ -164,3 +167,20 @@ def test_an_unknown_number_is_said(problem, yuyan):
     said, code = yuyan("show", 999)
     assert code == 1
     assert "没有编号为 999 的问题" in said
+
+
+def test_the_how_to_can_be_typed_as_it_stands(problem, warehouse, yuyan, monkeypatch):
+    text = (settings.PROJECT / "docs" / "how-to" / "problems-and-overrides.md").read_text(encoding="utf-8")
+    block = re.search(r"```sh\n(.*?)```", text, re.S).group(1)
+    monkeypatch.setenv("YUYAN_STEWARD", re.search(r"export YUYAN_STEWARD=(\S+)", block).group(1))
+    typed = [
+        shlex.split(line, comments=True) for line in block.splitlines() if line.startswith("yuyan problem")
+    ]
+    assert len(typed) == 8
+    for words in typed:
+        said, code = yuyan(*words[2:])
+        assert code == 0, (words, said)
+    queries = re.findall(r"`(select [^`]+)`", text)
+    assert len(queries) == 4
+    with psycopg.connect(warehouse) as connection:
+        assert [len(connection.execute(query).fetchall()) for query in queries] == [3, 0, 0, 0]
