@@ -24,12 +24,15 @@ def rules(contract: Contract, indicators: tuple[str, ...]) -> list[dict[str, Any
     found.append(_key(contract))
     if contract.owner == "university" and any(f.name == "inst_code" for f in contract.columns):
         found.append(_ownership(contract))
-    return [common | _override(rule["rule_id"]) | rule for rule in found]
+    return [common | _override(contract, rule) | rule for rule in found]
 
 
-def _override(rule_id: str) -> dict[str, str]:
-    """A value of a wrong form can still be typed, joined and attributed; what the other rules keep out cannot."""
-    return {"override": "commission" if rule_id.endswith(".3") else "nobody"}
+def _override(contract: Contract, rule: dict[str, Any]) -> dict[str, str]:
+    """A value of a wrong form can still be typed, and, unless it identifies or refers to a record, joined and attributed;
+    what the other rules keep out cannot."""
+    identifying = {*contract.key, *(n for ref in contract.references for n in ref.fields)}
+    is_form = rule["rule_id"].endswith(".3") and rule["column"] not in identifying
+    return {"override": "commission" if is_form else "nobody"}
 
 
 def _of_field(contract: Contract, f: Field) -> Iterator[dict[str, Any]]:
