@@ -269,6 +269,7 @@ def _assessment(connection: psycopg.Connection) -> None:
              "explanation": "2026 期为 310；按上期和历年变动预期 410，容许相差 40"}
         ],
     )  # fmt: skip
+    insert(connection, "quality.last_judged", [{"entity": "student", "run_id": RUN, "as_of": AS_OF}])
     insert(
         connection,
         "quality.result",

@@ -159,6 +159,8 @@ def test_holds_changes_scorecard_and_grades(said, book):
     assert "D03 有效性 D 0.8551 0.999 295 345" in said
     assert "H12 NCID 学位论文与实践成果（thesis） D03 有效性" in said
     assert "2026 期为 310；按上期和历年变动预期 410" in said
+    (result,) = book["规则结果"]
+    assert (result["结论"], result["适用"], result["不合格"], result["容许"]) == ("不通过", "300", "3", "不容许")
 
 
 def test_every_rule_that_is_named_is_in_the_directory_beside_it(feedback_folder, page):

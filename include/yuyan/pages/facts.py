@@ -146,11 +146,11 @@ _QUERIES = {
         from quality.hold where src_inst_code = %(inst)s
         order by state in ('waiting', 'accepted', 'rejected') desc, hold_id desc limit 50""",
     "results": """
-        select distinct on (q.rule_id) q.rule_id, q.entity, r.severity, r.message, q.eligible, q.failed, q.unverifiable,
-               q.overridden, q.rate, q.tolerance_rows, q.tolerance_pct, q.verdict, q.new, q.still, q.resolved, u.as_of
-        from quality.result as q inner join ops.run as u on u.run_id = q.run_id
+        select q.rule_id, q.entity, r.severity, r.message, q.eligible, q.failed, q.unverifiable, q.overridden, q.rate,
+               q.tolerance_rows, q.tolerance_pct, q.verdict, q.new, q.still, q.resolved, j.as_of
+        from quality.current_result as q inner join quality.last_judged as j on j.entity = q.entity
         left join quality.rule as r on r.rule_id = q.rule_id and r.version = q.rule_version
-        where q.src_inst_code = %(inst)s order by q.rule_id, u.started_at desc""",
+        where q.src_inst_code = %(inst)s order by q.rule_id""",
     "scorecard": """
         select s.entity, s.period, s.dimension, s.numerator, s.denominator, s.value, s.target, s.grade, s.as_of
         from quality.scorecard as s where s.src_inst_code = %(inst)s and s.run_id = (
