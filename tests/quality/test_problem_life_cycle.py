@@ -174,7 +174,7 @@ def test_more_than_was_explained_opens_the_problem(world):
     assert settle(world, finding(rule_id, 2), run="r2") == {}
     assert settle(world, finding(rule_id, 3), run="r3") == {}
     assert settle(world, finding(rule_id, 4), run="r4") == {"unexplained": 1}
-    assert events(world, number)[-1][4] == "不合格由已说明的 3 行增至 4 行"
+    assert events(world, number)[-1][4] == "现有 4 行不合格，多于已说明的 3"
 
 
 def test_a_warning_that_has_become_an_error_is_no_longer_known(world):

@@ -73,6 +73,13 @@ class Finding:
     failed: int
     causes: int = 0
 
+    @property
+    def amount(self) -> str:
+        """What is wrong, counted."""
+        return (
+            f"{self.failed} 个警报" if self.rule_id.startswith("QR.indicator.") else f"{self.failed} 行不合格"
+        )
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -153,13 +160,13 @@ def next_step(problem: Problem, finding: Finding | None, as_of: date) -> tuple[s
     if finding is None:
         # an override lets rows pass until nothing fails, also where the rest would be tolerated
         is_done = problem.state in STEPS["settled"][0]
-        return ("settled", "已无不合格行，或已在容许范围内") if is_done else None
+        return ("settled", "已无不合格，或已在容许范围内") if is_done else None
     if problem.state == "fixed":
-        return "failed_again", f"再次出现 {finding.failed} 行不合格，超出容许范围"
+        return "failed_again", f"再次出现 {finding.amount}，超出容许范围"
     if problem.state == "fix_promised" and as_of > problem.promised_for:
-        return "overdue", f"承诺 {problem.promised_for} 前修复，仍有 {finding.failed} 行不合格"
+        return "overdue", f"承诺 {problem.promised_for} 前修复，仍有 {finding.amount}"
     if problem.state == "known" and finding.failed > problem.known_rows:
-        return "unexplained", f"不合格由已说明的 {problem.known_rows} 行增至 {finding.failed} 行"
+        return "unexplained", f"现有 {finding.amount}，多于已说明的 {problem.known_rows}"
     if problem.state == "known" and finding.severity not in EXPLAINABLE:
         return "unexplained", f"规则已改为 {finding.severity} 级，不合格的行被隔离"
     return None
@@ -311,7 +318,7 @@ def _open(connection: psycopg.Connection, finding: Finding, run_id: str, as_of: 
         [finding.rule_id, finding.src_inst_code, finding.entity, finding.severity, finding.failed, finding.causes,
          run_id, run_id],
     ).fetchone()  # fmt: skip
-    reason = f"{finding.failed} 行不合格，超出容许范围"
+    reason = f"{finding.amount}，超出容许范围"
     _note(connection, problem_id, as_of, LINE, "found", None, reason, run_id, None)
 
 
