@@ -128,6 +128,14 @@ def test_sheets_are_frozen_filtered_and_wide_enough(feedback_folder, book):
             assert "<cols>" in text
 
 
+@pytest.mark.parametrize(
+    ("value", "lines"),
+    [(None, 1), ("", 1), ("abc", 1), ("学" * 9, 2), ("a" * 9 + "\nb", 2), ("学" * 900, workbook.LINES)],
+)
+def test_a_row_is_as_high_as_its_longest_text(value, lines):
+    assert workbook._lines(sheets.Column("x", 10, "text", "x"), value) == lines
+
+
 def test_no_pseudonym_leaves_the_warehouse(feedback_folder, book, said):
     assert next(r for r in book["逐行问题"] if r["来源记录编号"] == "S4")["观察值"] == facts.HIDDEN
     for path in feedback_folder.glob("10611.*"):
@@ -160,7 +168,12 @@ def test_holds_changes_scorecard_and_grades(said, book):
     assert "H12 NCID 学位论文与实践成果（thesis） D03 有效性" in said
     assert "2026 期为 310；按上期和历年变动预期 410" in said
     (result,) = book["规则结果"]
-    assert (result["结论"], result["适用"], result["不合格"], result["容许"]) == ("不通过", "300", "3", "不容许")
+    assert (result["结论"], result["适用"], result["不合格"], result["容许"]) == (
+        "不通过",
+        "300",
+        "3",
+        "不容许",
+    )
 
 
 def test_every_rule_that_is_named_is_in_the_directory_beside_it(feedback_folder, page):

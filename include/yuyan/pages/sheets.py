@@ -47,13 +47,13 @@ def _coded(head: str, width: int, key: str, names: dict[str, str]) -> Column:
     return _text(head, width, lambda row: names.get(row[key], row[key]))
 
 
-ENTITY = _text("实体", 16, lambda row: entity_label(row["entity"]))
-RULE = _text("规则", 30, "rule_id")
+ENTITY = _text("实体", 24, lambda row: entity_label(row["entity"]))
+RULE = _text("规则", 36, "rule_id")
 MESSAGE = _text("问题", 36, "message")
 RECORD = (
-    _text("来源记录编号", 20, "src_record_id"),
+    _text("来源记录编号", 24, "src_record_id"),
     _text("业务主键", 24, "record_key"),
-    _text("批次", 24, "batch_id"),
+    _text("批次", 32, "batch_id"),
     _int("行号", "row_no"),
     _text("字段", 18, lambda row: field_label(row["entity"], row["column_name"])),
     _text("观察值", 24, lambda row: "（空）" if row["observed_value"] is None else row["observed_value"]),

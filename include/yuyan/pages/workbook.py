@@ -17,9 +17,15 @@ from yuyan.pages.sheets import SHEETS, Column
 ROWS = 1_000_000
 """Rows of a sheet; a longer table goes on in a next one (a sheet holds 1,048,576)."""
 
+LINE = 17
+"""Points of one line."""
+LINES = 12
+"""Lines that a row is made high enough for."""
+
 FORMATS = {
     "text": {"text_wrap": True, "valign": "top"},
     "int": {"num_format": "#,##0", "valign": "top"},
+    "figure": {"num_format": "#,##0", "align": "left"},
     "number": {"num_format": "#,##0.####", "valign": "top"},
     "share": {"num_format": "0.00%", "valign": "top"},
     "date": {"num_format": "yyyy-mm-dd", "valign": "top", "align": "left"},
@@ -65,10 +71,12 @@ def _cover(book: xlsxwriter.Workbook, formats: dict, title: str, lines: list[tup
     sheet = book.add_worksheet("说明")
     sheet.set_column(0, 0, 20)
     sheet.set_column(1, 1, 90)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
     sheet.write_string(0, 0, f"数据反馈  {title}", formats["title"])
     for i, (name, value) in enumerate(lines, start=2):
         sheet.write_string(i, 0, name, formats["text"])
-        _write(sheet, formats, i, 1, "int" if isinstance(value, int) else "text", value)
+        _write(sheet, formats, i, 1, "figure" if isinstance(value, int) else "text", value)
 
 
 def _table(
@@ -90,8 +98,10 @@ def _table(
             sheet.write_string(1, i, column.head, formats["head"])
         last = 1
         for last, row in enumerate(sheet_rows, start=2):
+            values = [column.value(row) for column in columns]
+            sheet.set_row(last, LINE * max(map(_lines, columns, values)))
             for i, column in enumerate(columns):
-                _write(sheet, formats, last, i, column.kind, column.value(row))
+                _write(sheet, formats, last, i, column.kind, values[i])
             written += 1
         sheet.freeze_panes(2, 1)
         sheet.autofilter(1, 0, max(last, 2), len(columns) - 1)
@@ -99,6 +109,14 @@ def _table(
         sheet.fit_to_pages(1, 0)
         sheet.repeat_rows(0, 1)
     return written
+
+
+def _lines(column: Column, value: Any) -> int:
+    """Lines that a wrapped text takes in its column: not every program works that out by itself."""
+    if column.kind != "text" or value is None:
+        return 1
+    wide = (sum(2 if ord(c) > 0x2E7F else 1 for c in line) for line in str(value).splitlines() or [""])
+    return min(sum(max(1, -(-w // (column.width - 1))) for w in wide), LINES)
 
 
 def _parts(rows: Iterable[Row]) -> Iterator[Iterator[Row]]:
