@@ -13,11 +13,14 @@ EVENT = ("student_status_event", "r1")
 
 def test_a_sound_world_is_accepted_whole(raw):
     raw.put_sound(catalogue.load().order)
+    review = "thesis_sampling_review"  # a verdict follows from three opinions
+    raw.put(*(raw.version(review, f"r{i}", review_id=f"TR{i}", cert_no=f"3{i}") for i in (2, 3)))
     summary = raw.judge("run-1")
     assert raw.failures() == {}
-    assert all(s["judged"] == s["accepted"] == 1 for s in summary.values())
     for entity in catalogue.load().order:
-        assert raw.accepted(entity) == ["r1"], entity
+        records = ["r1", "r2", "r3"] if entity == review else ["r1"]
+        assert raw.accepted(entity) == records, entity
+        assert summary[entity]["judged"] == summary[entity]["accepted"] == len(records)
     assert raw.rows("select tag_codes, credits::text, is_core from accepted.course") == [
         (["AI1", "JC"], "2.0", True)
     ]
