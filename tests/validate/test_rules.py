@@ -1,34 +1,17 @@
-"""Every rule has a record that passes it and one that breaks it, and a broken record breaks its own rules and no others.
-
-`world.yml` has one sound record of every entity. `breaks/<entity>.yml` adds to it:
-
-    sound:   # further sound records: what a rule looks up, and what passes rules for which the first one is not eligible
-      - {record: x2, student_id: 10611X2}
-    breaks:  # rule -> how a copy of the sound record breaks it; keys are renewed unless a case sets them
-      left_on.13: {changes: {left_on: "2021-08-31"}}
-      #            record: a newer version of that record instead of a copy; also: rules of the entity that break with it;
-      #            others: {entity/record: [rules]} that fail elsewhere because of it
-"""
+"""Every rule has a record that passes it and one that breaks it, and a broken record breaks its own rules and no others."""
 
 from pathlib import Path
 
+import broken
 import psycopg
 import pytest
-import yaml
 from small_world import SOUND
 
-from yuyan import contracts
 from yuyan.runtime import postgres
 from yuyan.simulator import defects_structural
 from yuyan.validate import catalogue, macros, run
 
 pytestmark = pytest.mark.database
-
-CASES = {
-    path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
-    for path in sorted(Path(__file__).with_name("breaks").glob("*.yml"))
-}
-LONG = "长" * 400
 
 
 def _rules() -> list[catalogue.Rule]:
@@ -36,19 +19,14 @@ def _rules() -> list[catalogue.Rule]:
 
 
 def test_every_business_rule_has_a_case():
-    assert CASES
-    given = {f"QR.{entity}.{rule}" for entity, case in CASES.items() for rule in case["breaks"]}
+    assert broken.CASES
+    given = {f"QR.{entity}.{rule}" for entity, case in broken.CASES.items() for rule in case["breaks"]}
     assert {r.rule_id for r in _rules() if r.is_business} <= given
 
 
 def test_every_rule_has_a_record_that_passes_and_each_broken_one_is_found_by_its_rules_and_no_others(raw):
     """Sound records first, then all cases in one run."""
-    sound = [
-        raw.version(entity, more["record"], **{k: v for k, v in more.items() if k != "record"})
-        for entity, case in CASES.items()
-        for more in case.get("sound", ())
-    ]
-    raw.put(*(raw.version(e) for e in SOUND), *sound)
+    raw.put(*broken.sound(raw))
     raw.judge("sound")
     assert raw.failures() == {}
     passed = raw.rows(
@@ -56,19 +34,16 @@ def test_every_rule_has_a_record_that_passes_and_each_broken_one_is_found_by_its
     )
     assert sorted({r.rule_id for r in _rules()} - {rule_id for (rule_id,) in passed}) == []
     expected: dict[tuple[str, str], set[str]] = {}
-    broken = []
-    for entity, case in CASES.items():
-        for number, (rule, how) in enumerate(case["breaks"].items()):
-            record = how.get("record", f"x{number:03d}")
-            key = {} if "record" in how else _new_key(entity, number)
-            broken.append(raw.version(entity, record, **(key | _changes(how))))
-            expected.setdefault((entity, record), set()).update(
-                f"QR.{entity}.{name}" for name in (rule, *how.get("also", ()))
-            )
-            for other, rules in how.get("others", {}).items():
-                at = tuple(other.split("/"))
-                expected.setdefault(at, set()).update(f"QR.{at[0]}.{name}" for name in rules)
-    raw.put(*broken)
+    rows = []
+    for rule_id, how, row in broken.business(raw):
+        entity = row["entity"]
+        rows.append(row)
+        also = {f"QR.{entity}.{name}" for name in how.get("also", ())}
+        expected.setdefault((entity, row["src_record_id"]), set()).update({rule_id} | also)
+        for other, rules in how.get("others", {}).items():
+            at = tuple(other.split("/"))
+            expected.setdefault(at, set()).update(f"QR.{at[0]}.{name}" for name in rules)
+    raw.put(*rows)
     raw.judge("broken")
     found = raw.failures()
     # what a case breaks elsewhere: the student that jumped is still there in its last good version, so nothing
@@ -87,37 +62,14 @@ def test_every_rule_has_a_record_that_passes_and_each_broken_one_is_found_by_its
 
 def test_every_structural_rule_finds_a_record_that_breaks_it(raw):
     raw.put(*(raw.version(e) for e in SOUND))
-    broken, rules = [], {}
-    for entity, contract in contracts.load().items():
-        cases = [*defects_structural.breaks(contract), ("key.6", {}, False)]
-        for number, (rule, change, _) in enumerate(cases):
-            row = raw.version(
-                entity, f"z{number:03d}", **({} if rule == "key.6" else _new_key(entity, number))
-            )
-            broken.append(row | {k: v(row) if callable(v) else v for k, v in change.items()})
-            rules[entity, f"z{number:03d}"] = f"QR.{entity}.{rule}"
-    raw.put(*broken)
+    rows = list(broken.structural(raw))
+    rules = {(row["entity"], row["src_record_id"]): rule_id for rule_id, row in rows}
+    raw.put(*(row for _, row in rows))
     raw.judge("broken")
     found = raw.failures()
     assert {k: rule for k, rule in rules.items() if rule not in found.get(k, ())} == {}
     structural = {r.rule_id for r in _rules() if not r.is_business}
     assert structural - set(rules.values()) == set(defects_structural.unplantable())
-
-
-def _changes(how: dict) -> dict:
-    return {
-        k: v.replace("LONG", LONG) if isinstance(v, str) else v and str(v) for k, v in how["changes"].items()
-    }
-
-
-def _new_key(entity: str, number: int) -> dict[str, str]:
-    """A fresh natural key for entities whose key is one free text."""
-    key = contracts.load()[entity].key
-    return (
-        {key[0]: f"N{number}"}
-        if len(key) == 1 and entity not in ("institution", "enterprise", "degree_point")
-        else {}
-    )
 
 
 def test_the_check_character_of_the_unified_credit_code(raw):
