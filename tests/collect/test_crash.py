@@ -58,7 +58,7 @@ FAULTS = {
     "in the middle of COPY": "after(load.psycopg.Copy, 'write', 3)",
     "copied, before the batch record": "load._record = die",
     "before commit": "after(load, '_record')",
-    "first batch of an entity committed, not its last": "after(run.Loader, 'load')",
+    "first batch of a window loaded, not its last": "after(run.Loader, 'load')",
     "first entity committed, the second not begun": "after(run._Collection, '_write')",
     "before the counts are compared": "run.live_count = die",
 }

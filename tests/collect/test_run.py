@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from yuyan import contracts, settings
-from yuyan.collect import privacy
+from yuyan.collect import privacy, run
 from yuyan.collect.run import collect_institution
 from yuyan.institutions import InstitutionError
 
@@ -230,6 +230,35 @@ def test_a_task_that_is_tried_again_adds_to_its_run(warehouse, versioned):
     collect_institution("10611", "run-1", DAY_1, ["org_unit"])
     query = "select outcome, rows_received, rows_stored, error from ops.collection_result where entity = 'org_unit'"
     assert fetch(warehouse, query) == [("success", 1, 1, None)]
+
+
+def test_a_first_collection_that_was_killed_takes_up_where_it_was(warehouse, versioned, monkeypatch):
+    """Where raw has nothing yet each batch commits by itself; later a window takes effect as a whole."""
+    monkeypatch.setattr("yuyan.collect.landing.BATCH_ROWS", 10)
+    versioned.page = 10
+    versioned.records["org_unit"] = [fake.unit(i) for i in range(30)]
+    load, loads = run.Loader.load, []
+
+    def killed(loader, batch, cursor=None):
+        loads.append(batch.batch_id)
+        if len(loads) in (2, 6):
+            raise KeyboardInterrupt
+        return load(loader, batch, cursor)
+
+    def kept() -> tuple:
+        return len(live(warehouse)), *fetch(warehouse, "select count(*), sum(rows_stored) from ops.batch")
+
+    monkeypatch.setattr(run.Loader, "load", killed)
+    with pytest.raises(KeyboardInterrupt):
+        collect_institution("10611", "run-1", DAY_1, ["org_unit"])
+    assert kept() == (10, (1, 10))
+    assert collect_institution("10611", "run-1", DAY_1, ["org_unit"])["rows_stored"] == 20
+    assert loads[2] == loads[0]  # the same batch, known by its id
+    assert kept() == (30, (3, 30))
+    versioned.records["org_unit"] = [fake.unit(i, version=40 + i, unit_name="新名") for i in range(30)]
+    with pytest.raises(KeyboardInterrupt):
+        collect_institution("10611", "run-2", DAY_2, ["org_unit"])
+    assert kept() == (30, (3, 30))
 
 
 def test_files_are_loaded_skipped_and_refused(warehouse, connect, tmp_path):
