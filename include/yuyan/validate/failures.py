@@ -11,7 +11,7 @@ import psycopg
 from yuyan.quality import overrides
 from yuyan.validate import suite, worktable
 from yuyan.validate.catalogue import Rule, Tolerance
-from yuyan.validate.scope import RECORD, Arrivals, same_record
+from yuyan.validate.scope import Arrivals, same_record
 
 STANDS = "f.entity = %(entity)s and f.resolved_run_id is null"
 
@@ -37,14 +37,15 @@ def write(
         "where w.worst = '0' and f.verdict = '0'"
     )
     connection.execute(
-        "with settled as (select f.failure_id, case when t.is_deleted then 'deleted' "
+        "with touched as (select f.failure_id, n.raw_id, n.is_deleted from quality.row_failure f "
+        f"join newest_{entity} n on {same_record('n', 'f')} where {STANDS} union select f.failure_id, s.raw_id, false "
+        f"from quality.row_failure f join scope_{entity} s on {same_record('s', 'f')} where {STANDS} and s.is_newest), "
+        "settled as (select f.failure_id, case when t.is_deleted then 'deleted' "
         f"when t.raw_id <> f.raw_id then {_replaced_or_corrected('f')} "
         "when j.rule_set is distinct from %(rule_set)s then 'rule_changed' else 'healed' end as resolution "
-        "from quality.row_failure f join ("
-        f"select {RECORD}, raw_id, is_deleted from newest_{entity} union "
-        f"select {RECORD}, raw_id, false from scope_{entity} where is_newest) t on {same_record('t', 'f')} "
+        "from touched t join quality.row_failure f on f.failure_id = t.failure_id "
         "left join quality.judged j on j.entity = f.entity and j.batch_id = f.batch_id "
-        f"where {STANDS} and not exists (select 1 from failing g where g.raw_id = f.raw_id and g.rule_id = f.rule_id)), "
+        "where not exists (select 1 from failing g where g.raw_id = f.raw_id and g.rule_id = f.rule_id)), "
         "closed as (update quality.row_failure f set resolved_run_id = %(run)s, resolution = s.resolution "
         "from settled s where s.failure_id = f.failure_id returning f.*) "
         "insert into quality.row_failure (entity, raw_id, rule_id, rule_version, src_inst_code, src_record_id, record_key, "
