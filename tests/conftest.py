@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from support.built_city import simulated_city, simulated_city_dsn, simulated_city_home  # noqa: F401 - fixtures
 from yuyan.runtime import postgres
 from yuyan.warehouse import ddl
 

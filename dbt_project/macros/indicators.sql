@@ -17,22 +17,67 @@
     {% endif %}
 {% endmacro %}
 
+{# The grains that an indicator can be counted at: the expressions whose combination is one unit. A model's rows bring the columns in. #}
+{% macro grain_parts() %}
+    {% set category = 'substr(discipline_code, 1, 2)' %}
+    {{ return({
+        'city': [],
+        'institution': ['inst_code'],
+        'level_type': ['degree_level', 'degree_type'],
+        'category': [category],
+        'discipline': ['discipline_code'],
+        'institution_level_type': ['inst_code', 'degree_level', 'degree_type'],
+        'institution_category': ['inst_code', category],
+        'institution_discipline': ['inst_code', 'discipline_code'],
+        'degree_point': ['degree_point_id'],
+        'cluster': ['cluster_code'],
+    }) }}
+{% endmacro %}
+
 {#
-  City and institutions in one scan: `grain_columns` in the select list, `by_grain` as its group by. The keys are counted once for the whole
-  city and once per institution, so that a distinct count at city grain is distinct over all institutions.
+  All grains in one scan: `grain_columns` in the select list, `by_grain` as its group by, both with the model's grains. The
+  same rows are counted once per unit of every grain, so that a distinct count at city grain is distinct over all institutions.
 #}
-{% macro grain_columns(institution='inst_code') -%}
-    case when grouping({{ institution }}) = 1 then 'city' else 'institution' end as grain,
-        case when grouping({{ institution }}) = 1 then '{{ var("city_code") }}' else {{ institution }} end as unit_code
+{% macro grain_columns(grains) -%}
+    {%- set parts = grain_parts() -%}
+    {%- set columns = [] -%}
+    {%- for grain in grains -%}
+        {%- if grain not in parts -%}{{ exceptions.raise_compiler_error(grain ~ ' is no grain: grain_parts() has ' ~ parts | join(', ')) }}{%- endif -%}
+        {%- for part in parts[grain] if part not in columns -%}{%- do columns.append(part) -%}{%- endfor -%}
+    {%- endfor -%}
+    {#- grouping() has a bit per column, the first one the highest; a column that the set does not group by sets its bit -#}
+    {%- set found = {} -%}
+    {%- for grain in grains -%}
+        {%- set bits = namespace(value=0) -%}
+        {%- for column in columns -%}{%- set bits.value = bits.value * 2 + (column not in parts[grain]) -%}{%- endfor -%}
+        {%- do found.update({grain: bits.value}) -%}
+    {%- endfor -%}
+    case grouping({{ columns | join(', ') }})
+        {%- for grain in grains %}
+            when {{ found[grain] }} then '{{ grain }}'
+        {%- endfor %}
+        end as grain,
+        case grouping({{ columns | join(', ') }})
+        {%- for grain in grains %}
+            when {{ found[grain] }} then {{ parts[grain] | join(" || '-' || ") or "'" ~ var('city_code') ~ "'" }}
+        {%- endfor %}
+        end as unit_code
 {%- endmacro %}
 
-{% macro by_grain(keys, institution='inst_code') -%}
-    group by grouping sets (({{ keys | join(', ') }}), ({{ keys | join(', ') }}, {{ institution }}))
+{% macro by_grain(keys, grains) -%}
+    group by grouping sets (
+        {%- for grain in grains %}
+        ({{ (keys + grain_parts()[grain]) | join(', ') }}){{ ',' if not loop.last }}
+        {%- endfor %}
+    )
 {%- endmacro %}
 
-{# The last select of every indicator model: one row per variant from one row per unit and period. `variants` maps a code to [numerator, denominator]. #}
-{% macro variant_rows(counted, variants) -%}
-    select v.variant_code, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+{#
+  The last select of every indicator model: one row per variant from one row per unit and period, where something was counted.
+  `variants` maps a code to [numerator, denominator]. A row without a unit (no discipline, no cluster) is of no unit of that grain.
+#}
+{% macro variant_rows(counted, variants, definition_version=1) -%}
+    select v.variant_code, {{ definition_version }} as definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
     from {{ counted }} as c
     cross join lateral (
         values
@@ -40,6 +85,7 @@
             ('{{ code }}', cast({{ parts[0] }} as double precision), cast({{ parts[1] if parts | length > 1 else 'null' }} as double precision)){{ ',' if not loop.last }}
         {%- endfor %}
     ) as v (variant_code, numerator, denominator)
+    where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
 {%- endmacro %}
 
 {# Text of a year, the code of calendar, census, entrance and destination periods. #}
@@ -50,4 +96,9 @@
 {# Scope of H10 and H11: commissioned by an enterprise or a public institution. #}
 {% macro is_commissioned(client_kind, fund_source) -%}
     {{ fund_source }} = '10' and {{ client_kind }} in ('10', '20')
+{%- endmacro %}
+
+{# The city's own figure of a period, on the row of any unit. #}
+{% macro of_the_city(column) -%}
+    max({{ column }}) filter (where grain = 'city') over (partition by period_code)
 {%- endmacro %}

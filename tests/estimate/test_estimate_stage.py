@@ -17,12 +17,13 @@ AS_OF = date(2026, 10, 15)
 TABLES = """
 create schema indicators; create schema star; create schema plan;
 create table indicators.ind_value (variant_code text, grain text, unit_code text, period_code text, period_year int,
-    period_end_on date, value_kind text, numerator float8, denominator float8, value float8);
+    period_end_on date, value_kind text, numerator float8, denominator float8, value float8,
+    definition_version int default 1);
 create table indicators.ind_status (variant_code text, grain text, unit_code text, period_code text, target_value float8,
-    status_reason_code text);
+    status_reason_code text, definition_version int default 1, is_in_force boolean default true);
 create table plan.target (variant_code text, doc_version text, due_on date, path_kind text, baseline_year int);
 create table plan.indicator (variant_code text, value_kind text, estimator text, adjustment text, comparator text,
-    city_rule text, unit_rule text);
+    city_rule text, unit_rule text, definition_version int default 1, is_official boolean default true);
 create table plan.milestone (series_code text, doc_version text, name_zh text, year int, level numeric, unit_zh text,
     is_start boolean);
 create table star.fct_thesis_sampling (sampling_id int generated always as identity, sampling_year int, inst_code text,

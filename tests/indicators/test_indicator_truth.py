@@ -26,10 +26,10 @@ def published(warehouse_of_city) -> pl.DataFrame:
     return pl.DataFrame(cursor.fetchall(), schema=schema, orient="row")
 
 
-def test_every_figure_is_the_simulators_own(published, city):
-    expected = truth.indicators(city)
+def test_every_figure_is_the_simulators_own(published, simulated_city):
+    expected = truth.indicators(simulated_city)
     assert set(published.select(KEY).rows()) == set(expected.select(KEY).rows())
-    assert len(published) == len(expected) > 7000
+    assert len(published) == len(expected) > 40_000
     both = published.join(expected, on=KEY, suffix="_true")
     for figure in FIGURES:
         ours, theirs = pl.col(figure), pl.col(f"{figure}_true")
@@ -37,6 +37,15 @@ def test_every_figure_is_the_simulators_own(published, city):
         same = (ours.is_null() & theirs.is_null()) | near.fill_null(False)
         different = both.filter(~same)
         assert different.select(*KEY, figure, f"{figure}_true").rows() == []
+
+
+def test_every_variant_is_counted_at_the_grains_of_the_registry(published, warehouse_of_city):
+    registered = warehouse_of_city.execute(
+        "select variant_code, unnest(string_to_array(grains, ';')) from plan.indicator"
+    ).fetchall()
+    assert set(published.select("variant_code", "grain").rows()) == set(registered)
+    units = warehouse_of_city.execute("select grain from plan.grain").fetchall()
+    assert {g for _, g in registered} == {g for (g,) in units}
 
 
 def test_the_city_is_large_enough_to_tell_formulas_apart(published):
@@ -48,6 +57,21 @@ def test_the_city_is_large_enough_to_tell_formulas_apart(published):
         for _, g in sums.sort("period_code").group_by("variant_code", maintain_order=True)
     }
     assert len(pairs) > 35  # variants that count alike would hide a confusion of two formulas
+
+
+def test_finer_units_are_named_and_belong_to_their_institution(warehouse_of_city):
+    rows = warehouse_of_city.execute(
+        "select grain, unit_code, unit_name_zh, unit_name_en, inst_code from indicators.ind_unit "
+        "where (grain, unit_code) in (select grain, unit_code from marts.indicator_value)"
+    ).fetchall()
+    names = {(grain, unit): (zh, en, inst) for grain, unit, zh, en, inst in rows}
+    assert len(names) == len(rows)
+    assert names["city", "500000"] == ("重庆市", "Chongqing", None)
+    assert names["level_type", "1-1"] == ("学术学位博士", "Academic doctor", None)
+    assert names["category", "08"] == ("工学", "Engineering", None)
+    assert names["cluster", "L01"][1] == "Intelligent connected new energy vehicles"
+    for (grain, unit), (_, _, inst) in names.items():
+        assert inst == (unit[:5] if grain.startswith("institution") or grain == "degree_point" else None)
 
 
 def test_the_scorecard_has_all_fifteen_targets(warehouse_of_city):

@@ -111,6 +111,18 @@ def test_guards_name_variants_and_reasons_that_exist():
         assert 0 < float(r["guard_minimum"]) < 1
 
 
+def test_grains_are_known_and_models_can_count_them():
+    known = [r["grain"] for r in seed("grain")]
+    for r in seed("indicator"):
+        grains = r["grains"].split(";")
+        assert {"city", "institution"} <= set(grains) <= set(known), r["variant_code"]
+        assert grains == sorted(grains, key=known.index), r["variant_code"]
+    for r in seed("target"):
+        (of_variant,) = {v["grains"] for v in seed("indicator") if v["variant_code"] == r["variant_code"]}
+        finer = set(filter(None, r["judged_finer_grains"].split(";")))
+        assert finer <= set(of_variant.split(";")) - {"city", "institution"}, r["variant_code"]
+
+
 def test_sources_are_entities():
     named = {entity for r in seed("indicator") for entity in r["source_entities"].split(";")}
     assert named - set(contracts.load()) == set()

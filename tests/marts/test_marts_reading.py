@@ -31,9 +31,9 @@ def examples() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def inspector(marts_dsn) -> sqlalchemy.Inspector:
+def inspector(simulated_city_dsn) -> sqlalchemy.Inspector:
     """What Superset asks a database about itself."""
-    engine = sqlalchemy.create_engine(marts_dsn.replace("postgresql://", "postgresql+psycopg://"))
+    engine = sqlalchemy.create_engine(simulated_city_dsn.replace("postgresql://", "postgresql+psycopg://"))
     yield sqlalchemy.inspect(engine)
     engine.dispose()
 

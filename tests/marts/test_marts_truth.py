@@ -170,7 +170,7 @@ def test_graduate_destination(marts, facts):
     same(ours, theirs)
 
 
-def test_discipline_match(marts, facts, marts_city):
+def test_discipline_match(marts, facts, simulated_city):
     ours = table(
         marts,
         "select match_year, cluster_code, discipline_code, discipline_graduate_count, supply_graduates, demand_count "
@@ -210,7 +210,7 @@ def test_discipline_match(marts, facts, marts_city):
         "cluster_match_share from marts.discipline_match where match_year >= 2016) as c group by 1",
         1,
     )
-    published = truth.indicators(marts_city).filter(
+    published = truth.indicators(simulated_city).filter(
         (pl.col("variant_code") == "H02c") & (pl.col("unit_code") == CITY) & pl.col("numerator").is_not_null()
     )
     same(overlap, {(p,): (n,) for p, n in published.select("period_code", "numerator").iter_rows()})
@@ -320,7 +320,7 @@ def test_industry_projects(marts, facts):
         assert [float(v) for v in ours[k]] == pytest.approx(list(values), rel=1e-6, abs=0.01), k
 
 
-def test_institution_profile(marts, facts, marts_city):
+def test_institution_profile(marts, facts, simulated_city):
     ours = table(
         marts,
         "select inst_code, profile_year, in_study_count, doctoral_count, part_time_count, entrant_count, degree_count "
@@ -331,7 +331,7 @@ def test_institution_profile(marts, facts, marts_city):
     assert set(ours) == {(u, y) for u in units for y in range(2016, facts.as_of.year + 1)}
     book = {
         (variant, unit, period): (numerator, denominator)
-        for variant, unit, period, numerator, denominator in truth.indicators(marts_city)
+        for variant, unit, period, numerator, denominator in truth.indicators(simulated_city)
         .select("variant_code", "unit_code", "period_code", "numerator", "denominator")
         .iter_rows()
     }

@@ -1,5 +1,8 @@
+{% set grains = ['city', 'institution', 'level_type', 'institution_level_type', 'cluster'] -%}
 with grants as (
-    select e.degree_point_id, e.inst_code, e.event_type, e.event_on, e.degree_level, e.is_joint_built
+    select
+        e.degree_point_id, e.inst_code, e.event_type, e.event_on, e.degree_level, e.degree_type, e.discipline_code,
+        e.is_joint_built
     from {{ ref('fct_degree_point_event') }} as e
     inner join {{ ref('dim_urgent_list') }} as l
         on l.urgent_list_id = e.urgent_list_id
@@ -19,10 +22,12 @@ revocations as (
     where event_type in ('21', '22') and event_on <= {{ as_of() }}
 ),
 
+-- once per cluster of the discipline; points are distinct below
 standing as (
-    select p.period_code, g.*
+    select p.period_code, g.*, c.cluster_code
     from {{ ref('ind_period') }} as p
     inner join grants as g on g.event_on <= p.end_on
+    left join {{ ref('ind_discipline_cluster') }} as c on c.discipline_code = g.discipline_code and c.is_matched
     where p.period_basis = 'CY'
         and not exists (
             select 1
@@ -34,14 +39,14 @@ standing as (
 counted as (
     select
         period_code,
-        {{ grain_columns() }},
+        {{ grain_columns(grains) }},
         count(distinct degree_point_id) as points,
         count(distinct degree_point_id) filter (where degree_level = '1') as doctoral,
         count(distinct degree_point_id) filter (where is_joint_built) as joint_built,
         count(distinct degree_point_id) filter (where event_type in ('11', '13')) as reviewed,
         count(distinct degree_point_id) filter (where event_type = '12') as adjusted
     from standing
-    {{ by_grain(['period_code']) }}
+    {{ by_grain(['period_code'], grains) }}
 )
 
 {{ variant_rows('counted', {

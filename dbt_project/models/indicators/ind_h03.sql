@@ -1,12 +1,16 @@
+{% set grains = [
+    'city', 'institution', 'level_type', 'category', 'discipline',
+    'institution_level_type', 'institution_category', 'institution_discipline',
+] -%}
 with persons as (
     select
         census_year,
-        {{ grain_columns() }},
+        {{ grain_columns(grains) }},
         person_key,
         bool_or(study_mode = '1') as is_full_time,
         bool_or(study_mode = '2') as is_part_time
     from {{ ref('fct_enrolment_census') }}
-    {{ by_grain(['census_year', 'person_key']) }}
+    {{ by_grain(['census_year', 'person_key'], grains) }}
 ),
 
 counted as (

@@ -1,11 +1,12 @@
+{% set grains = ['city', 'institution', 'category', 'discipline', 'institution_category', 'institution_discipline'] -%}
 with persons as (
     select
         census_year,
-        {{ grain_columns() }},
+        {{ grain_columns(grains) }},
         person_key,
         bool_or(degree_level = '1') as is_doctoral
     from {{ ref('fct_enrolment_census') }}
-    {{ by_grain(['census_year', 'person_key']) }}
+    {{ by_grain(['census_year', 'person_key'], grains) }}
 ),
 
 counted as (

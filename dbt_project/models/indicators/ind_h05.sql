@@ -1,13 +1,15 @@
-with entrants as (
-    select
-        a.exam_year,
-        {{ grain_columns('a.inst_code') }},
-        a.person_key,
-        bool_or(coalesce(d.is_urgent, false)) as is_urgent
+{% set grains = ['city', 'institution', 'category', 'discipline', 'institution_category', 'institution_discipline'] -%}
+with registered as (
+    select a.exam_year, a.inst_code, a.discipline_code, a.person_key, coalesce(d.is_urgent, false) as is_urgent
     from {{ ref('fct_admission') }} as a
     left join {{ ref('dim_discipline') }} as d on d.discipline_code = a.discipline_code
     where a.is_registered
-    {{ by_grain(['a.exam_year', 'a.person_key'], 'a.inst_code') }}
+),
+
+entrants as (
+    select exam_year, {{ grain_columns(grains) }}, person_key, bool_or(is_urgent) as is_urgent
+    from registered
+    {{ by_grain(['exam_year', 'person_key'], grains) }}
 ),
 
 yearly as (

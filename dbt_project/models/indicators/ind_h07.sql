@@ -1,3 +1,4 @@
+{% set grains = ['city', 'institution'] -%}
 with achievements as (
     select p.period_code, a.inst_code, a.canonical_id, a.credit_share, a.kind_code in ('40', '50') as is_team
     from {{ ref('ind_period') }} as p
@@ -13,7 +14,7 @@ with achievements as (
 counted as (
     select
         period_code,
-        {{ grain_columns() }},
+        {{ grain_columns(grains) }},
         case when grouping(inst_code) = 1 then count(distinct canonical_id) else sum(credit_share) end as achievements,
         case
             when grouping(inst_code) = 1 then count(distinct canonical_id) filter (where is_team)
@@ -24,7 +25,7 @@ counted as (
             else coalesce(sum(credit_share) filter (where not is_team), 0)
         end as results
     from achievements
-    {{ by_grain(['period_code']) }}
+    {{ by_grain(['period_code'], grains) }}
 )
 
 {{ variant_rows('counted', {

@@ -1,3 +1,4 @@
+{% set grains = ['city', 'institution', 'degree_point', 'cluster'] -%}
 with participations as (
     select distinct student_id, academic_year
     from {{ ref('fct_practice_participation') }}
@@ -8,11 +9,13 @@ with participations as (
         and from_on <= {{ as_of() }}
 ),
 
--- student records that overlap the academic year
+-- student records that overlap the academic year, once per cluster of their discipline; persons are distinct below
 members as (
     select
         y.period_code,
         s.inst_code,
+        case when s.discipline_code is not null then s.degree_point_id end as degree_point_id,
+        c.cluster_code,
         s.person_key,
         s.degree_type = '2' as is_professional,
         s.entry_on < y.start_on as is_continuing,
@@ -23,13 +26,14 @@ members as (
     inner join {{ ref('fct_student_lifecycle') }} as s
         on s.entry_on <= y.end_on and (s.left_on is null or s.left_on > y.start_on)
     left join participations as p on p.student_id = s.student_id and p.academic_year = y.period_code
+    left join {{ ref('ind_discipline_cluster') }} as c on c.discipline_code = s.discipline_code and c.is_matched
     where y.period_basis = 'AY' and s.status_code <> '30' and s.degree_level in ('1', '2')
 ),
 
 persons as (
     select
         period_code,
-        {{ grain_columns() }},
+        {{ grain_columns(grains) }},
         person_key,
         bool_or(is_participant) as participates,
         bool_or(is_participant and is_professional) as participates_professional,
@@ -41,7 +45,7 @@ persons as (
         bool_or(is_in_study_first_day and is_continuing) as first_day_continuing,
         bool_or(is_in_study_last_day and is_continuing) as last_day_continuing
     from members
-    {{ by_grain(['period_code', 'person_key']) }}
+    {{ by_grain(['period_code', 'person_key'], grains) }}
 ),
 
 counted as (

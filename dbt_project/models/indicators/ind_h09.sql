@@ -1,7 +1,9 @@
+{% set grains = ['city', 'institution', 'degree_point'] -%}
 with judged as (
     select
         sampling_year,
         inst_code,
+        case when discipline_code is not null then degree_point_id end as degree_point_id,
         sampling_weight,
         verdict_code = '1' as is_passed,
         degree_level = '1' as is_doctoral,
@@ -14,7 +16,7 @@ with judged as (
 counted as (
     select
         {{ year_code('sampling_year') }} as period_code,
-        {{ grain_columns() }},
+        {{ grain_columns(grains) }},
         {% for kind in ['doctoral', 'academic_master', 'professional_master'] %}
         coalesce(sum(sampling_weight) filter (where is_passed and is_{{ kind }}), 0) as passed_{{ kind }},
         coalesce(sum(sampling_weight) filter (where is_{{ kind }}), 0) as judged_{{ kind }},
@@ -24,7 +26,7 @@ counted as (
         count(*) filter (where is_passed) as passed_theses,
         count(*) as judged_theses
     from judged
-    {{ by_grain(['sampling_year']) }}
+    {{ by_grain(['sampling_year'], grains) }}
 )
 
 {{ variant_rows('counted', {

@@ -1,8 +1,9 @@
+{% set grains = ['city', 'institution', 'cluster'] -%}
 with yearly as (
-    select signed_year, {{ grain_columns() }}, count(distinct contract_no_digest) as contracts
+    select signed_year, {{ grain_columns(grains) }}, count(distinct contract_no_digest) as contracts
     from {{ ref('fct_commissioned_project') }}
     where {{ is_commissioned('client_kind', 'fund_source_code') }} and signed_on <= {{ as_of() }}
-    {{ by_grain(['signed_year']) }}
+    {{ by_grain(['signed_year'], grains) }}
 ),
 
 counted as (

@@ -1,10 +1,11 @@
+{% set grains = ['city', 'institution', 'cluster'] -%}
 with yearly_receipts as (
-    select received_year, {{ grain_columns() }}, sum(net_amount_cny) as receipts
+    select received_year, {{ grain_columns(grains) }}, sum(net_amount_cny) as receipts
     from {{ ref('fct_commissioned_receipt') }}
     -- a receipt whose project is not accepted has neither client nor source, and is out of scope
     where {{ is_commissioned('client_kind', 'fund_source_code') }}
         and received_on <= {{ as_of() }}
-    {{ by_grain(['received_year']) }}
+    {{ by_grain(['received_year'], grains) }}
 ),
 
 receipts_counted as (
@@ -25,12 +26,12 @@ receipts_counted as (
 contracts as (
     select
         signed_year,
-        {{ grain_columns() }},
+        {{ grain_columns(grains) }},
         contract_no_digest,
         max(contract_amount_cny) as amount
     from {{ ref('fct_commissioned_project') }}
     where {{ is_commissioned('client_kind', 'fund_source_code') }} and signed_on <= {{ as_of() }}
-    {{ by_grain(['signed_year', 'contract_no_digest']) }}
+    {{ by_grain(['signed_year', 'contract_no_digest'], grains) }}
 ),
 
 contracts_counted as (

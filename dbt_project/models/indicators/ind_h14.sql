@@ -1,3 +1,4 @@
+{% set grains = ['city', 'institution'] -%}
 with outstanding_students as (
     select distinct student_id
     from {{ ref('fct_honour') }}
@@ -20,13 +21,13 @@ employed as (
 counted as (
     select
         {{ year_code('grad_year') }} as period_code,
-        {{ grain_columns() }},
+        {{ grain_columns(grains) }},
         count(*) filter (where is_in_key_post) as in_key_post,
         count(*) as employed,
         count(*) filter (where is_in_key_post and is_in_chongqing) as in_key_post_in_chongqing,
         count(*) filter (where is_in_chongqing) as employed_in_chongqing
     from employed
-    {{ by_grain(['grad_year']) }}
+    {{ by_grain(['grad_year'], grains) }}
 )
 
 {{ variant_rows('counted', {

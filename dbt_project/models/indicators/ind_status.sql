@@ -1,6 +1,6 @@
 with targets as (
     select
-        variant_code, target_value, op, path_kind, baseline_value, baseline_status, is_city_only, green_from, amber_from,
+        variant_code, target_value, op, path_kind, baseline_value, baseline_status, is_city_only, judged_finer_grains, green_from, amber_from,
         coalesce(baseline_year, {{ var('base_year') }}) as base_year,
         {{ year_of('due_on') }} as due_year
     from {{ ref('target') }}
@@ -13,33 +13,52 @@ steps as (
     where doc_version = '{{ var("plan_doc_version") }}'
 ),
 
+-- the definition in force: the official one, of a variant that is not official the newest
+definitions as (
+    select
+        variant_code,
+        definition_version,
+        row_number() over (
+            partition by variant_code order by case when is_official then 0 else 1 end, definition_version desc
+        ) = 1 as is_in_force
+    from {{ ref('indicator') }}
+),
+
 compared as (
     select
-        v.variant_code, v.grain, v.unit_code, v.period_code, v.period_year, v.is_complete, v.value,
+        v.variant_code, v.definition_version, v.grain, v.unit_code, v.period_code, v.period_year, v.is_complete, v.value,
         t.op, t.path_kind, t.base_year, t.due_year, t.green_from, t.amber_from, t.target_value,
+        d.is_in_force,
         s.path_value as step_value,
         s.red_below,
         t.variant_code is not null as has_target,
-        coalesce(t.is_city_only, false) and v.grain = 'institution' as is_of_city_only,
-        v.grain = 'institution' and v.value_kind = 'ratio'
-        and v.denominator < coalesce(i.small_number_minimum, 0) as is_small,
+        coalesce(t.is_city_only, false) and v.grain <> 'city' as is_of_city_only,
+        v.grain in ('city', 'institution')
+        or ';' || coalesce(t.judged_finer_grains, '') || ';' like '%;' || v.grain || ';%' as is_judged_grain,
+        v.value_kind = 'ratio' and v.denominator < coalesce(i.small_number_minimum, 0) as is_small,
         case when coalesce(guard.value, 0) < i.guard_minimum then i.guard_reason_code end as guard_reason,
-        lag(v.value) over (partition by v.variant_code, v.grain, v.unit_code order by v.period_year) as value_before,
+        case when lag(v.period_year) over series = v.period_year - 1 then lag(v.value) over series end as value_before,
         case t.baseline_status
             when 'SIGNED' then t.baseline_value
             when 'PROVISIONAL'
-                then max(case when v.period_year = t.base_year then v.value end)
-                    over (partition by v.variant_code, v.grain, v.unit_code)
+                then max(case when v.period_year = t.base_year then v.value end) over unit
         end as baseline
     from {{ ref('ind_value') }} as v
-    inner join {{ ref('indicator') }} as i on i.variant_code = v.variant_code
+    inner join {{ ref('indicator') }} as i
+        on i.variant_code = v.variant_code and i.definition_version = v.definition_version
     left join targets as t on t.variant_code = v.variant_code
     left join steps as s on s.variant_code = v.variant_code and s.period_year = v.period_year
+    inner join definitions as d on d.variant_code = v.variant_code and d.definition_version = v.definition_version
+    left join definitions as g on g.variant_code = i.guard_variant_code and g.is_in_force
     left join {{ ref('ind_value') }} as guard
-        on guard.variant_code = i.guard_variant_code
+        on guard.variant_code = g.variant_code
+        and guard.definition_version = g.definition_version
         and guard.grain = v.grain
         and guard.unit_code = v.unit_code
         and guard.period_code = v.period_code
+    window
+        unit as (partition by v.variant_code, v.definition_version, v.grain, v.unit_code),
+        series as (unit order by v.period_year)
 ),
 
 -- the target as a level in the variant's own unit
@@ -92,6 +111,7 @@ reasoned as (
             when value is null then 'NO-DATA'
             when is_of_city_only then 'CITY-ONLY'
             when is_small then 'SMALL-N'
+            when not is_judged_grain then 'NOT-JUDGED'
             when guard_reason is not null then guard_reason
             when not is_complete then 'NOT-DUE'
             when path_kind in ('LINEAR', 'CAGR') and baseline is null then 'N/A-BASELINE'
@@ -106,9 +126,12 @@ reasoned as (
 
 select
     variant_code,
+    definition_version,
     grain,
     unit_code,
     period_code,
+    is_in_force,
+    is_small as is_small_number,
     value_before,
     case when not is_of_city_only then baseline end as baseline_value,
     case when not is_of_city_only then target end as target_value,

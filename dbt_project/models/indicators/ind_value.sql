@@ -5,36 +5,66 @@ with counted as (
     {% endfor %}
 ),
 
--- every variant in every unit and period, whether something was counted there or not
-grid as (
+-- the periods of every variant in every version of its definition
+variant_periods as (
     select
-        i.variant_code, i.value_kind, u.grain, u.unit_code,
+        i.variant_code, i.definition_version, i.value_kind, i.grains,
         p.period_basis, p.period_code, p.period_year, p.start_on, p.end_on, p.is_complete
     from {{ ref('indicator') }} as i
     inner join {{ ref('ind_period') }} as p on p.period_basis = i.period_basis and p.start_year >= i.first_year
-    inner join {{ ref('ind_unit') }} as u on ';' || i.grains || ';' like '%;' || u.grain || ';%'
+),
+
+-- the city and institutions: a row whether something was counted or not
+grid as (
+    select v.*, u.grain, u.unit_code
+    from variant_periods as v
+    inner join {{ ref('ind_unit') }} as u
+        on u.grain in ('city', 'institution') and ';' || v.grains || ';' like '%;' || u.grain || ';%'
+),
+
+-- finer units: a row where something was counted
+finer as (
+    select v.*, c.grain, c.unit_code, c.numerator, c.denominator
+    from counted as c
+    inner join variant_periods as v
+        on v.variant_code = c.variant_code
+        and v.definition_version = c.definition_version
+        and v.period_code = c.period_code
+        and ';' || v.grains || ';' like '%;' || c.grain || ';%'
+    inner join {{ ref('ind_unit') }} as u on u.grain = c.grain and u.unit_code = c.unit_code
+    where c.grain not in ('city', 'institution')
+),
+
+reported as (
+    select g.*, c.numerator, c.denominator
+    from grid as g
+    left join counted as c
+        on c.variant_code = g.variant_code
+        and c.definition_version = g.definition_version
+        and c.grain = g.grain
+        and c.unit_code = g.unit_code
+        and c.period_code = g.period_code
+    union all
+    select * from finer
 ),
 
 -- nothing counted is a zero, except for an index, which then does not exist
 completed as (
     select
-        g.*,
-        case when g.value_kind = 'index' then c.numerator else coalesce(c.numerator, 0) end as numerator,
+        variant_code, definition_version, grain, unit_code, period_basis, period_code, period_year, start_on, end_on,
+        is_complete, value_kind,
+        case when value_kind = 'index' then numerator else coalesce(numerator, 0) end as numerator,
         case
-            when g.value_kind = 'count' then null
-            when g.value_kind = 'index' then c.denominator
-            else coalesce(c.denominator, 0)
+            when value_kind = 'count' then null
+            when value_kind = 'index' then denominator
+            else coalesce(denominator, 0)
         end as denominator
-    from grid as g
-    left join counted as c
-        on c.variant_code = g.variant_code
-        and c.grain = g.grain
-        and c.unit_code = g.unit_code
-        and c.period_code = g.period_code
+    from reported
 )
 
 select
     variant_code,
+    definition_version,
     grain,
     unit_code,
     period_basis,

@@ -9,22 +9,22 @@ confidence as (
     where a.recency = 1
 ),
 
--- no confidence in the data comes before any other status; below an institution its grade holds, elsewhere the city's
+-- no confidence in the data comes before any other status; within an institution its grade holds, elsewhere the city's
 judged as (
     select
         s.*,
+        u.unit_name_zh,
+        u.unit_name_en,
+        u.inst_code,
         c.grade,
         c.weakest_entity,
         c.weakest_dimension,
         case when c.grade = 'NCID' then 'NCID' else s.status_code end as final_status_code,
         case when c.grade = 'NCID' then 'DATA-QUALITY' else s.status_reason_code end as final_reason_code
     from {{ ref('ind_status') }} as s
+    inner join {{ ref('ind_unit') }} as u on u.grain = s.grain and u.unit_code = s.unit_code
     left join confidence as c
-        on c.variant_code = s.variant_code
-        and c.unit_code = case
-            when s.grain in ('institution', 'degree_point') then substr(s.unit_code, 1, 5)
-            else '{{ var("city_code") }}'
-        end
+        on c.variant_code = s.variant_code and c.unit_code = coalesce(u.inst_code, '{{ var("city_code") }}')
 )
 
 select
@@ -34,8 +34,12 @@ select
     i.definition_version,
     '{{ var("plan_doc_version") }}' as doc_version,
     v.grain,
+    g.name_zh as grain_zh,
+    g.name_en as grain_en,
     v.unit_code,
-    u.unit_name_zh,
+    s.unit_name_zh,
+    s.unit_name_en,
+    s.inst_code,
     v.period_basis,
     v.period_code,
     v.period_year,
@@ -46,6 +50,7 @@ select
     v.numerator,
     v.denominator,
     v.value,
+    s.is_small_number,
     i.unit_zh,
     i.display_scale,
     s.target_value,
@@ -60,10 +65,12 @@ select
     s.weakest_entity as confidence_entity_code,
     s.weakest_dimension as confidence_dimension_code
 from {{ ref('ind_value') }} as v
-inner join {{ ref('indicator') }} as i on i.variant_code = v.variant_code
-inner join {{ ref('ind_unit') }} as u on u.grain = v.grain and u.unit_code = v.unit_code
+inner join {{ ref('indicator') }} as i
+    on i.variant_code = v.variant_code and i.definition_version = v.definition_version
+inner join {{ ref('grain') }} as g on g.grain = v.grain
 inner join judged as s
     on s.variant_code = v.variant_code
+    and s.definition_version = v.definition_version
     and s.grain = v.grain
     and s.unit_code = v.unit_code
     and s.period_code = v.period_code

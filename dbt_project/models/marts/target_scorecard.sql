@@ -7,6 +7,7 @@ with official as (
     from {{ ref('indicator_value') }} as v
     inner join {{ ref('ind_status') }} as s
         on s.variant_code = v.variant_code
+        and s.definition_version = v.definition_version
         and s.grain = v.grain
         and s.unit_code = v.unit_code
         and s.period_code = v.period_code
@@ -68,6 +69,7 @@ select
     l.confidence_entity_code,
     l.confidence_dimension_code
 from latest as l
-inner join {{ ref('indicator') }} as i on i.variant_code = l.variant_code
+inner join {{ ref('indicator') }} as i
+    on i.variant_code = l.variant_code and i.definition_version = l.definition_version
 left join {{ ref('target') }} as t on t.variant_code = l.variant_code and t.doc_version = l.doc_version
 where l.recency = 1

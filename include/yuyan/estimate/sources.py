@@ -9,8 +9,8 @@ import psycopg
 from psycopg import sql
 
 REGISTRY = """
-select variant_code, estimator, adjustment, comparator, city_rule, unit_rule, value_kind
-from plan.indicator order by variant_code
+select distinct on (variant_code) variant_code, estimator, adjustment, comparator, city_rule, unit_rule, value_kind
+from plan.indicator order by variant_code, is_official desc, definition_version desc
 """
 VALUES = """
 select v.variant_code, v.grain, v.unit_code, v.period_code, v.period_year, v.value_kind,
@@ -18,9 +18,9 @@ select v.variant_code, v.grain, v.unit_code, v.period_code, v.period_year, v.val
     s.status_reason_code as path_reason, extract(year from t.due_on)::int as due_year,
     coalesce(t.baseline_year, {base_year})::int as base_year, t.path_kind
 from indicators.ind_value v
-left join indicators.ind_status s using (variant_code, grain, unit_code, period_code)
+join indicators.ind_status s using (variant_code, definition_version, grain, unit_code, period_code)
 left join plan.target t on t.variant_code = v.variant_code and t.doc_version = {doc_version}
-where v.value is not null
+where v.value is not null and s.is_in_force
 order by v.variant_code, v.grain, v.unit_code, v.period_year
 """
 POINTS = """

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from math import fsum
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -14,7 +13,26 @@ if TYPE_CHECKING:
     from yuyan.simulator.population import Population
 
 CITY = "500000"
-Values = dict[str, float | None]
+Unit = tuple[str, str]
+"""Grain and unit code."""
+Values = dict[Unit, float | None]
+WHOLE: Unit = ("city", CITY)
+GRAINS = {
+    "city": (),
+    "institution": ("inst",),
+    "level_type": ("degree_level", "degree_type"),
+    "category": ("category",),
+    "discipline": ("discipline",),
+    "institution_level_type": ("inst", "degree_level", "degree_type"),
+    "institution_category": ("inst", "category"),
+    "institution_discipline": ("inst", "discipline"),
+    "degree_point": ("degree_point_id",),
+    "cluster": ("cluster",),
+}
+"""Grain -> the columns whose values, joined by '-', are the code of a unit."""
+COMMON = ("city", "institution")
+BY_LEVEL = ("level_type", "institution_level_type")
+BY_DISCIPLINE = ("category", "discipline", "institution_category", "institution_discipline")
 
 
 @dataclass
@@ -31,20 +49,20 @@ class Book:
         """What was entered as numerators; nothing if the period was not."""
         return self.entries.get((variant, period), ({}, None))[0]
 
-    def frame(self, units: list[str]) -> pl.DataFrame:
-        """variant_code, grain, unit_code, period_code, numerator, denominator for every entry and unit."""
-        rows = [
-            (
-                variant,
-                "city" if unit == CITY else "institution",
-                unit,
-                period,
-                n.get(unit, 0.0),
-                d.get(unit, 0.0) if d is not None else None,
-            )
-            for (variant, period), (n, d) in self.entries.items()
-            for unit in [CITY, *units]
-        ]
+    def frame(self, institutions: list[str]) -> pl.DataFrame:
+        """variant_code, grain, unit_code, period_code, numerator, denominator.
+
+        The city and every institution have a row in every entry; finer units where numerator or denominator is not zero.
+        """
+        always = [WHOLE, *(("institution", code) for code in institutions)]
+        rows = []
+        for (variant, period), (n, d) in self.entries.items():
+            finer = {unit for unit in {*n, *(d or {})} if unit[0] not in COMMON}
+            counted = sorted(unit for unit in finer if n.get(unit) or (d or {}).get(unit))
+            rows += [
+                (variant, *unit, period, n.get(unit, 0.0), d.get(unit, 0.0) if d is not None else None)
+                for unit in [*always, *counted]
+            ]
         names = ("variant_code", "grain", "unit_code", "period_code")
         schema = dict.fromkeys(names, pl.String) | dict.fromkeys(("numerator", "denominator"), pl.Float64)
         return pl.DataFrame(rows, schema=schema, orient="row").sort(names)
@@ -79,6 +97,16 @@ class Facts:
         )
         joined = self[entity].join(point, on="degree_point_id", how="left")
         return joined.with_columns(pl.col("degree_point_id").str.slice(0, 5).alias("inst"))
+
+    def of_accepted_point(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The frame without the degree points that are not accepted: their records stay, and are of no point."""
+        known = pl.col("degree_point_id").is_in(self["degree_point"]["degree_point_id"].implode())
+        return frame.with_columns(pl.when(known).then("degree_point_id"))
+
+    def by_cluster(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Rows of a frame with `discipline`, once for every key cluster that the discipline matches."""
+        pairs = self.strengths().filter(pl.col("strength") >= 0.5)
+        return frame.join(pairs.select("discipline", "cluster"), on="discipline")
 
     def years(self, first: int, month: int, day: int) -> Iterable[int]:
         """Years from `first` whose month and day have come."""
@@ -141,21 +169,29 @@ def scope(column: str) -> list[str]:
     return seed.filter(pl.col(column) == "true")["discipline_code"].to_list()
 
 
-def distinct(frame: pl.DataFrame, column: str) -> Values:
-    """Distinct values by institution, and over all of them for the city."""
-    by_inst = dict(frame.group_by("inst").agg(pl.col(column).drop_nulls().n_unique()).iter_rows())
-    return {CITY: frame[column].drop_nulls().n_unique(), **by_inst}
+def distinct(frame: pl.DataFrame, column: str, grains: Iterable[str] = COMMON) -> Values:
+    """Distinct values of a column in every unit of the grains."""
+    return _per_unit(frame, pl.col(column).drop_nulls().n_unique(), grains)
 
 
-def total(frame: pl.DataFrame, value: pl.Expr | None = None) -> Values:
-    """Sum of an expression (default: the number of rows) by institution and for the city."""
+def total(frame: pl.DataFrame, value: pl.Expr | None = None, grains: Iterable[str] = COMMON) -> Values:
+    """Sum of an expression (default: the number of rows) in every unit of the grains."""
     value = pl.lit(1.0) if value is None else value
-    summed = (
-        frame.with_columns(value.cast(pl.Float64).alias("_v"))
-        .group_by("inst", maintain_order=True)
-        .agg(pl.col("_v").sum())
-    )
-    return {CITY: fsum(summed["_v"]), **dict(summed.iter_rows())}
+    return _per_unit(frame.with_columns(value.cast(pl.Float64).alias("_v")), pl.col("_v").sum(), grains)
+
+
+def _per_unit(frame: pl.DataFrame, measure: pl.Expr, grains: Iterable[str]) -> Values:
+    """A measure of each unit's rows; rows without one of a grain's columns are in none of its units."""
+    if any("category" in GRAINS[g] for g in grains):
+        frame = frame.with_columns(pl.col("discipline").str.slice(0, 2).alias("category"))
+    found: Values = {}
+    for grain in grains:
+        if parts := list(GRAINS[grain]):
+            grouped = frame.drop_nulls(parts).group_by(parts).agg(measure.alias("_measure"))
+            found |= {(grain, "-".join(unit)): number for *unit, number in grouped.iter_rows()}
+        else:
+            found[WHOLE] = frame.select(measure).item()
+    return found
 
 
 def combine(a: Values, b: Values, weight_a: float = 1.0, weight_b: float = 1.0) -> Values:

@@ -5,7 +5,19 @@ from math import fsum
 
 import polars as pl
 
-from yuyan.simulator.book import CITY, Book, Facts, Values, academic_year, combine, distinct, scope
+from yuyan.simulator.book import (
+    BY_DISCIPLINE,
+    BY_LEVEL,
+    COMMON,
+    WHOLE,
+    Book,
+    Facts,
+    Values,
+    academic_year,
+    combine,
+    distinct,
+    scope,
+)
 
 GRANTS, REVOCATIONS = ("11", "12", "13"), ("21", "22")
 ACTIVE, INACTIVE = ("11", "12", "13", "32", "42"), ("21", "22", "31", "33", "41")
@@ -37,7 +49,10 @@ def _urgent_points(book: Book, facts: Facts) -> None:
     valid = (pl.col("valid_from") <= pl.col("event_on")) & (
         pl.col("valid_to").is_null() | (pl.col("event_on") <= pl.col("valid_to"))
     )
-    grants = grants.filter(valid & (pl.col("event_on") >= PLAN_START))
+    grants = grants.filter(valid & (pl.col("event_on") >= PLAN_START)).with_columns(
+        pl.col("point_level").alias("degree_level"), pl.col("point_type").alias("degree_type")
+    )
+    grains = (*COMMON, *BY_LEVEL)
     revoked = events.filter(pl.col("event_type").is_in(REVOCATIONS)).select(
         "degree_point_id", pl.col("event_on").alias("revoked_on")
     )
@@ -60,15 +75,21 @@ def _urgent_points(book: Book, facts: Facts) -> None:
             "H01d": pl.col("event_type") != "12",
             "H01e": pl.col("event_type") == "12",
         }.items():
-            book.add(variant, str(year), distinct(standing.filter(which), "degree_point_id"))
+            part = standing.filter(which)
+            in_clusters = distinct(facts.by_cluster(part), "degree_point_id", ["cluster"])
+            book.add(variant, str(year), distinct(part, "degree_point_id", grains) | in_clusters)
 
 
 def _structure(book: Book, facts: Facts) -> None:
-    points = facts["degree_point"].filter(
-        pl.col("degree_level").is_in(["1", "2"]) & ~pl.col("discipline_code").is_in(scope("is_h02_excluded"))
+    points = (
+        facts["degree_point"]
+        .filter(
+            pl.col("degree_level").is_in(["1", "2"])
+            & ~pl.col("discipline_code").is_in(scope("is_h02_excluded"))
+        )
+        .rename({"discipline_code": "discipline"})
     )
     events = facts["degree_point_event"].filter(pl.col("event_type").is_in([*ACTIVE, *INACTIVE]))
-    matched = pl.col("discipline_code").is_in(facts.matched())
     for year in facts.years(2016, 9, 30):
         census = date(year, 9, 30)
         last = (
@@ -80,12 +101,20 @@ def _structure(book: Book, facts: Facts) -> None:
             last.select("degree_point_id", "event_type"), on="degree_point_id", how="left"
         )
         now = now.filter(pl.col("event_type").is_null() | pl.col("event_type").is_in(ACTIVE))
-        book.add(
-            "H02a",
-            str(year),
-            distinct(now.filter(matched), "degree_point_id"),
-            distinct(now, "degree_point_id"),
-        )
+        _match(book, facts, "H02a", str(year), now, "degree_point_id")
+
+
+def _match(book: Book, facts: Facts, variant: str, period: str, now: pl.DataFrame, column: str) -> None:
+    """Distinct values in matched disciplines among all; a cluster's among all of the city."""
+    matched = pl.col("discipline").is_in(facts.matched())
+    in_clusters = distinct(facts.by_cluster(now), column, ["cluster"])
+    everything = distinct(now, column)
+    book.add(
+        variant,
+        period,
+        distinct(now.filter(matched), column) | in_clusters,
+        everything | dict.fromkeys(in_clusters, everything[WHOLE]),
+    )
 
 
 def in_study(students: pl.DataFrame, day: date) -> pl.DataFrame:
@@ -101,20 +130,17 @@ def _students(facts: Facts) -> pl.DataFrame:
 def _enrolment(book: Book, facts: Facts) -> None:
     students = _students(facts)
     counted = pl.col("discipline").is_not_null() & ~pl.col("discipline").is_in(scope("is_h02_excluded"))
-    matched = pl.col("discipline").is_in(facts.matched())
+    by_discipline = (*COMMON, *BY_DISCIPLINE)
+    grains = (*by_discipline, *BY_LEVEL)
     for year in facts.years(2016, 9, 30):
         now, period = in_study(students, date(year, 9, 30)), str(year)
-        everyone = distinct(now, "person")
-        book.add(
-            "H02b",
-            period,
-            distinct(now.filter(counted & matched), "person"),
-            distinct(now.filter(counted), "person"),
-        )
+        everyone = distinct(now, "person", grains)
+        _match(book, facts, "H02b", period, now.filter(counted), "person")
         book.add("H03", period, everyone)
-        book.add("H03-FT", period, distinct(now.filter(pl.col("study_mode") == "1"), "person"))
-        book.add("H03-PT", period, distinct(now.filter(pl.col("study_mode") == "2"), "person"))
-        book.add("H04", period, distinct(now.filter(pl.col("degree_level") == "1"), "person"), everyone)
+        book.add("H03-FT", period, distinct(now.filter(pl.col("study_mode") == "1"), "person", grains))
+        book.add("H03-PT", period, distinct(now.filter(pl.col("study_mode") == "2"), "person", grains))
+        doctoral = distinct(now.filter(pl.col("degree_level") == "1"), "person", by_discipline)
+        book.add("H04", period, doctoral, {u: n for u, n in everyone.items() if u[0] in by_discipline})
 
 
 def _overlap(book: Book, facts: Facts) -> None:
@@ -141,24 +167,33 @@ def _overlap(book: Book, facts: Facts) -> None:
         )
         city = supply.group_by("cluster", maintain_order=True).agg(pl.col("s").sum())
         values: Values = {}
-        for unit in [CITY, *units]:
-            own = city if unit == CITY else supply.filter(pl.col("inst") == unit).select("cluster", "s")
-            values[unit] = _shared(dict(own.iter_rows()), dict(wanted.iter_rows()))
+        posts = dict(wanted.iter_rows())
+        for unit in units:
+            own = supply.filter(pl.col("inst") == unit).select("cluster", "s")
+            shares = _shared(dict(own.iter_rows()), posts)
+            values["institution", unit] = None if shares is None else fsum(shares.values())
+        of_city = _shared(dict(city.iter_rows()), posts)
+        values[WHOLE] = None if of_city is None else fsum(of_city.values())
+        values |= {("cluster", c): share for c, share in (of_city or {}).items()}
         book.add("H02c", str(year), values, {u: None if v is None else 1.0 for u, v in values.items()})
 
 
-def _shared(supply: dict[str, float], demand: dict[str, float]) -> float | None:
+def _shared(supply: dict[str, float], demand: dict[str, float]) -> dict[str, float] | None:
+    """The smaller of supply share and demand share of every supplied cluster; None without supply or demand."""
     s, d = fsum(supply.values()), fsum(demand.values())
     if not s or not d:
         return None
-    return fsum(min(supply.get(c, 0.0) / s, demand.get(c, 0.0) / d) for c in sorted({*supply, *demand}))
+    return {c: min(n / s, demand.get(c, 0.0) / d) for c, n in sorted(supply.items())}
 
 
 def _intake(book: Book, facts: Facts) -> None:
     came = facts.of_point("admission").filter("registered")
     urgent = came.filter(pl.col("discipline").is_in(scope("is_urgent")))
     per_year = {
-        year: tuple(distinct(f.filter(pl.col("exam_year") == year), "person") for f in (urgent, came))
+        year: tuple(
+            distinct(f.filter(pl.col("exam_year") == year), "person", (*COMMON, *BY_DISCIPLINE))
+            for f in (urgent, came)
+        )
         for year in range(2015, facts.as_of.year + 1)
     }
     for year in facts.years(2016, 9, 1):
@@ -193,8 +228,15 @@ def _practice(book: Book, facts: Facts) -> None:
             "H08b": pl.col("degree_type") == "2",
             "H08c": pl.col("entry_on") < first,
         }.items():
-            mean = combine(*(distinct(e.filter(which), "person") for e in ends), 0.5, 0.5)
-            book.add(variant, period, distinct(active.filter(which), "person"), mean)
+            mean = combine(*(_persons(facts, e.filter(which)) for e in ends), 0.5, 0.5)
+            book.add(variant, period, _persons(facts, active.filter(which)), mean)
+
+
+def _persons(facts: Facts, students: pl.DataFrame) -> Values:
+    """Distinct persons by city, institution, degree point and the clusters of the discipline."""
+    known = facts.of_accepted_point(students)
+    in_clusters = distinct(facts.by_cluster(students), "person", ["cluster"])
+    return distinct(known, "person", (*COMMON, "degree_point")) | in_clusters
 
 
 def growth(book: Book, base: str, facts: Facts) -> None:

@@ -4,7 +4,19 @@ from datetime import date
 
 import polars as pl
 
-from yuyan.simulator.book import CITY, Book, Facts, Values, academic_year, combine, distinct, total
+from yuyan.simulator.book import (
+    BY_DISCIPLINE,
+    BY_LEVEL,
+    COMMON,
+    WHOLE,
+    Book,
+    Facts,
+    Values,
+    academic_year,
+    combine,
+    distinct,
+    total,
+)
 from yuyan.simulator.measures import PLAN_START, growth
 
 EMPLOYED = (
@@ -51,7 +63,7 @@ def _achievements(book: Book, facts: Facts) -> None:
         for variant, which in {"H07": pl.lit(True), "H07a": team, "H07b": ~team}.items():
             part = now.filter(which)
             book.add(
-                variant, str(year), {**total(part, pl.col("share")), CITY: part["canonical_id"].n_unique()}
+                variant, str(year), {**total(part, pl.col("share")), WHOLE: part["canonical_id"].n_unique()}
             )
 
 
@@ -59,7 +71,8 @@ def _sampling(book: Book, facts: Facts) -> None:
     drawn = facts.of_point("thesis_sampling").filter(
         pl.col("authority_code").is_in(["1", "2"]) & ~pl.col("is_targeted")
     )
-    drawn = drawn.filter(pl.col("verdict_code").is_in(["1", "2"]))
+    drawn = facts.of_accepted_point(drawn.filter(pl.col("verdict_code").is_in(["1", "2"])))
+    grains = (*COMMON, "degree_point")
     weight, passed = 1.0 / pl.col("inclusion_prob"), pl.col("verdict_code") == "1"
     strata = {
         "H09": pl.lit(True),
@@ -73,28 +86,33 @@ def _sampling(book: Book, facts: Facts) -> None:
             book.add(
                 variant,
                 str(year),
-                total(now.filter(which & passed), weight),
-                total(now.filter(which), weight),
+                total(now.filter(which & passed), weight, grains),
+                total(now.filter(which), weight, grains),
             )
-        book.add("H09d", str(year), total(now.filter(passed)), total(now))
+        book.add("H09d", str(year), total(now.filter(passed), None, grains), total(now, None, grains))
 
 
 def _commissioned(book: Book, facts: Facts) -> None:
-    projects = facts["commissioned_project"].filter(
-        (pl.col("fund_source_code") == "10") & pl.col("client_kind").is_in(["10", "20"])
+    projects = (
+        facts["commissioned_project"]
+        .filter((pl.col("fund_source_code") == "10") & pl.col("client_kind").is_in(["10", "20"]))
+        .rename({"cluster_code": "cluster"})
     )
+    grains = (*COMMON, "cluster")
     signed = projects.filter(pl.col("signed_on") <= facts.as_of)
     receipts = facts["commissioned_receipt"].filter(pl.col("received_on") <= facts.as_of)
-    receipts = receipts.join(projects.select("project_id", "inst"), on="project_id")
+    receipts = receipts.join(projects.select("project_id", "inst", "cluster"), on="project_id")
     net = pl.when("is_refund").then(-pl.col("amount")).otherwise("amount")
     for year in facts.years(2016, 1, 1):
         now, period = signed.filter(pl.col("signed_on").dt.year() == year), str(year)
-        book.add("H10", period, distinct(now, "contract_no_digest"))
-        book.add("H11", period, total(receipts.filter(pl.col("received_on").dt.year() == year), net))
+        book.add("H10", period, distinct(now, "contract_no_digest", grains))
+        book.add("H11", period, total(receipts.filter(pl.col("received_on").dt.year() == year), net, grains))
         amount = pl.col("contract_amount").max()
-        by_inst = total(now.group_by("inst", "contract_no_digest").agg(amount), pl.col("contract_amount"))
-        city = now.group_by("contract_no_digest").agg(amount)["contract_amount"].sum()
-        book.add("H11s", period, {**by_inst, CITY: float(city)})
+        signed_amounts: Values = {}
+        for grain, columns in {"city": [], "institution": ["inst"], "cluster": ["cluster"]}.items():
+            once = now.group_by(*columns, "contract_no_digest").agg(amount)
+            signed_amounts |= total(once, pl.col("contract_amount"), [grain])
+        book.add("H11s", period, signed_amounts)
     growth(book, "H10", facts)
     growth(book, "H11", facts)
     for year in facts.years(2019, 1, 1):
@@ -112,21 +130,28 @@ def _topics(book: Book, facts: Facts) -> None:
     contract = pl.col("topic_source_code") == "14"
     claimed = contract | pl.col("frontline_flag")
     evident = pl.col("frontline_evidence_code").is_not_null() & (pl.col("frontline_evidence_code") != "0")
-    theses = facts.of_student("thesis").with_columns(
+    grains = (*COMMON, *BY_LEVEL, "degree_point")
+    level = facts["student"].select("student_id", "degree_level", "degree_type")
+    theses = facts.of_accepted_point(facts.of_student("thesis").join(level, on="student_id", how="left"))
+    theses = theses.with_columns(
         claimed.alias("claimed"), (claimed & evident & (~contract | resolved)).alias("evidenced")
     )
-    awards = facts.of_student("degree_award").filter(pl.col("awarded_on") <= facts.as_of)
+    awards = facts.of_accepted_point(facts.of_student("degree_award")).filter(
+        pl.col("awarded_on") <= facts.as_of
+    )
     awards = awards.join(theses.select("thesis_id", "claimed", "evidenced"), on="thesis_id")
     opened = theses.filter(pl.col("opened_on") <= facts.as_of)
     for year in facts.years(2016, 9, 1):
         span, period = (date(year, 9, 1), date(year + 1, 8, 31)), academic_year(year)
         now = awards.filter(pl.col("awarded_on").is_between(*span))
-        everyone, evidenced, claims = total(now), total(now.filter("evidenced")), total(now.filter("claimed"))
+        everyone, evidenced, claims = (
+            total(f, None, grains) for f in (now, now.filter("evidenced"), now.filter("claimed"))
+        )
         book.add("H12", period, evidenced, everyone)
         book.add("H12b", period, claims, everyone)
         book.add("H12g", period, combine(claims, evidenced, 1.0, -1.0), everyone)
         topics = opened.filter(pl.col("opened_on").is_between(*span))
-        book.add("H12c", period, total(topics.filter("evidenced")), total(topics))
+        book.add("H12c", period, total(topics.filter("evidenced"), None, grains), total(topics, None, grains))
 
 
 def _graduates(book: Book, facts: Facts) -> None:
@@ -135,21 +160,28 @@ def _graduates(book: Book, facts: Facts) -> None:
     key = pl.col("employer_cluster").is_in(facts.key_clusters()).fill_null(False) & pl.col(
         "is_key_post"
     ).fill_null(False)
+    grains = (*COMMON, *BY_LEVEL, *BY_DISCIPLINE, "degree_point")
     for year in facts.years(2016, 8, 31):
         working = rows.filter(
             (pl.col("grad_year") == year) & (pl.col("status_on") == date(year, 8, 31)) & pl.col("employed")
         )
-        book.add("H13c", str(year), total(working.filter(local)), total(working))
+        book.add("H13c", str(year), total(working.filter(local), None, grains), total(working, None, grains))
     for year in facts.years(2016, 12, 31):
         everyone = rows.filter((pl.col("grad_year") == year) & (pl.col("status_on") == date(year, 12, 31)))
         working, period = everyone.filter("employed"), str(year)
-        stayed, best = working.filter(local), working.filter("outstanding")
-        book.add("H02d", period, total(working.filter("fits")), total(working))
-        book.add("H13a", period, total(stayed), total(working))
-        book.add("H13b", period, total(stayed), total(everyone))
-        book.add(
-            "H13v", period, total(everyone.filter(pl.col("verify_state").is_in(["2", "3"]))), total(everyone)
+        best, checked = (
+            working.filter("outstanding"),
+            everyone.filter(pl.col("verify_state").is_in(["2", "3"])),
         )
+        jobs = working.rename({"job_cluster": "cluster"})
+        by_job = (*COMMON, "cluster")
+        book.add("H02d", period, total(jobs.filter("fits"), None, by_job), total(jobs, None, by_job))
+        all_of_them, employed, stayed, verified = (
+            total(f, None, grains) for f in (everyone, working, working.filter(local), checked)
+        )
+        book.add("H13a", period, stayed, employed)
+        book.add("H13b", period, stayed, all_of_them)
+        book.add("H13v", period, verified, all_of_them)
         book.add("H14", period, total(best.filter(key)), total(best))
         book.add("H14b", period, total(best.filter(key & local)), total(best.filter(local)))
 
@@ -165,7 +197,9 @@ def _destinations(facts: Facts) -> pl.DataFrame:
     )
     authors = facts["thesis"].join(papers, on="thesis_id", how="semi").select("student_id")
     best = pl.concat([students, authors])["student_id"].unique().implode()
-    discipline = facts.of_point("student").select("student_id", "discipline")
+    discipline = facts.of_accepted_point(facts.of_point("student")).select(
+        "student_id", "discipline", "degree_level", "degree_type", "degree_point_id"
+    )
     firms = facts["enterprise"].select(
         pl.col("uscc").alias("employer_uscc"), pl.col("cluster_code").alias("employer_cluster")
     )
@@ -190,9 +224,11 @@ def _destinations(facts: Facts) -> pl.DataFrame:
 
 
 def _employers(book: Book, facts: Facts) -> None:
-    answers = facts["employer_survey"]
+    answers = facts.of_accepted_point(facts["employer_survey"])
+    grains = (*COMMON, "degree_point")
     weight, score = pl.col("design_weight"), pl.col("overall_score")
     for year in facts.years(2016, 1, 1):
         now = answers.filter(pl.col("survey_year") == year)
-        book.add("H15", str(year), total(now.filter(score >= 4), weight), total(now, weight))
-        book.add("H15b", str(year), total(now, weight * score), total(now, weight))
+        weights = total(now, weight, grains)
+        book.add("H15", str(year), total(now.filter(score >= 4), weight, grains), weights)
+        book.add("H15b", str(year), total(now, weight * score, grains), weights)

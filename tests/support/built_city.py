@@ -1,0 +1,77 @@
+"""A simulated city, its accepted records loaded as validation leaves them, all layers built: once per test run."""
+
+import secrets
+from datetime import date
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from support import fill
+from yuyan import contracts, runs, transform
+from yuyan.quality.assess import assess
+from yuyan.runtime import postgres
+from yuyan.simulator import population
+from yuyan.warehouse import ddl
+
+SCALE, DAY = 0.01, 2
+
+
+@pytest.fixture(scope="session")
+def simulated_city() -> population.Population:
+    """The city on day 2: defects planted on both days, late changes, deletions."""
+    return population.build(scale=SCALE, day=DAY)
+
+
+@pytest.fixture(scope="session")
+def simulated_city_home(tmp_path_factory) -> Path:
+    """YUYAN_HOME of the city's dbt runs, so that they share one parse."""
+    return tmp_path_factory.mktemp("simulated-city")
+
+
+@pytest.fixture(scope="session")
+def simulated_city_dsn(pg_home, simulated_city_home, simulated_city) -> str:
+    """URL of the city's warehouse, all layers built and tested by dbt. Not to be changed: copy it."""
+    name = f"city_{secrets.token_hex(4)}"
+    dsn = postgres.create_database(pg_home, name)
+    with psycopg.connect(dsn) as connection:
+        ddl.create(connection)
+        frames = {entity: simulated_city.accepted(entity) for entity in contracts.load()}
+        fill.load(connection, frames, as_of=simulated_city.as_of)
+        for entity in contracts.load():
+            accept(connection, entity)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("YUYAN_HOME", str(simulated_city_home))
+        patch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
+        runs.open_run("city", "warehouse", simulated_city.as_of)
+        build(simulated_city.as_of, "--exclude", "path:models/marts")
+        assess("city", simulated_city.as_of)
+        build(simulated_city.as_of, "--select", "path:models/marts")
+    yield dsn
+    with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
+
+
+def build(as_of: date, *selection: str) -> None:
+    """Build and test models; no node may fail."""
+    command = [
+        "build",
+        *selection,
+        "--exclude-resource-type",
+        "unit_test",
+        "--indirect-selection",
+        "buildable",
+    ]
+    result = transform.invoke(command, as_of).result
+    failed = [(r.node.name, r.message) for r in result.results if str(r.status) in transform.FAILED]
+    assert failed == []
+
+
+def accept(connection: psycopg.Connection, entity: str) -> None:
+    """Judge every batch of an entity and accept its newest records."""
+    connection.execute(
+        f"insert into quality.judged select distinct '{entity}', batch_id, 'test', 'test' from raw.{entity}"
+    )
+    fields = [f.name for f in contracts.load()[entity].columns]
+    kept = ", ".join(["src_inst_code", "src_record_id", "raw_id", "batch_id", *fields])
+    connection.execute(f"insert into accepted.{entity} ({kept}) select {kept} from latest.{entity}")
