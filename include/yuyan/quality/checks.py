@@ -78,7 +78,7 @@ def yearly_change(
         usual, spread = robust_sd(changes[:, :-1])
         usual, spread = np.nan_to_num(usual), np.nan_to_num(spread)
         scale = before if relative else np.ones_like(before)
-        expected = before + usual * scale
+        expected = np.clip(before + usual * scale, 0, 1 if noise == "binomial" else np.inf)
         threshold = np.maximum.reduce(
             [
                 floor * scale,
@@ -113,13 +113,13 @@ def peer_funnel(
 ) -> Checked:
     """Whether a unit's rate lies outside the 99.8 % limits around the rate of all units together.
 
-    `kind` "binomial": events out of `sizes` cases; "poisson": events over an exposure. The limits are the exact ones,
-    interpolated between whole numbers, or, where they are wider, those of an additive random effect: the units' own
-    variance as the winsorised z-scores show it (Spiegelhalter 2005, Funnel plots for comparing institutional performance,
-    Statistics in Medicine 24, appendices A.1 and A.3; the same author, Handling over-dispersion of performance
-    indicators, Quality and Safety in Health Care 14). A rate less than `floor` away is never outside. `design_effect`:
-    cases that come in clusters count as so many times fewer. Units smaller than `minimum_n` take no part and are not
-    judged.
+    `kind` "binomial": events out of `sizes` cases; "poisson": events over an exposure. The limits are the exact ones
+    (the chance of a number of events beyond them is at most TAIL), or, where they are wider, those of an additive random
+    effect: the units' own variance as the winsorised z-scores show it (Spiegelhalter 2005, Funnel plots for comparing
+    institutional performance, Statistics in Medicine 24, appendix A.3; the same author, Handling over-dispersion of
+    performance indicators, Quality and Safety in Health Care 14). A rate less than `floor` away is never outside.
+    `design_effect`: cases that come in clusters count as so many times fewer. Units smaller than `minimum_n` take no part
+    and are not judged.
     """
     events, sizes = np.asarray(events, dtype=float), np.asarray(sizes, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -151,16 +151,11 @@ def _between(deviations: Floats, variance: Floats) -> float:
 
 
 def _exact_limits(centre: float, sizes: Floats, kind: str) -> tuple[Floats, Floats]:
-    """Rates at which a chance of TAIL lies beyond, interpolated between whole numbers of events."""
+    """Rates beyond which a chance of at most TAIL lies. Whole numbers of events: interpolated limits (the curves of a
+    plot) would make an alarm of a small unit without a single adverse case."""
     law = stats.poisson(centre * sizes) if kind == "poisson" else stats.binom(np.round(sizes), centre)
-    limits = []
-    for p in (TAIL, 1 - TAIL):
-        r = law.ppf(p)
-        mass = law.pmf(r)
-        part = np.where(mass > 0, (law.cdf(r) - p) / mass, 0.0)
-        limits.append((r - part) / sizes)
-    lower, upper = limits
-    return np.maximum(lower, 0.0), upper if kind == "poisson" else np.minimum(upper, 1.0)
+    cases = sizes if kind == "poisson" else np.round(sizes)
+    return law.ppf(TAIL) / cases, law.ppf(1 - TAIL) / cases
 
 
 def stock_flow(
