@@ -68,3 +68,20 @@ def test_a_view_whose_columns_moved_is_rebuilt(warehouse):
         connection.execute("create view latest.honour as select 1 as another_column")
         ddl.create(connection)
         assert connection.execute("select honour_code from latest.honour").fetchall() == []
+
+
+def test_an_auditor_reads_deletions_and_exits_without_a_right_on_raw(warehouse):
+    with psycopg.connect(warehouse) as connection:
+        connection.execute(
+            "insert into raw.honour (src_inst_code, src_record_id, source_version, is_deleted, row_hash, batch_id, "
+            "row_no, as_of) values ('10611', 'a', 1, true, '\\x00', 'b', 0, '2026-10-15')"
+        )
+        connection.execute("create role an_auditor; grant usage on schema quality to an_auditor")
+        connection.execute("grant select on all tables in schema quality to an_auditor")
+        connection.execute("set local role an_auditor")
+        query = "select entity, src_record_id, reason, is_gone from quality.deletion"
+        assert connection.execute(query).fetchall() == [("honour", "a", "missing", True)]
+        assert connection.execute("select count(*) from quality.quarantine_exit").fetchone() == (0,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("select 1 from raw.honour")
+        connection.rollback()  # and the role is gone

@@ -1,6 +1,6 @@
 """Views for an auditor over all entities: what was deleted and by whom, and why a row left quarantine."""
 
-import psycopg
+from dataclasses import dataclass
 
 from yuyan.contracts import load
 
@@ -67,33 +67,31 @@ _EXIT_COMMENTS = {
 }
 
 
-def create(connection: psycopg.Connection) -> None:
-    """Create quality.deletion and quality.quarantine_exit anew: one branch per entity, all with the same columns."""
+@dataclass(frozen=True)
+class View:
+    """A view with its comment and those of its columns that need one."""
+
+    name: str
+    query: str
+    comment: str
+    columns: dict[str, str]
+
+
+def views() -> list[View]:
+    """quality.deletion and quality.quarantine_exit: one branch per entity, all with the same columns."""
     deletions = [_DELETION.format(entity=entity) for entity in load()]
     exits = [_EXIT.format(entity=entity) for entity in load()]
-    _view(
-        connection,
-        "quality.deletion",
-        [*deletions, _KEY_CHANGE],
-        "删除：每条被删除的记录、何时、哪个批次、由谁（来源报告、清单中没有、主键变更）",
-        _DELETION_COMMENTS,
-    )
-    _view(
-        connection,
-        "quality.quarantine_exit",
-        [*exits, _RELEASE],
-        "离开隔离区的每一行及原因：重新判定通过（quality.release），或被来源的新版本取代",
-        _EXIT_COMMENTS,
-    )
-
-
-def _view(
-    connection: psycopg.Connection, name: str, branches: list[str], comment: str, comments: dict[str, str]
-) -> None:
-    connection.execute(f"drop view if exists {name}")
-    connection.execute(f"create view {name} as {' union all '.join(branches)}")
-    for what, text in {
-        f"view {name}": comment,
-        **{f"column {name}.{c}": t for c, t in comments.items()},
-    }.items():
-        connection.execute(f"comment on {what} is {psycopg.sql.Literal(text).as_string(connection)}")
+    return [
+        View(
+            "quality.deletion",
+            " union all ".join([*deletions, _KEY_CHANGE]),
+            "删除：每条被删除的记录、何时、哪个批次、由谁（来源报告、清单中没有、主键变更）",
+            _DELETION_COMMENTS,
+        ),
+        View(
+            "quality.quarantine_exit",
+            " union all ".join([*exits, _RELEASE]),
+            "离开隔离区的每一行及原因：重新判定通过（quality.release），或被来源的新版本取代",
+            _EXIT_COMMENTS,
+        ),
+    ]

@@ -50,7 +50,11 @@ def create(connection: psycopg.Connection) -> None:
         _raw_table(connection, contract)
         _accepted_table(connection, contract)
         _views(connection, contract)
-    audit.create(connection)
+    for view in audit.views():
+        _view(connection, view.name, view.query)
+        _comment(connection, f"view {view.name}", view.comment)
+        for name, text in view.columns.items():
+            _comment(connection, f"column {view.name}.{name}", text)
     rows = [
         (c.entity, i, f.name, f.label, f.type, f.sql_type, f.presence, f.key_position is not None, f.code_set)
         for c in load().values()
