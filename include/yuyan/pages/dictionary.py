@@ -31,7 +31,6 @@ CODES = {
 """Meanings of codes that a seed's description does not spell out as `code meaning`."""
 APART = ("variant_code", "indicator_code", "name_zh", "variant_role", "is_official")
 """Registry columns that the page shows elsewhere than in the list of facts."""
-UNITS = {"city": "全市", "institution": "单位"}
 
 
 def dictionary_csv() -> str:
@@ -120,12 +119,19 @@ def explain(table: str, column: str, value: str) -> str:
     if value in CODES.get(column, {}):
         return CODES[column][value]
     said = descriptions(table).get(column, "")
-    meanings = []
-    for part in value.split(";") if "(" not in value else [value]:
-        word = re.match(r"[\w-]+", part)
-        found = word and re.search(rf"(?<![\w-]){re.escape(word[0])} ([^；、，。]+)", said)
-        meanings.append(f"{part}（{found[1]}）" if found else part)
-    return "、".join(meanings)
+    parts = value.split(";") if "(" not in value else [value]
+    return "、".join(f"{part}（{found}）" if (found := _meaning(said, part)) else part for part in parts)
+
+
+def _meaning(description: str, code: str) -> str | None:
+    """What a description says about a code, or about the word that one with parameters begins with."""
+    word = re.match(r"[\w-]+", code)
+    found = word and re.search(rf"(?<![\w-]){re.escape(word[0])} ([^；、，。]+)", description)
+    return found[1] if found else None
+
+
+def _grain(grain: str) -> str:
+    return _meaning(descriptions("indicator")["grains"], grain) or grain
 
 
 def shown(value: float, variant: dict[str, str]) -> str:
@@ -219,7 +225,7 @@ def _case(case: Case, variants: dict[str, dict[str, str]], official: str) -> dic
     for row in case.expect.dicts():
         variant = variants[row["variant_code"]]
         value = value_of(row, variant)
-        unit = f"{UNITS.get(row['grain'], row['grain'])} {row['unit_code']}"
+        unit = f"{_grain(row['grain'])} {row['unit_code']}"
         figures = [row["numerator"] or "—", row["denominator"] or "—"]
         rows.append(
             [
@@ -244,7 +250,7 @@ def _sum(row: dict[str, str], variant: dict[str, str]) -> str:
     value = value_of(row, variant)
     n, d = row["numerator"], row["denominator"]
     how = {"count": n, "growth": f"{n} ÷ {d} − 1"}.get(variant["value_kind"], f"{n} ÷ {d}")
-    unit = f"{UNITS.get(row['grain'], row['grain'])} {row['unit_code']}，{row['period_code']} 期"
+    unit = f"{_grain(row['grain'])} {row['unit_code']}，{row['period_code']} 期"
     return f"{variant['variant_code']}，{unit}：{how} = {'无值' if value is None else shown(value, variant)}"
 
 
