@@ -18,10 +18,11 @@ AS_OF = date(2026, 10, 15)
 SOUND, BROKEN = "10611", "10635"
 TABLES = """
 create schema indicators; create schema star; create schema plan;
-create table indicators.ind_value (variant_code text, grain text, unit_code text, period_code text, period_year int,
-    is_complete boolean, numerator float8, denominator float8, value float8);
+create table indicators.ind_value (variant_code text, definition_version int, grain text, unit_code text, period_code text,
+    period_year int, is_complete boolean, numerator float8, denominator float8, value float8);
 create table indicators.ind_unit (grain text, unit_code text);
-create table plan.indicator (variant_code text, indicator_code text, source_entities text);
+create table plan.indicator (variant_code text, indicator_code text, source_entities text,
+    definition_version int default 1, is_official boolean default true);
 create table star.fct_enrolment_census (inst_code text, census_year int);
 create table star.fct_admission (inst_code text, exam_year int, is_registered boolean, degree_level text,
     study_mode text, degree_type text, admission_mode text);
@@ -34,6 +35,10 @@ create table star.fct_course_evaluation (inst_code text, academic_year text, res
     score_2_count int, score_3_count int, score_4_count int, score_5_count int);
 insert into plan.indicator values ('H03', 'H03', 'student'), ('H08', 'H08', 'practice_participation;student'),
     ('H12c', 'H12', 'thesis');
+-- another definition of the same variant, to be compared with and not to be checked
+insert into plan.indicator values ('H03', 'H03', 'student', 2, false);
+insert into indicators.ind_value select 'H03', 2, 'institution', '10611', year::text, year, true, 9 * year, null, 9 * year
+    from generate_series(2016, 2026) year where year % 2 = 0;
 insert into indicators.ind_unit values ('city', '500000'), ('institution', '10611'), ('institution', '10635'),
     ('degree_point', '10611-2-1-0812');
 -- of both institutions 100 in study and 30 entrants a year; in 2026 one reports 100 leavers fewer than left
@@ -87,7 +92,7 @@ def _value(
     connection, variant, unit, period, year, numerator, denominator, value, grain="institution"
 ) -> None:
     connection.execute(
-        "insert into indicators.ind_value values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "insert into indicators.ind_value values (%s, 1, %s, %s, %s, %s, %s, %s, %s, %s)",
         [variant, grain, unit, period, year, year <= 2026, numerator, denominator, value],
     )
 

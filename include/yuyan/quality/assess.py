@@ -13,7 +13,8 @@ from yuyan.quality import credibility, problems, scorecard
 from yuyan.quality.indicator_rules import SEVERITY, SUBJECT
 
 _SOURCES = """
-select variant_code, indicator_code, unnest(string_to_array(source_entities, ';')) as entity from plan.indicator
+select distinct variant_code, indicator_code, unnest(string_to_array(source_entities, ';')) as entity
+from plan.indicator
 """
 _UNITS = (
     "select distinct unit_code from indicators.ind_unit where grain in ('city', 'institution') order by 1"

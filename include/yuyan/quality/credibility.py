@@ -28,8 +28,12 @@ COLUMNS = [
 ]
 
 _VALUES = """
-select variant_code, unit_code, period_code, period_year, numerator, denominator, value
-from indicators.ind_value where grain = 'institution' and is_complete and variant_code = any(%s)
+select v.variant_code, v.unit_code, v.period_code, v.period_year, v.numerator, v.denominator, v.value
+from indicators.ind_value v join (
+    select distinct on (variant_code) variant_code, definition_version
+    from plan.indicator order by variant_code, is_official desc, definition_version desc
+) in_force using (variant_code, definition_version)
+where v.grain = 'institution' and v.is_complete and v.variant_code = any(%s)
 """
 _CATEGORIES = """
 select inst_code as unit_code, {period} as period_year, coalesce(({category})::text, '-') as category, count(*) as n
