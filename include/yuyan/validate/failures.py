@@ -99,7 +99,7 @@ def results(
         raise RuntimeError(
             f"{entity}: the suite and the rows written disagree ({sorted(differing)[:20]}); did another process touch "
             f"judging.{entity} or judging.standing_{entity} during run {run_id}? Run the validation again; if it "
-            f"persists, drop judging.standing_{entity}, and every record is judged anew."
+            f"persists, truncate judging.standing_{entity}, and every record is judged anew."
         )
     versions = dict(
         connection.execute(

@@ -1,7 +1,7 @@
 -- What judging needs in the database. Idempotent: run at the start of every validation.
 
 create schema if not exists judging;
-comment on schema judging is '校验工作区：每个实体最近一次判定的行、类型化的值和逐条规则的结论；standing_ 开头的是全部现有记录最新版本的结论（删除后下次全部重新判定）；待重判的行';
+comment on schema judging is '校验工作区：每个实体最近一次判定的行、类型化的值和逐条规则的结论；standing_ 开头的是全部现有记录最新版本的结论（清空后下次全部重新判定）；待重判的行';
 
 create table if not exists judging.pending (
     entity text not null,
