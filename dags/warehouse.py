@@ -1,8 +1,9 @@
 """
 # 数仓 warehouse
 
-资产 `raw` 更新后运行：校验 → 对账 → 暂存层 → 星型模型 → 指标 → 评估（`assess`：可信度、评分卡、可信等级）→ 集市，
-旁边生成数据质量文档（Data Docs）和指标的区间与预测（`estimates`），最后是给各单位的反馈（`feedback`）。
+资产 `raw` 更新后运行：校验 → 对账 → 暂存层 → 星型模型 → 指标 → 评估（`assess`：可信度、评分卡、可信等级）
+和估计（`estimate`：区间、基准、统计判定、预测）→ 集市，旁边生成数据质量文档（Data Docs），
+最后是给各单位的反馈（`feedback`）。
 统计日期取自触发它的采集运行；每一步都可以重跑，结果相同。
 
 **先做什么 / what to do first**
@@ -109,8 +110,7 @@ def warehouse():
         last = {"outlets": [MARTS]} if name == LAYERS[-1] else {}
         step = step >> layer.override(task_id=name, doc_md=manifest.describe(name), **last)(name)
         if name == "indicators":
-            step >> estimate()
-            step = step >> assess()
+            step = [step >> estimate(), step >> assess()]
     step >> feedback()
 
 

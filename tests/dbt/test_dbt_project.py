@@ -11,7 +11,15 @@ MAY_READ = {
     "staging": {"accepted"},
     "star": {"staging", "star", "seed"},
     "indicators": {"star", "indicators", "seed"},
-    "marts": {"star", "indicators", "marts", "seed", "quality", "ops"},  # the stage `assess` comes before
+    "marts": {
+        "star",
+        "indicators",
+        "marts",
+        "seed",
+        "quality",
+        "ops",
+        "estimates",
+    },  # assess and estimate come before
 }
 PREFIXES = {
     "staging": ("stg_",),

@@ -9,6 +9,38 @@ confidence as (
     where a.recency = 1
 ),
 
+-- where the registry has a statistical rule, it judges instead of the path rule (docs/statistics.md); estimates are of the
+-- definition in force
+stated as (
+    select
+        s.variant_code,
+        s.definition_version,
+        s.grain,
+        s.unit_code,
+        s.period_code,
+        s.is_small_number,
+        s.target_value,
+        s.path_value,
+        coalesce(e.status_code, s.status_code) as status_code,
+        case when e.status_code is null then s.status_reason_code else e.status_reason_code end as status_reason_code,
+        e.estimator,
+        e.lcl95,
+        e.ucl95,
+        e.adjusted_value,
+        e.benchmark_value,
+        e.benchmark_own_share,
+        e.probability_below,
+        e.probability_decline,
+        e.pooled_years
+    from {{ ref('ind_status') }} as s
+    left join {{ source('estimates', 'indicator_estimate') }} as e
+        on s.is_in_force
+        and e.variant_code = s.variant_code
+        and e.grain = s.grain
+        and e.unit_code = s.unit_code
+        and e.period_code = s.period_code
+),
+
 -- no confidence in the data comes before any other status; within an institution its grade holds, elsewhere the city's
 judged as (
     select
@@ -21,7 +53,7 @@ judged as (
         c.weakest_dimension,
         case when c.grade = 'NCID' then 'NCID' else s.status_code end as final_status_code,
         case when c.grade = 'NCID' then 'DATA-QUALITY' else s.status_reason_code end as final_reason_code
-    from {{ ref('ind_status') }} as s
+    from stated as s
     inner join {{ ref('ind_unit') }} as u on u.grain = s.grain and u.unit_code = s.unit_code
     left join confidence as c
         on c.variant_code = s.variant_code and c.unit_code = coalesce(u.inst_code, '{{ var("city_code") }}')
@@ -63,7 +95,19 @@ select
     s.grade as confidence_grade,
     grade.name_zh as confidence_grade_zh,
     s.weakest_entity as confidence_entity_code,
-    s.weakest_dimension as confidence_dimension_code
+    s.weakest_dimension as confidence_dimension_code,
+    s.estimator as estimator_code,
+    s.lcl95,
+    s.ucl95,
+    s.adjusted_value,
+    s.benchmark_value,
+    s.benchmark_own_share,
+    s.probability_below,
+    s.probability_decline,
+    s.pooled_years,
+    r.lowest_value as definition_lowest,
+    r.highest_value as definition_highest,
+    r.definition_count
 from {{ ref('ind_value') }} as v
 inner join {{ ref('indicator') }} as i
     on i.variant_code = v.variant_code and i.definition_version = v.definition_version
@@ -74,6 +118,12 @@ inner join judged as s
     and s.grain = v.grain
     and s.unit_code = v.unit_code
     and s.period_code = v.period_code
+left join {{ ref('ind_definition_range') }} as r
+    on i.is_official
+    and r.indicator_code = i.indicator_code
+    and r.grain = v.grain
+    and r.unit_code = v.unit_code
+    and r.period_year = v.period_year
 inner join {{ ref('indicator_status') }} as t
     on t.status_code = s.final_status_code
     and coalesce(t.status_reason_code, '') = coalesce(s.final_reason_code, '')

@@ -67,9 +67,21 @@ select
     l.confidence_grade,
     l.confidence_grade_zh,
     l.confidence_entity_code,
-    l.confidence_dimension_code
+    l.confidence_dimension_code,
+    l.lcl95,
+    l.ucl95,
+    l.definition_lowest,
+    l.definition_highest,
+    e.projected_2030,
+    e.projected_lcl80,
+    e.projected_ucl80
 from latest as l
 inner join {{ ref('indicator') }} as i
     on i.variant_code = l.variant_code and i.definition_version = l.definition_version
 left join {{ ref('target') }} as t on t.variant_code = l.variant_code and t.doc_version = l.doc_version
+left join {{ source('estimates', 'indicator_estimate') }} as e
+    on e.variant_code = l.variant_code
+    and e.grain = l.grain
+    and e.unit_code = l.unit_code
+    and e.period_code = l.period_code
 where l.recency = 1

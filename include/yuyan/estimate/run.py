@@ -4,7 +4,6 @@ What a value is stays the models' business. Reads the indicators, the star and t
 """
 
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,7 +60,6 @@ def estimate(run_id: str, as_of: date) -> dict[str, Any]:
     with psycopg.connect(
         settings.warehouse_dsn(), application_name=f"yuyan estimate {run_id}"[:63]
     ) as connection:
-        connection.execute(Path(__file__).with_name("estimates.sql").read_text(encoding="utf-8"))
         known = sources.read(connection, sources.REGISTRY)
         values = sources.read(
             connection, sources.VALUES, as_of=as_of, base_year=given["base_year"], doc_version=given["plan_doc_version"]

@@ -44,7 +44,7 @@ META_COMMENTS = {
 
 def create(connection: psycopg.Connection) -> None:
     """Create or complete schemas, control tables, raw tables and contract metadata. Safe to repeat."""
-    for name in ("control.sql", "quality.sql"):
+    for name in ("control.sql", "quality.sql", "estimates.sql"):
         connection.execute(Path(__file__).with_name(name).read_text(encoding="utf-8"))
     for contract in load().values():
         _raw_table(connection, contract)

@@ -2,6 +2,18 @@
 create schema if not exists estimates;
 comment on schema estimates is '估计层：指标值的置信区间、调整值、基准、统计判定、2030年预测，由估计阶段在指标层之后写入';
 
+-- A table of an earlier shape is made anew; the next run fills it.
+do $$
+begin
+    if to_regclass('estimates.indicator_estimate') is not null and not exists (
+        select 1 from information_schema.columns
+        where table_schema = 'estimates' and table_name = 'indicator_estimate' and column_name = 'pooled_years'
+    ) then
+        drop table estimates.indicator_estimate;
+    end if;
+end
+$$;
+
 create table if not exists estimates.indicator_estimate (
     variant_code text not null,
     grain text not null,
