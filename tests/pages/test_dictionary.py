@@ -47,9 +47,7 @@ def test_every_variant_has_a_unit_test(listed):
 
 def test_codes_are_explained():
     assert dictionary.explain("indicator", "estimator", "STRATIFIED") == "STRATIFIED（分层抽样）"
-    assert (
-        dictionary.explain("indicator", "grains", "city;institution") == "city（全市）、institution（单位）"
-    )
+    assert dictionary.explain("indicator", "grains", "city;institution") == "全市、培养单位"
     assert dictionary.explain("indicator", "period_basis", "CY") == "CY 自然年"
     assert dictionary.explain("indicator", "caveat_zh", "说明") == "说明"
 
@@ -108,6 +106,21 @@ def test_variants_named_as_present_handling_are_registered():
     named = set(re.findall(r"H\d\d(?:-\w\w|[a-z])?", text))
     assert len(named) >= 10
     assert named <= known | {code[:3] for code in known}
+
+
+def test_another_definition_of_a_variant_is_shown_beside_the_one_in_force(monkeypatch):
+    rows = list(dictionary.seed("indicator"))
+    old = next(row for row in rows if row["variant_code"] == "H13a")
+    new = old | {"definition_version": "2", "is_official": "false", "name_zh": "含升学口径"}
+    seed = dictionary.seed
+    monkeypatch.setattr(dictionary, "seed", lambda name: [*rows, new] if name == "indicator" else seed(name))
+    dictionary._in_force.cache_clear()
+    try:
+        page = dictionary.dictionary_page()
+    finally:
+        dictionary._in_force.cache_clear()
+    assert page.count('id="variant-H13a"') == page.count('id="variant-H13a-v2"') == 1
+    assert "含升学口径" in page
 
 
 def test_no_anchor_is_used_twice(page):

@@ -60,12 +60,14 @@ def dictionary_page() -> str:
     indicators: dict[str, dict[str, Any]] = {}
     for row in seed("indicator"):
         one = indicators.setdefault(row["indicator_code"], {"variants": []})
-        one["variants"].append({"row": row, "facts": _facts("indicator", row, APART), "role": _role(row)})
+        variant = {"row": row, "facts": _facts("indicator", row, APART), "role": _role(row)}
+        one["variants"].append(variant | {"anchor": _anchor(row)})
     for code, one in indicators.items():
         variants = [v["row"] for v in one["variants"]]
+        in_force = [v for v in variants if v is _in_force()[v["variant_code"]]]
         one |= {
             "official": next(v for v in variants if v["is_official"] == "true"),
-            "targets": [_target(v, t) for v in variants for t in _targets().get(v["variant_code"], [])],
+            "targets": [_target(v, t) for v in in_force for t in _targets().get(v["variant_code"], [])],
             "decisions": _decisions(code),
             "cases": _cases(variants),
             "entities": sorted({e for v in variants for e in v["source_entities"].split(";") if e}),
@@ -114,6 +116,8 @@ def explain(table: str, column: str, value: str) -> str:
         return "—"
     if column == "source_entities":
         return "、".join(entity_label(e) for e in value.split(";"))
+    if column == "grains":
+        return "、".join(_grain(grain) for grain in value.split(";"))
     if column == "period_basis":
         return f"{value} {next(r['name_zh'] for r in seed('period_basis') if r['period_basis'] == value)}"
     if value in CODES.get(column, {}):
@@ -131,7 +135,7 @@ def _meaning(description: str, code: str) -> str | None:
 
 
 def _grain(grain: str) -> str:
-    return _meaning(descriptions("indicator")["grains"], grain) or grain
+    return next((r["name_zh"] for r in seed("grain") if r["grain"] == grain), grain)
 
 
 def shown(value: float, variant: dict[str, str]) -> str:
@@ -161,6 +165,23 @@ def value_of(row: dict[str, str], variant: dict[str, str]) -> float | None:
 def _base_year() -> int:
     document = yaml.safe_load((settings.DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
     return document["vars"]["yuyan"]["base_year"]
+
+
+@cache
+def _in_force() -> dict[str, dict[str, str]]:
+    """Variant -> its definition in force: the official one, else the newest."""
+    rows = sorted(seed("indicator"), key=lambda r: (r["is_official"] == "true", int(r["definition_version"])))
+    return {row["variant_code"]: row for row in rows}
+
+
+def _anchor(variant: dict[str, str]) -> str:
+    """variant-H13a for the definition in force, variant-H13a-v1 for another one."""
+    code = variant["variant_code"]
+    return (
+        f"variant-{code}"
+        if variant is _in_force()[code]
+        else f"variant-{code}-v{variant['definition_version']}"
+    )
 
 
 def _facts(table: str, row: dict[str, str], apart: tuple[str, ...] = ()) -> list[tuple[str, str]]:
@@ -214,16 +235,20 @@ def _items() -> dict[str, str]:
 
 def _cases(variants: list[dict[str, str]]) -> list[dict[str, Any]]:
     """The unit tests of an indicator's variants; those of the official one first, of which the first is the example."""
-    codes = {v["variant_code"]: v for v in variants}
-    official = next(v["variant_code"] for v in variants if v["is_official"] == "true")
-    found = [c for c in examples.cases() if any(c.of(code) for code in codes)]
-    return [_case(c, codes, official) for c in sorted(found, key=lambda c: not c.of(official))]
+    codes = {(v["variant_code"], v["definition_version"]): v for v in variants}
+    official = next(v for v in variants if v["is_official"] == "true")
+    found = [c for c in examples.cases() if any(c.of(code) for code, _ in codes)]
+    return [
+        _case(c, codes, official) for c in sorted(found, key=lambda c: not c.of(official["variant_code"]))
+    ]
 
 
-def _case(case: Case, variants: dict[str, dict[str, str]], official: str) -> dict[str, Any]:
+def _case(
+    case: Case, variants: dict[tuple[str, str], dict[str, str]], official: dict[str, str]
+) -> dict[str, Any]:
     rows = []
     for row in case.expect.dicts():
-        variant = variants[row["variant_code"]]
+        variant = variants[row["variant_code"], row.get("definition_version", "1")]
         value = value_of(row, variant)
         unit = f"{_grain(row['grain'])} {row['unit_code']}"
         figures = [row["numerator"] or "—", row["denominator"] or "—"]
@@ -236,12 +261,12 @@ def _case(case: Case, variants: dict[str, dict[str, str]], official: str) -> dic
                 "无值" if value is None else shown(value, variant),
             ]
         )
-    first = next(iter(case.of(official)), None)
+    first = next(iter(case.of(official["variant_code"])), None)
     return {
         "case": case,
         "given": [_table(g) for g in case.given],
         "rows": rows,
-        "sum": _sum(first, variants[official]) if first else "",
+        "sum": _sum(first, official) if first else "",
     }
 
 

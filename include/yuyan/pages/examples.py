@@ -48,9 +48,9 @@ class Case:
 
 @cache
 def cases(folder: Path = FOLDER) -> tuple[Case, ...]:
-    """Every unit test of the indicator models, in the order of the files."""
+    """Every unit test of the indicator models, those of files named after a model first."""
     found = []
-    for path in sorted(folder.glob("*.yml")):
+    for path in sorted(folder.glob("*.yml"), key=lambda p: (not p.stem.startswith("ind_"), p.stem)):
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         found += [_case(one) for one in document["unit_tests"] if re.fullmatch(r"ind_[a-z]\d+", one["model"])]
     return tuple(found)
