@@ -9,7 +9,7 @@ import polars as pl
 import psycopg
 
 from yuyan import settings
-from yuyan.quality import credibility, problems, scorecard
+from yuyan.quality import credibility, frames, problems, scorecard
 from yuyan.quality.indicator_rules import SEVERITY, SUBJECT
 
 _SOURCES = """
@@ -32,7 +32,7 @@ def assess(run_id: str, as_of: date) -> dict[str, Any]:
         settings.warehouse_dsn(), application_name=f"yuyan assess {run_id}"[:63]
     ) as connection:
         found = credibility.check(connection)
-        _replace(connection, "credibility", run_id, found)
+        frames.replace(connection, "credibility", run_id, found)
         alarms = found.filter(pl.col("is_alarm"))
         findings = [
             problems.Finding(rule_id, code, SUBJECT, SEVERITY, count)
@@ -43,20 +43,16 @@ def assess(run_id: str, as_of: date) -> dict[str, Any]:
         ]
         steps = problems.settle(connection, run_id, as_of, findings, [SUBJECT])
         card = scorecard.assess(connection, run_id, as_of)
-        _replace(
+        frames.replace(
             connection,
             "scorecard",
             run_id,
             card.with_columns(as_of=pl.lit(as_of), period=pl.lit(f"{as_of:%Y-%m}")),
         )
-        sources = pl.DataFrame(
-            connection.execute(_SOURCES).fetchall(),
-            schema=dict.fromkeys(("variant_code", "indicator_code", "entity"), pl.String),
-            orient="row",
-        )
+        sources = frames.read(connection, _SOURCES)
         units = [code for (code,) in connection.execute(_UNITS)]
         grades = scorecard.confidence(card, sources, units, scorecard.alarms(connection, run_id))
-        _replace(connection, "indicator_confidence", run_id, grades)
+        frames.replace(connection, "indicator_confidence", run_id, grades)
     return {
         "checked": len(found),
         "not_judged": found["threshold"].null_count(),
@@ -64,12 +60,3 @@ def assess(run_id: str, as_of: date) -> dict[str, Any]:
         "problems": dict(steps),
         "grades": dict(sorted(grades["grade"].value_counts().iter_rows())),
     }
-
-
-def _replace(connection: psycopg.Connection, table: str, run_id: str, rows: pl.DataFrame) -> None:
-    connection.execute(f"delete from quality.{table} where run_id = %s", [run_id])
-    with connection.cursor().copy(
-        f"copy quality.{table} (run_id, {', '.join(rows.columns)}) from stdin"
-    ) as copy:
-        for row in rows.iter_rows():
-            copy.write_row((run_id, *row))

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import psycopg
 
-from yuyan.quality import checks
+from yuyan.quality import checks, frames
 from yuyan.quality.checks import Checked
 from yuyan.quality.indicator_rules import Check, load
 
@@ -66,7 +66,7 @@ def check(connection: psycopg.Connection) -> pl.DataFrame:
     A check whose variant has no complete period yet has no rows. `threshold` is NULL where too little is there to judge.
     """
     wanted = sorted({c.variant_code for c in load()} | {c.exposure_variant for c in load()} - {""})
-    values = _frame(connection, _VALUES, [wanted])
+    values = frames.read(connection, _VALUES, [wanted])
     parts = [_run(connection, c, values) for c in load()]
     return pl.concat([p for p in parts if p is not None] or [_empty()])
 
@@ -130,7 +130,7 @@ def _peer_funnel(
 def _stock_flow(
     connection: psycopg.Connection, c: Check, own: Any, values: Any, year: int
 ) -> tuple[list, Checked]:
-    flows = _frame(connection, _FLOWS.format(**c.__dict__, year=year)).sort("unit_code")
+    flows = frames.read(connection, _FLOWS.format(**c.__dict__, year=year)).sort("unit_code")
     columns = (flows[name].to_numpy() for name in ("before", "entrants", "leavers", "now"))
     return flows["unit_code"].to_list(), checks.stock_flow(*columns, floor=c.floor, least=c.least)
 
@@ -138,7 +138,7 @@ def _stock_flow(
 def _share_shift(
     connection: psycopg.Connection, c: Check, own: Any, values: Any, year: int
 ) -> tuple[list, Checked]:
-    counted = _frame(connection, _CATEGORIES.format(**c.__dict__, year=year))
+    counted = frames.read(connection, _CATEGORIES.format(**c.__dict__, year=year))
     units, categories = (counted[k].unique().sort() for k in ("unit_code", "category"))
     cube = np.zeros((2, len(units), len(categories)))
     where = (units.search_sorted(counted["unit_code"]), categories.search_sorted(counted["category"]))
@@ -151,7 +151,7 @@ def _share_shift(
 def _heaping(
     connection: psycopg.Connection, c: Check, own: Any, values: Any, year: int
 ) -> tuple[list, Checked]:
-    counted = _frame(connection, _HITS.format(**c.__dict__, year=year)).sort("unit_code")
+    counted = frames.read(connection, _HITS.format(**c.__dict__, year=year)).sort("unit_code")
     found = checks.heaping(
         counted["hits"].to_numpy(),
         counted["n"].to_numpy(),
@@ -195,19 +195,6 @@ def _shown(value: float, display: str) -> str:
     if not np.isfinite(value):
         return "—"
     return f"{value:.1%}" if display == "percent" else f"{value:,.2f}".rstrip("0").rstrip(".")
-
-
-def _frame(connection: psycopg.Connection, query: str, parameters: Any = None) -> pl.DataFrame:
-    cursor = connection.execute(query, parameters)
-    types = {
-        "float8": pl.Float64,
-        "int4": pl.Int64,
-        "int8": pl.Int64,
-        "numeric": pl.Float64,
-        "text": pl.String,
-    }
-    schema = {c.name: types[psycopg.adapters.types[c.type_code].name] for c in cursor.description}
-    return pl.DataFrame(cursor.fetchall(), schema=schema, orient="row")
 
 
 def _empty() -> pl.DataFrame:

@@ -10,12 +10,12 @@ import csv
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import psycopg
 
 from yuyan import contracts, institutions, settings
+from yuyan.quality import frames
 from yuyan.quality.indicator_rules import SUBJECT
 from yuyan.validate import catalogue
 
@@ -96,8 +96,9 @@ def assess(connection: psycopg.Connection, run_id: str, as_of: date) -> pl.DataF
 
     A row for every source, every entity it is known by ('' is all of them) and every dimension; the city is CITY.
     """
+    given = {"as_of": as_of, "presence": _presence_rules(), "reference": _reference_rules()}
     parts = [
-        _read(connection, _COUNTED, as_of=as_of, presence=_presence_rules(), reference=_reference_rules()),
+        frames.read(connection, _COUNTED, given),
         _timeliness(connection, as_of),
         *(_fact(connection, row) for row in _facts()),
     ]
@@ -115,16 +116,10 @@ def graded(measured: pl.DataFrame) -> pl.DataFrame:
     every = pl.concat([measured.select(MEASURE), sums.select(MEASURE)])
     city = every.group_by("entity", "dimension").agg(columns).with_columns(src_inst_code=pl.lit(CITY))
     every = pl.concat([every, city.select(MEASURE)])
-    dimensions = pl.DataFrame(_dimensions(), infer_schema_length=None)
-    limits = dimensions.select(
-        pl.col("dimension_code").alias("dimension"), "better",
-        *(pl.col(k).cast(pl.Float64, strict=False) for k in ("target", "a", "b", "c", "d")),
-        pl.col("minimum_faults").cast(pl.Float64, strict=False).fill_null(0),
-    )  # fmt: skip
     grid = (
         every.select("src_inst_code", "entity")
         .unique()
-        .join(limits, how="cross")
+        .join(_limits(), how="cross")
         .filter(
             (pl.col("dimension") != "D11") & ((pl.col("entity") == "") | pl.col("dimension").is_in(OF_ENTITY))
         )
@@ -171,11 +166,7 @@ def confidence(
         numerator=pl.col("explained").cast(pl.Float64),
         denominator=pl.col("opened").cast(pl.Float64),
     )
-    limits = next(row for row in _dimensions() if row["dimension_code"] == "D08")
-    doubts = doubts.with_columns(
-        value=pl.col("numerator") / pl.col("denominator"), better=pl.lit("high"), minimum_faults=pl.lit(1.0),
-        **{k: pl.lit(float(limits[k]) if limits[k] else None, pl.Float64) for k in ("a", "b", "c", "d")},
-    ).with_columns(grade=_grade())  # fmt: skip
+    doubts = doubts.join(_limits(), on="dimension").with_columns(value=_value()).with_columns(grade=_grade())
     of_alarms = sources.select("variant_code", "indicator_code").unique().join(doubts, on="indicator_code")
     keys = ["variant_code", "unit_code", "entity", "dimension", "grade"]
     ranked = pl.concat([of_sources.select(keys), of_alarms.select(keys)]).with_columns(rank=_rank("grade"))
@@ -195,7 +186,17 @@ def confidence(
 def alarms(connection: psycopg.Connection, run_id: str) -> pl.DataFrame:
     """src_inst_code, indicator_code, opened, explained: what the checks of a run came to. An institution that was checked
     and gave no alarm has a row with zeros."""
-    return _read(connection, _ALARMS, [run_id])
+    return frames.read(connection, _ALARMS, [run_id])
+
+
+def _limits() -> pl.DataFrame:
+    """dimension, better, target, a, b, c, d, minimum_faults."""
+    dimensions = pl.DataFrame(_dimensions(), infer_schema_length=None)
+    return dimensions.select(
+        pl.col("dimension_code").alias("dimension"), "better",
+        *(pl.col(k).cast(pl.Float64, strict=False) for k in ("target", "a", "b", "c", "d")),
+        pl.col("minimum_faults").cast(pl.Float64, strict=False).fill_null(0),
+    )  # fmt: skip
 
 
 def _value() -> pl.Expr:
@@ -251,15 +252,15 @@ def _timeliness(connection: psycopg.Connection, as_of: date) -> pl.DataFrame:
     held = connection.execute(_COLLECTED, {"since": since, "as_of": as_of}).fetchall()
     reached = {(day, code) for day, code, entity, _ in held if entity}
     known = institutions.load()
-    rows = [(code, entity, float(delivered)) for _, code, entity, delivered in held if entity]
-    rows += [
+    counts = [(code, entity, float(delivered)) for _, code, entity, delivered in held if entity]
+    counts += [
         (code, entity, 0.0)
         for day, code, total, delivered in held
         if not total and not delivered and (day, code) not in reached and code in known
         for entity in known[code].entities
     ]
     frame = pl.DataFrame(
-        rows, schema=["src_inst_code", "entity", "delivered"], orient="row", schema_overrides=_TYPES
+        counts, schema=["src_inst_code", "entity", "delivered"], orient="row", schema_overrides=_TYPES
     )
     counted = frame.group_by("src_inst_code", "entity").agg(
         numerator=pl.col("delivered").sum(), denominator=pl.len().cast(pl.Float64)
@@ -269,7 +270,7 @@ def _timeliness(connection: psycopg.Connection, as_of: date) -> pl.DataFrame:
 
 def _fact(connection: psycopg.Connection, row: dict[str, str]) -> pl.DataFrame:
     """D09 or D10 of one kind of fact."""
-    return _read(
+    return frames.read(
         connection,
         f"select r.src_inst_code, '{row['entity']}' as entity, '{row['dimension']}' as dimension, "
         f"(count(*) filter (where {row['holds']}))::float8 as numerator, count(*)::float8 as denominator "
@@ -279,7 +280,7 @@ def _fact(connection: psycopg.Connection, row: dict[str, str]) -> pl.DataFrame:
 
 def _revisions(connection: psycopg.Connection, run_id: str) -> pl.DataFrame:
     """D06: what a value of the latest complete period was when it was first assessed, and what it is now."""
-    found = _read(connection, _REVISED, run=run_id, subject=SUBJECT)
+    found = frames.read(connection, _REVISED, {"run": run_id, "subject": SUBJECT})
     by_source = found.group_by("src_inst_code")
     size = pl.len().cast(pl.Float64)
     return pl.concat(
@@ -290,8 +291,8 @@ def _revisions(connection: psycopg.Connection, run_id: str) -> pl.DataFrame:
 
 def _overrides(connection: psycopg.Connection) -> pl.DataFrame:
     """D07a-c. Institutions without any override have none active and none expired."""
-    found = _read(connection, _OVERRIDES)
-    reporting = _read(connection, "select distinct src_inst_code from quality.current_result")
+    found = frames.read(connection, _OVERRIDES)
+    reporting = frames.read(connection, "select distinct src_inst_code from quality.current_result")
     found = reporting.join(found, on="src_inst_code", how="left").fill_null(0)
     number = {k: pl.col(k).cast(pl.Float64) for k in ("active", "by_commission", "expired")}
     none = pl.lit(None, pl.Float64)
@@ -340,13 +341,6 @@ def _reference_rules() -> list[str]:
 
 
 _TYPES = {"src_inst_code": pl.String, "entity": pl.String, "delivered": pl.Float64}
-
-
-def _read(connection: psycopg.Connection, query: str, given: Any = None, **named: Any) -> pl.DataFrame:
-    cursor = connection.execute(query, named or given)
-    types = {"float8": pl.Float64, "numeric": pl.Float64, "int8": pl.Int64, "text": pl.String}
-    schema = {c.name: types[psycopg.adapters.types[c.type_code].name] for c in cursor.description}
-    return pl.DataFrame(cursor.fetchall(), schema=schema, orient="row")
 
 
 @cache
