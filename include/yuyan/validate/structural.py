@@ -28,11 +28,12 @@ def rules(contract: Contract, indicators: tuple[str, ...]) -> list[dict[str, Any
 
 
 def _override(contract: Contract, rule: dict[str, Any]) -> dict[str, str]:
-    """A value of a wrong form can still be typed, and, unless it identifies or refers to a record, joined and attributed;
-    what the other rules keep out cannot."""
-    identifying = {*contract.key, *(n for ref in contract.references for n in ref.fields)}
-    is_form = rule["rule_id"].endswith(".3") and rule["column"] not in identifying
-    return {"override": "commission" if is_form else "nobody"}
+    """A text that is too long can still be typed, joined and attributed, unless it identifies or refers to a record. What
+    the other rules keep out cannot, and a text of the wrong form cannot be taken apart (a year out of an academic year)."""
+    fixed = {*contract.key, *(n for ref in contract.references for n in ref.fields)}
+    fixed |= {f.name for f in contract.columns if f.pattern}
+    is_length = rule["rule_id"].endswith(".3") and rule["column"] not in fixed
+    return {"override": "commission" if is_length else "nobody"}
 
 
 def _of_field(contract: Contract, f: Field) -> Iterator[dict[str, Any]]:
