@@ -46,8 +46,13 @@ def test_every_variant_has_a_unit_test(listed):
 
 
 def test_codes_are_explained():
-    assert dictionary.explain("indicator", "estimator", "STRATIFIED") == "STRATIFIED（分层抽样）"
+    assert dictionary.explain("indicator", "estimator", "STRATIFIED") == "STRATIFIED 分层抽样"
     assert dictionary.explain("indicator", "grains", "city;institution") == "全市、培养单位"
+    assert dictionary.explain("target", "path_kind", "LINEAR") == "LINEAR 直线"
+    assert "类型、学科门类" in dictionary.explain("indicator", "comparator", "BENCHMARK")
+    assert dictionary.explain("indicator", "unit_rule", "RATE(years=3;minimum=10)").startswith(
+        "RATE(years=3;minimum=10) 多年"
+    )
     assert dictionary.explain("indicator", "period_basis", "CY") == "CY 自然年"
     assert dictionary.explain("indicator", "caveat_zh", "说明") == "说明"
 

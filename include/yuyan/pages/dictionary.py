@@ -124,13 +124,15 @@ def explain(table: str, column: str, value: str) -> str:
         return CODES[column][value]
     said = descriptions(table).get(column, "")
     parts = value.split(";") if "(" not in value else [value]
-    return "、".join(f"{part}（{found}）" if (found := _meaning(said, part)) else part for part in parts)
+    return "、".join(f"{part} {found}" if (found := _meaning(said, part)) else part for part in parts)
 
 
 def _meaning(description: str, code: str) -> str | None:
-    """What a description says about a code, or about the word that one with parameters begins with."""
+    """What a description says about a code (or the first word of one with parameters), up to a stop or the next code."""
     word = re.match(r"[\w-]+", code)
-    found = word and re.search(rf"(?<![\w-]){re.escape(word[0])} ([^；、，。]+)", description)
+    found = word and re.search(
+        rf"(?<![\w-]){re.escape(word[0])} (.+?)(?=[；，。]|、[A-Za-z][\w-]* |$)", description
+    )
     return found[1] if found else None
 
 
@@ -194,8 +196,8 @@ def _facts(table: str, row: dict[str, str], apart: tuple[str, ...] = ()) -> list
 
 
 def _role(variant: dict[str, str]) -> str:
-    role = explain("indicator", "variant_role", variant["variant_role"])
-    return re.sub(r"^\w+（(.*)$", r"\1", role).split("（")[0].rstrip("）")
+    role = variant["variant_role"]
+    return (_meaning(descriptions("indicator")["variant_role"], role) or role).split("（")[0]
 
 
 @cache
