@@ -123,6 +123,20 @@ def test_grains_are_known_and_models_can_count_them():
         assert finer <= set(of_variant.split(";")) - {"city", "institution"}, r["variant_code"]
 
 
+def test_the_page_and_the_registry_have_the_same_grains():
+    documented = {
+        code: {"city", "institution", *re.findall(r"`(\w+)`", grains)}
+        for codes, grains in table("| indicator | finer grains |")
+        for code in codes.split(", ")
+    }
+    registered = {(r["indicator_code"], frozenset(r["grains"].split(";"))) for r in seed("indicator")}
+    assert registered == {(code, frozenset(grains)) for code, grains in documented.items()}
+    described = {
+        g for names, *_ in table("| grain | a unit is | `unit_code` |") for g in re.findall(r"`(\w+)`", names)
+    }
+    assert described == {r["grain"] for r in seed("grain")} - {"city", "institution"}
+
+
 def test_sources_are_entities():
     named = {entity for r in seed("indicator") for entity in r["source_entities"].split(";")}
     assert named - set(contracts.load()) == set()
