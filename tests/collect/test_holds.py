@@ -134,10 +134,10 @@ def test_a_platform_that_empties_an_entity(institution_known, versioned, command
     assert "市教委" in command(
         "hold", "accept", "1", "--as", "data-10611-1", "--reason", "x", "--as-of", "2026-10-17", code=1
     )
-    command("hold", "reject", "1", "--as", "jw-data-1", "--reason", "误删", "--as-of", "2026-10-17")
+    command("hold", "reject", "1", "--as", "jw-data-1", "--reason", "误删 [见函]", "--as-of", "2026-10-17")
     line.next_day()
     assert line.published() == before
-    assert "jw-data-1 已于 2026-10-17 不认可（误删）" in line.outcome()[1]
+    assert "jw-data-1 已于 2026-10-17 不认可（误删 [见函]）" in line.outcome()[1]
 
     versioned.records["org_unit"] = units(range(30), 60)
     result = line.next_day()
@@ -146,10 +146,15 @@ def test_a_platform_that_empties_an_entity(institution_known, versioned, command
     assert line.published()[3] != before[3]  # the watermark has caught up
     assert line.holds() == [(1, "org_unit", "emptied", 30, 30, "withdrawn", "collect-2", "collect-4")]
     assert command("hold", "list").strip() == "没有暂缓的批次"
+    shown = command("hold", "show", "1")
+    assert all(
+        text in shown
+        for text in ("暂缓 1（10611 org_unit）", "来源已恢复", "jw-data-1 2026-10-17：误删 [见函]")
+    )
     shown = json.loads(command("hold", "show", "1", "--json"))
     assert [(e["actor"], e["to_state"], e["reason"]) for e in shown["events"]] == [
         ("yuyan", "waiting", "清空：仓库有 30 条有效记录，其中 30 条受影响"),
-        ("jw-data-1", "rejected", "误删"),
+        ("jw-data-1", "rejected", "误删 [见函]"),
         ("yuyan", "withdrawn", "来源已恢复正常，不再需要决定"),
     ]
 

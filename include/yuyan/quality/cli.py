@@ -60,7 +60,7 @@ def list_problems(
         print_json(rows)
         return
     table = Table(
-        "编号", "单位", "规则", "问题", "级别", "状态", "不合格", "根因", "期限", title=_title("数据质量问题")
+        "编号", "单位", "规则", "问题", "级别", "状态", "不合格", "根因", "期限", title=title("数据质量问题")
     )
     for row in rows:
         until = row["promised_for"] or row["expires_on"]
@@ -203,7 +203,8 @@ def _rows(connection: psycopg.Connection, query: str, parameters: list) -> list[
         return cursor.execute(query, parameters).fetchall()
 
 
-def _title(text: str) -> str:
+def title(text: str) -> str:
+    """A heading, with the mark of simulated data where they are."""
     return f"{text}  [bold magenta]{settings.SIMULATED}[/]" if _is_simulated() else text
 
 
@@ -235,7 +236,7 @@ def _show(
     }
     for name, text in facts.items():
         grid.add_row(name, text)
-    console.print(_title(problem.name), highlight=False)
+    console.print(title(problem.name), highlight=False)
     console.print(grid, highlight=False)
     if causes:
         table = Table("根因", "不合格行", title="根因（前 10 个）", title_justify="left")

@@ -9,12 +9,13 @@ from typing import Annotated
 import psycopg
 import typer
 from psycopg.rows import dict_row
+from rich.markup import escape
 from rich.table import Table
 
 from yuyan import settings
 from yuyan.console import Json, expected, print_json, terminal
 from yuyan.quality import holds, problems, stewards
-from yuyan.quality.cli import Actor, Day, Reason
+from yuyan.quality.cli import Actor, Day, Reason, title
 from yuyan.quality.holds import KINDS, STATES, Hold
 
 app = typer.Typer(
@@ -43,7 +44,16 @@ def list_holds(
         print_json([asdict(hold) for hold in found])
         return
     table = Table(
-        "编号", "单位", "实体", "情形", "有效记录", "受影响", "首次发现", "状态", "决定", title="暂缓的批次"
+        "编号",
+        "单位",
+        "实体",
+        "情形",
+        "有效记录",
+        "受影响",
+        "首次发现",
+        "状态",
+        "决定",
+        title=title("暂缓的批次"),
     )
     for hold in found:
         table.add_row(
@@ -77,11 +87,11 @@ def show(number: Number, as_json: Json = False) -> None:
         "落地": "\n".join(hold.landing_uris),
     }.items():
         grid.add_row(name, text)
-    console.print(hold.name, grid, sep="\n", highlight=False)
+    console.print(title(hold.name), grid, sep="\n", highlight=False)
     table = Table("统计日期", "记录时间", "谁", "状态", "为何", title="经过", title_justify="left")
     for e in events:
         moment = f"{e['recorded_at']:%Y-%m-%d %H:%M}"
-        table.add_row(str(e["as_of"]), moment, e["actor"], STATES[e["to_state"]], e["reason"])
+        table.add_row(str(e["as_of"]), moment, e["actor"], STATES[e["to_state"]], escape(e["reason"]))
     console.print(table, highlight=False)
 
 
@@ -113,7 +123,7 @@ def _decide(number: int, state: str, reason: str, actor: str, as_of: datetime | 
 
 
 def _decision(hold: Hold) -> str:
-    return f"{hold.decided_by} {hold.decided_on}：{hold.reason}" if hold.decided_by else ""
+    return f"{hold.decided_by} {hold.decided_on}：{escape(hold.reason)}" if hold.decided_by else ""
 
 
 @contextmanager
