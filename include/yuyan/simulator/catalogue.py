@@ -185,6 +185,7 @@ def _points(rows: pl.DataFrame) -> list[Point]:
         new = Point(
             inst, level, kind, discipline, granted, f"模拟授权〔2026〕{discipline}", joint=joint, weight=3.0
         )
+        new.status = "80" if inst == "10643" else "10"
         if new.id in points:
             raise ValueError(
                 f"{new.id} is in reference/degree_points.csv already; replace it in catalogue.NEW_POINTS"

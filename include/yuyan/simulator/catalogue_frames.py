@@ -118,9 +118,12 @@ def _programme(catalogue: Catalogue) -> pl.DataFrame:
     for i, p in enumerate(catalogue.programmes):
         point = catalogue.points[p.point]
         effective = max(point.authorised.year + 1, 2020)
+        code = (
+            point.discipline + p.code[4:]
+        )  # where the catalogue of 2022 has given the discipline another number
         rows.append(
             (
-                point.inst, programme_id(catalogue, p), point.id, p.unit, p.code, p.name, str(effective),
+                point.inst, programme_id(catalogue, p), point.id, p.unit, code, p.name, str(effective),
                 f"{effective}-09-01",
                 f"{p.duration:.1f}", "20.0" if point.level == "1" else "32.0",
                 str(point.type == "2" and i % 9 == 0).lower(),

@@ -114,7 +114,7 @@ def _cohorts(rng: np.random.Generator, scale: float, catalogue: cat.Catalogue) -
     point_inst = np.array([catalogue.inst_codes.index(p.inst) for p in catalogue.points])
     level, kind = (catalogue.point_array(n).astype(int) for n in ("level", "type"))
     weight, since = catalogue.point_array("weight"), np.array([p.authorised.year for p in catalogue.points])
-    gone = np.array([p.status in ("80", "90") for p in catalogue.points])
+    closed = np.array([{"30": 2023, "80": 2018, "90": 2018}.get(p.status, 9999) for p in catalogue.points])
     total = {2: sum(cat.SIZES.values()), 1: sum(cat.DOCTORAL_SIZES.values())}
     parts = []
     for i, inst in enumerate(catalogue.inst_codes):
@@ -126,7 +126,7 @@ def _cohorts(rng: np.random.Generator, scale: float, catalogue: cat.Catalogue) -
                 professional = (
                     (0.44 + 0.018 * (year - 2016)) if lv == 2 else 0.06 + 0.012 * max(0, year - 2016)
                 )
-                p = weight[mine] * (since[mine] < year) * ~(gone[mine] & (year > 2018))
+                p = weight[mine] * (since[mine] < year) * (year <= closed[mine])
                 for t, share in ((1, 1 - professional), (2, professional)):
                     p[kind[mine] == t] *= share / max(p[kind[mine] == t].sum(), 1e-9)
                 n = int(counts(rng, np.array([expected]))[0]) if p.sum() > 0 else 0
@@ -175,6 +175,7 @@ def _lives(rng: np.random.Generator, s: Students) -> None:
 
 def _admission_modes(rng: np.random.Generator, s: Students) -> None:
     masters = np.array([21, 22, 23, 40])[weighted(rng, (0.78, 0.18, 0.005, 0.035), len(s))]
+    masters = np.where((masters == 40) & (s.type == 1), 21, masters)
     doctors = np.array([11, 13, 17, -1])[weighted(rng, (0.3, 0.15, 0.05, 0.5), len(s))]
     s.admission_mode = np.where(s.level == 1, doctors, masters)
 
@@ -213,7 +214,8 @@ def _same_person(rng: np.random.Generator, s: Students) -> None:
         s.person[others[:k]], taken[chosen] = s.person[chosen], True
     twice = max(4, len(s) // 1000)
     first, second = rng.choice(np.flatnonzero(~taken & master), (2, twice), replace=False)
-    apart = (s.inst[first] != s.inst[second]) & (np.abs(s.year[first] - s.year[second]) < 3)
+    gap = np.abs(s.year[first] - s.year[second])
+    apart = (s.inst[first] != s.inst[second]) & (gap > 0) & (gap < 3)
     s.person[second[apart]] = s.person[first[apart]]
 
 
@@ -274,7 +276,7 @@ def student_frame(
     foreign = rng.random(n) < 0.008
     inst = pick(catalogue.inst_codes, s.inst)
     points = [x.id for x in catalogue.points]
-    joint = rng.random(n) < 0.06
+    joint = (rng.random(n) < 0.06) | _at_two_institutions(s)
     special = np.where((s.type == 2) & (rng.random(n) < 0.05), 1, np.where(rng.random(n) < 0.01, 5, 0))
     return pl.DataFrame(
         {
@@ -309,6 +311,14 @@ def student_frame(
             "special_programme_code": padded(special, 2),
         }
     )
+
+
+def _at_two_institutions(s: Students) -> np.ndarray:
+    """Which master's registrations are one of two that their person has at different institutions: joint training."""
+    masters = np.flatnonzero(s.level == 2)
+    pairs = np.unique(np.stack([s.person[masters], s.inst[masters]]), axis=1)
+    persons, institutions = np.unique(pairs[0], return_counts=True)
+    return (s.level == 2) & np.isin(s.person, persons[institutions > 1])
 
 
 def suspensions(seed: int, s: Students) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -42,6 +42,8 @@ def admission(seed: int, s: people.Students, p: people.Persons, catalogue: cat.C
     admitted = days(year, 4, 20) + rng.integers(0, 70, n)
     mode = s.admission_mode[index]
     special = np.where(rng.random(n) < 0.03, rng.integers(1, 4, n), 0)
+    engineering = np.array([p.type == "2" and p.discipline[:2] == "08" for p in catalogue.points])
+    special[(special == 1) & ~engineering[s.point[index]]] = 2
     return pl.DataFrame(
         {
             "src_inst_code": inst,
@@ -75,7 +77,7 @@ def admission_plan(admissions: pl.DataFrame) -> pl.DataFrame:
         "study_mode",
         pl.lit("00").alias("special_plan_code"),
         pl.lit("0").alias("revision_no"),
-        (pl.col("len") + pl.col("i") % 3).cast(pl.String).alias("plan_quota"),
+        (pl.col("len") + 3 + pl.col("i") % 3).cast(pl.String).alias("plan_quota"),
         pl.format("{}-03-15", "exam_year").alias("issued_on"),
         "i",
     )

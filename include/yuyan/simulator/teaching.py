@@ -26,7 +26,8 @@ from yuyan.simulator.columns import (
     weighted,
 )
 
-CAMPUS, INDUSTRY = 1, 2
+CAMPUS, INDUSTRY, EXPERT, OVERSEAS = 1, 2, 3, 4
+DOCTORAL, MASTERS, PART_TIME = 1, 2, 3
 
 
 @dataclass
@@ -36,28 +37,38 @@ class Supervisors:
     inst: np.ndarray
     unit: np.ndarray
     kind: np.ndarray
+    qualification: np.ndarray
     person: np.ndarray
     ids: pl.Series
 
 
 def supervisors(seed: int, s: people.Students, catalogue: cat.Catalogue) -> Supervisors:
-    """Two or more per college, about one per six students; industry mentors by institution; a few at two institutions."""
+    """Two or more per college, about one per six students; others from outside by institution; a few at two institutions.
+
+    The first of every college may supervise doctoral students. Whoever is at two institutions is part-time at one.
+    """
     rng = stream(seed, 21)
     load = np.bincount(unit_of(s, catalogue)[s.left > people.AS_OF], minlength=len(catalogue.units))
     unit = np.repeat(np.arange(len(catalogue.units)), np.maximum(2, load // 6))
     codes = {c: i for i, c in enumerate(catalogue.inst_codes)}
     unit_inst = np.array([codes[u[0]] for u in catalogue.units])
     per_inst = np.bincount(unit_inst[unit], minlength=len(codes))
-    outside = np.repeat(np.arange(len(codes)), np.maximum(3, per_inst // 6))
-    inst = np.concatenate([unit_inst[unit], outside])
-    kind = np.repeat([CAMPUS, INDUSTRY], [len(unit), len(outside)])
+    mentors = np.repeat(np.arange(len(codes)), np.maximum(3, per_inst // 6))
+    experts = np.tile(np.arange(len(codes)), 2)
+    inst = np.concatenate([unit_inst[unit], mentors, experts])
+    others = [len(mentors), len(codes), len(codes)]
+    kind = np.repeat([CAMPUS, INDUSTRY, EXPERT, OVERSEAS], [len(unit), *others])
+    is_head = running(unit) == 0
+    qualification = np.full(len(inst), PART_TIME)
+    qualification[: len(unit)] = np.where(is_head | (rng.random(len(unit)) < 0.35), DOCTORAL, MASTERS)
     person = people.SUPERVISOR_PERSONS + np.arange(len(inst))
     twice = max(3, len(unit) // 100)
     first, second = rng.choice(len(unit), (2, twice), replace=False)
-    apart = inst[first] != inst[second]
-    person[second[apart]] = person[first[apart]]
+    apart = (inst[first] != inst[second]) & ~is_head[second]
+    person[second[apart]], qualification[second[apart]] = person[first[apart]], PART_TIME
     ids = join(pick(catalogue.inst_codes, inst), "8", padded(running(inst), 5))
-    return Supervisors(inst, np.concatenate([unit, np.full(len(outside), -1)]), kind, person, ids)
+    unit = np.concatenate([unit, np.full(sum(others), -1)])
+    return Supervisors(inst, unit, kind, qualification, person, ids)
 
 
 def unit_of(s: people.Students, catalogue: cat.Catalogue) -> np.ndarray:
@@ -68,15 +79,24 @@ def unit_of(s: people.Students, catalogue: cat.Catalogue) -> np.ndarray:
 
 
 def supervisor_frame(
-    seed: int, t: Supervisors, catalogue: cat.Catalogue, enterprises: pl.DataFrame
+    seed: int, t: Supervisors, busy: pl.Series, catalogue: cat.Catalogue, enterprises: pl.DataFrame
 ) -> pl.DataFrame:
-    """The entity `supervisor`."""
+    """The entity `supervisor`. Nobody who is `busy` (ids of those who supervise someone today) has left."""
     rng = stream(seed, 22)
     n = len(t.inst)
     inst = pick(catalogue.inst_codes, t.inst)
-    campus = t.kind == CAMPUS
+    campus, mentor, expert = (t.kind == k for k in (CAMPUS, INDUSTRY, EXPERT))
     company = rng.integers(0, len(enterprises), n)
     number = t.person - people.SUPERVISOR_PERSONS
+    rank = weighted(rng, (0.45, 0.45, 0.1), n)
+    rank = np.where((t.qualification == DOCTORAL) & (rank == 2), 1, rank)
+    state = weighted(rng, (0.9, 0.05, 0.05), n)
+    state = np.where(t.ids.is_in(busy.implode()).to_numpy() & (state == 2), 0, state)
+    place = pl.select(
+        pl.when(pl.Series(mentor))
+        .then(enterprises["region_code"].gather(company))
+        .otherwise(pick(("110000", "310000", "510000"), number % 3))
+    ).to_series()
     return pl.DataFrame(
         {
             "src_inst_code": inst,
@@ -88,22 +108,25 @@ def supervisor_frame(
             "inst_code": null_unless(inst, campus),
             "unit_code": null_unless(pick([u[1] for u in catalogue.units], np.maximum(t.unit, 0)), campus),
             "supervisor_kind": integers(t.kind),
-            "title_code": pick(("011", "012", "013"), weighted(rng, (0.45, 0.45, 0.1), n)),
-            "qualification_code": integers(np.where(campus, 1 + (rng.random(n) < 0.65), 3)),
-            "employer_uscc": null_unless(enterprises["uscc"].gather(company), ~campus),
-            "employer_region_code": null_unless(enterprises["region_code"].gather(company), ~campus),
-            "nationality_code": text("CHN", n),
+            "title_code": pick(("011", "012", "013"), rank),
+            "qualification_code": integers(t.qualification),
+            "employer_uscc": null_unless(enterprises["uscc"].gather(company), mentor),
+            "employer_region_code": null_unless(place, mentor | expert),
+            "nationality_code": pick(("CHN", "DEU"), t.kind == OVERSEAS),
             "first_appointed_on": dates(day(1998, 9, 1) + (rng.random(n) ** 0.7 * 9900).astype(np.int64)),
-            "status_code": pick(("10", "20", "90"), weighted(rng, (0.9, 0.05, 0.05), n)),
+            "status_code": pick(("10", "20", "90"), state),
         }
     )
 
 
 def first_supervisor(seed: int, s: people.Students, t: Supervisors, catalogue: cat.Catalogue) -> np.ndarray:
-    """Index of each registration's first supervisor: someone of its college."""
-    campus = np.flatnonzero(t.kind == CAMPUS)
-    drawn = Groups(t.unit[campus], len(catalogue.units)).draw(stream(seed, 23), unit_of(s, catalogue))
-    return campus[drawn]
+    """Index of each registration's first supervisor: someone of its college, for doctors one who may supervise them."""
+    rng, unit = stream(seed, 23), unit_of(s, catalogue)
+    anyone, qualified = (
+        who[Groups(t.unit[who], len(catalogue.units)).draw(rng, unit)]
+        for who in (np.flatnonzero(t.kind == CAMPUS), np.flatnonzero(t.qualification == DOCTORAL))
+    )
+    return np.where(s.level == 1, qualified, anyone)
 
 
 def student_supervisor(
@@ -174,7 +197,7 @@ def course_frames(
         }
     )
     revision = _revisions(rng, course, since)
-    offering, size = _offerings(rng, course, unit, since, t, catalogue)
+    offering, size = _offerings(rng, course, revision, unit, since, t, catalogue)
     return {
         "course": course,
         "course_revision": revision,
@@ -219,6 +242,7 @@ def _revisions(rng: np.random.Generator, course: pl.DataFrame, since: np.ndarray
 def _offerings(
     rng: np.random.Generator,
     course: pl.DataFrame,
+    revision: pl.DataFrame,
     unit: np.ndarray,
     since: np.ndarray,
     t: Supervisors,
@@ -243,7 +267,7 @@ def _offerings(
                 src, "-K", course["course_id"].gather(index).str.slice(7), "-", integers(year), integers(term)
             ),
             "course_id": course["course_id"].gather(index),
-            "revision_id": text(None, len(index)),
+            "revision_id": _version_used(course["course_id"].gather(index), year, revision),
             "academic_year": join(integers(year), "-", integers(year + 1)),
             "term_code": integers(term),
             "teacher_ids": pl.select(
@@ -255,6 +279,16 @@ def _offerings(
         }
     )
     return frame, size
+
+
+def _version_used(course: pl.Series, year: np.ndarray, revision: pl.DataFrame) -> pl.Series:
+    """The last revision of each course that took effect by the academic year; null where there is none."""
+    known = revision.select(
+        "course_id", "revision_id", pl.col("effective_term").str.slice(0, 4).cast(pl.Int64).alias("year")
+    ).sort("year")
+    held = pl.DataFrame({"course_id": course, "year": pl.Series(year, dtype=pl.Int64)}).with_row_index("i")
+    found = held.sort("year").join_asof(known, on="year", by="course_id", check_sortedness=False)
+    return found.sort("i")["revision_id"]
 
 
 def _evaluations(rng: np.random.Generator, offering: pl.DataFrame, size: np.ndarray) -> pl.DataFrame:
