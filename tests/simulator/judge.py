@@ -20,6 +20,8 @@ from yuyan.warehouse import ddl
 
 USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 KEY = ["src_inst_code", "src_record_id"]
+LOOKED_UP = {"student_id", "supervisor_id", "degree_point_id", "person_key"}
+"""Columns by which rules look for records whose key they do not know."""
 
 
 class Judge:
@@ -30,14 +32,18 @@ class Judge:
         self._held: dict[str, pl.DataFrame] = {}
         self._connection.execute("create schema t")
         self._connection.execute(
-            "create table t.region (code text); create table t.discipline (code text, kind text)"
+            "create table t.region (code text); create table t.discipline (code text, kind text, has_doctors boolean)"
         )
         regions = [r["code"] for name in ("district", "province") for r in _seed(name)]
         kinds = {"academic": "1", "professional": "2"}
-        disciplines = [(r["code"], kinds.get(r["degree_type"])) for r in _seed("discipline")]
+        disciplines = [
+            (r["code"], kinds[r["degree_type"]], "doctor" in r["allowed_levels"].split(";"))
+            for r in _seed("discipline")
+            if r["degree_type"]
+        ]
         with self._connection.cursor() as cursor:
             cursor.executemany("insert into t.region values (%s)", [(c,) for c in regions])
-            cursor.executemany("insert into t.discipline values (%s, %s)", disciplines)
+            cursor.executemany("insert into t.discipline values (%s, %s, %s)", disciplines)
         for entity, contract in contracts.load().items():
             columns = ", ".join(f"{f.name} text" for f in contract.columns)
             typed = ", ".join(f"{f.name} {ddl.sql_type(f)}" for f in contract.columns)
@@ -51,8 +57,8 @@ class Judge:
             self._connection.execute(f"create view t.latest_{entity} as {view}")
             self._connection.execute(f"create index on t.acc_{entity} ({', '.join(contract.key)})")
             self._connection.execute(f"create index on t.acc_{entity} (src_inst_code, src_record_id)")
-            if "student_id" in contract.key or any(f.name == "student_id" for f in contract.columns):
-                self._connection.execute(f"create index on t.raw_{entity} (student_id)")
+            for name in {f.name for f in contract.columns} & LOOKED_UP:
+                self._connection.execute(f"create index on t.raw_{entity} ({name})")
 
     def close(self) -> None:
         """Give the connection back."""
@@ -206,7 +212,8 @@ def rules(contract: Contract, as_of: str) -> list[tuple[str, str, str]]:
     )
     for rule in document["rules"]:
         when, check = (_expand(rule.get(part) or "true", as_of) for part in ("when", "assert"))
-        sql = f"select r.src_inst_code, r.src_record_id from t.latest_{entity} r where ({when}) and not ({check})"
+        typed = f"select r.src_inst_code, r.src_record_id from t.latest_{entity} r"
+        sql = f"{typed} where case when {when} then not ({check}) end"
         made.append((rule["rule_id"], rule["severity"], sql))
     return made
 
@@ -223,6 +230,13 @@ def _expand(sql: str, as_of: str) -> str:
     sql = re.sub(
         r"\{discipline_type:(\w+)\}", r"(select d.kind from t.discipline d where d.code = r.\1)", sql
     )
+    sql = re.sub(
+        r"\{doctoral_discipline:(\w+)\}",
+        r"(select d.has_doctors from t.discipline d where d.code = r.\1)",
+        sql,
+    )
+    every = f"(select bool_and({_uscc_check('u.code')}) from unnest(r.{{}}) u(code))"
+    sql = re.sub(r"\{valid_usccs:(\w+)\}", lambda m: every.replace("{}", m.group(1)), sql)
     return re.sub(r"\{valid_uscc:(\w+)\}", lambda m: _uscc_check(f"r.{m.group(1)}"), sql)
 
 

@@ -4,22 +4,27 @@
 
     sound:   # further sound records: what a rule looks up, and what passes rules for which the first one is not eligible
       - {record: x2, student_id: 10611X2}
-    breaks:  # rule -> how a copy of the sound record breaks it; keys are renewed unless a case sets them
+    copy: {cert_no: "P{n}"}  # what makes a copy of the sound record another sound record, besides a simple key
+    breaks:  # rule -> how a copy breaks it
       left_on.13: {changes: {left_on: "2021-08-31"}}
       #            record: a newer version of that record instead of a copy; also: rules of the entity that break with it;
-      #            others: {entity/record: [rules]} that fail elsewhere because of it
+      #            others: {entity/record: [rules]} that fail elsewhere because of it;
+     #            with: [{entity: …, record: …, many: 3, …}] sound records that come with it
 
+In values {n} is the number of the case (or of the record, of many) and {uscc} a credit code that nobody else has.
 Structural rules are broken as the contracts say.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import yaml
 from small_world import SOUND, Raw
 
 from yuyan import contracts
 from yuyan.simulator import defects_structural
+from yuyan.simulator.columns import uscc_numbers
 
 CASES = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -31,20 +36,29 @@ LONG = "长" * 400
 def sound(raw: Raw) -> list[dict]:
     """The sound record of every entity and the further ones."""
     further = [
-        raw.version(entity, more["record"], **{k: v for k, v in more.items() if k != "record"})
+        row
         for entity, case in CASES.items()
         for more in case.get("sound", ())
+        for row in records(raw, {"entity": entity} | more)
     ]
     return [*(raw.version(entity) for entity in SOUND), *further]
+
+
+def records(raw: Raw, more: dict) -> Iterator[dict]:
+    """The records that an entry of `sound` or `with` stands for."""
+    values = {k: v for k, v in more.items() if k not in ("entity", "record", "many")}
+    for number in range(1, more.get("many", 1) + 1):
+        yield raw.version(more["entity"], more["record"].format(n=number), **_values(values, number))
 
 
 def business(raw: Raw) -> Iterator[tuple[str, dict, dict]]:
     """(rule id, how it is broken, the record that does) of every case."""
     for entity, case in CASES.items():
-        for number, (rule, how) in enumerate(case["breaks"].items()):
+        for number, (rule, how) in enumerate(case["breaks"].items(), start=1):
             record = how.get("record", f"x{number:03d}")
-            key = {} if "record" in how else _new_key(entity, number)
-            yield f"QR.{entity}.{rule}", how, raw.version(entity, record, **(key | _changes(how)))
+            fresh = {} if "record" in how else _new_key(entity, number) | case.get("copy", {})
+            values = _values(fresh | how["changes"], number)
+            yield f"QR.{entity}.{rule}", how, raw.version(entity, record, **values)
 
 
 def structural(raw: Raw) -> Iterator[tuple[str, dict]]:
@@ -57,9 +71,11 @@ def structural(raw: Raw) -> Iterator[tuple[str, dict]]:
             yield f"QR.{entity}.{rule}", row | {k: v(row) if callable(v) else v for k, v in change.items()}
 
 
-def _changes(how: dict) -> dict:
+def _values(changes: dict, number: int) -> dict:
+    uscc = uscc_numbers("91", ["500000"], np.array([number])).item()
     return {
-        k: v.replace("LONG", LONG) if isinstance(v, str) else v and str(v) for k, v in how["changes"].items()
+        k: v.format(n=number, uscc=uscc).replace("LONG", LONG) if isinstance(v, str) else v and str(v)
+        for k, v in changes.items()
     }
 
 

@@ -25,7 +25,10 @@ def standing(raw) -> int:
 def test_a_thousand_children_of_one_missing_parent_are_one_cause_over_all_entities(raw):
     raw.put_sound(["institution", "org_unit", "degree_point", "programme"])
     raw.put(
-        *(raw.version("student_status_event", f"e{i}", event_id=f"E{i}") for i in range(1000)),
+        *(
+            raw.version("student_status_event", f"e{i}", event_id=f"E{i}", event_type="24")
+            for i in range(1000)
+        ),
         raw.version("overseas_study"),
     )
     raw.judge("run-1")

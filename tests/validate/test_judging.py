@@ -115,9 +115,10 @@ def test_a_child_is_judged_again_when_a_value_it_looks_up_changes(raw):
     raw.judge("run-1")
     raw.put(raw.version("student", gender_code="2"))
     assert raw.judge("run-2")["student_status_event"]["judged"] == 0
-    raw.put(raw.version("student", status_code="10", left_on=None))
+    raw.put(raw.version("student", left_on="2024-03-01"))
     raw.judge("run-3")
-    assert raw.failures() == {EVENT: {"QR.student_status_event.event_type.13"}}
+    late = {"QR.student_status_event.event_on.16", "QR.student_status_event.event_on.17"}
+    assert raw.failures() == {EVENT: late}
 
 
 def test_a_rule_about_newest_versions_follows_them(raw):

@@ -111,7 +111,7 @@ def advance(
         _owed(today, ledger)
         _jumps(today, ledger)
         defects_revisions.plant(today, ledger)
-        _surprises(today)
+        _surprises(today, ledger)
     changes = today.stamped()
     return {
         entity: merge(frame, changes[entity]) if entity in changes else frame
@@ -163,6 +163,13 @@ def _people(d: Day) -> None:
     dropped = d.some("student", 0.0002, 2, studying)
     d.change("student", dropped, pl.lit("90").alias("status_code"), pl.lit(d.today).alias("left_on"))
     _event(d, dropped, "31")
+    supervision = d.frames["student_supervisor"].filter(
+        pl.col("student_id").is_in(dropped["student_id"].implode())
+        & pl.col("to_on").is_null()
+        & ~pl.col("is_deleted")
+    )
+    d.taken.update(supervision["src_record_id"])
+    d.change("student_supervisor", supervision, pl.lit(d.today).alias("to_on"))
     suspended = d.some("student", 0.0002, 2, studying)
     d.change("student", suspended, pl.lit("20").alias("status_code"))
     _event(d, suspended, "11")
@@ -188,7 +195,8 @@ def _people(d: Day) -> None:
     planned = d.some("admission", 0.006, 5, pl.col("special_plan_code") == "00")
     d.change("admission", planned, pl.lit("03").alias("special_plan_code"))
     assigned = d.some("student_supervisor", 0.004, 5, pl.col("to_on").is_not_null())
-    d.change("student_supervisor", assigned, pl.lit(None, pl.String).alias("to_on"))
+    ended = pl.col("to_on").str.to_date().dt.offset_by("1d").cast(pl.String).alias("to_on")
+    d.change("student_supervisor", assigned, ended)
     absent = d.some("admission", 0, 3, (pl.col("registered") == "false") & (pl.col("exam_year") == "2026"))
     d.change("admission", absent, pl.lit("true").alias("registered"))
 
@@ -346,14 +354,28 @@ def _jumps(d: Day, ledger: Ledger) -> None:
     """Master's students who have become doctoral ones overnight, without a new registration."""
     points = d.frames["degree_point"].filter((pl.col("degree_level") == "1") & (pl.col("degree_type") == "1"))
     points = points.group_by("inst_code").agg(pl.col("degree_point_id").min().alias("doctoral"))
+    offered = (
+        d.frames["programme"]
+        .group_by(pl.col("degree_point_id").alias("doctoral"))
+        .agg(pl.col("programme_id").min().alias("offered"))
+    )
     where = (pl.col("status_code") == "10") & (pl.col("degree_level") == "2") & (pl.col("degree_type") == "1")
     for inst in ("10611", "10618"):
         rows = d.some("student", 0, 1, where & (pl.col("entry_on") < "2026-01-01"), inst)
-        point = rows.join(points, on="inst_code", how="left")["doctoral"]
+        to = rows.join(points, on="inst_code", how="left").join(offered, on="doctoral", how="left")
         ledger.fallback["student"] = (
             pl.concat([ledger.fallback["student"], rows]) if "student" in ledger.fallback else rows
         )
-        d.change("student", rows, pl.lit("1").alias("degree_level"), point.alias("degree_point_id"))
+        d.change(
+            "student",
+            rows,
+            pl.lit("1").alias("degree_level"),
+            to["doctoral"].alias("degree_point_id"),
+            to["offered"].alias("programme_id"),
+            pl.format("{}-06-30", pl.col("entry_on").str.slice(0, 4).cast(pl.Int64) + 4).alias(
+                "expected_end_on"
+            ),
+        )
         ledger.defects += [
             Defect(*row, "QR.student.degree_level.18", "ERROR", 2) for row in _named(rows, "student")
         ]
@@ -364,7 +386,7 @@ def _named(rows: pl.DataFrame, entity: str) -> list[tuple[str, str, str]]:
     return [(inst, entity, record) for inst, record in rows.select(KEY).iter_rows()]
 
 
-def _surprises(d: Day) -> None:
+def _surprises(d: Day, ledger: Ledger) -> None:
     """A degree point of this year was revoked before the first day, and nobody said so; a prize was granted."""
     point = "11660-2-1-1405"
     granted = d.frames["degree_point_event"].filter(
@@ -378,6 +400,10 @@ def _surprises(d: Day) -> None:
         pl.lit("2026-10-10").alias("event_on"),
         pl.lit(None, pl.String).alias("urgent_list_id"),
     )
+    unaware = d.frames["degree_point"].filter(pl.col("degree_point_id") == point)
+    ledger.defects += [
+        Defect(*row, "QR.degree_point.status_code.23", "WARN", 2) for row in _named(unaware, "degree_point")
+    ]
     prize = d.some("achievement", 0, 1, pl.col("share") == "1.0000", "10611")
     d.new(
         "achievement",

@@ -6,7 +6,8 @@ Most are extra records, so that sound ones stay; some sound records are spoiled 
 
 import polars as pl
 
-from yuyan.simulator import defects_degrees, defects_links
+from yuyan.simulator import defects_catalogue, defects_degrees, defects_links, defects_people
+from yuyan.simulator.defects_catalogue import GRANTS_BACHELOR
 from yuyan.simulator.defects_values import (
     CHANGED,
     DEPARTED,
@@ -35,6 +36,8 @@ def plant(p: Planter, frames: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
     defects_links.municipal(p)
     defects_links.twins(p)
     defects_degrees.plant(p, frames)
+    defects_catalogue.plant(p, frames)
+    defects_people.plant(p, frames)
     later = defects_links.spoiled(p)
     for entity, rows in defects_links.late_parents(p).items():
         later.setdefault(entity, []).extend(rows)
@@ -88,7 +91,7 @@ def _numbers(p: Planter) -> None:
     p.clone(
         "admission_plan",
         LEGACY,
-        {"plan_quota": "-3", "revision_no": "7"},
+        {"plan_quota": "-3"},
         "plan_quota.11",
         where=FIRST_ISSUE,
     )
@@ -115,20 +118,26 @@ def _students(p: Planter) -> None:
         "expected_end_on.11",
         where=STUDYING,
     )
-    p.clone("student", VERSIONED, {"left_on": moved("entry_on", -10)}, "left_on.13", where=GONE)
+    before = GONE & (pl.col("entry_on") < "2025-01-01")
+    p.clone("student", VERSIONED, {"left_on": moved("entry_on", -10)}, "left_on.13", where=before)
     p.clone("student", FILES, {"left_on": None}, "left_on.12", where=GONE)
     p.clone("student", LEGACY, {"left_on": "2026-06-30"}, "left_on.14", where=STUDYING)
-    p.clone("student", VERSIONED, {"birth_year": "1900"}, "~birth_year.16", where=GONE)
+    p.clone("student", VERSIONED, {"birth_year": "1900"}, "~birth_year.16", where=STUDYING)
     future = {"entry_on": "2027-09-01", "expected_end_on": "2030-06-30"}
-    p.clone("student", VERSIONED, future, "entry_on.17", where=STUDYING)
+    p.clone("student", VERSIONED, future, "entry_on.17", where=STUDYING & (pl.col("degree_level") == "2"))
     doctor = {"degree_level": "1"}
     p.clone("student", LEGACY, doctor, "degree_level.15", where=STUDYING & (pl.col("degree_level") == "2"))
-    p.clone("admission", VERSIONED, doctor, "degree_level.12", where=pl.col("degree_level") == "2")
+    applicant = doctor | {"admission_mode": "11"}
+    p.clone("admission", VERSIONED, applicant, "degree_level.12", where=pl.col("degree_level") == "2")
     p.clone(
         "admission", FILES, {"admission_mode": "11"}, "admission_mode.13", where=pl.col("degree_level") == "2"
     )
     p.clone(
-        "admission", EXCHANGE, {"admitted_on": lambda r: f"{int(r['exam_year']) + 1}-05-10"}, "admitted_on.11"
+        "admission",
+        EXCHANGE,
+        {"admitted_on": lambda r: f"{int(r['exam_year']) + 1}-05-10"},
+        "admitted_on.11",
+        where=pl.col("exam_year") < "2026",
     )
     p.clone(
         "student_status_event", EXCHANGE, {"event_type": "23", "to_programme_id": None}, "to_programme_id.12"
@@ -176,7 +185,7 @@ def _records(p: Planter) -> None:
         where=pl.col("is_core") == "true",
     )
     p.clone("course", EXCHANGE, {"core_from": None}, "core_from.12", where=pl.col("is_core") == "true")
-    p.clone("course", LEGACY, {"active_to": "1999-01-01"}, "active_to.13")
+    p.clone("course", LEGACY, {"active_to": "1999-01-01"}, "active_to.13", where=pl.col("is_core") == "false")
     p.clone(
         "course_revision",
         EXCHANGE,
@@ -211,7 +220,7 @@ def _records(p: Planter) -> None:
         where=ENDED,
     )
     early = {"from_on": moved("from_on", -90)}
-    p.clone("student_supervisor", FILES, early, "~from_on.12")
+    p.clone("student_supervisor", FILES, early, "~from_on.12", where=pl.col("role_code") == "20")
     p.clone(
         "supervisor",
         VERSIONED,
@@ -226,12 +235,19 @@ def _records(p: Planter) -> None:
         LEGACY,
         {"degree_point_id": lambda r: f"{r['inst_code']}-3-9-{tail(r, 6)}"},
         "degree_point_id.11",
+        where=GRANTS_BACHELOR,
     )
     wrong_type = {
         "degree_type": "2",
         "degree_point_id": lambda r: f"{r['inst_code']}-{r['degree_level']}-2-{r['discipline_code']}",
     }
-    p.clone("degree_point", VERSIONED, wrong_type, "discipline_code.14", where=pl.col("degree_type") == "1")
+    p.clone(
+        "degree_point",
+        VERSIONED,
+        wrong_type,
+        "discipline_code.14",
+        where=(pl.col("degree_type") == "1") & GRANTS_BACHELOR,
+    )
 
 
 def plant_later(p: Planter) -> None:

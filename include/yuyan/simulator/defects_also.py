@@ -6,13 +6,14 @@ field without asking whether it is sound belongs here, with the field's structur
 
 import polars as pl
 
+from yuyan.simulator.defects_catalogue import GRANTS_BACHELOR
 from yuyan.simulator.defects_values import CHANGED, STUDYING
 
 WHERE: dict[str, pl.Expr] = {
     "QR.admission": pl.col("degree_level") == "2",
-    "QR.degree_point_event": pl.col("urgent_list_id").is_not_null(),
     "QR.course": pl.col("is_core") == "true",
     "QR.course_revision": CHANGED,
+    "QR.degree_point": GRANTS_BACHELOR,
     "QR.employment": pl.col("destination_code") == "10",
     "QR.honour": pl.col("holder_kind") == "S",
     "QR.student": STUDYING,
@@ -22,11 +23,26 @@ WHERE: dict[str, pl.Expr] = {
 }
 
 ALSO: dict[str, tuple[str, ...]] = {
-    "QR.admission.degree_level.4": ("degree_level.12",),
-    "QR.admission.degree_point_id.3": ("degree_level.12",),
-    "QR.admission.degree_point_id.5": ("degree_level.12",),
+    "QR.admission.degree_level.4": (
+        "degree_level.12",
+        "admission_mode.16",
+    ),
+    "QR.admission.degree_point_id.3": (
+        "degree_level.12",
+        "programme_id.15",
+        "~degree_point_id.21",
+    ),
+    "QR.admission.degree_point_id.5": (
+        "degree_level.12",
+        "programme_id.15",
+        "~degree_point_id.21",
+    ),
     "QR.admission.degree_type.4": ("degree_level.12",),
+    "QR.admission.study_mode.4": ("~degree_point_id.21",),
+    "QR.cluster_reference.edition.3": ("edition.11",),
     "QR.course.core_from.2": ("core_from.12",),
+    "QR.course_offering.course_id.3": ("revision_id.15",),
+    "QR.course_offering.course_id.5": ("revision_id.15",),
     "QR.course_revision.changed_content_ratio.2": ("changed_content_ratio.11",),
     "QR.degree_award.basis_code.4": ("basis_code.19",),
     "QR.degree_award.degree_code.4": ("degree_code.14",),
@@ -57,14 +73,21 @@ ALSO: dict[str, tuple[str, ...]] = {
         "degree_point_id.11",
         "discipline_code.14",
     ),
-    "QR.degree_point.discipline_code.4": ("degree_point_id.11",),
+    "QR.degree_point.discipline_code.4": (
+        "degree_point_id.11",
+        "discipline_code.17",
+    ),
     "QR.degree_point.inst_code.3": ("degree_point_id.11",),
     "QR.degree_point.inst_code.5": ("degree_point_id.11",),
     "QR.degree_point.inst_code.7": ("degree_point_id.11",),
-    "QR.degree_point_event.degree_point_id.3": ("urgent_list_id.12",),
-    "QR.degree_point_event.degree_point_id.5": ("urgent_list_id.12",),
-    "QR.degree_point_event.urgent_list_id.3": ("urgent_list_id.12",),
-    "QR.degree_point_event.urgent_list_id.5": ("urgent_list_id.12",),
+    "QR.degree_point.joint_partner_uscc.3": (
+        "joint_partner_uscc.20",
+        "~joint_partner_uscc.21",
+    ),
+    "QR.degree_point_event.urgent_list_id.3": ("~urgent_list_id.17",),
+    "QR.degree_point_event.urgent_list_id.5": ("~urgent_list_id.17",),
+    "QR.discipline_cluster_map.discipline_code.4": ("programme_code.13",),
+    "QR.discipline_cluster_map.programme_code.3": ("programme_code.13",),
     "QR.employment.region_code.3": ("region_code.15",),
     "QR.enterprise.region_code.3": ("region_code.12",),
     "QR.enterprise.uscc.3": ("uscc.11",),
@@ -73,12 +96,31 @@ ALSO: dict[str, tuple[str, ...]] = {
         "~holder_id.15",
     ),
     "QR.honour.holder_kind.4": ("honour_code.13",),
+    "QR.institution.affiliation_code.4": ("inst_code.14",),
     "QR.institution.uscc.3": ("uscc.11",),
     "QR.org_unit.parent_unit_code.3": ("parent_unit_code.11",),
+    "QR.overseas_study.departed_on.2": ("returned_on.12",),
+    "QR.programme.degree_point_id.3": ("programme_code.12",),
+    "QR.programme.degree_point_id.5": ("programme_code.12",),
+    "QR.programme.programme_code.3": ("programme_code.12",),
+    "QR.programme.unit_code.3": ("unit_code.17",),
     "QR.student.degree_level.4": ("degree_level.15",),
-    "QR.student.degree_point_id.3": ("degree_level.15",),
-    "QR.student.degree_point_id.5": ("degree_level.15",),
+    "QR.student.degree_point_id.3": (
+        "degree_level.15",
+        "degree_point_id.38",
+        "programme_id.21",
+    ),
+    "QR.student.degree_point_id.5": (
+        "degree_level.15",
+        "degree_point_id.38",
+        "programme_id.21",
+    ),
     "QR.student.degree_type.4": ("degree_level.15",),
+    "QR.student.inst_code.3": ("degree_point_id.38",),
+    "QR.student.inst_code.5": ("degree_point_id.38",),
+    "QR.student.inst_code.7": ("degree_point_id.38",),
+    "QR.student.nationality_code.3": ("~nationality_code.24",),
+    "QR.student_supervisor.to_on.2": ("~to_on.14",),
     "QR.thesis.degree_point_id.3": ("~degree_point_id.16",),
     "QR.thesis.degree_point_id.5": ("~degree_point_id.16",),
     "QR.thesis.supervisor_id.3": ("~supervisor_id.17",),
@@ -90,4 +132,5 @@ ALSO: dict[str, tuple[str, ...]] = {
     "QR.thesis_sampling.thesis_id.3": ("thesis_id.17",),
     "QR.thesis_sampling.thesis_id.5": ("thesis_id.17",),
     "QR.thesis_sampling_review.reason_codes.3": ("~reason_codes.18",),
+    "QR.urgent_discipline_list.discipline_code.4": ("discipline_code.15",),
 }

@@ -30,9 +30,8 @@ def references(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     p.clone("thesis", FILES, {"opened_on": "2001-10-01", "submitted_on": None}, "opened_on.15")
     nothing = {"topic_source_code": "14", "source_project_id": lambda r: f"{r['src_inst_code']}-H00000000"}
     p.clone("thesis", VERSIONED, nothing, "~source_project_id.12", where=pl.col("frontline_flag") == "false")
-    p.clone(
-        "course_offering", EXCHANGE, {"course_id": lambda r: f"{r['src_inst_code']}-C99999"}, "course_id.5"
-    )
+    unknown = {"course_id": lambda r: f"{r['src_inst_code']}-C99999", "revision_id": None}
+    p.clone("course_offering", EXCHANGE, unknown, "course_id.5")
     p.clone(
         "honour",
         VERSIONED,
@@ -196,7 +195,7 @@ def municipal(p: Planter) -> None:
     )
     p.clone("employer_survey", c, {"overall_score": "7"}, "overall_score.11")
     p.clone("employer_survey", c, {"design_weight": "0.0000"}, "design_weight.12")
-    p.clone("urgent_discipline_list", c, {"valid_to": "2020-12-31"}, "valid_to.11")
+    p.clone("urgent_discipline_list", c, {"valid_to": "1940-12-31"}, "valid_to.11")
     p.clone("institution", c, {"valid_to": "1990-01-01"}, "valid_to.12")
     p.clone(
         "list_item",
@@ -210,13 +209,14 @@ def municipal(p: Planter) -> None:
     )
     p.clone("talent_demand", c, {"headcount": "-20"}, "headcount.11")
     p.clone("talent_demand", c, {"cluster_code": "Q99"}, "cluster_code.4")
-    p.clone("degree_point_event", c, {"event_on": "2027-05-01", "event_type": "51"}, "event_on.11")
+    p.clone("degree_point_event", c, {"event_on": "2027-05-01"}, "event_on.11")
     stray = {"event_type": "12", "event_on": "2026-05-05", "urgent_list_id": "50000-Z3-2025-0802-1"}
     p.clone(
         "degree_point_event",
         c,
         stray,
         "urgent_list_id.12",
+        "~event_on.14",
         where=~pl.col("degree_point_id").str.ends_with("0802"),
     )
 

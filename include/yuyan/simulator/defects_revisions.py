@@ -1,4 +1,4 @@
-"""Records that day 2 changes in a way that their own accepted past forbids: what rules of level 5 find.
+"""Records that day 2 changes in a way that their own accepted past forbids: what rules of level 4 find.
 
 A warning lasts a day: once accepted, the new value is the past. What blocks stays, beside the version accepted before.
 """
@@ -24,6 +24,28 @@ def plant(d: "Day", ledger: "Ledger") -> None:
     passed = (pl.col("verdict_code") == "1") & (pl.col("sampling_year") < "2026")
     withdrawn = {"verdict_code": "9", "verdict_on": None}
     _change(d, ledger, "thesis_sampling", passed, withdrawn, "verdict_code.26", blocks=True)
+    _students(d, ledger)
+    point = (pl.col("status_code") == "10") & (pl.col("authorised_on") < "2010-01-01")
+    moved = {"authorised_on": _later("authorised_on", 400)}
+    _change(d, ledger, "degree_point", point, moved, "authorised_on.24", blocks=True)
+
+
+def _students(d: "Day", ledger: "Ledger") -> None:
+    alone = pl.col("cert_no").is_unique()
+    fresh = (pl.col("status_code") == "10") & (pl.col("entry_on") >= "2026-08-01")
+    other = {"cert_no": pl.format("50010419950{}", pl.col("cert_no").str.slice(-7))}
+    _change(d, ledger, "student", fresh & alone, other, "person_key.35", blocks=True)
+    studying = (pl.col("status_code") == "10") & pl.col("entry_on").is_between(
+        pl.lit("2024-08-01"), pl.lit("2025-12-31")
+    )
+    _change(
+        d, ledger, "student", studying, {"entry_on": _later("entry_on", -400)}, "entry_on.36", blocks=True
+    )
+    gone = (pl.col("status_code") == "90") & pl.col("left_on").is_between(
+        pl.lit("2024-01-01"), pl.lit("2026-03-31")
+    )
+    back = {"status_code": "40", "left_on": None}
+    _change(d, ledger, "student", gone & alone, back, "status_code.37", blocks=True)
 
 
 def _later(name: str, days: int) -> pl.Expr:

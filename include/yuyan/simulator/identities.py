@@ -39,12 +39,28 @@ def _discipline(row: Row) -> str:
     return fitting[_number(row) % len(fitting)]
 
 
+def _institution(row: Row) -> str:
+    """A code of the range that fits the affiliation."""
+    return f"{ {'30': 8, '40': 9, '50': 8}.get(row['affiliation_code'], 1) }8{tail(row, 3)}"
+
+
+def _person(row: Row, kind: str) -> str:
+    """A certificate number that nobody has."""
+    return f"50010{kind}199502{tail(row, 6)}"
+
+
+def _edition(row: Row) -> int:
+    """A year before there were editions."""
+    return 1950 + _number(row) % 60
+
+
 FRESH: dict[str, Change] = {
     "achievement": {
         "canonical_id": lambda r: f"CQ-X{_number(r)}",
         "lead_inst_code": lambda r: r["src_inst_code"],
         "share": "1.0000",
     },
+    "admission": {"cert_no": lambda r: _person(r, "1"), "registered": "false"},
     "admission_plan": {"revision_no": lambda r: str(10 + _number(r))},
     "cluster_reference": {"edition": lambda r: f"2015-{_number(r)}"},
     "commissioned_project": {
@@ -53,11 +69,20 @@ FRESH: dict[str, Change] = {
     "course_evaluation": {"instrument_version": lambda r: f"V0-{_number(r)}"},
     "degree_point": {
         "degree_level": "3",
+        "status_code": "10",
         "discipline_code": _discipline,
         "degree_point_id": lambda r: f"{r['inst_code']}-3-{r['degree_type']}-{_discipline(r)}",
     },
+    "degree_point_event": {
+        "event_type": "41",
+        "event_on": lambda r: str(np.datetime64("2026-07-25") + _number(r) % 80),
+        "urgent_list_id": None,
+    },
+    "discipline_cluster_map": {
+        "programme_code": lambda r: f"{r['discipline_code'][:4]}{_number(r) % 100:02d}"
+    },
     "enterprise": {"uscc": right_check},
-    "institution": {"inst_code": lambda r: f"18{tail(r, 3)}", "uscc": right_check},
+    "institution": {"inst_code": _institution, "uscc": right_check},
     "list_item": {"doc_version": lambda r: f"2015-{_number(r)}"},
     "thesis_sampling": {
         "authority_code": "3",
@@ -68,6 +93,15 @@ FRESH: dict[str, Change] = {
     },
     "thesis_sampling_review": {"cert_no": lambda r: f"500101196501{tail(r, 6)}"},
     "org_unit": {"unit_code": lambda r: f"9X{tail(r, 6)}"},
+    "student": {"cert_no": lambda r: _person(r, "2")},
+    "student_status_event": {"event_type": "24", "to_programme_id": None},
+    "supervisor": {"cert_no": lambda r: _person(r, "3")},
+    "urgent_discipline_list": {
+        "edition_year": lambda r: str(_edition(r)),
+        "published_on": lambda r: f"{_edition(r)}-12-20",
+        "valid_from": lambda r: f"{_edition(r) + 1}-01-01",
+        "valid_to": None,
+    },
 }
 """Per entity the fields that a copy gets values of its own in; a function sees the copy with its new record id and key."""
 

@@ -122,6 +122,19 @@ class Planter:
         """Plant a complete row as it is: sound, unless noted otherwise."""
         self._rows.setdefault(entity, []).append(self._stamp(row))
 
+    def note(self, entity: str, row: Row, *rules: str) -> None:
+        """Note rules that a sound record breaks because of what is planted elsewhere; it stays as it is."""
+        self.keep(row)
+        self._note(entity, row, rules, None)
+
+    def keep(self, row: Row) -> None:
+        """Something planted depends on this record: it must stay as it is."""
+        self._taken.add(row["src_record_id"])
+
+    def sound(self, entity: str, where: pl.Expr) -> Row:
+        """The first sound record of an entity that fits."""
+        return self._frames[entity].filter(where & self._sound()).row(0, named=True)
+
     def frames(self) -> dict[str, pl.DataFrame]:
         """The changed entities with everything planted, sorted by institution and record."""
         return {
@@ -149,11 +162,14 @@ class Planter:
         row.pop("_p", None)
         self._taken.add(row["src_record_id"])
         self._rows.setdefault(entity, []).append(row)
+        self._note(entity, row, rules, healed)
+        return row
+
+    def _note(self, entity: str, row: Row, rules: tuple[str, ...], healed: int | None) -> None:
         for rule in rules:
             severity, name = ("WARN", rule[1:]) if rule.startswith("~") else ("ERROR", rule)
             key = (row["src_inst_code"], entity, row["src_record_id"])
             self.defects.append(Defect(*key, f"QR.{entity}.{name}", severity, self.day, healed))
-        return row
 
     def draw(self, entity: str, place: str, where: pl.Expr | None = None) -> list[Row]:
         """Sound records at an institution of the place, the institution rotating from one call to the next.

@@ -3,21 +3,30 @@
 {accepted:entity} {latest:entity}   tables of other records (or of other versions)
 {as_of}                             the run's date
 {valid_uscc:col}                    GB 32100-2015 check character holds
+{valid_usccs:col}                   the same for every item of an array
 {known_region:col}                  an administrative division: province, or for 50…… a district of Chongqing
 {discipline_type:col}               '1' academic, '2' professional, by the discipline catalogue
+{doctoral_discipline:col}           the discipline catalogue allows doctors, too
 {raw:col}                           the text as received (structural rules)
 """
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from functools import cache
 
 from yuyan import settings
 
 MACRO = re.compile(r"\{([a-z_]+)(?::(\w+))?\}")
-COLUMN_MACROS = ("valid_uscc", "known_region", "discipline_type", "raw")
+COLUMN_MACROS = (
+    "valid_uscc",
+    "valid_usccs",
+    "known_region",
+    "discipline_type",
+    "doctoral_discipline",
+    "raw",
+)
 ENTITY_MACROS = ("accepted", "latest")
 
 
@@ -60,6 +69,8 @@ def quote(values: Iterable[str]) -> str:
 def _reference(name: str, column: str) -> str | None:
     if name == "valid_uscc":
         return f"judging.valid_uscc(r.{column})"
+    if name == "valid_usccs":
+        return f"(select bool_and(judging.valid_uscc(u.code)) from unnest(r.{column}) u(code))"
     if name == "known_region":
         provinces, districts = _regions()
         return (
@@ -67,10 +78,23 @@ def _reference(name: str, column: str) -> str | None:
             f"else length(r.{column}) = 6 and left(r.{column}, 2) in ({quote(provinces)}) end)"
         )
     if name == "discipline_type":
-        academic, professional = _disciplines()
+        academic, professional = (
+            _disciplines("degree_type", kind.__eq__) for kind in ("academic", "professional")
+        )
         return (
             f"(case when r.{column} in ({quote(academic)}) then '1' "
             f"when r.{column} in ({quote(professional)}) then '2' end)"
+        )
+    if name == "doctoral_discipline":
+        doctoral, others = (
+            _disciplines(
+                "allowed_levels", lambda text, is_allowed=is_allowed: ("doctor" in text) is is_allowed
+            )
+            for is_allowed in (True, False)
+        )
+        return (
+            f"(case when r.{column} in ({quote(doctoral)}) then true "
+            f"when r.{column} in ({quote(others)}) then false end)"
         )
     return None
 
@@ -82,15 +106,12 @@ def _regions() -> tuple[list[str], list[str]]:
     return provinces, ["500000", *sorted(row["code"] for row in _seed("district"))]
 
 
+def _disciplines(field: str, fits: Callable[[str], bool]) -> list[str]:
+    """Codes of the disciplines below the categories whose `field` in the discipline catalogue fits."""
+    return sorted(r["code"] for r in _seed("discipline") if r["degree_type"] and fits(r[field]))
+
+
 @cache
-def _disciplines() -> tuple[list[str], list[str]]:
-    """Codes of academic and of professional degrees in the discipline catalogue."""
-    rows = _seed("discipline")
-    return tuple(
-        sorted(r["code"] for r in rows if r["degree_type"] == kind) for kind in ("academic", "professional")
-    )
-
-
 def _seed(name: str) -> list[dict[str, str]]:
     with open(settings.SEEDS / "reference" / f"{name}.csv", encoding="utf-8", newline="") as f:
         return list(csv.DictReader(f))
