@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import indicator_tables
 import psycopg
 import pytest
 from made_up import JW
@@ -16,23 +17,7 @@ pytestmark = pytest.mark.database
 
 AS_OF = date(2026, 10, 15)
 SOUND, BROKEN = "10611", "10635"
-TABLES = """
-create schema indicators; create schema star; create schema plan;
-create table indicators.ind_value (variant_code text, definition_version int, grain text, unit_code text, period_code text,
-    period_year int, is_complete boolean, numerator float8, denominator float8, value float8);
-create table indicators.ind_unit (grain text, unit_code text);
-create table plan.indicator (variant_code text, indicator_code text, source_entities text,
-    definition_version int default 1, is_official boolean default true);
-create table star.fct_enrolment_census (inst_code text, census_year int);
-create table star.fct_admission (inst_code text, exam_year int, is_registered boolean, degree_level text,
-    study_mode text, degree_type text, admission_mode text);
-create table star.fct_student_status_event (inst_code text, event_type text, event_on date, degree_level text);
-create table star.fct_employment (inst_code text, grad_year int, point_code text, destination_code text, verify_state text);
-create table star.fct_thesis (inst_code text, opened_academic_year text, topic_source_code text);
-create table star.fct_practice_participation (inst_code text, academic_year text, participation_days_count int);
-create table star.fct_commissioned_project (inst_code text, signed_year int, contract_amount_cny numeric);
-create table star.fct_course_evaluation (inst_code text, academic_year text, response_count int, score_1_count int,
-    score_2_count int, score_3_count int, score_4_count int, score_5_count int);
+ROWS = """
 insert into plan.indicator values ('H03', 'H03', 'student'), ('H08', 'H08', 'practice_participation;student'),
     ('H12c', 'H12', 'thesis');
 -- another definition of the same variant, to be compared with and not to be checked
@@ -66,7 +51,8 @@ insert into star.fct_practice_participation select '10635', '2025-2026', case wh
 def indicators(warehouse) -> str:
     """A warehouse with two institutions: one sound, one whose H03 halves, whose topics change and whose days heap."""
     with psycopg.connect(warehouse) as connection:
-        connection.execute(TABLES)
+        connection.execute(indicator_tables.CREATE)
+        connection.execute(ROWS)
         for code in (SOUND, BROKEN):
             for year in range(2016, 2028):
                 value = 100 if code == BROKEN and year == 2026 else 200
