@@ -31,7 +31,7 @@ def _override(contract: Contract, rule: dict[str, Any]) -> dict[str, str]:
     """A text that is too long can still be typed, joined and attributed, unless it identifies or refers to a record. What
     the other rules keep out cannot, and a text of the wrong form cannot be taken apart (a year out of an academic year)."""
     fixed = {*contract.key, *(n for ref in contract.references for n in ref.fields)}
-    fixed |= {f.name for f in contract.columns if f.pattern}
+    fixed |= {f.name for f in contract.columns if f.pattern or f.name.endswith(("_id", "_code", "uscc"))}
     is_length = rule["rule_id"].endswith(".3") and rule["column"] not in fixed
     return {"override": "commission" if is_length else "nobody"}
 
