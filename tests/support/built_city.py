@@ -9,6 +9,7 @@ import pytest
 
 from support import fill
 from yuyan import contracts, runs, transform
+from yuyan.estimate.run import estimate
 from yuyan.quality.assess import assess
 from yuyan.runtime import postgres
 from yuyan.simulator import population
@@ -46,6 +47,7 @@ def simulated_city_dsn(pg_home, simulated_city_home, simulated_city) -> str:
         runs.open_run("city", "warehouse", simulated_city.as_of)
         build(simulated_city.as_of, "--exclude", "path:models/marts")
         assess("city", simulated_city.as_of)
+        estimate("city", simulated_city.as_of)
         build(simulated_city.as_of, "--select", "path:models/marts")
     yield dsn
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:

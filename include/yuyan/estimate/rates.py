@@ -108,10 +108,14 @@ def fit_prior(x: ArrayLike, n: ArrayLike, min_strength: float = MIN_STRENGTH) ->
     mean_bounds = (special.logit(edge), special.logit(1 - edge))
     strength_bounds = (np.log(min_strength), np.log(MAX_STRENGTH))
     start_mean = np.clip(special.logit((x.sum() + 0.5) / (n.sum() + 1)), *mean_bounds)
-    starts = [(start_mean, s) for s in np.linspace(*strength_bounds, 3)]
+    # two parameters: a simplex needs no gradient and no linear algebra, whose threads would fight over a busy machine
     found = [
-        optimize.minimize(loss, s, method="L-BFGS-B", bounds=[mean_bounds, strength_bounds]) for s in starts
-    ]
+        optimize.minimize(
+            loss, (start_mean, start), method="Nelder-Mead", bounds=[mean_bounds, strength_bounds],
+            options={"xatol": 1e-6, "fatol": 1e-9, "maxiter": 2000},
+        )
+        for start in np.linspace(*strength_bounds, 4)[1:3]
+    ]  # fmt: skip
     best = min(found, key=lambda r: r.fun).x
     mean, strength = float(special.expit(best[0])), float(np.exp(best[1]))
     return Prior(mean * strength, (1 - mean) * strength)
