@@ -223,13 +223,13 @@ def test_the_checks_notice_what_they_are_for(tab, paths):
     show(tab, paths["index"], 360)
     tab.evaluate(
         """document.querySelector('main').insertAdjacentHTML('beforeend',
-        '<p style="width:500px">宽</p><p style="width:9em;overflow:hidden;white-space:nowrap">被裁去一半的一行文字</p>' +
+        '<p style="width:500px">宽</p><p style="width:9em;overflow:hidden;white-space:nowrap">a line of which the end is cut off</p>' +
         '<p style="color:#ccc">看不清</p><p>\\u{38FF0}\\uFF00</p>')"""
     )
     assert tab.evaluate("document.documentElement.scrollWidth") > 360
     found = tab.evaluate(CUT_OFF)
     assert any("宽" in html for html in found)
-    assert any("被裁去" in html for html in found)
+    assert any("cut off" in html for html in found)
     grave = {v["id"] for v in Axe().run(tab).response["violations"] if v["impact"] in ("serious", "critical")}
     assert "color-contrast" in grave
-    assert tab.evaluate(NOT_DRAWN)[1] == ["\uff00"]
+    assert "\uff00" in tab.evaluate(NOT_DRAWN)[1]
