@@ -223,7 +223,8 @@ def test_the_checks_notice_what_they_are_for(tab, paths):
     show(tab, paths["index"], 360)
     tab.evaluate(
         """document.querySelector('main').insertAdjacentHTML('beforeend',
-        '<p style="width:500px">宽</p><p style="width:9em;overflow:hidden;white-space:nowrap">a line of which the end is cut off</p>' +
+        '<p style="width:500px">宽</p>' +
+        '<p style="width:9em;overflow:hidden;white-space:nowrap">a line whose end is cut off</p>' +
         '<p style="color:#ccc">看不清</p><p>\\u{38FF0}\\uFF00</p>')"""
     )
     assert tab.evaluate("document.documentElement.scrollWidth") > 360
