@@ -134,7 +134,7 @@ def _money(d: Day) -> None:
         ),
         "project_id",
         pl.lit(d.today).alias("received_on"),
-        pl.col("contract_amount").alias("amount"),
+        (pl.col("contract_amount").cast(pl.Float64) / 1000).round(2).cast(pl.String).alias("amount"),
         pl.lit("false").alias("is_refund"),
     )
     d.new("commissioned_receipt", receipts)
@@ -226,7 +226,9 @@ def _graduates(d: Day) -> None:
     waiting = (pl.col("destination_code") == "701") & (pl.col("grad_year") == "2026")
     found = d.some("employment", 0.003, 6, waiting)
     firms = d.frames["enterprise"].filter(
-        pl.col("region_code").str.starts_with("50") & ~pl.col("src_record_id").str.starts_with("x")
+        pl.col("region_code").str.starts_with("50")
+        & (pl.col("org_kind") == "10")
+        & ~pl.col("src_record_id").str.starts_with("x")
     )
     firm = firms[d.rng.integers(0, len(firms), len(found))]
     d.change(

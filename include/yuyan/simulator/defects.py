@@ -6,7 +6,14 @@ Most are extra records, so that sound ones stay; some sound records are spoiled 
 
 import polars as pl
 
-from yuyan.simulator import defects_catalogue, defects_degrees, defects_links, defects_people
+from yuyan.simulator import (
+    defects_catalogue,
+    defects_degrees,
+    defects_industry,
+    defects_links,
+    defects_outcomes,
+    defects_people,
+)
 from yuyan.simulator.defects_catalogue import GRANTS_BACHELOR
 from yuyan.simulator.defects_values import (
     CHANGED,
@@ -35,11 +42,13 @@ def plant(p: Planter, frames: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
     defects_links.employment(p, defects_links.employment_hosts(frames))
     defects_links.municipal(p)
     defects_links.twins(p)
-    defects_degrees.plant(p, frames)
     defects_catalogue.plant(p, frames)
     defects_people.plant(p, frames)
+    defects_degrees.plant(p, frames)
+    defects_outcomes.plant(p, frames)
+    defects_industry.plant(p, frames)
     later = defects_links.spoiled(p)
-    for entity, rows in defects_links.late_parents(p).items():
+    for entity, rows in defects_links.late_parents(p, frames).items():
         later.setdefault(entity, []).extend(rows)
     return later
 
@@ -63,7 +72,10 @@ def _fields(p: Planter) -> None:
     )
     p.clone("course", LEGACY, {"tag_codes": "AI1;ZZ"}, "tag_codes.4")
     p.clone("student", VERSIONED, {"origin_region_code": "50X106"}, "origin_region_code.3", where=STUDYING)
-    p.clone("commissioned_project", EXCHANGE, {"client_country_code": "CN1"}, "client_country_code.3")
+    abroad = pl.col("client_kind") == "50"
+    p.clone(
+        "commissioned_project", "any", {"client_country_code": "CN1"}, "client_country_code.3", where=abroad
+    )
     p.clone("honour", "any", {"doc_no": "校研〔2026〕" + "关于表彰优秀研究生的决定" * 4}, "doc_no.3")
     p.clone("supervisor", EXCHANGE, {"title_code": None}, "title_code.1")
     p.clone("practice_project", FILES, {"project_name": None}, "project_name.1")
@@ -210,7 +222,8 @@ def _records(p: Planter) -> None:
         where=pl.col("client_country_code") == "CHN",
     )
     p.clone("commissioned_project", EXCHANGE, {"signed_on": "2027-01-05"}, "signed_on.12")
-    p.clone("commissioned_receipt", VERSIONED, {"received_on": "2027-03-01"}, "received_on.13")
+    recent = pl.col("received_on") > "2020-01-01"
+    p.clone("commissioned_receipt", VERSIONED, {"received_on": "2027-03-01"}, "received_on.13", where=recent)
     p.clone("commissioned_receipt", LEGACY, {"received_on": "2009-03-01"}, "received_on.12")
     p.clone(
         "student_supervisor",

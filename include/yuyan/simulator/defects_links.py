@@ -49,8 +49,9 @@ def references(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     p.clone(
         "achievement",
         VERSIONED,
-        {"lead_inst_code": "10698", "share": "1.0000"},
+        {"lead_inst_code": "10698"},
         "lead_inst_code.5",
+        "~lead_inst_code.16",
     )
     p.clone(
         "org_unit",
@@ -74,16 +75,23 @@ def references(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
         "to_programme_id": None,
     }
     p.child("student_status_event", p.draw("student", LEGACY, STUDYING), finished, "event_type.13")
-    placed = {"student_id": parent("student_id"), "grad_year": "2025", "status_on": "2025-12-31"}
+    employer = ("employer_uscc", "employer_kind_code", "industry_code", "cluster_code", "is_key_post")
+    freelance = {"destination_code": "76", **dict.fromkeys(employer)}
+    placed = {"student_id": parent("student_id"), "grad_year": "2025", "status_on": "2025-12-31", **freelance}
     p.child("employment", p.draw("student", EXCHANGE, STUDYING), placed, "student_id.14")
     suspended = frames["student_status_event"].filter(pl.col("event_type") == "11")["student_id"]
     never = ~pl.col("student_id").is_in(suspended.implode()) & (pl.col("event_type") == "61")
     p.clone("student_status_event", VERSIONED, {"event_type": "12"}, "event_type.14", where=never)
     early = {"from_on": moved("from_on", -3000), "to_on": None}
-    p.clone("practice_participation", EXCHANGE, early, "~from_on.15")
+    p.clone("practice_participation", EXCHANGE, early, "~from_on.15", "from_on.16")
     bad = p.clone("practice_project", LEGACY, {"end_on": moved("start_on", -1)}, "end_on.12")
     p.child("practice_participation", bad, {"project_id": parent("project_id")}, "project_id.5")
-    bad = p.clone("commissioned_project", VERSIONED, {"contract_no_digest": "ABC"}, "contract_no_digest.3")
+    bad = p.clone(
+        "commissioned_project",
+        VERSIONED,
+        {"contract_no_digest": lambda r: f"ABC{tail(r, 6)}"},
+        "contract_no_digest.3",
+    )
     p.child("commissioned_receipt", bad, {"project_id": parent("project_id")}, "project_id.5")
     bad = p.clone(
         "student", VERSIONED, {"degree_type": "3"}, "degree_type.4", "degree_level.15", where=STUDYING
@@ -128,8 +136,11 @@ def awards(p: Planter, hosts: Iterator[Row]) -> None:
 
 def employment_hosts(frames: dict[str, pl.DataFrame]) -> Iterator[Row]:
     """Sound destinations of students who dropped out: they left, and nobody asked where to."""
+    masters = frames["student"].filter(pl.col("degree_level") == "2")["student_id"].implode()
     dropped = frames["student_status_event"].filter(
-        (pl.col("event_type") == "31") & pl.col("event_on").is_between(*_PAST)
+        (pl.col("event_type") == "31")
+        & pl.col("event_on").is_between(*_PAST)
+        & pl.col("student_id").is_in(masters)
     )
     template = (
         frames["employment"]
@@ -152,9 +163,10 @@ def employment(p: Planter, hosts: Iterator[Row]) -> None:
     p.host("employment", online, {"destination_code": "99"}, "destination_code.4")
     p.host("employment", online, {"employer_uscc": None}, "employer_uscc.11")
     p.host("employment", online, {"region_code": None}, "region_code.12")
-    p.host("employment", online, {"region_code": "990101"}, "region_code.15")
-    p.host("employment", online, {"grad_year": lambda r: str(int(r["grad_year"]) - 1)}, "status_on.13")
-    p.host("employment", online, {"destination_code": "801"}, "employer_uscc.16")
+    nowhere = {"region_code": lambda r: "500199" if r["region_code"].startswith("50") else "990101"}
+    p.host("employment", online, nowhere, "region_code.15")
+    p.host("employment", online, {"grad_year": added("grad_year", plus=-1)}, "status_on.13", "~grad_year.28")
+    p.host("employment", online, {"destination_code": "801", "is_key_post": None}, "employer_uscc.16")
     p.host("employment", online, {"employer_uscc": "91500000MA00000000"}, "employer_uscc.5")
 
 
@@ -189,7 +201,9 @@ def municipal(p: Planter) -> None:
     p.clone("enterprise", c, {"region_code": "990000"}, "region_code.12")
     p.clone("institution", c, {"uscc": wrong_check}, "uscc.11")
     p.clone("discipline_cluster_map", c, {"strength": "1.500"}, "strength.11")
-    p.clone("list_milestone", c, {"progress_pct": "120.00"}, "progress_pct.11")
+    p.clone(
+        "list_milestone", c, {"progress_pct": "120.00"}, "progress_pct.11", where=pl.col("done_on").is_null()
+    )
     p.clone(
         "list_milestone", c, {"evidence_uri": None}, "~evidence_uri.12", where=pl.col("done_on").is_not_null()
     )
@@ -202,13 +216,15 @@ def municipal(p: Planter) -> None:
         c,
         {
             "list_item_id": "X15",
+            "list_kind": "X",
+            "qty_unit": "个",
             "qty_min": "9",
             "qty_max": "3",
         },
         "qty_max.11",
     )
     p.clone("talent_demand", c, {"headcount": "-20"}, "headcount.11")
-    p.clone("talent_demand", c, {"cluster_code": "Q99"}, "cluster_code.4")
+    p.clone("talent_demand", c, {"cluster_code": "Q99"}, "cluster_code.4", "~discipline_code.15")
     p.clone("degree_point_event", c, {"event_on": "2027-05-01"}, "event_on.11")
     stray = {"event_type": "12", "event_on": "2026-05-05", "urgent_list_id": "50000-Z3-2025-0802-1"}
     p.clone(
@@ -270,12 +286,19 @@ def spoiled(p: Planter) -> dict[str, list[Row]]:
     return later
 
 
-def late_parents(p: Planter) -> dict[str, list[Row]]:
+def late_parents(p: Planter, frames: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
     """Children that come a day before their parent. Returns the parents."""
     parents: dict[str, list[Row]] = {}
+    studying = dict(frames["student"].filter(STUDYING).select("src_inst_code", "student_id").iter_rows())
     for place in (VERSIONED, EXCHANGE):
         made = [p.new_identity("practice_project", r) for r in p.draw("practice_project", place)]
-        early = {"project_id": parent("project_id"), "from_on": "2026-09-20", "to_on": None, "days": "20"}
+        early = {
+            "project_id": parent("project_id"),
+            "student_id": lambda r: studying[r["src_inst_code"]],
+            "from_on": "2026-09-20",
+            "to_on": None,
+            "days": "20",
+        }
         p.child("practice_participation", made, early, "project_id.5", healed=2)
         parents.setdefault("practice_project", []).extend(
             {**m, "start_on": "2026-09-15", "end_on": None} for m in made

@@ -24,6 +24,18 @@ def plant(d: "Day", ledger: "Ledger") -> None:
     passed = (pl.col("verdict_code") == "1") & (pl.col("sampling_year") < "2026")
     withdrawn = {"verdict_code": "9", "verdict_on": None}
     _change(d, ledger, "thesis_sampling", passed, withdrawn, "verdict_code.26", blocks=True)
+    checked = pl.col("verify_state") == "2"
+    _change(d, ledger, "employment", checked, {"verify_state": "1"}, "verify_state.32")
+    outside = pl.col("cluster_code").is_null()  # no destination or project names a cluster of it
+    cluster = d.frames["enterprise"]["cluster_code"].drop_nulls()[0]
+    _change(d, ledger, "enterprise", outside, {"cluster_code": cluster}, "cluster_code.17")
+    tripled = (pl.col("contract_amount").cast(pl.Float64) * 3).round(2).cast(pl.String)
+    running = (pl.col("status_code") == "10") & (pl.col("signed_on") < "2026-01-01")
+    _change(d, ledger, "commissioned_project", running, {"contract_amount": tripled}, "contract_amount.24")
+    confirmed = (pl.col("verified") == "true") & pl.col("to_on").is_not_null()
+    _change(d, ledger, "practice_participation", confirmed, {"verified": "false"}, "verified.20")
+    begun = pl.col("done_on").is_null() & (pl.col("progress_pct").cast(pl.Float64) >= 5)
+    _change(d, ledger, "list_milestone", begun, {"progress_pct": "1.00"}, "progress_pct.19")
     _students(d, ledger)
     point = (pl.col("status_code") == "10") & (pl.col("authorised_on") < "2010-01-01")
     moved = {"authorised_on": _later("authorised_on", 400)}

@@ -66,6 +66,7 @@ FRESH: dict[str, Change] = {
     "commissioned_project": {
         "contract_no_digest": lambda r: hashlib.sha256(r["src_record_id"].encode()).hexdigest()
     },
+    "commissioned_receipt": {"amount": lambda r: f"0.{10 + _number(r) % 90}"},
     "course_evaluation": {"instrument_version": lambda r: f"V0-{_number(r)}"},
     "degree_point": {
         "degree_level": "3",
@@ -73,6 +74,7 @@ FRESH: dict[str, Change] = {
         "discipline_code": _discipline,
         "degree_point_id": lambda r: f"{r['inst_code']}-3-{r['degree_type']}-{_discipline(r)}",
     },
+    "enterprise": {"uscc": right_check, "org_kind": "10", "name": lambda r: f"模拟新设企业{_number(r)}"},
     "degree_point_event": {
         "event_type": "41",
         "event_on": lambda r: str(np.datetime64("2026-07-25") + _number(r) % 80),
@@ -81,9 +83,9 @@ FRESH: dict[str, Change] = {
     "discipline_cluster_map": {
         "programme_code": lambda r: f"{r['discipline_code'][:4]}{_number(r) % 100:02d}"
     },
-    "enterprise": {"uscc": right_check},
     "institution": {"inst_code": _institution, "uscc": right_check},
     "list_item": {"doc_version": lambda r: f"2015-{_number(r)}"},
+    "talent_demand": {"issuing_dept": lambda r: f"模拟部门{_number(r)}"},
     "thesis_sampling": {
         "authority_code": "3",
         "stratum_code": lambda r: f"X{tail(r, 6)}",

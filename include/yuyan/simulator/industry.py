@@ -31,6 +31,8 @@ from yuyan.simulator.columns import (
 from yuyan.simulator.teaching import CAMPUS, Supervisors
 
 YEARS = np.arange(2016, 2027)
+LEADING_ENTERPRISE, LARGE_AMOUNT = 2, 4
+"""Why a practice project counts as major: these two name an enterprise, or an amount."""
 
 
 @dataclass
@@ -62,6 +64,7 @@ def practice_projects(
     src = pick(catalogue.inst_codes, inst)
     ids = join(src, "-S", integers(year), padded(nth, 4))
     cluster = enterprises["cluster_code"].gather(company)
+    basis = np.where(major, 1 + weighted(rng, (0.15, 0.4, 0.3, 0.15), n), 0)
     frame = pl.DataFrame(
         {
             "src_inst_code": src,
@@ -72,11 +75,15 @@ def practice_projects(
                 pick(("攻关", "实践", "联合研发"), rng.integers(0, 3, n)),
             ),
             "is_major_industry": flags(major),
-            "major_basis_code": null_unless(integers(1 + weighted(rng, (0.15, 0.4, 0.3, 0.15), n)), major),
-            "enterprise_uscc": null_unless(enterprises["uscc"].gather(company), rng.random(n) < 0.9),
+            "major_basis_code": null_unless(integers(basis), major),
+            "enterprise_uscc": null_unless(
+                enterprises["uscc"].gather(company), (rng.random(n) < 0.9) | (basis == LEADING_ENTERPRISE)
+            ),
             "platform_id": text(None, n),
             "cluster_code": cluster,
-            "amount": null_unless(decimals(rng.lognormal(13.2, 0.9, n), 2), rng.random(n) < 0.8),
+            "amount": null_unless(
+                decimals(rng.lognormal(13.2, 0.9, n), 2), (rng.random(n) < 0.8) | (basis == LARGE_AMOUNT)
+            ),
             "start_on": dates(start),
             "end_on": dates(end, end < people.AS_OF),
         }
@@ -185,12 +192,14 @@ def commissioned(
     n = len(inst)
     campus = np.flatnonzero(t.kind == CAMPUS)
     pi = campus[Groups(t.inst[campus], len(sizes)).draw(rng, inst)]
-    client = weighted(rng, (0.74, 0.16, 0.05, 0.03, 0.02), n)
-    client[-len(twin) :] = client[twin]
-    fund = weighted(rng, (0.93, 0.04, 0.02, 0.01), n)
-    fund[-len(twin) :] = fund[twin]
-    domestic = client != 4
     company = rng.integers(0, len(enterprises), n)
+    abroad, country = rng.random(n) < 0.02, rng.integers(1, 4, n)
+    fund = weighted(rng, (0.93, 0.04, 0.02, 0.01), n)
+    for drawn in (company, abroad, country, fund):
+        drawn[-len(twin) :] = drawn[twin]
+    client = np.where(abroad, 4, enterprises["org_kind"].cast(pl.Int64).to_numpy()[company] // 10 - 1)
+    fund = np.where(client < 2, fund, client + 2)
+    domestic = ~abroad
     src = pick(catalogue.inst_codes, inst)
     ids = join(src, "-H", integers(year), padded(running(inst * 10_000 + year), 5))
     state = np.where(
@@ -205,10 +214,8 @@ def commissioned(
             "pi_supervisor_id": null_unless(t.ids.gather(pi), rng.random(n) < 0.95),
             "client_uscc": null_unless(enterprises["uscc"].gather(company), domestic),
             "client_kind": integers(10 * (1 + client)),
-            "client_country_code": pick(
-                ("CHN", "USA", "DEU", "SGP"), np.where(domestic, 0, rng.integers(1, 4, n))
-            ),
-            "fund_source_code": pick(("10", "07", "12", "99"), fund),
+            "client_country_code": pick(("CHN", "USA", "DEU", "SGP"), np.where(domestic, 0, country)),
+            "fund_source_code": pick(("10", "07", "12", "99", "07", "99", "14"), fund),
             "contract_no_digest": hexadecimal(digest),
             "tech_contract_reg_no": null_unless(
                 join("2026500001", padded(np.arange(n), 6)), rng.random(n) < 0.5

@@ -96,7 +96,7 @@ def enterprises(seed: int, scale: float) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "src_inst_code": text("50000", n),
-            "uscc": uscc_numbers("91", regions.to_list(), number + 1),
+            "uscc": _uscc(kind, regions, number + 1),
             "name": join(
                 "模拟",
                 pick(("渝丰", "长江", "嘉陵", "巴渝", "山城", "两江", "华岩", "缙云"), number % 8),
@@ -113,6 +113,14 @@ def enterprises(seed: int, scale: float) -> pl.DataFrame:
             "valid_to": text(None, n),
         }
     )
+
+
+def _uscc(kind: np.ndarray, regions: pl.Series, number: np.ndarray) -> pl.Series:
+    """Credit codes that say who registered: enterprise 91, institution 12, government 11, association 51."""
+    drawn = [uscc_numbers(prefix, regions.to_list(), number) for prefix in ("91", "12", "11", "51")]
+    return pl.select(
+        pl.coalesce(*(null_unless(codes, kind == i) for i, codes in enumerate(drawn)))
+    ).to_series()
 
 
 def urgent_list() -> pl.DataFrame:

@@ -179,7 +179,8 @@ def _snapshot(
     other = pick(("500106", "510000", "500101"), np.where(g.local, 2 * rng.integers(0, 2, n), 1))
     region = enterprises["region_code"].gather(g.company)
     place = pl.select(pl.when(pl.Series(employer)).then(region).otherwise(other)).to_series()
-    kind = pick(("31", "39", "20", "23", "10"), weighted(rng, (0.3, 0.4, 0.1, 0.1, 0.1), n))
+    organisation = enterprises["org_kind"].cast(pl.Int64).to_numpy()[g.company] // 10 - 1
+    kind = pick(("31", "39", "20", "23", "10", "10", "99", "99"), 2 * organisation + (rng.random(n) < 0.55))
     post = pick(("13", "11", "24", "19", "30"), weighted(rng, (0.5, 0.1, 0.15, 0.1, 0.15), n))
     verified = (0.02, 0.09, 0.6, 0.28, 0.01) if august else (0.005, 0.03, 0.45, 0.51, 0.005)
     key = rng.random(n) < np.where(g.best, 0.92, 0.3)
