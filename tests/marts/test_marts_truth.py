@@ -245,7 +245,7 @@ def test_course_renewal(marts, facts):
             first = f"{year + 1 - length}-{year + 2 - length}"
             opens, closes = date(year + 1 - length, 9, 1), min(date(year + 1, 8, 31), facts.as_of)
             for course, inst, unit, since, until in core.select(
-                "course_id", "inst_code", "unit_code", "core_from", "core_to"
+                "course_id", "inst_code", "unit_code", "core_from", pl.coalesce("core_to", "active_to")
             ).iter_rows():
                 if since > closes or (until is not None and until < opens):
                     continue
