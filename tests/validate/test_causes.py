@@ -97,7 +97,9 @@ def test_rows_with_one_unknown_code_are_one_cause_whatever_else_their_list_holds
 
 def test_a_batch_that_fails_as_a_whole_is_one_cause_and_later_failures_are_not_part_of_it(raw):
     raw.put_sound(STUDENT)
-    events = [raw.version("student_status_event", f"e{i}", event_id=f"E{i}") for i in range(31)]
+    events = [
+        raw.version("student_status_event", f"e{i}", event_id=f"E{i}", event_type="24") for i in range(31)
+    ]
     raw.put(*(e | {"student_id": f"10611Z{i}"} if i < 28 else e for i, e in enumerate(events[:30])))
     raw.put(events[30] | {"student_id": "10611Z30"})
     raw.judge("run-1")
