@@ -27,6 +27,7 @@ WHERE: dict[str, pl.Expr] = {
     "QR.list_milestone": pl.col("done_on").is_not_null(),
     "QR.practice_project": pl.col("cluster_code").is_not_null() & pl.col("enterprise_uscc").is_not_null(),
     "QR.student": STUDYING,
+    "QR.student_supervisor.to_on.2": (pl.col("role_code") == "20") & pl.col("to_on").is_not_null(),
     "QR.student_supervisor": pl.col("role_code") == "20",
     "QR.thesis_sampling": pl.col("authority_code") != "3",
     "QR.thesis_sampling_review": (pl.col("opinion_code") == "2") & (pl.col("round_no") == "1"),
