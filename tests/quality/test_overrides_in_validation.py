@@ -54,7 +54,9 @@ def broken(raw, judge):
 def student(raw, number: int, **changes: str) -> dict:
     """A student who breaks the rule, unless the changes mend that."""
     return raw.version(
-        "student", f"r{number}", **({"student_id": f"10611X{number}", "status_code": "10"} | changes)
+        "student",
+        f"r{number}",
+        **({"student_id": f"10611X{number}", "cert_no": f"{number}0", "status_code": "10"} | changes),
     )
 
 
@@ -247,12 +249,12 @@ def test_an_override_is_of_one_institution(broken, judge):
 
 
 def test_the_last_good_version_comes_back_when_the_override_ends(broken, judge):
-    broken.put(student(broken, 1))
+    broken.put(student(broken, 1, cert_no="2", status_code="30"))
     judge(2)
     assert broken.accepted("student", "status_code") == ["90"]
     grant(broken)
     judge(3)
-    assert broken.accepted("student", "status_code") == ["10", "10", "10"]
+    assert broken.accepted("student", "status_code") == ["10", "10", "30"]
     judge(4, LAST + timedelta(days=1))
     assert broken.accepted("student", "status_code") == ["90"]
     assert ("student", "r1") in broken.quarantine()
