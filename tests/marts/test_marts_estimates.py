@@ -85,3 +85,20 @@ def test_an_official_value_stands_beside_its_definitions(marts):
     assert max(count for code, *_, count in rows if code == "H02") >= 3
     others = marts.execute(f"select count(definition_count) from {VALUES} where not is_official").fetchone()
     assert others == (0,)
+
+
+def test_the_threshold_in_force_gives_the_official_match_and_others_move_it(marts):
+    """At 0.5 the sensitivity model counts what H02b counts; a higher threshold never matches more."""
+    differing = marts.execute(
+        "select t.unit_code, t.period_year from indicators.ind_match_threshold t join indicators.ind_value v "
+        "on v.variant_code = 'H02b' and v.grain = t.grain and v.unit_code = t.unit_code and v.period_year = t.period_year "
+        "where t.threshold = 0.5 and (t.numerator, t.denominator) is distinct from (v.numerator, v.denominator)"
+    ).fetchall()
+    assert differing == []
+    series = marts.execute(
+        "select array_agg(numerator order by threshold), count(distinct denominator) from indicators.ind_match_threshold "
+        "group by grain, unit_code, period_year"
+    ).fetchall()
+    assert len(series) > 100
+    assert all(counts == sorted(counts, reverse=True) and sizes == 1 for counts, sizes in series)
+    assert any(counts[0] > counts[-1] for counts, _ in series)

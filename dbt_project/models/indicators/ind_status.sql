@@ -1,3 +1,5 @@
+{# Ways from a baseline to a level; they differ in where the path is, not in how it is judged. #}
+{% set ways = "('LINEAR', 'BACKLOADED', 'PIECEWISE')" -%}
 with targets as (
     select
         variant_code, target_value, op, path_kind, baseline_value, baseline_status, is_city_only, judged_finer_grains, green_from, amber_from,
@@ -84,18 +86,21 @@ pathed as (
             when period_year < base_year then null
             when path_kind = 'CAGR' then baseline * power(1 + target_value, period_year - base_year)
             when baseline >= target then target
-            else baseline + (target - baseline)
-                * (least(period_year, due_year) - base_year) / cast(due_year - base_year as double precision)
+            when path_kind = 'PIECEWISE' then step_value
+            else baseline + (target - baseline) * power(
+                (least(period_year, due_year) - base_year) / cast(due_year - base_year as double precision),
+                case when path_kind = 'BACKLOADED' then 2 else 1 end
+            )
         end as path
     from levelled as l
 ),
 
--- LINEAR: the part of the way to the path that was gone; CAGR: the yearly growth since the baseline
+-- LINEAR and its like: the part of the way to the path that was gone; CAGR: the yearly growth since the baseline
 progressed as (
     select
         p.*,
         case
-            when path_kind = 'LINEAR' then (value - baseline) / nullif(path - baseline, 0)
+            when path_kind in {{ ways }} then (value - baseline) / nullif(path - baseline, 0)
             when path_kind = 'CAGR' and period_year > base_year and baseline > 0
                 then power(greatest(value, 0) / baseline, 1.0 / (period_year - base_year)) - 1
         end as progress
@@ -114,10 +119,10 @@ reasoned as (
             when not is_judged_grain then 'NOT-JUDGED'
             when guard_reason is not null then guard_reason
             when not is_complete then 'NOT-DUE'
-            when path_kind in ('LINEAR', 'CAGR') and baseline is null then 'N/A-BASELINE'
+            when (path_kind in {{ ways }} or path_kind = 'CAGR') and baseline is null then 'N/A-BASELINE'
             when path_kind = 'CAGR' and baseline <= 0 then 'N/A-BASELINE'
             when path_kind = 'TREND' and value_before is null then 'N/A-BASELINE'
-            when path_kind = 'LINEAR' and period_year <= base_year and not is_met then 'NOT-DUE'
+            when path_kind in {{ ways }} and period_year <= base_year and not is_met then 'NOT-DUE'
             when path_kind = 'CAGR' and period_year <= base_year then 'NOT-DUE'
             when path_kind = 'STEP' and step_value is null and not is_met then 'NOT-DUE'
         end as reason
@@ -138,12 +143,12 @@ select
     case when not is_of_city_only then path end as path_value,
     case
         when reason is not null then 'GREY'
-        when path_kind in ('LINEAR', 'STEP') and is_met then 'BLUE'
+        when (path_kind in {{ ways }} or path_kind = 'STEP') and is_met then 'BLUE'
         when path_kind = 'CAGR' and period_year >= due_year and is_met then 'BLUE'
         when path_kind in ('STEP', 'TREND', 'FLOOR') and value >= path then 'GREEN'
         when path_kind = 'STEP' and value < red_below then 'RED'
         when path_kind in ('STEP', 'TREND', 'FLOOR') then 'AMBER'
-        when path_kind = 'LINEAR' and is_met_by_baseline then 'RED'
+        when path_kind in {{ ways }} and is_met_by_baseline then 'RED'
         when progress >= green_from then 'GREEN'
         when progress >= amber_from then 'AMBER'
         else 'RED'
