@@ -70,7 +70,7 @@ class Line:
 def institution_known(warehouse) -> str:
     """The warehouse, with the university in the commission's list, so that its units can be accepted."""
     raw = Raw(warehouse)
-    raw.put(*(raw.version("institution", code, inst_code=code) for code in ("10611", "10643", "10647")))
+    raw.put(*raw.institutions("10611", "10643", "10647"))
     raw.connection.close()
     return warehouse
 

@@ -90,7 +90,7 @@ def two(warehouse, connect, own_institutions) -> TwoUniversities:
         for row in platform.records["course"]:
             row |= {"course_id": code + row["course_id"], "unit_code": "001", "tag_codes": ["AI1"]}
         platform.records["course"][4]["core_basis_code"] = None
-        raw.put(raw.version("institution", code, inst_code=code))
+    raw.put(*raw.institutions(*platforms))
     raw.connection.close()
     made = TwoUniversities(warehouse, platforms)
     made.collect()

@@ -5,12 +5,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import psycopg
 import yaml
 
 from support import fill
 from yuyan import contracts
+from yuyan.simulator.columns import uscc_numbers
 from yuyan.validate import run
 
 SOUND: dict[str, dict[str, str]] = yaml.safe_load(
@@ -41,6 +43,14 @@ class Raw:
             "entity": entity,
             **row,
         }
+
+    def institutions(self, *codes: str) -> list[dict]:
+        """The sound institution under other codes, each with a credit code of its own."""
+        credit = uscc_numbers("12", ["500000"] * len(codes), np.arange(len(codes)))
+        return [
+            self.version("institution", code, inst_code=code, uscc=uscc)
+            for code, uscc in zip(codes, credit, strict=True)
+        ]
 
     def put(self, *versions: dict) -> None:
         """Load the versions: one batch per entity and source."""

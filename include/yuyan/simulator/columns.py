@@ -85,6 +85,12 @@ def decimals(values: np.ndarray, scale: int) -> pl.Series:
     return left + "." + right
 
 
+def money(value: pl.Expr) -> pl.Expr:
+    """An amount as text with two digits after the point, for use within a frame."""
+    cents = (value * 100).round().cast(pl.Int64)
+    return pl.format("{}.{}", cents // 100, (cents % 100).cast(pl.String).str.zfill(2))
+
+
 def padded(values: np.ndarray, width: int) -> pl.Series:
     """Whole numbers as text with leading zeros."""
     return integers(values).str.zfill(width)

@@ -13,7 +13,7 @@ import polars as pl
 
 from yuyan import settings
 from yuyan.simulator import defects_revisions, surprises
-from yuyan.simulator.columns import hexadecimal, mix, series, stream
+from yuyan.simulator.columns import hexadecimal, mix, money, series, stream
 from yuyan.simulator.planting import KEY, PLACES, VERSIONS_PER_DAY, Defect, Row, merge, moment, rows_frame
 from yuyan.simulator.products.assignment import COMMISSION, EXCHANGE, FILES, LEGACY, VERSIONED
 
@@ -134,7 +134,7 @@ def _money(d: Day) -> None:
         ),
         "project_id",
         pl.lit(d.today).alias("received_on"),
-        (pl.col("contract_amount").cast(pl.Float64) / 1000).round(2).cast(pl.String).alias("amount"),
+        money(pl.col("contract_amount").cast(pl.Float64) / 1000).alias("amount"),
         pl.lit("false").alias("is_refund"),
     )
     d.new("commissioned_receipt", receipts)

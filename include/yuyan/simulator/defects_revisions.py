@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from yuyan.simulator.columns import money
 from yuyan.simulator.defects_values import SUBMITTED, unsampled
 from yuyan.simulator.planting import Defect
 
@@ -29,7 +30,7 @@ def plant(d: "Day", ledger: "Ledger") -> None:
     outside = pl.col("cluster_code").is_null()  # no destination or project names a cluster of it
     cluster = d.frames["enterprise"]["cluster_code"].drop_nulls()[0]
     _change(d, ledger, "enterprise", outside, {"cluster_code": cluster}, "cluster_code.17")
-    tripled = (pl.col("contract_amount").cast(pl.Float64) * 3).round(2).cast(pl.String)
+    tripled = money(pl.col("contract_amount").cast(pl.Float64) * 3)
     running = (pl.col("status_code") == "10") & (pl.col("signed_on") < "2026-01-01")
     _change(d, ledger, "commissioned_project", running, {"contract_amount": tripled}, "contract_amount.24")
     confirmed = (pl.col("verified") == "true") & pl.col("to_on").is_not_null()
