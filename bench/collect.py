@@ -21,10 +21,10 @@ from datetime import date
 from pathlib import Path
 
 import httpx
-import pages
 import polars as pl
 import psycopg
 
+import pages
 from yuyan import contracts, institutions, settings
 from yuyan.collect import pages as parser
 from yuyan.collect.run import collect_institution
