@@ -21,7 +21,10 @@ run: $(INSTALLED) ## install, start everything, run the next simulated day, prin
 	@$(BIN)/yuyan run $(if $(SCALE),--scale $(SCALE)) $(if $(SEED),--seed $(SEED))
 
 test: $(INSTALLED) ## install and run every test
-	@$(BIN)/python -m pytest
+	@# the whole line waits more than it works: it runs beside the other rooms and reports after them
+	@$(BIN)/python -m pytest tests/end_to_end >.yuyan/end-to-end.log 2>&1 & line=$$!; trap "kill $$line" INT TERM; \
+		$(BIN)/python -m pytest --ignore=tests/end_to_end; rest=$$?; \
+		wait $$line; whole=$$?; cat .yuyan/end-to-end.log; exit $$((rest || whole))
 
 down: $(INSTALLED) ## stop everything; data stay
 	@$(BIN)/yuyan down
