@@ -16,6 +16,7 @@ from yuyan.validate import catalogue, rulebook
 pytestmark = pytest.mark.database
 
 AS_OF = date(2026, 10, 15)
+NEXT_YEAR = date(2027, 10, 15)
 SOUND, BROKEN = "10611", "10635"
 ROWS = """
 insert into plan.indicator values ('H03', 'H03', 'student'), ('H08', 'H08', 'practice_participation;student'),
@@ -166,6 +167,91 @@ def test_a_corrected_value_settles_its_problem_and_a_repeat_changes_nothing(indi
     revised = _rows(indicators, "select numerator from quality.scorecard where run_id = 'w2' and dimension = 'D06' "
                     f"and src_inst_code = '{BROKEN}'")  # fmt: skip
     assert revised == [{"numerator": 1}]
+
+
+def test_an_explanation_covers_its_own_period_only(indicators):
+    """H03 halves in 2026, which is explained; in 2027 it halves again, which nobody has explained."""
+    assess("w1", AS_OF)
+    with psycopg.connect(indicators) as connection:
+        (number,) = connection.execute(
+            "select problem_id from quality.problem where rule_id = 'QR.indicator.H03.11'"
+        ).fetchone()
+        problems.explain(connection, number, JW, "学院划转，已核实", AS_OF)
+    runs.open_run("w2", "warehouse", AS_OF)
+    assert assess("w2", AS_OF)["problems"] == {}
+
+    with psycopg.connect(indicators) as connection:
+        connection.execute(
+            "update indicators.ind_value set is_complete = true where variant_code = 'H03' and period_year = 2027"
+        )
+        connection.execute(
+            "update indicators.ind_value set value = 50, numerator = 50 "
+            "where variant_code = 'H03' and period_year = 2027 and unit_code = %s",
+            [BROKEN],
+        )
+    runs.open_run("w3", "warehouse", NEXT_YEAR)
+    again = assess("w3", NEXT_YEAR)["problems"]
+    assert again["unexplained"] == 1
+    assert _problem(indicators, "QR.indicator.H03.11") == ("open", 1, "w3")
+    (event,) = _rows(
+        indicators, f"select reason from quality.problem_event where problem_id = {number} and run_id = 'w3'"
+    )
+    assert event["reason"] == "2027 期又有 1 个警报，先前的说明不涵盖这一期"
+    assert assess("w3", NEXT_YEAR)["problems"] == {}
+
+    with psycopg.connect(indicators) as connection:
+        problems.explain(connection, number, JW, "再次划转，已核实", NEXT_YEAR)
+    runs.open_run("w4", "warehouse", NEXT_YEAR)
+    assert "unexplained" not in assess("w4", NEXT_YEAR)["problems"]
+    assert _problem(indicators, "QR.indicator.H03.11")[0] == "known"
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "delete from indicators.ind_value where variant_code = 'H03' and unit_code = '10635'",  # no row any more
+        "update indicators.ind_value set value = null where variant_code = 'H03' and unit_code = '10635' "
+        "and period_year = 2025",  # nothing to compare with: the threshold is NULL
+    ],
+)
+def test_what_could_not_be_judged_is_not_fixed(indicators, lost):
+    assess("w1", AS_OF)
+    with psycopg.connect(indicators) as connection:
+        connection.execute(lost)
+    runs.open_run("w2", "warehouse", AS_OF)
+    assess("w2", AS_OF)
+    assert _problem(indicators, "QR.indicator.H03.11") == ("open", 1, "w1")
+
+
+def test_the_problem_of_a_check_that_is_gone_is_settled(indicators, monkeypatch):
+    assess("w1", AS_OF)
+    left = tuple(c for c in indicator_rules.load() if c.rule_id != "QR.indicator.H03.11")
+    for module in (indicator_rules, credibility):
+        monkeypatch.setattr(module, "load", lambda: left)
+    runs.open_run("w2", "warehouse", AS_OF)
+    assert assess("w2", AS_OF)["problems"] == {"settled": 1}
+    assert _problem(indicators, "QR.indicator.H03.11")[0] == "fixed"
+
+
+def test_a_grade_is_of_the_sources_of_the_definition_in_force(indicators):
+    """The definition of H03 that is not in force counts another entity, which has no sound row."""
+    with psycopg.connect(indicators) as connection:
+        connection.execute(
+            "update plan.indicator set source_entities = 'thesis' where variant_code = 'H03' and definition_version = 2"
+        )
+        connection.execute(
+            "update quality.result set failed = eligible, new = eligible, verdict = 'fail' where entity = 'thesis'"
+        )
+    assess("w1", AS_OF)
+    grades = _grades(indicators, "w1")
+    assert grades["H12c", SOUND] == "NCID"
+    assert grades["H03", SOUND] == "A"
+
+
+def _problem(dsn: str, rule_id: str) -> tuple[str, int, str]:
+    """State, alarms and the run that found them last."""
+    (row,) = _rows(dsn, f"select state, failed, last_run_id from quality.problem where rule_id = '{rule_id}'")
+    return tuple(row.values())
 
 
 def _grades(dsn: str, run_id: str) -> dict[tuple[str, str], str]:

@@ -142,6 +142,16 @@ def test_only_what_was_checked_is_fixed(world):
         problems.settle(world, "r5", DAY, [finding("QR.student.left_on.14", 1)], ["indicator"])
 
 
+def test_what_could_not_be_judged_this_time_stays_as_it_is(world):
+    settle(world, finding("QR.student.left_on.14", 1), finding("QR.student.left_on.14", 2, OTHER))
+    taken = problems.settle(world, "r2", DAY, [], ["student"], lambda rule_id, inst: inst == OTHER)
+    assert taken == {"settled": 1}
+    held = world.execute(
+        "select src_inst_code, state, last_run_id from quality.problem order by 1"
+    ).fetchall()
+    assert held == [(INST, "open", "r1"), (OTHER, "fixed", "r1")]
+
+
 def test_two_institutions_have_two_problems(world):
     settle(world, finding("QR.student.left_on.14", 1), finding("QR.student.left_on.14", 2, OTHER))
     settle(world, finding("QR.student.left_on.14", 2, OTHER), run="r2")

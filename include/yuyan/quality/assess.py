@@ -2,6 +2,7 @@
 indicator value carry.
 """
 
+from collections import Counter
 from datetime import date
 from typing import Any
 
@@ -9,12 +10,21 @@ import polars as pl
 import psycopg
 
 from yuyan import settings
-from yuyan.quality import credibility, frames, problems, scorecard
+from yuyan.quality import credibility, frames, indicator_rules, problems, scorecard
 from yuyan.quality.indicator_rules import SEVERITY, SUBJECT
 
 _SOURCES = """
-select distinct variant_code, indicator_code, unnest(string_to_array(source_entities, ';')) as entity
-from plan.indicator
+select variant_code, indicator_code, unnest(string_to_array(source_entities, ';')) as entity
+from (
+    select distinct on (variant_code) variant_code, indicator_code, source_entities
+    from plan.indicator order by variant_code, is_official desc, definition_version desc
+) in_force
+"""
+_LAST_FOUND = """
+select p.rule_id, p.src_inst_code, c.period_code
+from quality.problem p left join quality.credibility c
+    on c.run_id = p.last_run_id and c.rule_id = p.rule_id and c.src_inst_code = p.src_inst_code
+where p.entity = %s
 """
 _UNITS = (
     "select distinct unit_code from indicators.ind_unit where grain in ('city', 'institution') order by 1"
@@ -32,16 +42,8 @@ def assess(run_id: str, as_of: date) -> dict[str, Any]:
         settings.warehouse_dsn(), application_name=f"yuyan assess {run_id}"[:63]
     ) as connection:
         found = credibility.check(connection)
+        steps = _settle(connection, run_id, as_of, found)
         frames.replace(connection, "credibility", run_id, found)
-        alarms = found.filter(pl.col("is_alarm"))
-        findings = [
-            problems.Finding(rule_id, code, SUBJECT, SEVERITY, count)
-            for rule_id, code, count in alarms.group_by("rule_id", "src_inst_code")
-            .len()
-            .sort("rule_id", "src_inst_code")
-            .iter_rows()
-        ]
-        steps = problems.settle(connection, run_id, as_of, findings, [SUBJECT])
         card = scorecard.assess(connection, run_id, as_of)
         frames.replace(
             connection,
@@ -56,7 +58,34 @@ def assess(run_id: str, as_of: date) -> dict[str, Any]:
     return {
         "checked": len(found),
         "not_judged": found["threshold"].null_count(),
-        "alarms": len(alarms),
+        "alarms": found["is_alarm"].sum(),
         "problems": dict(steps),
         "grades": dict(sorted(grades["grade"].value_counts().iter_rows())),
     }
+
+
+def _settle(connection: psycopg.Connection, run_id: str, as_of: date, found: pl.DataFrame) -> Counter[str]:
+    """A problem for each alarm; fixed is only what was judged and gave none, or whose check is gone.
+
+    An institution has one row per check, so one alarm per problem. To be called while quality.credibility is as the last
+    assessment left it: it says of which period the alarms were that are explained by now.
+    """
+    before = {(rule, code): period for rule, code, period in connection.execute(_LAST_FOUND, [SUBJECT])}
+    findings = [
+        problems.Finding(
+            rule, code, SUBJECT, SEVERITY, 1, new_period="" if before.get((rule, code)) == period else period
+        )
+        for rule, code, period in found.filter("is_alarm")
+        .select("rule_id", "src_inst_code", "period_code")
+        .iter_rows()
+    ]
+    judged = set(found.drop_nulls("threshold").select("rule_id", "src_inst_code").iter_rows())
+    checks = {c.rule_id for c in indicator_rules.load()}
+    return problems.settle(
+        connection,
+        run_id,
+        as_of,
+        findings,
+        [SUBJECT],
+        lambda rule, code: rule not in checks or (rule, code) in judged,
+    )

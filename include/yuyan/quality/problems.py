@@ -1,16 +1,16 @@
 """Problems: a rule that an institution breaks beyond its tolerance, from the day it is found to the day it is settled.
 
 Whatever finds problems reports through one function: `settle(connection, run_id, as_of, findings, subjects)`. Validation
-does so by `settle_results`, from `quality.result`; the assessment of indicators calls `settle` with its alarms as findings
-and `subjects=["indicator"]`. A subject is the second part of a rule id (`QR.<subject>.…`): all rules of the subjects named
-were checked, so a problem of theirs that no finding mentions is fixed.
+does so by `settle_results`, from `quality.current_result`; the assessment of indicators calls `settle` with its alarms as
+findings and `subjects=["indicator"]`. A subject is the second part of a rule id (`QR.<subject>.…`). A problem of these
+subjects that was checked and that no finding mentions is fixed.
 
 What people do (`promise`, `explain`, `reopen`, and the steps of overrides.py) is a row of quality.problem_event, like what
 the line does itself (actor `yuyan`). `STEPS` is the whole life cycle.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -64,7 +64,10 @@ class ProblemError(ValueError):
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule that an institution breaks beyond the tolerance: how many rows (or alarms), and from how many causes."""
+    """A rule that an institution breaks beyond the tolerance: how many rows (or alarms), and from how many causes.
+
+    `new_period`: the period of an alarm if the one found before is of another, whose explanation does not cover it.
+    """
 
     rule_id: str
     src_inst_code: str
@@ -72,6 +75,7 @@ class Finding:
     severity: str
     failed: int
     causes: int = 0
+    new_period: str = ""
 
     @property
     def amount(self) -> str:
@@ -111,10 +115,12 @@ def settle(
     as_of: date,
     findings: Iterable[Finding],
     subjects: Iterable[str],
+    is_checked: Callable[[str, str], bool] = lambda rule_id, src_inst_code: True,
 ) -> Counter[str]:
     """Open, reopen and fix problems as the findings say; returns how many problems took which step.
 
-    `subjects`: the second parts of all rule ids that were checked (entities, or `indicator`). A problem under a live
+    `subjects`: the second parts of all rule ids that were checked (entities, or `indicator`). `is_checked(rule_id,
+    src_inst_code)`: whether that pair could be judged this time; if not, its problem stays as it is. A problem under a live
     override is left to that override. Safe to repeat. Raises ValueError for a finding whose rule is not of these subjects.
     """
     subjects = list(subjects)
@@ -134,6 +140,8 @@ def settle(
             taken["found"] += 1
         for key, problem in held.items():
             finding = found.get(key)
+            if not finding and not is_checked(*key):
+                continue
             if finding:
                 connection.execute(
                     "update quality.problem set entity = %s, severity = %s, failed = %s, causes = %s, last_run_id = %s "
@@ -167,28 +175,24 @@ def next_step(problem: Problem, finding: Finding | None, as_of: date) -> tuple[s
         return "overdue", f"承诺 {problem.promised_for} 前修复，仍有 {finding.amount}"
     if problem.state == "known" and finding.failed > problem.known_rows:
         return "unexplained", f"现有 {finding.amount}，多于已说明的 {problem.known_rows}"
+    if problem.state == "known" and finding.new_period:
+        return "unexplained", f"{finding.new_period} 期又有 {finding.amount}，先前的说明不涵盖这一期"
     if problem.state == "known" and finding.severity not in EXPLAINABLE:
         return "unexplained", f"规则已改为 {finding.severity} 级，不合格的行被隔离"
     return None
 
 
 def settle_results(connection: psycopg.Connection, run_id: str, as_of: date) -> Counter[str]:
-    """`settle` with what validation found about the entities that it judged in this run."""
+    """`settle` with what stands of every entity, whichever run judged it: a run may have broken off before it came here."""
     stewards.publish(connection)
-    judged = [
-        entity
-        for (entity,) in connection.execute(
-            "select entity from quality.last_judged where run_id = %s", [run_id]
-        )
-    ]
+    judged = [entity for (entity,) in connection.execute("select entity from quality.last_judged")]
     findings = connection.execute(
         "select r.rule_id, r.src_inst_code, r.entity, u.severity, r.failed, coalesce(c.causes, 0) "
         "from quality.current_result r join quality.rule u on u.rule_id = r.rule_id and u.version = r.rule_version "
         "left join ("
         " select rule_id, src_inst_code, count(distinct cause_id) as causes from quality.row_failure"
         " where resolved_run_id is null group by 1, 2) c on c.rule_id = r.rule_id and c.src_inst_code = r.src_inst_code "
-        "where r.run_id = %s and (r.verdict = 'fail' or r.overridden > 0) order by 1, 2",
-        [run_id],
+        "where r.verdict = 'fail' or r.overridden > 0 order by 1, 2"
     ).fetchall()
     return settle(connection, run_id, as_of, (Finding(*row) for row in findings), judged)
 
