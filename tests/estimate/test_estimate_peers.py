@@ -12,9 +12,8 @@ AGAINST = parse("BENCHMARK(margin=0.03;amber=0.30;red=0.50;minimum=10)", "H13a")
 
 def _counts(rows: list[tuple]) -> pl.DataFrame:
     names = ["grain", "unit_code", "group", "period_year", "numerator", "denominator"]
-    return pl.DataFrame(rows, schema=names, orient="row").cast(
-        {"numerator": pl.Float64, "denominator": pl.Float64}
-    )
+    kinds = [pl.String, pl.String, pl.String, pl.Int64, pl.Float64, pl.Float64]
+    return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +107,12 @@ def test_a_year_without_cases_is_in_the_window_of_the_next():
     found = peers.warnings(_counts(rows), "H09", RATE).filter(pl.col("pooled_years") == 3)
     cases = dict(found.select("period_code", "cases").iter_rows())
     assert cases == {"2020": 12, "2021": 12, "2022": 24}
+
+
+def test_no_counts_give_a_frame_of_the_same_types(warned):
+    """A variant without rows stands beside others that have some."""
+    none = peers.warnings(_counts([]), "H99", RATE)
+    assert none.is_empty()
+    assert none.schema == warned.schema
+    assert len(pl.concat([none, warned])) == len(warned)
+    assert peers.statuses(none, RATE).schema == peers.statuses(warned, RATE).schema

@@ -9,6 +9,7 @@ from psycopg.rows import dict_row
 from statsmodels.stats.proportion import proportion_confint
 
 from yuyan import settings
+from yuyan.estimate import sources
 from yuyan.estimate.run import estimate
 
 pytestmark = pytest.mark.database
@@ -44,6 +45,7 @@ insert into plan.target values
     ('H13a', '2026-draft', '2030-12-31', 'LINEAR', 2025), ('H09', '2026-draft', '2030-12-31', 'FLOOR', null),
     ('H03', '2026-draft', '2030-12-31', 'LINEAR', 2025), ('H03', '2025-old', '2029-12-31', 'LINEAR', 2024);
 """
+EMPTY = "select variant_code, grain, unit_code, period_code from estimates.indicator_estimate where false"
 SHARES = {2021: (30, 100), 2022: (33, 100), 2023: (36, 100), 2024: (39, 100), 2025: (42, 120)}
 
 
@@ -147,6 +149,27 @@ def test_milestones_that_ask_for_a_sudden_hurry_raise_an_alarm(found, warehouse)
     ]
     assert rows[1][2:5] == pytest.approx((0.35, 3.5, 1.0))
     assert rows[0][4] == pytest.approx(0.6)
+
+
+def test_a_reader_keeps_what_it_began_to_read_while_the_stage_runs(found, warehouse):
+    """Neither an empty table nor a wait: the stage replaces rows, and readers of an older state still have theirs."""
+    with psycopg.connect(warehouse) as reader:
+        reader.execute("set transaction isolation level repeatable read")
+        reader.execute("select count(*) from estimates.feasibility")
+        for _ in range(2):  # the second time while the reader holds the table
+            with psycopg.connect(warehouse, options="-c lock_timeout=2s") as writer:
+                sources.replace(writer, "indicator_estimate", sources.read(writer, EMPTY))
+            (kept,) = reader.execute("select count(*) from estimates.indicator_estimate").fetchone()
+            assert kept == len(found)
+    assert _rows(warehouse) == {}
+
+
+def test_two_stages_at_one_time_replace_one_after_the_other(found, warehouse):
+    with psycopg.connect(warehouse) as first, psycopg.connect(warehouse) as second:
+        second.execute("set lock_timeout = '100ms'")
+        sources.replace(first, "indicator_estimate", sources.read(first, EMPTY))
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            sources.replace(second, "indicator_estimate", sources.read(second, EMPTY))
 
 
 def test_every_column_is_described(found, warehouse):

@@ -48,8 +48,8 @@ def warnings(counts: pl.DataFrame, variant: str, rule: Rule) -> pl.DataFrame:
             for i, year in enumerate(years):
                 if n[:, i].any():
                     found.append(_window(units, grain, variant, rule, int(year), window, x[:, i], n[:, i]))
-    schema = {c: pl.String for c in (*KEY, "prior_group", "status_code")}
-    return pl.concat(found) if found else pl.DataFrame(schema=dict.fromkeys(WARNING, pl.Float64) | schema)
+    kinds = dict.fromkeys((*KEY, "prior_group", "status_code"), pl.String) | {"pooled_years": pl.Int64}
+    return pl.concat(found) if found else pl.DataFrame(schema=dict.fromkeys(WARNING, pl.Float64) | kinds)
 
 
 def statuses(found: pl.DataFrame, rule: Rule) -> pl.DataFrame:

@@ -95,12 +95,15 @@ def read(connection: psycopg.Connection, query: str, **given: Any) -> pl.DataFra
 
 
 def replace(connection: psycopg.Connection, table: str, rows: pl.DataFrame) -> None:
-    """Make the table hold these rows; columns by name, NaN is NULL."""
-    connection.execute(sql.SQL("truncate {}").format(sql.Identifier("estimates", table)))
+    """Make the table hold these rows; columns by name, NaN is NULL.
+
+    Readers neither wait nor see it empty; another writer waits for the end of the transaction.
+    """
+    name = sql.Identifier("estimates", table)
+    connection.execute(sql.SQL("lock table {} in share row exclusive mode").format(name))
+    connection.execute(sql.SQL("delete from {}").format(name))
     columns = sql.SQL(", ").join(map(sql.Identifier, rows.columns))
-    statement = sql.SQL("copy {} ({}) from stdin with (format csv)").format(
-        sql.Identifier("estimates", table), columns
-    )
+    statement = sql.SQL("copy {} ({}) from stdin with (format csv)").format(name, columns)
     floats = [n for n, kind in rows.schema.items() if kind.is_float()]
     text = rows.with_columns(pl.col(n).fill_nan(None) for n in floats).write_csv(include_header=False)
     with connection.cursor().copy(statement) as copy:
