@@ -1,11 +1,25 @@
 -- How far an official value depends on its definition: the range over the official variant and its alternatives, for H02
 -- over the thresholds of the map as well.
-with defined as (
-    select i.indicator_code, v.grain, v.unit_code, v.period_year, v.value
+with definitions as (
+    select *, {{ is_definition_in_force() }} as is_in_force
+    from {{ ref('indicator') }}
+),
+
+-- an alternative that measures something else (an index beside a share) would be no range of one figure
+comparable as (
+    select a.indicator_code, a.variant_code, a.definition_version
+    from definitions as a
+    inner join definitions as o
+        on o.indicator_code = a.indicator_code and o.value_kind = a.value_kind and o.unit_zh = a.unit_zh
+    where o.is_official and a.is_in_force and a.variant_role in ('official', 'definition')
+),
+
+defined as (
+    select c.indicator_code, v.grain, v.unit_code, v.period_year, v.value
     from {{ ref('ind_value') }} as v
-    inner join {{ ref('indicator') }} as i
-        on i.variant_code = v.variant_code and i.definition_version = v.definition_version
-    where i.variant_role in ('official', 'definition') and v.value is not null
+    inner join comparable as c
+        on c.variant_code = v.variant_code and c.definition_version = v.definition_version
+    where v.value is not null
 
     union all
 

@@ -15,14 +15,8 @@ steps as (
     where doc_version = '{{ var("plan_doc_version") }}'
 ),
 
--- the definition in force: the official one, of a variant that is not official the newest
 definitions as (
-    select
-        variant_code,
-        definition_version,
-        row_number() over (
-            partition by variant_code order by case when is_official then 0 else 1 end, definition_version desc
-        ) = 1 as is_in_force
+    select variant_code, definition_version, {{ is_definition_in_force() }} as is_in_force
     from {{ ref('indicator') }}
 ),
 
