@@ -4,7 +4,8 @@
 
 Each size runs as a user runs it (`yuyan run`, in a work folder of its own that is removed afterwards). Memory is that of the
 line's services and tasks together, a page that processes share counted once, sampled every two seconds; the simulated
-platforms stand beside it, since a real city's are elsewhere. Prints the tables of docs/performance.md.
+platforms stand beside it, since a real city's are elsewhere. Prints the tables of docs/performance.md, and the medians of
+the marts' example queries on the large city (bench/queries.py).
 """
 
 import os
@@ -14,6 +15,7 @@ import threading
 from pathlib import Path
 
 import psycopg
+import queries
 
 from yuyan import settings
 from yuyan.runtime import environment, services
@@ -78,6 +80,8 @@ def main(small: float, large: float) -> None:
         subprocess.run(["yuyan", "clean"], env=env, check=True, stdout=subprocess.DEVNULL)
         try:
             found[scale] = [day(env, scale) for _ in range(2)]
+            if scale == large:
+                queries.report(services.load(HOME).warehouse_dsn)
         finally:
             subprocess.run(["yuyan", "clean"], env=env, check=True, stdout=subprocess.DEVNULL)
     for number, title in enumerate(("first day, everything", "the day after, changes only")):

@@ -1,6 +1,6 @@
 """Validation against one hand-written SQL pass over the same rows and rules.
 
-    python bench/validate.py [scale]
+    python bench/validate.py [scale] [rounds]
 
 The pass is what an engineer would write without this project: per entity one statement that types the newest version of
 every record, evaluates every rule and returns the ids of the rows that break it. The stage does that through Great
@@ -93,7 +93,7 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def main(scale: float) -> None:
+def main(scale: float, rounds: int) -> None:
     """Load a population, then run stage and pass in turn; prints seconds and the ratio of the medians."""
     with tempfile.TemporaryDirectory(prefix="yuyan-bench-") as folder:
         home = Path(folder)
@@ -108,7 +108,7 @@ def main(scale: float) -> None:
                 connection.autocommit = True
                 connection.execute("analyze")
             stage, hand, found = [], [], []
-            for number in range(ROUNDS):
+            for number in range(rounds):
                 with psycopg.connect(dsn) as connection:
                     for entity in catalogue.load().order:
                         connection.execute(f"truncate accepted.{entity}")
@@ -126,11 +126,15 @@ def main(scale: float) -> None:
             postgres.stop(home / "pg")
     ratio = statistics.median(stage) / statistics.median(hand)
     rules = sum(map(len, catalogue.load().rules.values()))
-    print(f"validate: {rows} rows, {rules} rules, {ROUNDS} rounds")
+    print(f"validate: {rows} rows, {rules} rules, {rounds} rounds")
     print(f"  stage            {statistics.median(stage):7.2f} s  {[round(s, 2) for s in stage]}")
     print(f"  hand-written SQL {statistics.median(hand):7.2f} s  {[round(s, 2) for s in hand]}")
     print(f"  ratio            {ratio:7.2f}    budget ≤ {BUDGET}  {'met' if ratio <= BUDGET else 'MISSED'}")
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else population.SCALE)
+    arguments = sys.argv[1:]
+    main(
+        float(arguments[0]) if arguments else population.SCALE,
+        int(arguments[1]) if len(arguments) > 1 else ROUNDS,
+    )

@@ -7,27 +7,11 @@ import pytest
 import sqlalchemy
 import yaml
 
-from yuyan import settings
+from support.examples import MODELS, PAGE, described, of_marts
 
 pytestmark = pytest.mark.database
 
-MODELS = settings.DBT_PROJECT / "models"
-PAGE = (settings.PROJECT / "docs" / "marts.md").read_text(encoding="utf-8")
 PRIVATE = re.compile(r"person|student_id|expert|supervisor|thesis_id|title|digest|uscc|uri|doc_no")
-
-
-def described() -> dict[str, dict]:
-    """Mart -> its entry in the models' yml."""
-    documents = [yaml.safe_load(p.read_text(encoding="utf-8")) for p in (MODELS / "marts").glob("*.yml")]
-    return {m["name"]: m for document in documents for m in document["models"]}
-
-
-def examples() -> dict[str, str]:
-    """Name -> query, of the page and of each mart's description."""
-    queries = {f"page-{n}": q for n, q in enumerate(re.findall(r"```sql\n(.*?)```", PAGE, re.S), 1)}
-    for name, model in described().items():
-        (queries[name],) = re.findall(r"示例：(select .*)$", model["description"].strip())
-    return queries
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +22,9 @@ def inspector(simulated_city_dsn) -> sqlalchemy.Inspector:
     engine.dispose()
 
 
-@pytest.mark.parametrize("name", examples())
+@pytest.mark.parametrize("name", of_marts())
 def test_an_example_query_runs_and_finds_something(name, marts):
-    assert marts.execute(examples()[name]).fetchall()
+    assert marts.execute(of_marts()[name]).fetchall()
 
 
 def test_every_mart_has_an_example_in_the_page():
