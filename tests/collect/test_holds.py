@@ -288,3 +288,52 @@ def test_a_delivery_of_last_month_again(institution_known, connect, tmp_path, co
     assert line.outcome()[0] == "success"
     assert len(line.published()[0]) == 33
     assert line.holds()[0][5] == "withdrawn"
+
+
+def test_a_hold_is_recorded_whatever_happens_afterwards(institution_known, versioned, monkeypatch):
+    line = Line(institution_known, "10611", ["org_unit", "student"])
+    versioned.records["org_unit"] = units(range(30))
+    line.next_day()
+    before = line.published()
+    versioned.records["org_unit"] = units(range(30), 50, _deleted=True)
+    versioned.records["student"] = [fake.student(0)]
+
+    def broken(*_):
+        raise ValueError("a defect of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("yuyan.collect.run.live_count", broken)
+        result = line.next_day()
+    assert line.published() == before
+    assert line.holds() == [(1, "org_unit", "emptied", 30, 30, "waiting", "collect-2", "collect-2")]
+    outcome, error = line.outcome()
+    assert outcome == "failed"
+    assert "暂缓 1（清空）" in error
+    assert "ValueError" in error
+    assert "student" in result["failed"]
+    line.next_day()
+    assert line.outcome()[0] == "held"
+    assert line.holds()[0][5:] == ("waiting", "collect-2", "collect-3")
+    assert line.published() == before
+
+
+def test_a_defect_withdraws_no_hold_and_stops_no_other_entity(institution_known, versioned, monkeypatch):
+    line = Line(institution_known, "10611", ["org_unit", "student"])
+    versioned.records["org_unit"] = units(range(30))
+    line.next_day()
+    versioned.records["org_unit"] = units(range(30), 50, _deleted=True)
+    line.next_day()
+    versioned.records["org_unit"] = units(range(30), 60)
+    versioned.records["student"] = [fake.student(0)]
+
+    def broken(*_):
+        raise ValueError("a defect of ours")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("yuyan.quality.holds.withdraw", broken)
+        assert line.next_day()["failed"] == ["org_unit"]
+    assert "ValueError" in line.outcome()[1]
+    assert line.outcome("student") == ("success", None)
+    assert line.holds()[0][5] == "waiting"
+    line.next_day()
+    assert line.holds()[0][5] == "withdrawn"

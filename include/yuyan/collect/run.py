@@ -5,6 +5,7 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
@@ -67,9 +68,12 @@ class Outcome:
 
 @dataclass
 class _Tale:
-    """What became of an entity's windows: errors that stand by period, notes, drifts, how many there were and were known."""
+    """What became of an entity's windows: errors that stand by period, windows that were refused (period, until), notes,
+    drifts, how many there were and were known.
+    """
 
     wrong: dict[str, str] = field(default_factory=dict)
+    refused: set[tuple[str, str]] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     drifts: list[dict[str, tuple[str, int]]] = field(default_factory=list)
     windows: int = 0
@@ -214,31 +218,40 @@ class _Collection:
         self, source: Source, guard: Guard, found: Extraction, future: Future[None], cursor: str | None
     ) -> Outcome:
         """Load what an entity's worker brings, compare the counts; a failure is recorded, not raised."""
-        entity = guard.entity
-        outcome, started = Outcome(entity), time.monotonic()
-        try:
+        outcome, started = Outcome(guard.entity), time.monotonic()
+        with self._told(outcome):
             self._load(source, guard, found, cursor, outcome)
             future.result()
             if outcome.outcome != "failed":
                 self._compare(source, guard, found, outcome)
+        with self._told(outcome):  # a hold is recorded whatever happened since
             held = guard.settle(outcome.outcome == "failed", is_whole=self._since is None)
             if held:
                 outcome.outcome = "failed" if outcome.outcome == "failed" else "held"
                 outcome.error = "\n".join(filter(None, [held, outcome.error]))
-        except psycopg.OperationalError:
-            raise  # the warehouse has gone: nothing can be recorded, the task is tried again
-        except Exception as error:
-            # A defect of ours. Its text may quote a record, so only its kind and where it happened are told.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("%s %s: %s\n%s", self._code, entity, type(error).__name__, where)
-            outcome.outcome = "failed"
-            outcome.error = (
-                f"{self._code} {entity}：程序意外错误 {type(error).__name__}，详见任务日志。/ "
-                f"unexpected {type(error).__name__}; see the task's log"
-            )
         outcome.requests, outcome.retries = found.meter.requests, found.meter.retries
         outcome.seconds = max(found.seconds, time.monotonic() - started)
         return outcome
+
+    @contextmanager
+    def _told(self, outcome: Outcome) -> Iterator[None]:
+        """An unexpected exception becomes the entity's failure, but when the warehouse has gone: nothing can be recorded
+        then, and the task is tried again.
+        """
+        try:
+            yield
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            # A defect of ours. Its text may quote a record, so only its kind and where it happened are told.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("%s %s: %s\n%s", self._code, outcome.entity, type(error).__name__, where)
+            told = (
+                f"{self._code} {outcome.entity}：程序意外错误 {type(error).__name__}，详见任务日志。/ "
+                f"unexpected {type(error).__name__}; see the task's log"
+            )
+            outcome.outcome = "failed"
+            outcome.error = "\n".join(filter(None, [outcome.error, told]))
 
     def _load(
         self, source: Source, guard: Guard, found: Extraction, cursor: str | None, outcome: Outcome
@@ -286,7 +299,11 @@ class _Collection:
             if part_of is not window:
                 window, broken = part_of, False
                 loader = Loader(self._connection, self._run_id, self._as_of)
-                tale.windows, tale.repeats = tale.windows + 1, tale.repeats + window.already_loaded
+                tale.windows += 1
+            what = window.ref_period, window.until
+            if window.already_loaded and what in tale.refused:
+                continue  # known from this collection only, which did not load it: its error stands
+            tale.repeats += window.already_loaded
             if isinstance(error, MandatoryGone):
                 tale.drifts.append(error.drift)
             try:
@@ -300,8 +317,8 @@ class _Collection:
                     statement.load(loader, batch, advanced)
             except (SourceError, LoadError) as reason:
                 tale.wrong[window.ref_period], broken = str(reason), True
-                if window.mode != "replace":
-                    statement.abandon()
+                tale.refused.add(what)
+                statement.break_off()
                 continue
             is_loaded = batch and batch.ends_window and not broken
             if is_loaded and (fixed := tale.wrong.pop(window.ref_period, None)):

@@ -9,16 +9,17 @@ accepted.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
 import psycopg
 
+from yuyan.collect.landing import Landed
 from yuyan.quality import holds
 from yuyan.quality.holds import Finding, Hold
 from yuyan.warehouse import versions
-from yuyan.warehouse.load import Batch, Effect, Loader, set_watermark
+from yuyan.warehouse.load import Batch, Loaded, Loader, set_watermark
 
 FEWEST = 20
 """Fewer live records than these, or fewer returning ones, hold nothing: but for a complete listing without any record."""
@@ -94,28 +95,46 @@ class Guard:
 class _Waiting:
     """A loaded batch that has not been committed yet, without its rows."""
 
-    batch_id: str
-    uri: str
-    received: int
-    stored: int
+    landed: Landed
+    loaded: Loaded
+
+
+@dataclass
+class _Tally:
+    """What batches do to live records, together: ids that end, ids and hashes that change, how many come and go."""
+
+    ended: set[str] = field(default_factory=set)
+    changed: list[pl.DataFrame] = field(default_factory=list)
+    up: int = 0
+    down: int = 0
+    listing_ends: bool = False
+
+    def add(self, batch: _Waiting) -> None:
+        """Add a batch; a record that another file of the delivery brings back has not ended."""
+        effect = batch.loaded.effect
+        self.ended |= set(effect.ended)
+        self.down, self.up = self.down + effect.ended.len(), self.up + effect.appeared.len()
+        if self.ended:
+            self.ended -= set(effect.appeared)
+        if effect.changed.height:
+            self.changed.append(effect.changed)
+        self.listing_ends |= batch.landed.manifest["mode"] != "incremental" and effect.ended.len() > 0
 
 
 class Statement:
-    """Batches that take effect together, in one transaction. Only where raw has nothing yet of the institution's entity,
-    each commits by itself, so that a long first collection that was killed takes up where it was.
+    """Windows that take effect together, in one transaction; each is a savepoint in it, so that one that breaks off changes
+    nothing. Only where raw has nothing yet of the institution's entity, what is loaded commits by itself, every file or
+    every batch of another window: a long first collection that was killed takes up where it was.
     """
 
     def __init__(self, guard: Guard, cursor: str | None) -> None:
         self._guard, self.cursor = guard, cursor
         self.received = self.stored = 0
-        self._transaction: psycopg.Transaction | None = None
+        self._open: list[psycopg.Transaction] = []
         self._waiting: list[_Waiting] = []
-        self._periods: set[str] = set()
+        self._before_window = 0
         self._latest = cursor
-        self._ended: set[str] = set()
-        self._changed: list[pl.DataFrame] = []
-        self._up = self._down = 0
-        self._is_first = self._listing_ends = self._repeats = False
+        self._is_first = False
 
     @property
     def latest(self) -> str | None:
@@ -125,20 +144,20 @@ class Statement:
     def load(self, loader: Loader, batch: Batch, cursor: str | None) -> None:
         """Load a batch; the last one of its window moves the watermark to `cursor`. Raises LoadError."""
         guard = self._guard
-        if not (self._transaction or self._is_first):
+        if not (self._open or self._is_first):
             self._is_first = not versions.has_any(guard.connection, guard.inst_code, guard.entity)
-        if self._transaction is None:
-            self._transaction = guard.connection.transaction()
-            self._transaction.__enter__()
+        if len(self._open) < 2:
+            self._before_window = len(self._waiting)
+        while len(self._open) < 2:  # the statement's transaction, and in it the window's savepoint
+            self._open.append(guard.connection.transaction())
+            self._open[-1].__enter__()
         loaded = loader.load(batch, cursor if batch.ends_window else None)
-        self._waiting.append(_Waiting(batch.batch_id, batch.landed.uri, loaded.received, loaded.stored))
+        self._waiting.append(_Waiting(batch.landed, loaded))
         if batch.ends_window:
             self._latest = cursor
-            self._periods.add(batch.landed.manifest["ref_period"])
-        if self._is_first:
+            self._close(1, keep=True)
+        if self._is_first and (batch.ends_window or batch.mode != "replace"):
             self._commit()
-        else:
-            self._note(batch, loaded.effect)
 
     def move(self, period: str, cursor: str | None) -> None:
         """An empty window, or a file that is known, moves the watermark: unless what is known of it is that it is held."""
@@ -146,19 +165,24 @@ class Statement:
         if not guard.holds_back(period):
             set_watermark(guard.connection, guard.inst_code, guard.entity, cursor, guard.as_of)
             self._latest = cursor
-            if self._transaction is None:
+            if not self._open:
                 self.cursor = cursor
 
+    def break_off(self) -> None:
+        """Take back what waits of a window that cannot be had to its end; the statement's other windows stay."""
+        if len(self._open) == 2:
+            self._close(1, keep=False)
+            del self._waiting[self._before_window :]
+
     def abandon(self) -> None:
-        """Take back what waits: a window that cannot be had to its end changes nothing."""
-        if self._transaction is not None:
-            transaction, self._transaction = self._transaction, None
-            transaction.__exit__(psycopg.Rollback, psycopg.Rollback(), None)
+        """Take back all that waits."""
+        self._close(0, keep=False)
         self._waiting, self._latest = [], self.cursor
 
     def end(self) -> None:
-        """Take effect, or be held."""
-        if self._transaction is None:
+        """Take effect, or be held. A window without its last batch has broken off."""
+        self.break_off()
+        if not self._open:
             return
         finding = self._finding()
         if finding is None or self._guard.lets_pass(finding, self._periods):
@@ -166,52 +190,65 @@ class Statement:
         else:
             self.abandon()
 
-    def _commit(self) -> None:
-        transaction, self._transaction = self._transaction, None
-        transaction.__exit__(None, None, None)
-        self.received += sum(batch.received for batch in self._waiting)
-        self.stored += sum(batch.stored for batch in self._waiting)
-        self._guard.took_effect(self._periods)
-        self._waiting, self._periods, self.cursor = [], set(), self._latest
+    @property
+    def _periods(self) -> set[str]:
+        """Periods of the windows that wait and are whole."""
+        manifests = (batch.landed.manifest for batch in self._waiting)
+        return {manifest["ref_period"] for manifest in manifests if manifest["is_last"]}
 
-    def _note(self, batch: Batch, effect: Effect) -> None:
-        """Add up what a batch does to live records; one that another file of the delivery brings back has not ended."""
-        self._ended |= set(effect.ended)
-        self._down, self._up = self._down + effect.ended.len(), self._up + effect.appeared.len()
-        if self._ended:
-            self._ended -= set(effect.appeared)
-        if effect.changed.height:
-            self._changed.append(effect.changed)
-        self._listing_ends |= batch.is_listing and effect.ended.len() > 0
-        has_effect = effect.ended.len() or effect.appeared.len() or effect.changed.height
-        if batch.mode == "replace" and has_effect and not self._repeats:
-            self._repeats = versions.delivered_before(self._guard.connection, batch.landed.manifest)
+    def _close(self, left: int, keep: bool) -> None:
+        """End the innermost transactions until so many are left."""
+        while len(self._open) > left:
+            transaction = self._open.pop()
+            if keep:
+                transaction.__exit__(None, None, None)
+            else:
+                transaction.__exit__(psycopg.Rollback, psycopg.Rollback(), None)
+
+    def _commit(self) -> None:
+        self._close(0, keep=True)
+        self.received += sum(batch.loaded.received for batch in self._waiting)
+        self.stored += sum(batch.loaded.stored for batch in self._waiting)
+        self._guard.took_effect(self._periods)
+        self._waiting, self.cursor = [], self._latest
+
+    def _repeats(self) -> bool:
+        """Whether a file that does something was loaded before, from another delivery."""
+        connection = self._guard.connection
+        return any(
+            batch.landed.manifest["mode"] == "replace"
+            and batch.loaded.effect.is_any
+            and versions.delivered_before(connection, batch.landed.manifest)
+            for batch in self._waiting
+        )
 
     def _finding(self) -> Finding | None:
         """Why this statement must wait, or None. Costs nothing for an ordinary day's few changes."""
-        guard = self._guard
+        guard, tally = self._guard, _Tally()
+        for batch in self._waiting:
+            tally.add(batch)
         where = guard.connection, guard.inst_code, guard.entity
-        ended, changed = len(self._ended), sum(frame.height for frame in self._changed)
-        if self._repeats:
-            live = versions.live_count(*where) + self._down - self._up
-            return self._found("repeated", live, ended + changed + self._up)
-        if 2 * ended <= FEWEST and changed < FEWEST and not self._listing_ends:
+        ended, changed = len(tally.ended), sum(frame.height for frame in tally.changed)
+        if self._repeats():
+            live = versions.live_count(*where) + tally.down - tally.up
+            return self._found("repeated", live, ended + changed + tally.up)
+        if 2 * ended <= FEWEST and changed < FEWEST and not tally.listing_ends:
             return None
         # More live records than this are more than twice as many as are ended or changed, whatever came and went.
-        enough = 2 * max(ended, changed) + 1 + self._up
+        enough = 2 * max(ended, changed) + 1 + tally.up
         left = versions.live_count(*where, at_most=enough)
-        live = left + self._down - self._up
-        if ended and not left and (self._listing_ends or live >= FEWEST):
+        live = left + tally.down - tally.up
+        if ended and not left and (tally.listing_ends or live >= FEWEST):
             return self._found("emptied", live, ended)
         if live >= FEWEST and 2 * ended > live:
             return self._found("shrunk", live, ended)
         if changed >= FEWEST and 2 * changed >= live:
-            ids = [batch.batch_id for batch in self._waiting]
-            returned = versions.returned(*where, pl.concat(self._changed), ids)
+            ids = [batch.landed.batch_id for batch in self._waiting]
+            returned = versions.returned(*where, pl.concat(tally.changed), ids)
             if returned >= FEWEST and 2 * returned >= live and 2 * returned > changed:
                 return self._found("repeated", live, returned)
         return None
 
     def _found(self, kind: str, live: int, affected: int) -> Finding:
-        ids, uris = [b.batch_id for b in self._waiting], [b.uri for b in self._waiting]
-        return Finding(kind, live, affected, ids, uris)
+        landed = [batch.landed for batch in self._waiting]
+        return Finding(kind, live, affected, [b.batch_id for b in landed], [b.uri for b in landed])

@@ -47,6 +47,11 @@ class Effect:
     appeared: pl.Series
     changed: pl.DataFrame
 
+    @property
+    def is_any(self) -> bool:
+        """Whether it does anything at all."""
+        return bool(self.ended.len() or self.appeared.len() or self.changed.height)
+
 
 NO_EFFECT = Effect(*(pl.Series("id", dtype=pl.String) for _ in range(2)), pl.DataFrame(schema=["id", "hash"]))
 
@@ -253,10 +258,11 @@ def _tombstones(missing: pl.DataFrame, contract: Contract) -> pl.DataFrame:
 def _refuse_nameless(batch: Batch) -> None:
     nameless = batch.rows.filter(pl.col("id").is_null() | (pl.col("id") == ""))["row_no"]
     if nameless.len():
+        chinese, english = ("整个文件", "the file") if batch.mode == "replace" else ("整批", "the batch")
         raise LoadError(
-            f"{batch.who}：{nameless.len()} 行没有记录编号（首行为第 {nameless[0]} 行），整批未装载，"
+            f"{batch.who}：{nameless.len()} 行没有记录编号（首行为第 {nameless[0]} 行），{chinese}未装载，"
             f"请报送单位补齐 {batch.mapping.record_id}。/ {nameless.len()} rows without a record id "
-            f"(the first is row {nameless[0]}); not loaded, ask the institution to supply it"
+            f"(the first is row {nameless[0]}); {english} is not loaded, ask the institution to supply it"
         )
 
 
