@@ -279,3 +279,23 @@ def test_what_a_rule_tolerates_is_no_problem_and_ends_no_override(broken, judge,
     ]
     with pytest.raises(problems.ProblemError, match="现为“已修复”，不能申请豁免"):
         overrides.request(broken.connection, problem(broken).problem_id, UNI, 1, "历史档案缺失", LAST, DAY)
+
+
+def test_a_last_good_version_that_an_override_lets_pass_goes_when_it_ends(broken, judge):
+    """Its failure is settled when the newer version comes; the override still has a say in what is published."""
+    grant(broken)
+    judge(2)
+    broken.put(student(broken, 2, entry_on="坏"))
+    for number in (3, 4, 5):
+        judge(number)
+        assert broken.accepted("student") == ["r1", "r2", "r3"]
+    written = broken.rows(
+        "select count(*) from quality.row_failure where src_record_id = 'r2' and rule_id = %s and raw_id = "
+        "(select raw_id from accepted.student where src_record_id = 'r2')",
+        RULE,
+    )
+    assert written == [(1,)], "once, and not in every run"
+    overrides.withdraw(broken.connection, problem(broken).problem_id, JW, "查明不属实", DAY)
+    judge(6)
+    assert broken.accepted("student") == ["r1"]
+    assert ("student", "r2") in broken.quarantine("superseded")

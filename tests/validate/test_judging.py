@@ -202,14 +202,14 @@ def test_a_last_good_version_whose_parent_is_withdrawn_goes_too(raw):
     assert raw.accepted("student", "left_on::text") == ["2024-06-30"]
 
 
-def test_a_last_good_version_and_the_newest_judged_together_leave_the_newest(raw):
+def test_a_last_good_version_gives_way_when_the_newest_passes(raw):
     raw.put_sound([*STUDENT, "supervisor", "enterprise", "commissioned_project", "commissioned_receipt"])
     raw.judge("run-1")
     raw.put(raw.version("commissioned_receipt", received_on="2026-10-16"))
     raw.judge("run-2")
     assert raw.accepted("commissioned_receipt", "received_on::text") == ["2022-06-01"]
     raw.put(raw.version("commissioned_project", signed_on="2022-03-02"))
-    assert raw.judge("run-3", as_of=fill.AS_OF.replace(day=16))["commissioned_receipt"]["judged"] == 2
+    assert raw.judge("run-3", as_of=fill.AS_OF.replace(day=16))["commissioned_receipt"]["judged"] == 1
     assert raw.accepted("commissioned_receipt", "received_on::text") == ["2026-10-16"]
 
 

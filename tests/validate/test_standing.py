@@ -20,22 +20,6 @@ KEY = "QR.student.key.6"
 
 
 @pytest.fixture
-def change_rule(monkeypatch):
-    """Call with a rule and what becomes of it (nothing: it is as in the file again): what validate then uses."""
-    original = catalogue.load()
-
-    def change(rule_id: str, **update) -> None:
-        entity = rule_id.split(".")[1]
-        rules = tuple(
-            r.model_copy(update=update) if r.rule_id == rule_id else r for r in original.rules[entity]
-        )
-        changed = catalogue.Catalogue(original.rules | {entity: rules}, original.order, original.lookups)
-        monkeypatch.setattr(catalogue, "load", lambda: changed)
-
-    return change
-
-
-@pytest.fixture
 def students(raw: Raw) -> Raw:
     """Three judged students; of the first nobody knows when it left."""
     raw.put_sound(STUDENT[:-1])

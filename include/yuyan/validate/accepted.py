@@ -1,7 +1,8 @@
 """The accepted tables: the newest accepted version of every record that is not deleted.
 
 `update` keeps a table in the transaction of the judgement; `rebuild` makes the same table from raw and quarantine alone.
-A record whose newest version waits in quarantine keeps its last good version, unless another record now holds its key.
+A record whose newest version waits in quarantine keeps its last good version as long as that passes the rules too, unless
+another record now holds its key.
 """
 
 import psycopg
@@ -43,35 +44,29 @@ def update(connection: psycopg.Connection, entity: str) -> None:
         f"where q.entity = '{entity}' and q.raw_id = w.raw_id)"
     )
     accept = f"insert into accepted.{entity} as a ({META}, {names}) "
-    (is_filled,) = connection.execute(f"select exists (select 1 from accepted.{entity})").fetchone()
+    (is_filled,) = connection.execute(
+        f"select exists (select 1 from accepted.{entity}) or exists (select 1 from judging.{entity} where not is_newest)"
+    ).fetchone()
     if is_filled:
         setters = ", ".join(f"{n} = excluded.{n}" for n in ["raw_id", "batch_id", *names.split(", ")])
         accept += (
-            f"select distinct on ({RECORD}) {sound} order by {RECORD}, raw_id desc "
+            f"select distinct on ({RECORD}) {sound} order by {RECORD}, is_newest desc "
             f"on conflict ({RECORD}) do update set {setters} where a.raw_id <> excluded.raw_id"
         )
     else:  # the first load: every record is there once, and inserting takes half the time
         accept += f"select {sound}"
     connection.execute(accept)
-    _settle_held_versions(connection, entity)
+    _withdraw_taken_keys(connection, entity)
 
 
-def _settle_held_versions(connection: psycopg.Connection, entity: str) -> None:
-    """Last good versions of records in quarantine: withdraw one whose key is taken, restore one that can be."""
-    contract = contracts.load()[entity]
-    same_key = " and ".join(f"b.{n} = a.{n}" for n in contract.key)
+def _withdraw_taken_keys(connection: psycopg.Connection, entity: str) -> None:
+    """Last good versions of records in quarantine whose key a newest version holds, or a later last good one."""
+    same_key = " and ".join(f"b.{n} = a.{n}" for n in contracts.load()[entity].key)
+    waits = f"select 1 from quality.quarantine q where {_open(entity)} and {same_record('q', 'b')}"
     connection.execute(
         f"delete from accepted.{entity} a using quality.quarantine q where {_open(entity)} and {same_record('q', 'a')} "
-        f"and exists (select 1 from accepted.{entity} b where {same_key} and b.raw_id <> a.raw_id)"
-    )
-    key_is_held = " and ".join(f"a.{n} = {ddl.typed(contract[n])}" for n in contract.key)
-    records = f"(r.src_inst_code, r.src_record_id) in (select {RECORD} from quality.quarantine q where {_open(entity)})"
-    connection.execute(
-        f"insert into accepted.{entity} ({META}, {_names(entity)}) "
-        f"select r.src_inst_code, r.src_record_id, r.raw_id, r.batch_id, {ddl.typed_columns(contract)} "
-        f"from ({_good(entity, records)}) g join raw.{entity} r on r.raw_id = g.raw_id "
-        f"where not exists (select 1 from accepted.{entity} a where {same_record('a', 'r')}) "
-        f"and not exists (select 1 from accepted.{entity} a where {key_is_held})"
+        f"and exists (select 1 from accepted.{entity} b where {same_key} and b.raw_id <> a.raw_id "
+        f"and (b.raw_id > a.raw_id or not exists ({waits})))"
     )
 
 

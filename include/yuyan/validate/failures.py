@@ -10,7 +10,7 @@ import psycopg
 
 from yuyan.quality import overrides
 from yuyan.validate import suite, worktable
-from yuyan.validate.catalogue import Rule, Tolerance
+from yuyan.validate.catalogue import BLOCKING, Rule, Tolerance
 from yuyan.validate.scope import Arrivals, same_record
 
 STANDS = "f.entity = %(entity)s and f.resolved_run_id is null"
@@ -21,10 +21,10 @@ def write(
 ) -> None:
     """Bring quality.row_failure to what the work table says. Leaves `failing`: (raw_id, rule_id, …) of every failing row.
 
-    A last good version that is judged beside a newer one and fails is written as settled, since the newest version is
-    what stands for the record.
+    A last good version that can no longer stand in for a newer one is written once, with the blocking rules it breaks,
+    and as settled, since the newest version is what stands for the record.
     """
-    parameters = {"entity": entity, "run": run_id, "rule_set": arrivals.rule_set}
+    parameters = {"entity": entity, "run": run_id, "rule_set": arrivals.rule_set, "blocking": list(BLOCKING)}
     verdicts = ", ".join(
         f"(w.v{i}, '{rule.rule_id}', '{rule.column}', {worktable.observed(rule)}, '{rule.severity}')"
         for i, rule in enumerate(of_entity, start=1)
@@ -45,7 +45,7 @@ def write(
         "when j.rule_set is distinct from %(rule_set)s then 'rule_changed' else 'healed' end as resolution "
         "from touched t join quality.row_failure f on f.failure_id = t.failure_id "
         "left join quality.judged j on j.entity = f.entity and j.batch_id = f.batch_id "
-        "where not exists (select 1 from failing g where g.raw_id = f.raw_id and g.rule_id = f.rule_id)), "
+        "where not exists (select 1 from failing g where g.is_newest and g.raw_id = f.raw_id and g.rule_id = f.rule_id)), "
         "closed as (update quality.row_failure f set resolved_run_id = %(run)s, resolution = s.resolution "
         "from settled s where s.failure_id = f.failure_id returning f.*) "
         "insert into quality.row_failure (entity, raw_id, rule_id, rule_version, src_inst_code, src_record_id, record_key, "
@@ -54,7 +54,9 @@ def write(
         "g.row_no, g.name, g.observed, g.severity, coalesce(c.since_run_id, %(run)s), %(run)s, "
         f"case when not g.is_newest then %(run)s end, case when not g.is_newest then {_replaced_or_corrected('g')} end "
         f"from failing g left join closed c on g.is_newest and c.resolution = 'replaced' and {same_record('c', 'g')} "
-        "and c.rule_id = g.rule_id on conflict (entity, raw_id, rule_id) where resolved_run_id is null do update set "
+        "and c.rule_id = g.rule_id where g.is_newest or (g.severity = any(%(blocking)s) and not exists (select 1 from "
+        "quality.row_failure e where e.entity = %(entity)s and e.raw_id = g.raw_id and e.rule_id = g.rule_id)) "
+        "on conflict (entity, raw_id, rule_id) where resolved_run_id is null do update set "
         "last_run_id = excluded.last_run_id, rule_version = excluded.rule_version, column_name = excluded.column_name, "
         "observed_value = excluded.observed_value, severity = excluded.severity",
         parameters,

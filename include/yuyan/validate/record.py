@@ -26,7 +26,7 @@ def judgement(
         failures.write(connection, catalogue.rules[entity], entity, run_id, arrivals)
         overrides.apply(connection, entity, run_id, as_of)
         failures.results(connection, catalogue.rules[entity], entity, run_id, result)
-        _find_blocked(connection, entity)
+        _find_blocked(connection)
         counts = _quarantine(connection, entity, run_id, arrivals.rule_set)
         connection.execute(
             "insert into quality.judged (entity, batch_id, rule_set, run_id) select %s, unnest(%s::text[]), %s, %s "
@@ -49,14 +49,13 @@ def judgement(
     return counts
 
 
-def _find_blocked(connection: psycopg.Connection, entity: str) -> None:
+def _find_blocked(connection: psycopg.Connection) -> None:
     """Fill `blocked` (raw_id, rule_ids): judged rows that break a blocking rule and that no override lets pass."""
     connection.execute(
         "create temp table blocked on commit drop as select g.raw_id, array_agg(g.rule_id order by g.rule_id) as rule_ids "
-        "from failing g where g.severity = any(%s) and not exists (select 1 from quality.row_failure f "
-        "where f.entity = %s and f.raw_id = g.raw_id and f.rule_id = g.rule_id and f.resolved_run_id is null "
-        f"and {overrides.covers('f')}) group by g.raw_id",
-        [list(BLOCKING), entity],
+        "from failing g where g.severity = any(%s) and not exists (select 1 from quality.override o "
+        "where o.state = 'active' and o.rule_id = g.rule_id and o.src_inst_code = g.src_inst_code) group by g.raw_id",
+        [list(BLOCKING)],
     )
 
 

@@ -71,10 +71,10 @@ def _judge(
     }
     if arrivals.unjudged or not scope.is_idle(connection, entity, run_id):
         with connection.transaction():
-            judged = scope.select(connection, entity, run_id)
+            scope.select(connection, entity, run_id)
             scope.find_taken_keys(connection, entity)
             scope.find_latest(connection, rules, entity)
-            worktable.build(connection, entity, of_entity, as_of)
+            judged = worktable.build(connection, entity, of_entity, as_of)
             standing.merge(connection, entity, len(of_entity), arrivals.is_whole)
         result = suite.run(batch, entity, of_entity)
         counts = record.judgement(connection, rules, entity, run_id, as_of, arrivals, result)

@@ -108,12 +108,11 @@ def is_idle(connection: psycopg.Connection, entity: str, run_id: str) -> bool:
     ).fetchone()[0]
 
 
-def select(connection: psycopg.Connection, entity: str, run_id: str) -> int:
-    """Fill `scope_<entity>` with the rows to judge and return how many they are.
+def select(connection: psycopg.Connection, entity: str, run_id: str) -> None:
+    """Fill `scope_<entity>` with the rows to judge.
 
     Rows in quarantine that this run has judged already stay out, so that repeating a run judges nothing twice. A
-    record can be there twice: its newest version from quarantine (`is_newest`), and its last good one because of a
-    change elsewhere.
+    record can be there twice: its newest version (`is_newest`), and the last good one that would stand in for it.
     """
     connection.execute(
         f"create temp table if not exists newest_{entity} (src_inst_code text, src_record_id text, raw_id bigint, "
@@ -144,7 +143,28 @@ def select(connection: psycopg.Connection, entity: str, run_id: str) -> int:
             f"where not exists (select 1 from newest_{entity} n where {same_record('n', 'r')})",
             {"entity": entity, "run": run_id},
         )
-    return connection.execute(f"select count(*) from scope_{entity}").fetchone()[0]
+    _add_stand_ins(connection, entity)
+
+
+def _add_stand_ins(connection: psycopg.Connection, entity: str) -> None:
+    """The last good version before each newest one in scope: the newest that was judged and never quarantined.
+
+    It is published while the newest waits in quarantine, so it answers to the same rules on the same day.
+    """
+    if not connection.execute(
+        "select exists (select 1 from quality.judged where entity = %s)", [entity]
+    ).fetchone()[0]:
+        return
+    connection.execute(
+        f"insert into scope_{entity} select src_inst_code, src_record_id, raw_id, record_key, false from ("
+        "select distinct on (r.src_inst_code, r.src_record_id) r.src_inst_code, r.src_record_id, r.raw_id, r.record_key, "
+        f"r.is_deleted from scope_{entity} s join raw.{entity} r on {same_record('r', 's')} and r.raw_id <> s.raw_id "
+        "join quality.judged j on j.entity = %(entity)s and j.batch_id = r.batch_id "
+        "where s.is_newest and not exists (select 1 from quality.quarantine q where q.entity = %(entity)s "
+        "and q.raw_id = r.raw_id) order by r.src_inst_code, r.src_record_id, r.source_version desc, r.raw_id desc) v "
+        f"where not is_deleted and not exists (select 1 from scope_{entity} s where s.raw_id = v.raw_id)",
+        {"entity": entity},
+    )
 
 
 def find_taken_keys(connection: psycopg.Connection, entity: str) -> None:
@@ -152,23 +172,27 @@ def find_taken_keys(connection: psycopg.Connection, entity: str) -> None:
 
     Holders are all newest versions that are not deleted: those in scope, those accepted earlier, those still in
     quarantine. Of several, the one with the smallest src_record_id (then src_inst_code) in text order keeps the key.
+    A stand-in holds nothing: it gives way to whoever has its key (`accepted.update`).
     """
     contract = contracts.load()[entity]
     same_key = " and ".join(f"o.{n} = {ddl.typed(contract[n], 'r')}" for n in contract.key)
     holder = "src_record_id || e'\\x01' || src_inst_code collate \"C\""
     connection.execute(
         f"create temp table taken_{entity} as with holder as ("
-        f" select record_key, {holder} as id from scope_{entity} where record_key is not null"
+        f" select record_key, {holder} as id from scope_{entity} where is_newest and record_key is not null"
         f" union select r.record_key, o.src_record_id || e'\\x01' || o.src_inst_code from scope_{entity} s"
         f" join raw.{entity} r on r.raw_id = s.raw_id join accepted.{entity} o on {same_key}"
         f" where not exists (select 1 from scope_{entity} x where {same_record('x', 'o')})"
         f" and not exists (select 1 from newest_{entity} x where {same_record('x', 'o')})"
+        f" and not exists (select 1 from quality.quarantine x where x.entity = %(entity)s and x.state = 'open'"
+        f" and {same_record('x', 'o')})"
         f" union select r.record_key, r.src_record_id || e'\\x01' || r.src_inst_code from quality.quarantine q"
-        f" join raw.{entity} r on r.raw_id = q.raw_id where q.entity = %s and q.state = 'open'"
+        f" join raw.{entity} r on r.raw_id = q.raw_id where q.entity = %(entity)s and q.state = 'open'"
         f" and r.record_key is not null"
         f"), keeper as (select record_key, min(id) as id from holder group by record_key having count(*) > 1)"
-        f" select s.raw_id from scope_{entity} s join keeper using (record_key) where s.{holder} <> keeper.id",
-        [entity],
+        f" select s.raw_id from scope_{entity} s join keeper using (record_key)"
+        f" where s.is_newest and s.{holder} <> keeper.id",
+        {"entity": entity},
     )
 
 

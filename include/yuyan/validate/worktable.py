@@ -11,15 +11,15 @@ import psycopg
 
 from yuyan import contracts
 from yuyan.validate import macros
-from yuyan.validate.catalogue import Rule
+from yuyan.validate.catalogue import BLOCKING, Rule
 from yuyan.warehouse import ddl
 
 META = ("src_inst_code", "src_record_id", "raw_id", "batch_id")
 FAILS, UNVERIFIABLE, HOLDS = "'0'::\"char\"", "'1'::\"char\"", "'2'::\"char\""
 
 
-def build(connection: psycopg.Connection, entity: str, rules: tuple[Rule, ...], as_of: date) -> None:
-    """Create the entity's work table from `scope_<entity>`, `taken_<entity>` and the tables that its rules look up."""
+def build(connection: psycopg.Connection, entity: str, rules: tuple[Rule, ...], as_of: date) -> int:
+    """Create the entity's work table from `scope_<entity>`, `taken_<entity>` and what its rules look up; returns rows."""
     columns = [*META, *(f.name for f in contracts.load()[entity].columns), "is_newest"]
     verdicts = [f"{verdict(entity, rule, as_of)} as v{i}" for i, rule in enumerate(rules, start=1)]
     worst = ", ".join(f"v{i}" for i in range(1, len(rules) + 1))
@@ -29,6 +29,14 @@ def build(connection: psycopg.Connection, entity: str, rules: tuple[Rule, ...], 
         f"create unlogged table judging.{entity} as select v.*, least({worst}) as worst from ("
         f"select {', '.join('r.' + c for c in columns)}, {', '.join(verdicts)} from ({rows(entity)}) r offset 0) v"
     )
+    blocking = ", ".join(f"n.v{i}" for i, rule in enumerate(rules, start=1) if rule.severity in BLOCKING)
+    connection.execute(  # a last good version stands in for a newest one that does not pass, and for no other
+        f"delete from judging.{entity} w using judging.{entity} n where not w.is_newest and n.is_newest "
+        "and n.src_inst_code = w.src_inst_code and n.src_record_id = w.src_record_id "
+        f"and least({blocking}) is distinct from {FAILS}"
+    )
+    (judged,) = connection.execute(f"select count(*) from judging.{entity}").fetchone()
+    return judged
 
 
 def rows(entity: str) -> str:

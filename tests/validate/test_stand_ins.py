@@ -1,0 +1,142 @@
+"""The last good version of a record stands in for a newest one that waits in quarantine, as long as it passes itself."""
+
+from datetime import date, timedelta
+
+import pytest
+from small_world import STUDENT, Raw
+
+from support import fill
+from yuyan.validate import accepted
+
+pytestmark = pytest.mark.database
+
+BIRTH = "QR.student.birth_year.16"
+PARENT = "QR.student.programme_id.5"
+
+
+@pytest.fixture
+def waiting(raw: Raw) -> Raw:
+    """A student whose second version is in quarantine, so that the first is what is published."""
+    raw.put_sound(STUDENT)
+    raw.judge("run-1")
+    raw.put(raw.version("student", left_on=None))
+    raw.judge("run-2")
+    assert published(raw) == ["2024-06-30"]
+    return raw
+
+
+def published(raw: Raw, column: str = "left_on::text") -> list:
+    """A column of the accepted students, who are the same when the table is made anew."""
+    before = raw.rows("select * from accepted.student order by src_record_id")
+    assert accepted.rebuild(raw.connection, "student") == len(before)
+    assert raw.rows("select * from accepted.student order by src_record_id") == before
+    return raw.accepted("student", column)
+
+
+def test_an_older_version_is_not_restored_without_its_parent(raw):
+    raw.put_sound(STUDENT)
+    raw.judge("run-1")
+    raw.put(raw.version("student", gender_code="2"))
+    raw.judge("run-2")
+    raw.put(raw.version("programme", deleted=True))
+    raw.judge("run-3")
+    assert raw.quarantine() == {("student", "r1")}
+    assert published(raw) == []
+    assert raw.quarantine("superseded") == {("student", "r1")}
+
+
+def test_an_older_version_that_passes_is_restored(raw):
+    second = raw.version("programme", "p2", programme_id="PR2")
+    raw.put_sound(STUDENT)
+    raw.put(second)
+    raw.judge("run-1")
+    raw.put(raw.version("student", programme_id="PR2"))
+    raw.judge("run-2")
+    assert published(raw, "programme_id") == ["PR2"]
+    raw.put({**second, "is_deleted": True})
+    raw.judge("run-3")
+    assert raw.failures() == {("student", "r1"): {PARENT}}
+    assert published(raw, "programme_id") == ["PR1"]
+    raw.put(second)
+    raw.judge("run-4")
+    assert published(raw, "programme_id") == ["PR2"]
+    assert raw.quarantine() == set()
+
+
+def test_a_parent_that_goes_while_another_faulty_version_comes(raw):
+    raw.put_sound(STUDENT)
+    raw.judge("run-1")
+    raw.put(raw.version("programme", deleted=True), raw.version("student", left_on=None))
+    raw.judge("run-2")
+    assert published(raw) == []
+    assert raw.rows(
+        "select rule_id, resolution from quality.row_failure f where exists "
+        "(select 1 from quality.quarantine q where q.raw_id = f.raw_id and q.state = 'superseded')"
+    ) == [(PARENT, "replaced")], "why it is no longer published"
+
+
+def test_a_tightened_rule_judges_it_too(waiting, change_rule):
+    change_rule(BIRTH, version=2, severity="ERROR", assert_="r.gender_code = '9'")
+    waiting.judge("run-3")
+    assert published(waiting) == []
+
+
+def test_time_judges_it_too(waiting, change_rule):
+    change_rule(BIRTH, version=2, severity="ERROR", assert_="{as_of} <= date '2026-12-17'")
+    waiting.judge("run-3", as_of=date(2026, 12, 17))
+    assert published(waiting) == ["2024-06-30"]
+    waiting.judge("run-4", as_of=date(2026, 12, 18))
+    assert published(waiting) == []
+
+
+def test_one_that_passes_is_judged_in_every_run_and_leaves_no_trace(waiting):
+    tables = ("row_failure", "quarantine", "release", "judged")
+    state = {t: waiting.rows(f"select * from quality.{t} where {t}::text !~ 'run-[234]'") for t in tables}
+    for number in (3, 4):
+        waiting.judge(f"run-{number}", as_of=fill.AS_OF + timedelta(number))
+    assert waiting.judge("run-5")["student"]["judged"] == 2
+    assert waiting.judge("run-5")["student"]["judged"] == 0
+    assert {
+        t: waiting.rows(f"select * from quality.{t} where {t}::text !~ 'run-[2345]'") for t in tables
+    } == state
+    assert waiting.quarantine("superseded") == set()
+    assert published(waiting) == ["2024-06-30"]
+
+
+def test_it_holds_no_key_against_a_newest_version(raw):
+    """r1 wants another key and fails; r2, whose id is greater, takes the one that r1 leaves."""
+    raw.put_sound(STUDENT)
+    raw.judge("run-1")
+    raw.put(raw.version("student", student_id="10611X2", left_on=None))
+    raw.judge("run-2")
+    assert published(raw, "src_record_id") == ["r1"]
+    raw.put(raw.version("student", "r2"))
+    raw.judge("run-3")
+    assert published(raw, "src_record_id") == ["r2"]
+    assert raw.quarantine() == {("student", "r1")}
+
+
+def test_of_two_with_one_key_the_later_stays(raw):
+    raw.put_sound(STUDENT)
+    raw.judge("run-1")
+    raw.put(raw.version("student", "r1", student_id="10611X3"), raw.version("student", "r2"))
+    raw.judge("run-2")
+    assert raw.failures() == {}
+    assert published(raw, "src_record_id") == ["r1", "r2"]
+    raw.put(
+        raw.version("student", "r1", student_id="10611X4", left_on=None),
+        raw.version("student", "r2", student_id="10611X5", left_on=None),
+        raw.version("student", "r3", student_id="10611X3"),
+    )
+    raw.judge("run-3")
+    assert raw.rows("select src_record_id, student_id from accepted.student order by 1") == [
+        ("r2", "10611X1"),
+        ("r3", "10611X3"),
+    ]
+    raw.put(raw.version("student", "r3", student_id="10611X3", deleted=True))
+    raw.judge("run-4")
+    assert raw.rows("select src_record_id, student_id from accepted.student order by 1") == [
+        ("r1", "10611X3"),
+        ("r2", "10611X1"),
+    ]
+    assert published(raw, "src_record_id") == ["r1", "r2"]
