@@ -195,15 +195,23 @@ def test_special_characters_survive(warehouse):
     assert counts(put(warehouse, "10611", [unit("a", 2, name=odd)], since="1")) == (1, 0, 1, 0, 0)
 
 
-def test_many_rows_are_compared_at_once(warehouse, monkeypatch):
-    """More records than are looked up one by one."""
-    monkeypatch.setattr(versions, "FEW", 10)
+def test_many_rows_are_compared_at_once(warehouse):
     rows = [unit(f"r{i:03d}", 1) for i in range(40)]
     assert counts(put(warehouse, "10611", rows, since="0")) == (40, 40, 0, 0, 0)
     changed = [unit(f"r{i:03d}", 2, name="新" if i % 4 == 0 else "学院") for i in range(45)]
     assert counts(put(warehouse, "10611", changed, since="1")) == (45, 15, 30, 0, 0)
     numbers = fetch(warehouse, "select row_no from raw.org_unit where source_version = 2 order by raw_id")
     assert numbers == [(i + 1,) for i in range(45) if i % 4 == 0 or i >= 40]
+
+
+def test_a_large_window_reads_only_its_own_records(warehouse):
+    put(warehouse, "10611", [unit(f"r{i:03d}", 1) for i in range(40)])
+    asked = pl.Series([f"new{i}" for i in range(60_000)] + ["r001", "r007", "r007"])
+    with psycopg.connect(warehouse) as connection:
+        held = versions.held(connection, "10611", "org_unit", asked)
+        assert sorted(held["id"]) == ["r001", "r007"]
+        assert versions.held(connection, "10611", "org_unit", asked[:0]).height == 0
+        assert versions.held(connection, "10611", "org_unit", None).height == 40
 
 
 def test_a_complete_listing_in_several_batches(warehouse, monkeypatch):
