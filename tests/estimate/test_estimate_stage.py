@@ -25,6 +25,7 @@ create table indicators.ind_status (variant_code text, grain text, unit_code tex
 create table plan.target (variant_code text, doc_version text, due_on date, path_kind text, baseline_year int);
 create table plan.indicator (variant_code text, value_kind text, estimator text, adjustment text, comparator text,
     city_rule text, unit_rule text, definition_version int default 1, is_official boolean default true);
+create table plan.composite (indicator_code text, variant_code text, weight numeric);
 create table plan.milestone (series_code text, doc_version text, name_zh text, year int, level numeric, unit_zh text,
     is_start boolean);
 create table star.fct_thesis_sampling (sampling_id int generated always as identity, sampling_year int, inst_code text,
@@ -222,3 +223,23 @@ def _rows(warehouse) -> dict[tuple, dict]:
     with psycopg.connect(warehouse, row_factory=dict_row) as connection:
         rows = connection.execute("select * from estimates.indicator_estimate").fetchall()
     return {(r["variant_code"], r["unit_code"], r["period_code"]): r for r in rows}
+
+
+def test_the_composite_has_the_parts_and_weights_of_the_registry(warehouse):
+    with psycopg.connect(warehouse) as connection:
+        connection.execute(TABLES)
+        _registry(connection)
+        connection.execute("insert into plan.composite values ('H16', 'H09', 3), ('H16', 'H13a', 1)")
+        for year, (x, n) in SHARES.items():
+            for unit, shift in (("city", 0), ("10611", -5), ("10635", 5)):
+                for variant in ("H09", "H13a"):
+                    grain, code = ("city", "500000") if unit == "city" else ("institution", unit)
+                    _value(connection, variant, grain, code, year, x + shift, n, target=0.40)
+    estimate("run-1", AS_OF)
+    with psycopg.connect(warehouse, row_factory=dict_row) as connection:
+        rows = connection.execute("select * from estimates.composite order by period_year").fetchall()
+    assert {r["indicator_code"] for r in rows} == {"H16"}
+    base = next(r for r in rows if r["period_year"] == 2025)
+    assert base["value"] == 0
+    parts = {p["variant_code"]: p["weight"] for p in base["components"]}
+    assert parts == {"H09": 0.75, "H13a": 0.25}

@@ -131,3 +131,12 @@ def test_another_definition_of_a_variant_is_shown_beside_the_one_in_force(monkey
 def test_no_anchor_is_used_twice(page):
     anchors = re.findall(r'\bid="([^"]+)"', page)
     assert len(anchors) == len(set(anchors))
+
+
+def test_a_composite_is_shown_with_its_parts_and_weights(page, said):
+    for row in dictionary.seed("composite"):
+        assert f'id="{row["indicator_code"]}"' in page
+        for column in ("name_zh", "clause_zh", "reason_zh"):
+            assert row[column] in said, column
+    registered = {v["variant_code"] for v in dictionary.seed("indicator")}
+    assert {row["variant_code"] for row in dictionary.seed("composite")} <= registered

@@ -42,8 +42,6 @@ SURVEYS = {
     "H15b": (sources.EMPLOYERS, "score", 5),
 }
 """Variant -> its answers, the column of its numerator, the greatest value."""
-QUALITY = {"H06": 1.0, "H09": 1.0, "H15": 1.0}
-"""H16: components and weights [param]. What else the catalogue counts to quality has no source entity in this warehouse."""
 SEED = 2026
 
 
@@ -81,7 +79,8 @@ def estimate(run_id: str, as_of: date) -> dict[str, Any]:
         warned = _warnings(values, points, known)
         found = _joined(values, known, pl.concat(ranges), adjusted, likes, warned, trends)
         milestones = sources.read(connection, sources.MILESTONES, doc_version=given["plan_doc_version"])
-        quality = _quality(values, answers, found, given["base_year"], city)
+        parts = sources.read(connection, sources.COMPOSITE)
+        quality = _composite(values, found, parts, given["base_year"], city)
         sources.replace(connection, "indicator_estimate", found)
         sources.replace(connection, "rate_warning", warned)
         sources.replace(connection, "composite", quality)
@@ -249,11 +248,12 @@ def _shaped(part: pl.DataFrame, kinds: dict[str, Any]) -> pl.DataFrame:
     )
 
 
-def _quality(
-    values: pl.DataFrame, answers: dict[str, pl.DataFrame], found: pl.DataFrame, base_year: int, city: str
+def _composite(
+    values: pl.DataFrame, found: pl.DataFrame, parts: pl.DataFrame, base_year: int, city: str
 ) -> pl.DataFrame:
-    """H16 from the city's series and their standard errors; rows of estimates.composite."""
-    rows = values.filter(pl.col("is_complete") & pl.col("variant_code").is_in(list(QUALITY))).join(
+    """H16 from the city's series of its parts (seed plan/composite.csv) and their standard errors; rows of composite."""
+    weights = dict(parts.select("variant_code", "weight").iter_rows())
+    rows = values.filter(pl.col("is_complete") & pl.col("variant_code").is_in(list(weights))).join(
         found.select(*KEY, "lcl95", "ucl95", "adjusted_value"), on=KEY, how="left"
     )
     rows = rows.with_columns(
@@ -261,7 +261,7 @@ def _quality(
     )
     years = sorted(rows["period_year"].unique().to_list())
     components = []
-    for variant, weight in QUALITY.items():
+    for variant, weight in weights.items():
         own = rows.filter(pl.col("variant_code") == variant)
         spread = own.filter(pl.col("grain") == "institution")["best"].std()
         series = dict(
@@ -277,7 +277,19 @@ def _quality(
     has_base = base_year in years and all(not np.isnan(c.values[years.index(base_year)]) for c in components)
     told = composite(years, components, base_year, SEED) if has_base else []
     return pl.DataFrame(
-        [("H16", t.year, t.value, t.change, t.lower, t.upper, t.direction, t.components) for t in told],
+        [
+            (
+                parts["indicator_code"][0],
+                t.year,
+                t.value,
+                t.change,
+                t.lower,
+                t.upper,
+                t.direction,
+                t.components,
+            )
+            for t in told
+        ],
         schema=schema | {"components": pl.String},
         orient="row",
     )

@@ -12,6 +12,7 @@ REGISTRY = """
 select distinct on (variant_code) variant_code, estimator, adjustment, comparator, city_rule, unit_rule, value_kind
 from plan.indicator order by variant_code, is_official desc, definition_version desc
 """
+COMPOSITE = "select indicator_code, variant_code, weight::float8 as weight from plan.composite order by 1, 2"
 VALUES = """
 select v.variant_code, v.grain, v.unit_code, v.period_code, v.period_year, v.value_kind,
     (v.period_end_on <= {as_of})::int as is_complete, v.numerator, v.denominator, v.value, s.target_value as target,
@@ -68,7 +69,7 @@ from plan.milestone where doc_version = {doc_version} order by series_code, year
 TEXTS = (
     "variant_code", "grain", "unit_code", "period_code", "value_kind", "path_reason", "path_kind", "inst_code",
     "stratum", "kind", "degree_level", "degree_type", "category_code", "estimator", "adjustment", "comparator", "city_rule",
-    "unit_rule", "series_code", "name_zh", "unit_zh",
+    "unit_rule", "series_code", "name_zh", "unit_zh", "indicator_code",
 )  # fmt: skip
 YEARS = ("period_year", "due_year", "base_year")
 TRUTHS = ("is_complete", "is_passed", "is_start")

@@ -82,9 +82,22 @@ def dictionary_page() -> str:
         bases=[(r["period_basis"], r["name_zh"]) for r in seed("period_basis")],
         entities=[(e, entity_label(e)) for e in entities],
         statuses=seed("indicator_status"),
+        composites=_composites(),
+        composite_says=descriptions("composite")[""],
         others=[d for d in seed("decision_log") if not d["indicator_codes"]],
         items=_items(),
     )
+
+
+def _composites() -> dict[str, dict[str, Any]]:
+    """Composite indicator -> its names, its sentence of the plan and its parts."""
+    found: dict[str, dict[str, Any]] = {}
+    names = {v["variant_code"]: v["name_zh"] for v in _in_force().values()}
+    for row in seed("composite"):
+        one = found.setdefault(row["indicator_code"], row | {"parts": []})
+        variant = row["variant_code"]
+        one["parts"].append((f"{variant} {names[variant]}", row["weight"], row["reason_zh"]))
+    return found
 
 
 @cache
