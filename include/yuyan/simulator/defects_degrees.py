@@ -139,6 +139,17 @@ def _samplings(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     doctor = pl.col("authority_code") == "1"
     p.clone(entity, c, {"authority_code": "2"}, "~authority_code.23", where=doctor)
     p.clone(entity, c, {"verdict_on": "2026-10-01"}, "verdict_on.24", where=SAMPLED)
+    swapped = october | {"authority_code": "2"}
+    hasty = p.clone(entity, c, swapped, "verdict_code.27", "~authority_code.23", where=doctor)
+    for opinion, reasons in (("2", None), ("3", None), ("4", "1")):
+        review = {
+            "sampling_id": parent("sampling_id"),
+            "round_no": "1",
+            "opinion_code": opinion,
+            "reason_codes": reasons,
+            "reviewed_on": lambda r: f"{r['_p']['sampling_year']}-09-01",
+        }
+        p.child("thesis_sampling_review", hasty, review, "sampling_id.5")
     for row in p.draw(
         entity, c, SAMPLED & (pl.col("inclusion_prob") < "0.5") & (pl.col("is_targeted") == "false")
     ):
