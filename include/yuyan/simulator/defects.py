@@ -12,6 +12,7 @@ from yuyan.simulator import (
     defects_industry,
     defects_links,
     defects_outcomes,
+    defects_ownership,
     defects_people,
 )
 from yuyan.simulator.defects_catalogue import GRANTS_BACHELOR
@@ -47,6 +48,7 @@ def plant(p: Planter, frames: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
     defects_degrees.plant(p, frames)
     defects_outcomes.plant(p, frames)
     defects_industry.plant(p, frames)
+    defects_ownership.plant(p)
     later = defects_links.spoiled(p)
     for entity, rows in defects_links.late_parents(p, frames).items():
         later.setdefault(entity, []).extend(rows)

@@ -45,6 +45,7 @@ def _institutions(p: Planter) -> None:
         e, c, {"connected_on": "2027-01-01"}, "~connected_on.17", healed=None
     )  # a copy would be a unit of the city
     for row in p.draw(e, c):
+        p.keep(row)
         p.place(e, p.new_identity(e, row), {"uscc": row["uscc"]}, "uscc.18")
 
 
@@ -132,7 +133,7 @@ def _plans(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     closed = frames["degree_point"].filter(pl.col("status_code").is_in(["30", "80", "90"]))
     inst, point = closed.select("src_inst_code", "degree_point_id").row(0)
     still = {"plan_year": "2026", "issued_on": "2026-03-15", "degree_point_id": point}
-    p.clone(e, inst, still, "plan_quota.17")
+    p.clone(e, inst, still, "~plan_quota.17")
 
 
 def _courses(p: Planter, frames: dict[str, pl.DataFrame]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from yuyan.simulator.defects_ownership import REPORTED_ELSEWHERE
 from yuyan.simulator.defects_values import (
     BEFORE_2025,
     ENDED,
@@ -81,7 +82,7 @@ def references(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     p.child("employment", p.draw("student", EXCHANGE, STUDYING), placed, "student_id.14")
     suspended = frames["student_status_event"].filter(pl.col("event_type") == "11")["student_id"]
     never = ~pl.col("student_id").is_in(suspended.implode()) & (pl.col("event_type") == "61")
-    p.clone("student_status_event", VERSIONED, {"event_type": "12"}, "event_type.14", where=never)
+    p.clone("student_status_event", VERSIONED, {"event_type": "12"}, "~event_type.14", where=never)
     early = {"from_on": moved("from_on", -3000), "to_on": None}
     p.clone("practice_participation", EXCHANGE, early, "~from_on.15", "from_on.16")
     bad = p.clone("practice_project", LEGACY, {"end_on": moved("start_on", -1)}, "end_on.12")
@@ -132,6 +133,7 @@ def awards(p: Planter, hosts: Iterator[Row]) -> None:
     p.host("degree_award", hosts, {"discipline_code": neighbour}, "degree_point_id.12")
     other = next(hosts)["thesis_id"]
     p.host("degree_award", hosts, {"thesis_id": other, "awarded_on": "2026-10-01"}, "thesis_id.13")
+    p.host("degree_award", hosts, REPORTED_ELSEWHERE, "student_id.25")
 
 
 def employment_hosts(frames: dict[str, pl.DataFrame]) -> Iterator[Row]:
