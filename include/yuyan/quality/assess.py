@@ -10,7 +10,7 @@ import polars as pl
 import psycopg
 
 from yuyan import settings
-from yuyan.quality import credibility, frames, indicator_rules, problems, scorecard
+from yuyan.quality import credibility, frames, indicator_rules, problems, retention, scorecard
 from yuyan.quality.indicator_rules import SEVERITY, SUBJECT
 
 _SOURCES = """
@@ -35,7 +35,8 @@ def assess(run_id: str, as_of: date) -> dict[str, Any]:
     """Check credibility, open a problem for each alarm, write the scorecard and the grades; all in one transaction.
 
     Writes quality.credibility, problem, scorecard and indicator_confidence; a repeated call replaces what the run wrote
-    before. Returns counts: checked, alarms, not_judged, the problems that took a step, and indicator values by grade.
+    before. Returns counts: checked, alarms, not_judged, the problems that took a step, indicator values by grade, and the
+    rows of old results that were thinned.
     Raises psycopg.errors.UndefinedTable when the indicators were not built; run that layer first.
     """
     with psycopg.connect(
@@ -55,11 +56,13 @@ def assess(run_id: str, as_of: date) -> dict[str, Any]:
         units = [code for (code,) in connection.execute(_UNITS)]
         grades = scorecard.confidence(card, sources, units, scorecard.alarms(connection, run_id))
         frames.replace(connection, "indicator_confidence", run_id, grades)
+        thinned = retention.thin(connection, run_id, as_of)
     return {
         "checked": len(found),
         "not_judged": found["threshold"].null_count(),
         "alarms": found["is_alarm"].sum(),
         "problems": dict(steps),
+        "thinned": thinned,
         "grades": dict(sorted(grades["grade"].value_counts().iter_rows())),
     }
 

@@ -63,15 +63,18 @@ from ops.collection_result c join ops.run r using (run_id)
 where r.kind = 'collect' and r.as_of between %(since)s and %(as_of)s group by 1, 2, 3
 """
 _REVISED = """
-with first as (
-    select distinct on (c.rule_id, c.src_inst_code, c.period_code) c.* from quality.credibility c
-    join ops.run r using (run_id) where c.run_id <> %(run)s and c.observed is not null
-        and r.started_at <= (select started_at from ops.run where run_id = %(run)s)
-    order by c.rule_id, c.src_inst_code, c.period_code, r.as_of, r.started_at
+with assessed as (
+    select rule_id, src_inst_code, period_code, run_id, observed from quality.credibility
+    where run_id = %(run)s and rule_id like 'QR.' || %(subject)s || '.%%.11' and observed is not null
+), noted as (
+    insert into quality.first_assessed as f (rule_id, src_inst_code, period_code, run_id, observed)
+    select * from assessed
+    on conflict (rule_id, src_inst_code, period_code) do update set observed = excluded.observed
+        where f.run_id = excluded.run_id
 )
 select n.src_inst_code, (n.observed - f.observed) / greatest(abs(f.observed), 1e-9) as revision
-from quality.credibility n join first f using (rule_id, src_inst_code, period_code)
-where n.run_id = %(run)s and n.rule_id like 'QR.' || %(subject)s || '.%%.11' and n.observed is not null
+from assessed n join quality.first_assessed f using (rule_id, src_inst_code, period_code)
+where f.run_id <> n.run_id
 """
 _OVERRIDES = """
 select o.src_inst_code, count(*) filter (where o.state = 'active') as active,
@@ -94,7 +97,8 @@ where c.run_id = %s group by 1, 2
 def assess(connection: psycopg.Connection, run_id: str, as_of: date) -> pl.DataFrame:
     """The scorecard as it stands after this run's checks of credibility; columns COLUMNS.
 
-    A row for every source, every entity it is known by ('' is all of them) and every dimension; the city is CITY.
+    A row for every source, every entity it is known by ('' is all of them) and every dimension; the city is CITY. Writes
+    quality.first_assessed: values of this run that no run assessed before.
     """
     given = {"as_of": as_of, "presence": _presence_rules(), "reference": _reference_rules()}
     parts = [
@@ -279,7 +283,9 @@ def _fact(connection: psycopg.Connection, row: dict[str, str]) -> pl.DataFrame:
 
 
 def _revisions(connection: psycopg.Connection, run_id: str) -> pl.DataFrame:
-    """D06: what a value of the latest complete period was when it was first assessed, and what it is now."""
+    """D06: what a value of the latest complete period was when it was first assessed, and what it is now.
+
+    Notes in quality.first_assessed what is assessed for the first time; the query sees what was noted before it."""
     found = frames.read(connection, _REVISED, {"run": run_id, "subject": SUBJECT})
     by_source = found.group_by("src_inst_code")
     size = pl.len().cast(pl.Float64)

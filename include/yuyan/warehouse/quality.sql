@@ -86,6 +86,9 @@ comment on column quality.result.still is '上次判定时已有、现在仍不�
 comment on column quality.result.resolved is '上次判定时不合格、现已不再不合格的记录数（更正、删除、修复、规则变更）';
 comment on column quality.result.verdict is 'pass 通过；tolerated 在容许范围内；overridden 已豁免；fail 不通过；unverifiable 没有不合格，但没有一行可以判断';
 
+-- of an entity's runs: the current one, and those to be thinned
+create index if not exists result_entity on quality.result (entity, run_id);
+
 create table if not exists quality.last_judged (
     entity text primary key,
     run_id text not null,
@@ -336,6 +339,28 @@ create table if not exists quality.credibility (
 );
 comment on table quality.credibility is '可信度检查（跨期间、跨单位）：观察值、预期值与警戒线；每个警报是一个须说明或更正的问题';
 
+create table if not exists quality.first_assessed (
+    rule_id text not null,
+    src_inst_code text not null,
+    period_code text not null,
+    run_id text not null,
+    observed double precision not null,
+    primary key (rule_id, src_inst_code, period_code)
+);
+comment on table quality.first_assessed is '指标值首次评估时是多少：评分卡 D06（修订幅度）以它为基准，不清理';
+comment on column quality.first_assessed.rule_id is '可信度检查中的年度变化检查，即指标口径';
+comment on column quality.first_assessed.run_id is '首次评估的运行';
+
+-- A warehouse that was assessed before this table was there: once, from the history that it has.
+insert into quality.first_assessed
+select distinct on (c.rule_id, c.src_inst_code, c.period_code)
+    c.rule_id, c.src_inst_code, c.period_code, c.run_id, c.observed
+from quality.credibility as c
+inner join ops.run as r on c.run_id = r.run_id
+where not exists (select 1 from quality.first_assessed)
+    and c.rule_id like 'QR.indicator.%.11' and c.observed is not null
+order by c.rule_id, c.src_inst_code, c.period_code, r.started_at;
+
 create table if not exists quality.scorecard (
     run_id text not null,
     as_of date not null,
@@ -362,3 +387,21 @@ create table if not exists quality.indicator_confidence (
     primary key (run_id, variant_code, unit_code)
 );
 comment on table quality.indicator_confidence is '每个指标口径、每个单位（含全市）的数据可信等级，取其来源实体中最弱的一级';
+
+create table if not exists quality.thinning (
+    thinning_id bigint generated always as identity primary key,
+    table_name text not null,
+    run_id text not null,
+    as_of date not null,
+    rows bigint not null check (rows > 0),
+    policy text not null,
+    thinned_run_id text not null,
+    recorded_at timestamptz not null default clock_timestamp()
+);
+comment on table quality.thinning is '清理记录：哪张表、哪次运行的结果被清理了多少行、依据什么、由哪次运行清理；只追加。逐行问题、隔离、问题、豁免、暂缓不清理';
+comment on column quality.thinning.table_name is 'result、credibility、scorecard 或 indicator_confidence';
+comment on column quality.thinning.run_id is '其结果被清理的运行；同一月份有更晚的结果保留';
+comment on column quality.thinning.as_of is '该运行的统计日期';
+comment on column quality.thinning.rows is '清理的行数';
+comment on column quality.thinning.policy is '清理所依据的保留规定（yuyan/quality/retention.py）';
+comment on column quality.thinning.thinned_run_id is '执行清理的运行';
