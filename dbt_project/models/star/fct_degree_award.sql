@@ -1,7 +1,7 @@
 select
     a.award_id,
-    {{ institution_of('a.student_id') }} as inst_code,
-    {{ key(institution_of('a.student_id')) }} as institution_key,
+    {{ institution_of('coalesce(a.student_id, a.degree_point_id)') }} as inst_code,
+    {{ key(institution_of('coalesce(a.student_id, a.degree_point_id)')) }} as institution_key,
     a.student_id,
     student_then.student_key,
     student_now.person_key,

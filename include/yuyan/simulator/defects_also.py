@@ -17,6 +17,7 @@ WHERE: dict[str, pl.Expr] = {
     & pl.col("cluster_code").is_not_null(),
     "QR.course": pl.col("is_core") == "true",
     "QR.course_revision": CHANGED,
+    "QR.degree_point.joint_partner_uscc.3": GRANTS_BACHELOR & (pl.col("is_joint_built") == "false"),
     "QR.degree_point": GRANTS_BACHELOR,
     "QR.employer_survey": pl.col("degree_point_id").is_not_null(),
     "QR.employment": (pl.col("destination_code") == "10") & ~pl.col("region_code").str.starts_with("50"),

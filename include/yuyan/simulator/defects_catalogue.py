@@ -140,7 +140,7 @@ def _courses(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     core = pl.col("is_core") == "true"
     p.clone("course", VERSIONED, {"core_to": moved("core_from", -10)}, "core_to.14", where=core)
     p.clone("course", LEGACY, {"core_from": moved("active_from", -30)}, "~core_from.15", where=core)
-    p.clone("course", EXCHANGE, {"credits": "0.0"}, "credits.16")
+    p.clone("course", EXCHANGE, {"credits": "32.0"}, "credits.16")
     p.clone("course", FILES, {"core_basis_code": "1"}, "~core_basis_code.17", where=~core)
     p.clone("course", VERSIONED, {"active_to": "2026-08-31"}, "~core_to.18", where=core)
     e, term = "course_revision", "2026-2027-2"

@@ -109,9 +109,9 @@ def _awards(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
         healed=None,
     )
     other = {
-        "degree_code": lambda r: r["degree_code"][0] + ("07" if r["discipline_code"][:2] != "07" else "08")
+        "degree_code": lambda r: r["degree_code"][0] + ("02" if r["discipline_code"][:2] != "02" else "03")
     }
-    academic = free & (pl.col("degree_type") == "1")
+    academic = free & (pl.col("degree_type") == "1") & ~pl.col("discipline_code").str.starts_with("14")
     p.spoil("degree_award", EXCHANGE, other, "~degree_code.23", where=academic, healed=None)
 
 

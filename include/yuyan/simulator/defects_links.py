@@ -28,7 +28,7 @@ def references(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     """Records that point to nothing, to something that is not accepted, or to something that contradicts them."""
     for place in (VERSIONED, LEGACY, EXCHANGE):
         p.clone("thesis", place, {"student_id": lambda r: f"{r['src_inst_code']}0000000000"}, "student_id.5")
-    p.clone("thesis", FILES, {"opened_on": "2001-10-01", "submitted_on": None}, "opened_on.15")
+    p.clone("thesis", FILES, {"opened_on": "2001-10-01", "submitted_on": None}, "~opened_on.15")
     nothing = {"topic_source_code": "14", "source_project_id": lambda r: f"{r['src_inst_code']}-H00000000"}
     p.clone("thesis", VERSIONED, nothing, "~source_project_id.12", where=pl.col("frontline_flag") == "false")
     unknown = {"course_id": lambda r: f"{r['src_inst_code']}-C99999", "revision_id": None}
@@ -134,6 +134,7 @@ def awards(p: Planter, hosts: Iterator[Row]) -> None:
     other = next(hosts)["thesis_id"]
     p.host("degree_award", hosts, {"thesis_id": other, "awarded_on": "2026-10-01"}, "thesis_id.13")
     p.host("degree_award", hosts, REPORTED_ELSEWHERE, "student_id.25")
+    p.host("degree_award", hosts, {"student_id": None}, "student_id.26", "thesis_id.13")
 
 
 def employment_hosts(frames: dict[str, pl.DataFrame]) -> Iterator[Row]:

@@ -20,8 +20,11 @@ def plant(p: Planter) -> None:
     """Plant everything of day 1."""
     foreign = {"student_id": lambda r: f"{elsewhere(r)}{r['student_id'][5:]}"}
     p.clone("student", VERSIONED, foreign, "student_id.39", where=STUDYING)
+    nowhere = STUDYING & (pl.col("gatq_code") == "00")
+    p.clone("student", FILES, {"origin_region_code": None}, "origin_region_code.40", where=nowhere)
     p.clone("student_status_event", LEGACY, REPORTED_ELSEWHERE, "student_id.21")
     p.clone("thesis", FILES, REPORTED_ELSEWHERE, "student_id.29")
+    p.clone("thesis", VERSIONED, {"student_id": None}, "student_id.30")
     second = (pl.col("role_code") == "20") & pl.col("to_on").is_null()
     later = REPORTED_ELSEWHERE | {"from_on": moved("from_on", 1)}
     p.clone("student_supervisor", EXCHANGE, later, "student_id.20", where=second)
