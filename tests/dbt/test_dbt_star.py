@@ -22,12 +22,14 @@ def test_every_node_was_recorded_and_none_failed_or_warned(ask):
             "select status, count(*) from ops.model_result where run_id = 'built' and layer = 'star' group by 1"
         )
     )
-    assert set(outcomes) == {"success", "pass", "warn"}
-    warned = ask(
-        "select node_id from ops.model_result where run_id = 'built' and layer = 'star' and status = 'warn'"
+    assert set(outcomes) == {"success", "pass"}
+
+
+def test_a_unit_that_the_directory_does_not_have_is_a_member_without_attributes(ask):
+    rows = ask(
+        "select uscc, is_in_directory, enterprise_name, cluster_code from star.dim_enterprise order by 1"
     )
-    names = [node_id.split(".")[2] for (node_id,) in warned]
-    assert names == ["bridge_joint_partner_keys_resolve"]  # E2 is in no directory
+    assert rows == [("E1", True, None, "L01"), ("E2", False, "名录未收录的单位", None)]
 
 
 def test_the_census_counts_who_is_in_study_on_the_day(ask):

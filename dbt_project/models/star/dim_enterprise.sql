@@ -1,7 +1,33 @@
+-- Facts may name a unit that the commission's directory does not have: it is a member too, so that no join loses them.
+with named as (
+    select employer_uscc as uscc from {{ ref('stg_employment') }}
+    union
+    select enterprise_uscc from {{ ref('stg_thesis') }}
+    union
+    select employer_uscc from {{ ref('dim_supervisor') }}
+    union
+    select client_uscc from {{ ref('stg_commissioned_project') }}
+    union
+    select enterprise_uscc from {{ ref('stg_practice_project') }}
+    union
+    select employer_uscc from {{ ref('stg_employer_survey') }}
+    union
+    select partner.item
+    from {{ ref('stg_degree_point') }} as p
+    {{ each_item('p.joint_partner_uscc', 'partner') }}
+),
+
+members as (
+    select uscc from {{ ref('stg_enterprise') }}
+    union
+    select uscc from named where uscc is not null
+)
+
 select
-    {{ enterprise_key('e.uscc') }} as enterprise_key,
-    e.uscc,
-    e.name as enterprise_name,
+    {{ enterprise_key('m.uscc') }} as enterprise_key,
+    m.uscc,
+    case when e.uscc is null then '名录未收录的单位' else e.name end as enterprise_name,
+    e.uscc is not null as is_in_directory,
     e.org_kind as org_kind_code,
     org_kind.name_zh as org_kind_name,
     e.industry_code,
@@ -13,6 +39,7 @@ select
     e.list_edition,
     e.valid_from,
     e.valid_to
-from {{ ref('stg_enterprise') }} as e
+from members as m
+left join {{ ref('stg_enterprise') }} as e on e.uscc = m.uscc
 {{ join_name('org_kind', 'e.org_kind', 'org_kind') }}
 left join {{ ref('industry') }} as industry on coalesce(industry.section_division_code, industry.code) = e.industry_code
