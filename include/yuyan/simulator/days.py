@@ -183,6 +183,10 @@ def _people(d: Day) -> None:
     pairs = templates.join(
         newcomers.select("src_inst_code", pl.col("student_id").alias("who")), on="src_inst_code", how="inner"
     )
+    there = d.frames[STALE].select("project_id", pl.col("student_id").alias("who"))
+    pairs = pairs.unique(("project_id", "who"), keep="first", maintain_order=True).join(
+        there, on=["project_id", "who"], how="anti"
+    )
     d.new(
         STALE,
         pairs.drop("who"),
@@ -223,7 +227,8 @@ def _event(d: Day, students: pl.DataFrame, kind: str) -> None:
 
 
 def _graduates(d: Day) -> None:
-    waiting = (pl.col("destination_code") == "701") & (pl.col("grad_year") == "2026")
+    lately = pl.col("status_on") >= str(date.fromisoformat(d.today) - timedelta(days=90))
+    waiting = (pl.col("destination_code") == "701") & (pl.col("grad_year") == "2026") & lately
     found = d.some("employment", 0.003, 6, waiting)
     firms = d.frames["enterprise"].filter(
         pl.col("region_code").str.starts_with("50")

@@ -226,7 +226,7 @@ def _records(p: Planter) -> None:
     p.clone("commissioned_project", EXCHANGE, {"signed_on": "2027-01-05"}, "signed_on.12")
     recent = pl.col("received_on") > "2020-01-01"
     p.clone("commissioned_receipt", VERSIONED, {"received_on": "2027-03-01"}, "received_on.13", where=recent)
-    p.clone("commissioned_receipt", LEGACY, {"received_on": "2009-03-01"}, "received_on.12")
+    p.clone("commissioned_receipt", LEGACY, {"received_on": "2009-03-01"}, "~received_on.12")
     p.clone(
         "student_supervisor",
         VERSIONED,

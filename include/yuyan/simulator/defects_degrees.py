@@ -2,8 +2,17 @@
 
 import polars as pl
 
-from yuyan.simulator.defects_values import GONE, STUDYING, SUBMITTED, award_of, moved, parent, unsampled
-from yuyan.simulator.identities import Change, tail
+from yuyan.simulator.defects_values import (
+    GONE,
+    NOBODY,
+    STUDYING,
+    SUBMITTED,
+    award_of,
+    moved,
+    parent,
+    unsampled,
+)
+from yuyan.simulator.identities import Change, right_check, tail
 from yuyan.simulator.planting import Planter, shift_date
 from yuyan.simulator.products.assignment import COMMISSION, EXCHANGE, FILES, LEGACY, VERSIONED
 
@@ -44,6 +53,8 @@ def _theses(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     p.clone("thesis", LEGACY, {"confidential_level": "1"}, "title.21", where=open_text)
     claimed = (pl.col("frontline_flag") == "true") & pl.col("frontline_evidence_code").is_in(["1", "2", "3"])
     p.clone("thesis", "any", {"enterprise_uscc": None}, "~enterprise_uscc.22", where=claimed)
+    p.clone("thesis", VERSIONED, {"enterprise_uscc": NOBODY}, "enterprise_uscc.31", where=claimed)
+    p.clone("thesis", LEGACY, {"enterprise_uscc": right_check}, "~enterprise_uscc.32", where=claimed)
     late = frames["commissioned_project"].sort("signed_on")["project_id"][-1]
     p.clone(
         "thesis",

@@ -2,9 +2,10 @@
 
 import polars as pl
 
-from yuyan.simulator.defects_values import STUDYING, added, moved, parent
-from yuyan.simulator.identities import Change, Row
-from yuyan.simulator.planting import Planter
+from yuyan.simulator.defects_ownership import REPORTED_ELSEWHERE
+from yuyan.simulator.defects_values import NOBODY, STUDYING, added, moved, parent
+from yuyan.simulator.identities import Change, Row, right_check
+from yuyan.simulator.planting import Planter, shift_date
 from yuyan.simulator.products.assignment import COMMISSION, EXCHANGE, FILES, LEGACY, VERSIONED
 
 
@@ -17,7 +18,7 @@ def plant(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     _practice(p, frames, other)
     _achievements(p)
     _demand(p)
-    _lists(p)
+    _lists(p, frames)
 
 
 def _same(row: Row, *names: str) -> Change:
@@ -66,6 +67,8 @@ def _contracts(p: Planter, frames: dict[str, pl.DataFrame], other: Change) -> No
     p.clone(entity, FILES, {"contract_amount": "12.00"}, "~contract_amount.22")
     named = own & pl.col("cluster_code").is_not_null()
     p.clone(entity, LEGACY, other, "~cluster_code.23", where=named)
+    p.clone(entity, VERSIONED, {"client_uscc": NOBODY}, "client_uscc.25", where=own)
+    p.clone(entity, EXCHANGE, {"client_uscc": right_check}, "~client_uscc.26", where=own)
 
 
 def _receipts(p: Planter) -> None:
@@ -91,6 +94,9 @@ def _practice(p: Planter, frames: dict[str, pl.DataFrame], other: Change) -> Non
     p.clone(entity, FILES, {"start_on": "2026-12-01", "end_on": None}, "~start_on.16")
     named = pl.col("cluster_code").is_not_null() & pl.col("enterprise_uscc").is_not_null()
     p.clone(entity, VERSIONED, other, "~cluster_code.17", where=named)
+    p.clone(entity, LEGACY, {"enterprise_uscc": NOBODY}, "enterprise_uscc.18")
+    p.clone(entity, "any", {"enterprise_uscc": right_check}, "~enterprise_uscc.19")
+    _crowd(p, frames)
     first = frames[entity].sort("start_on", "project_id").row(0, named=True)
     elsewhere = pl.col("src_inst_code") != first["src_inst_code"]
     entity = "practice_participation"
@@ -100,6 +106,39 @@ def _practice(p: Planter, frames: dict[str, pl.DataFrame], other: Change) -> Non
     gone = frames["student"].filter(pl.col("left_on") < "2026-09-01")["student_id"].implode()
     late = {"from_on": "2026-09-15", "to_on": None}
     p.clone(entity, FILES, late, "~from_on.19", where=pl.col("student_id").is_in(gone))
+    p.clone(entity, VERSIONED, REPORTED_ELSEWHERE, "student_id.21")
+    for row in p.draw(entity, FILES):
+        p.keep(row)
+        again = p.new_identity(entity, row)
+        p.place(entity, again, _same(row, "project_id"), "student_id.22")
+
+
+def _crowd(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
+    """One project with more students than any project can have; each took part for a few days, and nobody verified it."""
+    inst = "10611"
+    project = p.clone("practice_project", inst, {"start_on": "2000-09-01", "end_on": None}, "~project_id.20")[
+        0
+    ]
+    students = frames["student"].filter(pl.col("entry_on") < "2026-01-01")
+    students = students.sort(pl.col("src_inst_code") != inst, "student_id").head(201)
+    template = frames["practice_participation"].row(0, named=True)
+    for n, student in enumerate(students.iter_rows(named=True)):
+        row = template | {
+            "src_inst_code": student["src_inst_code"],
+            "src_record_id": f"xc{n:014d}",
+            "participation_id": f"{student['src_inst_code']}-XC{n:05d}",
+            "project_id": project["project_id"],
+            "student_id": student["student_id"],
+            "from_on": student["entry_on"],
+            "to_on": shift_date(student["entry_on"], 4),
+            "days": "5",
+            "verified": "false",
+            "verifier_kind": None,
+        }
+        p.add("practice_participation", row)
+        p.note(
+            "practice_participation", row, *(() if student["src_inst_code"] == inst else ("~student_id.17",))
+        )
 
 
 def _achievements(p: Planter) -> None:
@@ -129,7 +168,7 @@ def _demand(p: Planter) -> None:
     p.clone(entity, c, {"degree_level": "3"}, "~degree_level.16")
 
 
-def _lists(p: Planter) -> None:
+def _lists(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     c, entity = COMMISSION, "list_item"
     p.clone(entity, c, {"list_kind": lambda r: "Z" if r["list_item_id"][0] != "Z" else "R"}, "list_kind.12")
     once, has_month = pl.col("due_on").is_not_null(), pl.col("due_month").is_not_null()
@@ -139,7 +178,11 @@ def _lists(p: Planter) -> None:
     p.clone(entity, c, {"due_on": None}, "~due_on.16", where=pl.col("period_kind") == "ONCE")
     p.clone(entity, c, {"lead_dept": None}, "~lead_dept.17")
     entity, done = "list_milestone", pl.col("done_on").is_not_null()
-    p.clone(entity, c, {"weight": "1.5000"}, "weight.13")
+    p.clone(entity, c, {"weight": "1.5000"}, "weight.13", "~weight.20")
+    p.clone(entity, c, {"weight": "0.6000"}, "~weight.20")
+    dated = frames["list_item"].filter(pl.col("due_on").is_not_null())["list_item_id"].implode()
+    late = pl.col("list_item_id").is_in(dated)
+    p.clone(entity, c, {"due_on": "2036-12-31"}, "~due_on.21", where=late)
     p.clone(entity, c, {"done_on": "2026-12-01", "verified_on": "2026-12-05"}, "done_on.14", where=done)
     p.clone(entity, c, {"progress_pct": "80.00"}, "~progress_pct.15", where=done)
     p.clone(entity, c, {"verified_on": moved("done_on", -5)}, "~verified_on.16", where=done)

@@ -8,6 +8,7 @@ from yuyan.simulator.defects_ownership import REPORTED_ELSEWHERE
 from yuyan.simulator.defects_values import (
     BEFORE_2025,
     ENDED,
+    NOBODY,
     STUDYING,
     added,
     award_of,
@@ -17,7 +18,7 @@ from yuyan.simulator.defects_values import (
     parent,
     wrong_check,
 )
-from yuyan.simulator.identities import tail
+from yuyan.simulator.identities import right_check, tail
 from yuyan.simulator.planting import PLACES, Planter, Row
 from yuyan.simulator.products.assignment import COMMISSION, EXCHANGE, FILES, LEGACY, VERSIONED
 
@@ -48,12 +49,8 @@ def references(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
         where=pl.col("holder_kind") == "X",
     )
     p.clone(
-        "achievement",
-        VERSIONED,
-        {"lead_inst_code": "10698"},
-        "lead_inst_code.5",
-        "~lead_inst_code.16",
-    )
+        "achievement", VERSIONED, {"lead_inst_code": "10698", "share": "0.3000"}
+    )  # led from elsewhere: sound
     p.clone(
         "org_unit",
         VERSIONED,
@@ -62,13 +59,6 @@ def references(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     )
     p.clone("student", EXCHANGE, {"unit_code": "ZZ9"}, "unit_code.5", where=STUDYING)
     p.clone("practice_project", "10617", {"inst_code": "10611"}, "inst_code.7")
-    p.clone(
-        "supervisor",
-        VERSIONED,
-        {"employer_uscc": "91500000MA00000000"},
-        "employer_uscc.5",
-        where=pl.col("supervisor_kind") == "2",
-    )
     finished = {
         "student_id": parent("student_id"),
         "event_type": "61",
@@ -77,7 +67,7 @@ def references(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     }
     p.child("student_status_event", p.draw("student", LEGACY, STUDYING), finished, "event_type.13")
     employer = ("employer_uscc", "employer_kind_code", "industry_code", "cluster_code", "is_key_post")
-    freelance = {"destination_code": "76", **dict.fromkeys(employer)}
+    freelance = {"destination_code": "76", "region_code": "510000", **dict.fromkeys(employer)}
     placed = {"student_id": parent("student_id"), "grad_year": "2025", "status_on": "2025-12-31", **freelance}
     p.child("employment", p.draw("student", EXCHANGE, STUDYING), placed, "student_id.14")
     suspended = frames["student_status_event"].filter(pl.col("event_type") == "11")["student_id"]
@@ -169,8 +159,11 @@ def employment(p: Planter, hosts: Iterator[Row]) -> None:
     nowhere = {"region_code": lambda r: "500199" if r["region_code"].startswith("50") else "990101"}
     p.host("employment", online, nowhere, "region_code.15")
     p.host("employment", online, {"grad_year": added("grad_year", plus=-1)}, "status_on.13", "~grad_year.28")
-    p.host("employment", online, {"destination_code": "801", "is_key_post": None}, "employer_uscc.16")
-    p.host("employment", online, {"employer_uscc": "91500000MA00000000"}, "employer_uscc.5")
+    gone_on = {"destination_code": "801", "is_key_post": None}
+    p.host("employment", online, gone_on, "employer_uscc.16", "~employer_kind_code.37")
+    p.host("employment", online, REPORTED_ELSEWHERE, "student_id.33")
+    p.host("employment", online, {"employer_uscc": NOBODY}, "employer_uscc.34")
+    p.host("employment", online, {"employer_uscc": right_check}, "~employer_uscc.35")
 
 
 def municipal(p: Planter) -> None:
@@ -244,7 +237,7 @@ def twins(p: Planter) -> None:
     """Two records with one natural key: the one with the greater record id fails."""
     p.twin("admission", VERSIONED, "key.6")
     p.twin("course", EXCHANGE, "key.6")
-    p.twin("practice_participation", LEGACY, "key.6")
+    p.twin("practice_participation", LEGACY, "key.6", "student_id.22")
     p.twin("employer_survey", COMMISSION, "key.6")
     p.twin("degree_award", VERSIONED, "student_id.15", "thesis_id.20", key="award_id")
 

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from yuyan.simulator.defects_values import added
-from yuyan.simulator.identities import Change, Row
+from yuyan.simulator.defects_values import NOBODY, added
+from yuyan.simulator.identities import Change, Row, right_check
 from yuyan.simulator.planting import Planter
 from yuyan.simulator.products.assignment import COMMISSION, EXCHANGE, FILES, LEGACY, VERSIONED
 
@@ -70,6 +70,9 @@ def _destinations(p: Planter, frames: dict[str, pl.DataFrame], gone: Row) -> Non
         "~status_on.30",
         where=pl.col("grad_year") < "2026",
     )
+    working = pl.col("destination_code").is_in(["502", "512", "751", "76"])
+    spoil("any", {"region_code": None}, "~region_code.36", where=working)
+    spoil("any", {"employer_kind_code": "39"}, "~employer_kind_code.37", where=waiting)
     there: Change = {
         "employer_uscc": gone["uscc"],
         "industry_code": gone["industry_code"],
@@ -90,3 +93,5 @@ def _answers(p: Planter, gone: Row) -> None:
     p.clone(entity, c, {"degree_point_id": POINT}, "degree_point_id.15", where=elsewhere)
     p.clone(entity, c, {"design_weight": "99.0000"}, "~design_weight.16")
     p.clone(entity, c, {"employer_uscc": gone["uscc"]}, "~employer_uscc.17")
+    p.clone(entity, c, {"employer_uscc": NOBODY}, "employer_uscc.18")
+    p.clone(entity, c, {"employer_uscc": right_check}, "~employer_uscc.19")

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from yuyan.simulator.defects_values import DEPARTED, ENDED, GONE, STUDYING, moved
-from yuyan.simulator.identities import Row, tail
+from yuyan.simulator.defects_values import DEPARTED, ENDED, GONE, NOBODY, STUDYING, moved
+from yuyan.simulator.identities import Row, right_check, tail
 from yuyan.simulator.planting import PLACES, Planter
 from yuyan.simulator.products.assignment import EXCHANGE, FILES, LEGACY, VERSIONED
 
@@ -164,6 +164,8 @@ def _supervisors(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     p.clone(e, LEGACY, {"employer_region_code": None}, "~employer_region_code.15", where=expert)
     p.clone(e, FILES, {"employer_region_code": "990000"}, "~employer_region_code.16", where=expert)
     p.clone(e, EXCHANGE, {"employer_region_code": "540000"}, "~employer_region_code.17", where=mentor)
+    p.clone(e, VERSIONED, {"employer_uscc": NOBODY}, "employer_uscc.23", where=mentor)
+    p.clone(e, FILES, {"employer_uscc": right_check}, "~employer_uscc.24", where=mentor)
     p.clone(e, VERSIONED, {"employer_region_code": "500106"}, "~employer_region_code.18", where=expert)
     p.clone(
         e, LEGACY, {"qualification_code": "1", "title_code": "013"}, "~qualification_code.19", where=campus
@@ -206,7 +208,8 @@ def _supervision(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     forgotten = {"from_on": moved("from_on", 1), "to_on": None}
     p.clone(e, "any", forgotten, "~to_on.14", where=second & ENDED & active)
     again = {"from_on": moved("from_on", 20)}
-    p.clone(e, EXCHANGE, again, "~role_code.15", where=first & open_end)
+    long_since = first & open_end & (pl.col("from_on") < "2026-09-01")
+    p.clone(e, EXCHANGE, again, "~role_code.15", where=long_since)
     p.clone(
         e, "any", {"role_code": "10"}, "~role_code.15", "~role_code.16", where=third & open_end & of_master
     )

@@ -27,6 +27,8 @@ def plant(d: "Day", ledger: "Ledger") -> None:
     _change(d, ledger, "thesis_sampling", passed, withdrawn, "verdict_code.26", blocks=True)
     checked = pl.col("verify_state") == "2"
     _change(d, ledger, "employment", checked, {"verify_state": "1"}, "verify_state.32")
+    settled = (pl.col("destination_code") == "10") & (pl.col("status_on") < "2026-01-01")
+    _change(d, ledger, "employment", settled, {"destination_code": "11"}, "destination_code.38")
     outside = pl.col("cluster_code").is_null()  # no destination or project names a cluster of it
     cluster = d.frames["enterprise"]["cluster_code"].drop_nulls()[0]
     _change(d, ledger, "enterprise", outside, {"cluster_code": cluster}, "cluster_code.17")

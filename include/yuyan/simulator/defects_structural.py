@@ -69,11 +69,11 @@ class _World:
             return unsampled(self.frames) & (pl.col("degree_type") == "2")
         return WHERE.get(rule_id, WHERE.get(f"QR.{entity}"))
 
-    def fails(self, contract: Contract, row: Row) -> Iterator[str]:
-        """References and ownership that the row violates."""
+    def fails(self, contract: Contract, row: Row, change: Change) -> Iterator[str]:
+        """References and ownership that the row violates since the change."""
         for ref in contract.references:
             own = tuple(row[n] for n in ref.fields)
-            if None not in own and own not in self._parents(ref):
+            if change.keys() & set(ref.fields) and None not in own and own not in self._parents(ref):
                 yield _reference_rule(contract, ref)
         if _is_owned(contract) and row["inst_code"] not in (None, row["src_inst_code"]):
             yield "inst_code.7"
@@ -146,7 +146,7 @@ def _one(
             copy = p.restamped(row) if spoil else p.new_identity(contract.entity, row)
             after = copy | {k: v(copy) if callable(v) else v for k, v in change.items()}
             typed = rule.endswith(".2")
-            seen = [] if typed else [r for r in world.fails(contract, after) if r != rule]
+            seen = [] if typed else [r for r in world.fails(contract, after, change) if r != rule]
             p.place(contract.entity, copy, change, rule, *seen, *ALSO.get(rule_id, ()))
         return
     raise CannotPlant(f"{rule_id}: no sound {contract.entity} at {', '.join(places)}; widen its condition")

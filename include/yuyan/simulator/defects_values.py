@@ -18,6 +18,9 @@ DEPARTED = pl.col("departed_on").is_not_null()
 SUBMITTED = pl.col("submitted_on").is_not_null()
 BEFORE_2025 = pl.col("sampling_year") < "2025"
 
+NOBODY = "91500000MA00000000"
+"""A credit code of the right length whose check character is wrong."""
+
 Value = Callable[[Row], str]
 
 

@@ -9,6 +9,7 @@ from yuyan import settings
 from yuyan.simulator import catalogue as cat
 from yuyan.simulator import people
 from yuyan.simulator.columns import (
+    NEVER,
     counts,
     dates,
     day,
@@ -272,6 +273,8 @@ def list_milestones(seed: int, items: pl.DataFrame) -> pl.DataFrame:
     n = len(index)
     step = running(index)
     due = np.where(step == 0, day(2026, 6, 30), day(2026, 12, 31))
+    limit = items["due_on"].str.to_date().cast(pl.Int64).fill_null(NEVER).to_numpy()[index]
+    due = np.minimum(due, limit)
     done = (step == 0) & (rng.random(n) < 0.85)
     progress = np.where(done, 100, rng.integers(10, 90, n))
     src = text("50000", n)

@@ -21,6 +21,12 @@ PLACES = {
     COMMISSION: (COMMISSION,),
     FILES: tuple(i for i in ASSIGNMENT[FILES] if i != COMMISSION),
 }
+OWN_PARENT = {
+    "practice_participation": ("practice_project", {}),
+    "list_milestone": ("list_item", {"weight": "1.0000"}),
+}
+"""Entities whose copies get a copy of their parent, and what such an only child looks like."""
+
 ANYWHERE = tuple(i for product in (VERSIONED, EXCHANGE, LEGACY, FILES) for i in PLACES[product])
 
 
@@ -214,7 +220,18 @@ class Planter:
                 else f"{inst}-X{self._count:07d}"
             )
             row[name] = number
-        return row if keep_key else renew(entity, row)
+        return row if keep_key else renew(entity, self._under_a_parent_of_its_own(entity, row))
+
+    def _under_a_parent_of_its_own(self, entity: str, row: Row) -> Row:
+        """Where siblings are judged together, a copy beside its template would break what all of them must keep."""
+        if entity not in OWN_PARENT:
+            return row
+        parent_entity, change = OWN_PARENT[entity]
+        key = contracts.load()[parent_entity].key
+        found = self._frames[parent_entity].filter(*(pl.col(name) == row[name] for name in key))
+        parent = self._identity(parent_entity, found.row(0, named=True))
+        self._plant(parent_entity, parent, {}, (), None)
+        return row | {name: parent[name] for name in key} | change
 
     def _stamp(self, row: Row) -> Row:
         """Version and update time of a change of this day, later than those of unchanged records."""
