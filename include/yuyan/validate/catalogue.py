@@ -229,8 +229,14 @@ def _read(path: Path, contract: Contract) -> list[Rule]:
             raise RuleError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
         if problem := _problem(rule, contract, rules):
             raise RuleError(f"{where}: {problem}")
-        rules.append(rule)
+        rules.append(_with_what_it_keeps_out(rule, contract))
     return rules
+
+
+def _with_what_it_keeps_out(rule: Rule, contract: Contract) -> Rule:
+    """A rule that blocks affects every indicator that the record feeds, whatever it is about."""
+    affected = sorted({*rule.indicators, *_affected(contract.entity)}) if rule.blocks else rule.indicators
+    return rule.model_copy(update={"indicators": tuple(affected)})
 
 
 def _problem(rule: Rule, contract: Contract, before: list[Rule]) -> str | None:

@@ -89,14 +89,19 @@ def reference_id(contract: Contract, ref: Reference) -> str:
 
 def _reference(contract: Contract, ref: Reference) -> dict[str, Any]:
     name = reference_id(contract, ref).split(".")[2]
-    parent = contracts.load()[ref.entity].label
+    other = contracts.load()[ref.entity]
+    parent = other.label
     labels = "、".join(contract[n].label for n in ref.fields)
     match = " and ".join(f"p.{to} = r.{own}" for own, to in zip(ref.fields, ref.to_fields, strict=True))
     return _rule(
         contract, name, 5, 3, f"exists (select 1 from {{accepted:{ref.entity}}} p where {match})",
         f"{labels}所引用的{parent}不存在或未被接收",
         f"没有对应的{parent}，本记录无法归属；上级记录被隔离时，下级记录随之等待。",
-        f"先报送或更正对应的{parent}，本记录随后自动重新判定；引用填错的更正“{labels}”。",
+        f"先报送或更正对应的{parent}，本记录随后自动重新判定；引用填错的更正“{labels}”。"
+        if other.owner == contract.owner
+        else f"核对引用，填错的更正“{labels}”；{parent}确属缺失的请市教委补录，本记录随后自动重新判定。"
+        if other.owner == "commission"
+        else f"核对引用，填错的更正“{labels}”；{parent}确属缺失的请该单位补报，本记录随后自动重新判定。",
         " and ".join(f"r.{n} is not null" for n in ref.fields),
     )  # fmt: skip
 
