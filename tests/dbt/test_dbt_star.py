@@ -29,7 +29,7 @@ def test_a_unit_that_the_directory_does_not_have_is_a_member_without_attributes(
     rows = ask(
         "select uscc, is_in_directory, enterprise_name, cluster_code from star.dim_enterprise order by 1"
     )
-    assert rows == [("E1", True, None, "L01"), ("E2", False, "名录未收录的单位", None)]
+    assert rows == [("E1", True, "x", "L01"), ("E2", False, "名录未收录的单位", None)]
 
 
 def test_the_census_counts_who_is_in_study_on_the_day(ask):
