@@ -10,7 +10,7 @@ import polars as pl
 import psycopg
 import pytest
 
-from yuyan import contracts, settings
+from yuyan import contracts, institutions, settings
 from yuyan.collect import privacy, run
 from yuyan.collect.run import collect_institution
 from yuyan.institutions import InstitutionError
@@ -103,7 +103,9 @@ def test_an_unknown_institution_is_refused(warehouse):
 def test_a_platform_that_is_down_disturbs_nothing_and_is_made_up_for(warehouse, versioned, legacy):
     versioned.records["org_unit"] = [fake.unit(0)]
     legacy.records["XX_YX"] = [old_unit("a")]
-    legacy.faults["/api/RY_HJ"] = [(503, {}, b"")] * 100  # the first thing it is asked
+    first = institutions.load()["10618"]
+    asked_first = first.mapping(contracts.load()[first.entities[0]]).table
+    legacy.faults[f"/api/{asked_first}"] = [(503, {}, b"")] * 100
     down = collect_institution("10618", "run-1", DAY_1)
     up = collect_institution("10611", "run-1", DAY_1)
     assert (down["outcome"], down["rows_received"], up["outcome"]) == ("failed", 0, "success")

@@ -224,20 +224,20 @@ def test_course_renewal(marts, facts):
         3,
     )
     core = facts["course"].filter((pl.col("is_core") == "true") | pl.col("core_to").is_not_null())
-    held: dict[str, list[str]] = {}
-    for course, year, term in (
-        facts["course_offering"].select("course_id", "academic_year", "term_code").iter_rows()
+    held: dict[str, list[tuple[str, str | None]]] = {}
+    for course, year, term, taught in (
+        facts["course_offering"].select("course_id", "academic_year", "term_code", "revision_id").iter_rows()
     ):
-        held.setdefault(course, []).append(f"{year}-{term}")
-    renewals: dict[str, list[tuple[str, str]]] = {}
-    for course, kind, share, term in (
+        held.setdefault(course, []).append((f"{year}-{term}", taught))
+    renewals: dict[str, list[tuple[str, str, str]]] = {}
+    for course, revision, kind, share, term in (
         facts["course_revision"]
-        .select("course_id", "revision_kind", "changed_content_ratio", "effective_term")
+        .select("course_id", "revision_id", "revision_kind", "changed_content_ratio", "effective_term")
         .iter_rows()
     ):
         whole = kind in ("1", "4") and share is None
         if whole or (kind in ("1", "2", "4", "5") and float(share) >= 0.3):
-            renewals.setdefault(course, []).append((kind, term))
+            renewals.setdefault(course, []).append((revision, kind, term))
     theirs: dict[tuple, list[int]] = {}
     for year in facts.years(2016, 9, 1):
         last = f"{year}-{year + 1}"
@@ -251,8 +251,14 @@ def test_course_renewal(marts, facts):
                     continue
                 renewed = any(
                     first <= term[:9] <= last
-                    and (kind == "4" or any(term <= t and t[:9] <= last for t in held.get(course, [])))
-                    for kind, term in renewals.get(course, [])
+                    and (
+                        kind == "4"
+                        or any(
+                            (taught == revision or term <= t) and t[:9] <= last
+                            for t, taught in held.get(course, [])
+                        )
+                    )
+                    for revision, kind, term in renewals.get(course, [])
                 )
                 entry = theirs.setdefault((last, inst, unit), [0] * 6)
                 entry[2 * place] += 1
