@@ -132,8 +132,11 @@ def test_problems_from_planting_to_healing(town):
     parent = town.frames["programme"].filter(pl.col("programme_id") == programme)["src_record_id"].to_list()
     whole = dict(town.frames["programme"].filter(pl.col("programme_id") == programme).select(
         "src_record_id", "duration_years").iter_rows())  # fmt: skip
+    elsewhere = people.filter(pl.col("programme_id") != programme)["student_id"]  # they keep their programme
     took_part = town.frames["practice_participation"].filter(
-        (pl.col("src_inst_code") == INST) & pl.col("to_on").is_not_null()
+        (pl.col("src_inst_code") == INST)
+        & pl.col("to_on").is_not_null()
+        & pl.col("student_id").is_in(elsewhere.implode())
     )
     days = dict(took_part.sort("src_record_id").select("src_record_id", "days").head(4).iter_rows())
     wrong, late = list(days)[:3], list(days)[3]
