@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 # Named after the content of the lock, so that an environment is made anew exactly when the lock has changed.
 digest = $(shell cksum requirements/$(1) 2>/dev/null | tr ' ' '-' | cut -d- -f1,2)
 INSTALLED := $(VENV)/.installed-$(call digest,lock.txt)
+BESIDE := tests/end_to_end tests/collect tests/runtime
 BENCH_VENV := .yuyan/bench-venv
 BENCH_INSTALLED := $(BENCH_VENV)/.installed-$(call digest,bench.txt)
 
@@ -21,10 +22,10 @@ run: $(INSTALLED) ## install, start everything, run the next simulated day, prin
 	@$(BIN)/yuyan run $(if $(SCALE),--scale $(SCALE)) $(if $(SEED),--seed $(SEED))
 
 test: $(INSTALLED) ## install and run every test
-	@# the whole line waits more than it works: it runs beside the other rooms and reports after them
-	@$(BIN)/python -m pytest tests/end_to_end >.yuyan/end-to-end.log 2>&1 & line=$$!; trap "kill $$line" INT TERM; \
-		$(BIN)/python -m pytest --ignore=tests/end_to_end; rest=$$?; \
-		wait $$line; whole=$$?; cat .yuyan/end-to-end.log; exit $$((rest || whole))
+	@# these rooms wait more than they work: they run beside the others and report after them
+	@$(BIN)/python -m pytest $(BESIDE) >.yuyan/tests-beside.log 2>&1 & line=$$!; trap "kill $$line" INT TERM; \
+		$(BIN)/python -m pytest $(BESIDE:%=--ignore=%); rest=$$?; \
+		wait $$line; whole=$$?; cat .yuyan/tests-beside.log; exit $$((rest || whole))
 
 down: $(INSTALLED) ## stop everything; data stay
 	@$(BIN)/yuyan down
