@@ -298,4 +298,19 @@ def test_a_last_good_version_that_an_override_lets_pass_goes_when_it_ends(broken
     overrides.withdraw(broken.connection, problem(broken).problem_id, JW, "查明不属实", DAY)
     judge(6)
     assert broken.accepted("student") == ["r1"]
-    assert ("student", "r2") in broken.quarantine("superseded")
+    assert ("student", "r2") in broken.quarantine("stood_down")
+
+
+def test_an_override_lasts_as_long_as_a_last_good_version_needs_it(broken, judge):
+    """Both newest versions break another rule; what is published breaks this one, and each record counts once."""
+    override = grant(broken, rows=2)
+    judge(2)
+    broken.put(*(student(broken, n, status_code="90", entry_on="坏") for n in (2, 3)))
+    for number in (3, 4):
+        judge(number)
+        assert broken.accepted("student") == ["r1", "r2", "r3"]
+        assert overrides.get(broken.connection, override.override_id).state == "active"
+    broken.put(student(broken, 4))
+    judge(5)
+    assert overrides.get(broken.connection, override.override_id).lapse_reason == "exceeded"
+    assert broken.accepted("student") == ["r1"]

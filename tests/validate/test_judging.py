@@ -195,7 +195,7 @@ def test_a_last_good_version_whose_parent_is_withdrawn_goes_too(raw):
     raw.judge("run-3")
     assert raw.accepted("student") == []
     assert raw.quarantine() == {("student", "r1")}
-    assert raw.quarantine("superseded") == {("student", "r1")}
+    assert raw.quarantine("stood_down") == {("student", "r1")}
     assert_rebuilt(raw, "student")
     raw.put(raw.version("programme"), raw.version("student"))
     raw.judge("run-4")

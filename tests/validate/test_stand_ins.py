@@ -42,7 +42,7 @@ def test_an_older_version_is_not_restored_without_its_parent(raw):
     raw.judge("run-3")
     assert raw.quarantine() == {("student", "r1")}
     assert published(raw) == []
-    assert raw.quarantine("superseded") == {("student", "r1")}
+    assert raw.quarantine("stood_down") == {("student", "r1")}
 
 
 def test_an_older_version_that_passes_is_restored(raw):
@@ -71,7 +71,7 @@ def test_a_parent_that_goes_while_another_faulty_version_comes(raw):
     assert published(raw) == []
     assert raw.rows(
         "select rule_id, resolution from quality.row_failure f where exists "
-        "(select 1 from quality.quarantine q where q.raw_id = f.raw_id and q.state = 'superseded')"
+        "(select 1 from quality.quarantine q where q.raw_id = f.raw_id and q.state = 'stood_down')"
     ) == [(PARENT, "replaced")], "why it is no longer published"
 
 
@@ -90,17 +90,49 @@ def test_time_judges_it_too(waiting, change_rule):
 
 
 def test_one_that_passes_is_judged_in_every_run_and_leaves_no_trace(waiting):
-    tables = ("row_failure", "quarantine", "release", "judged")
-    state = {t: waiting.rows(f"select * from quality.{t} where {t}::text !~ 'run-[234]'") for t in tables}
+    counts = "select (select count(*) from quality.row_failure), (select count(*) from quality.quarantine), "
+    counts += "(select count(*) from quality.release), (select count(*) from quality.judged)"
+    before = waiting.rows(counts)
     for number in (3, 4):
         waiting.judge(f"run-{number}", as_of=fill.AS_OF + timedelta(number))
     assert waiting.judge("run-5")["student"]["judged"] == 2
     assert waiting.judge("run-5")["student"]["judged"] == 0
-    assert {
-        t: waiting.rows(f"select * from quality.{t} where {t}::text !~ 'run-[2345]'") for t in tables
-    } == state
-    assert waiting.quarantine("superseded") == set()
+    assert waiting.rows(counts) == before
+    assert waiting.quarantine("stood_down") == set()
     assert published(waiting) == ["2024-06-30"]
+
+
+def test_one_that_fails_waits_for_better_times_and_stays_history(raw):
+    """Three good versions; the parent goes for two runs and comes back while another fault keeps the newest out."""
+    raw.put_sound(STUDENT)
+    raw.judge("run-1")
+    for number, region in ((2, "500102"), (3, "500103")):
+        raw.put(raw.version("student", origin_region_code=region))
+        raw.judge(f"run-{number}")
+    raw.put(raw.version("programme", deleted=True), raw.version("student", left_on=None))
+    for number in (4, 5, 6):
+        raw.judge(f"run-{number}")
+        assert published(raw) == []
+        assert raw.rows("select since_run_id from quality.quarantine where state = 'stood_down'") == [
+            ("run-4",)
+        ]
+    raw.put(raw.version("programme"))
+    raw.judge("run-7")
+    assert published(raw, "origin_region_code") == ["500103"]
+    assert raw.quarantine("stood_down") == set()
+    history = "select origin_region_code from accepted.student_versions order by raw_id"
+    assert raw.rows(history) == [("500101",), ("500102",), ("500103",)]
+
+
+def test_a_record_that_was_deleted_before_its_faulty_return_is_gone(raw):
+    raw.put_sound(STUDENT)
+    raw.judge("run-1")
+    raw.put(raw.version("student", deleted=True))
+    raw.put(raw.version("student", left_on=None))
+    raw.judge("run-2")
+    assert published(raw) == []
+    raw.judge("run-3")
+    assert published(raw) == []
 
 
 def test_it_holds_no_key_against_a_newest_version(raw):

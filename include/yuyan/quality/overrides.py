@@ -168,7 +168,10 @@ def lapse_reason(
 
 def apply(connection: psycopg.Connection, entity: str, run_id: str, as_of: date) -> None:
     """Within the judgement of an entity, once its standing failures are written: end the overrides that lapse, and note on
-    each failure which active override covers it (`covers` then asks)."""
+    each failure which active override covers it (`covers` then asks).
+
+    Expects `failing`. Leaves `letting_pass` (override_id, rule_id, src_inst_code): what has effect in this judgement.
+    """
     for override, version, failed in _live_ones(connection, entity):
         if lapse := lapse_reason(override, version, failed, as_of):
             connection.execute(
@@ -180,10 +183,16 @@ def apply(connection: psycopg.Connection, entity: str, run_id: str, as_of: date)
                 connection, problem, "lapsed", LINE, lapse[1], as_of, run_id=run_id, override_id=override.override_id
             )  # fmt: skip
     connection.execute(
-        "update quality.row_failure f set override_id = o.override_id from quality.override o where o.state = 'active' "
-        "and f.entity = %s and f.rule_id = o.rule_id and f.src_inst_code = o.src_inst_code and f.resolved_run_id is null "
-        "and f.override_id is distinct from o.override_id",
+        "create temp table letting_pass on commit drop as select o.override_id, o.rule_id, o.src_inst_code "
+        "from quality.override o join quality.problem p using (problem_id) where o.state = 'active' and p.entity = %s",
         [entity],
+    )
+    connection.execute(
+        "update quality.row_failure f set override_id = o.override_id from letting_pass o "
+        "where f.entity = %s and f.rule_id = o.rule_id and f.src_inst_code = o.src_inst_code and (f.resolved_run_id is null "
+        "or (f.resolved_run_id = %s and f.raw_id in (select raw_id from failing where not is_newest))) "
+        "and f.override_id is distinct from o.override_id",
+        [entity, run_id],
     )
 
 
@@ -193,7 +202,10 @@ def covers(alias: str) -> str:
 
 
 def _live_ones(connection: psycopg.Connection, entity: str) -> list[tuple[Override, int | None, int]]:
-    """Live overrides of an entity's rules, each with the rule's version in force (None: no more) and its failing rows."""
+    """Live overrides of an entity's rules, each with the rule's version in force (None: no more) and its failing records.
+
+    A record fails by its newest version, or by the last good one that stands in for it.
+    """
     locked = connection.execute(  # as people's steps do, so that no decision falls in between
         "select problem_id from quality.problem where entity = %s and state in ('override_requested', 'overridden') "
         "order by problem_id for update",
@@ -203,8 +215,10 @@ def _live_ones(connection: psycopg.Connection, entity: str) -> list[tuple[Overri
     live = of(connection, "problem_id = any(%s) and state in ('requested', 'active')", ids)
     figures = connection.execute(
         "select o.override_id, (select version from quality.rule r where r.rule_id = o.rule_id and r.is_current), "
-        "(select count(*) from quality.row_failure f where f.rule_id = o.rule_id and f.src_inst_code = o.src_inst_code "
-        "and f.resolved_run_id is null) from quality.override o where o.override_id = any(%s)",
+        "(select count(*) from (select f.src_record_id from quality.row_failure f where f.rule_id = o.rule_id "
+        "and f.src_inst_code = o.src_inst_code and f.resolved_run_id is null union select g.src_record_id from failing g "
+        "where not g.is_newest and g.rule_id = o.rule_id and g.src_inst_code = o.src_inst_code) records) "
+        "from quality.override o where o.override_id = any(%s)",
         [[o.override_id for o in live]],
     ).fetchall()
     by_id = {override_id: (version, failed) for override_id, version, failed in figures}

@@ -39,6 +39,11 @@ def update(connection: psycopg.Connection, entity: str) -> None:
         f"delete from accepted.{entity} a using judging.{entity} w, quality.quarantine q where {same_record('w', 'a')} "
         f"and w.raw_id = a.raw_id and q.entity = '{entity}' and q.raw_id = a.raw_id"
     )
+    connection.execute(  # no stand-in is left: the record was deleted before its newest version came
+        f"delete from accepted.{entity} a using judging.{entity} w, quality.quarantine q where {same_record('w', 'a')} "
+        f"and w.is_newest and {_open(entity)} and q.raw_id = w.raw_id "
+        f"and not exists (select 1 from judging.{entity} x where {same_record('x', 'a')} and x.raw_id = a.raw_id)"
+    )
     sound = (
         f"{META}, {names} from judging.{entity} w where not exists (select 1 from quality.quarantine q "
         f"where q.entity = '{entity}' and q.raw_id = w.raw_id)"
@@ -82,8 +87,11 @@ def _good(entity: str, where: str) -> str:
         f"not exists (select 1 from quality.quarantine q where {_open(entity)} and {same_record('q', 'r')}) as is_newest "
         f"from raw.{entity} r join quality.judged j on j.entity = '{entity}' and j.batch_id = r.batch_id "
         f"where {where} and not exists ("
-        f"select 1 from quality.quarantine q where q.entity = '{entity}' and q.raw_id = r.raw_id) "
+        f"select 1 from quality.quarantine q where q.entity = '{entity}' and q.raw_id = r.raw_id "
+        f"and q.state <> 'stood_down') "
         f"order by r.src_inst_code, r.src_record_id, r.source_version desc, r.raw_id desc) v where not is_deleted "
+        f"and not exists (select 1 from quality.quarantine q where q.entity = '{entity}' and q.raw_id = v.raw_id "
+        f"and not is_newest) "
         "order by record_key, is_newest desc, raw_id desc"
     )
 

@@ -36,6 +36,7 @@ def write(
         "f(verdict, rule_id, name, observed, severity) join quality.rule k on k.rule_id = f.rule_id and k.is_current "
         "where w.worst = '0' and f.verdict = '0'"
     )
+    connection.execute("analyze failing")
     connection.execute(
         "with touched as (select f.failure_id, n.raw_id, n.is_deleted from quality.row_failure f "
         f"join newest_{entity} n on {same_record('n', 'f')} where {STANDS} union select f.failure_id, s.raw_id, false "

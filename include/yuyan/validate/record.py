@@ -53,8 +53,8 @@ def _find_blocked(connection: psycopg.Connection) -> None:
     """Fill `blocked` (raw_id, rule_ids): judged rows that break a blocking rule and that no override lets pass."""
     connection.execute(
         "create temp table blocked on commit drop as select g.raw_id, array_agg(g.rule_id order by g.rule_id) as rule_ids "
-        "from failing g where g.severity = any(%s) and not exists (select 1 from quality.override o "
-        "where o.state = 'active' and o.rule_id = g.rule_id and o.src_inst_code = g.src_inst_code) group by g.raw_id",
+        "from failing g where g.severity = any(%s) and not exists (select 1 from letting_pass o "
+        "where o.rule_id = g.rule_id and o.src_inst_code = g.src_inst_code) group by g.raw_id",
         [list(BLOCKING)],
     )
 
@@ -65,16 +65,17 @@ def _quarantine(connection: psycopg.Connection, entity: str, run_id: str, rule_s
     quarantined = connection.execute(
         "insert into quality.quarantine (entity, raw_id, src_inst_code, src_record_id, batch_id, rule_ids, state, "
         "since_run_id, last_run_id) select %(entity)s, w.raw_id, w.src_inst_code, w.src_record_id, w.batch_id, b.rule_ids, "
-        "case when w.is_newest then 'open' else 'superseded' end, %(run)s, %(run)s "
+        "case when w.is_newest then 'open' else 'stood_down' end, %(run)s, %(run)s "
         f"from blocked b join judging.{entity} w on w.raw_id = b.raw_id on conflict (entity, raw_id) "
         "do update set rule_ids = excluded.rule_ids, last_run_id = excluded.last_run_id, state = excluded.state",
         parameters,
     ).rowcount
     healed = connection.execute(
         "with released as (delete from quality.quarantine q "
-        f"using judging.{entity} w where q.entity = %(entity)s and q.raw_id = w.raw_id and q.state = 'open' "
-        "and not exists (select 1 from blocked b where b.raw_id = q.raw_id) returning q.*) "
-        "insert into quality.release (entity, raw_id, src_inst_code, src_record_id, batch_id, rule_ids, since_run_id, "
+        f"using judging.{entity} w where q.entity = %(entity)s and q.raw_id = w.raw_id "
+        "and q.state in ('open', 'stood_down') and not exists (select 1 from blocked b where b.raw_id = q.raw_id) "
+        "returning q.*) insert into quality.release "
+        "(entity, raw_id, src_inst_code, src_record_id, batch_id, rule_ids, since_run_id, "
         "released_run_id, reason) select r.entity, r.raw_id, r.src_inst_code, r.src_record_id, r.batch_id, r.rule_ids, "
         "r.since_run_id, %(run)s, case when exists (select 1 from quality.row_failure f where f.entity = r.entity "
         f"and f.raw_id = r.raw_id and f.resolved_run_id is null and {overrides.covers('f')}) then 'override' "

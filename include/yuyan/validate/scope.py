@@ -147,9 +147,10 @@ def select(connection: psycopg.Connection, entity: str, run_id: str) -> None:
 
 
 def _add_stand_ins(connection: psycopg.Connection, entity: str) -> None:
-    """The last good version before each newest one in scope: the newest that was judged and never quarantined.
+    """The last good version before each newest one in scope: the newest that was judged and accepted at its time.
 
-    It is published while the newest waits in quarantine, so it answers to the same rules on the same day.
+    It is published while the newest waits in quarantine, so it answers to the same rules on the same day. One that fails
+    stands down (`quality.quarantine`) until it passes; none older takes its place. A tombstone leaves nothing to publish.
     """
     if not connection.execute(
         "select exists (select 1 from quality.judged where entity = %s)", [entity]
@@ -159,9 +160,10 @@ def _add_stand_ins(connection: psycopg.Connection, entity: str) -> None:
         f"insert into scope_{entity} select src_inst_code, src_record_id, raw_id, record_key, false from ("
         "select distinct on (r.src_inst_code, r.src_record_id) r.src_inst_code, r.src_record_id, r.raw_id, r.record_key, "
         f"r.is_deleted from scope_{entity} s join raw.{entity} r on {same_record('r', 's')} and r.raw_id <> s.raw_id "
-        "join quality.judged j on j.entity = %(entity)s and j.batch_id = r.batch_id "
-        "where s.is_newest and not exists (select 1 from quality.quarantine q where q.entity = %(entity)s "
-        "and q.raw_id = r.raw_id) order by r.src_inst_code, r.src_record_id, r.source_version desc, r.raw_id desc) v "
+        "left join quality.judged j on j.entity = %(entity)s and j.batch_id = r.batch_id "
+        "where s.is_newest and (j.batch_id is not null or r.is_deleted) and not exists (select 1 from quality.quarantine q "
+        "where q.entity = %(entity)s and q.raw_id = r.raw_id and q.state <> 'stood_down') "
+        "order by r.src_inst_code, r.src_record_id, r.source_version desc, r.raw_id desc) v "
         f"where not is_deleted and not exists (select 1 from scope_{entity} s where s.raw_id = v.raw_id)",
         {"entity": entity},
     )

@@ -146,7 +146,8 @@ def _views(connection: psycopg.Connection, contract: Contract) -> None:
         f"accepted.{entity}_versions",
         f"select {meta}, {columns} from raw.{entity} r where exists "
         f"(select 1 from quality.judged j where j.entity = '{entity}' and j.batch_id = r.batch_id) and not exists "
-        f"(select 1 from quality.quarantine q where q.entity = '{entity}' and q.raw_id = r.raw_id)",
+        f"(select 1 from quality.quarantine q where q.entity = '{entity}' and q.raw_id = r.raw_id "
+        "and q.state <> 'stood_down')",
     )
     _view(
         connection,

@@ -131,6 +131,7 @@ comment on column quality.row_failure.cause_id is '根因编号，见 quality.ca
 comment on column quality.row_failure.override_id is '适用于该问题的豁免，见 quality.override；豁免失效后仍保留，以备查考';
 comment on column quality.row_failure.resolution is 'corrected 来源已更正；deleted 来源已删除；healed 所查的其他记录变化后通过；rule_changed 规则变更后通过；replaced 来源送来的新版本仍不合格，由新版本的行接续';
 create unique index if not exists row_failure_stands on quality.row_failure (entity, raw_id, rule_id) where resolved_run_id is null;
+create index if not exists row_failure_version on quality.row_failure (entity, raw_id);
 create index if not exists row_failure_resolved on quality.row_failure (resolved_run_id);
 create index if not exists row_failure_standing on quality.row_failure (rule_id, src_inst_code) where resolved_run_id is null;
 
@@ -172,12 +173,25 @@ create table if not exists quality.quarantine (
     src_record_id text not null,
     batch_id text not null,
     rule_ids text[] not null,
-    state text not null default 'open' check (state in ('open', 'superseded')),
+    state text not null default 'open' check (state in ('open', 'superseded', 'stood_down')),
     since_run_id text not null,
     last_run_id text not null,
     primary key (entity, raw_id)
 );
-comment on table quality.quarantine is '未通过校验的版本行。open：仍是该记录的最新版本；superseded：来源已送来更新的版本。重新判定通过的行移入 quality.release';
+comment on table quality.quarantine is '未通过校验的版本行。open：仍是该记录的最新版本；superseded：来源已送来更新的版本；stood_down：曾被接收的上一版本，最新版本在隔离区期间本应继续公布，但自身也不再合格，故未公布。重新判定通过的行移入 quality.release';
+do $$
+begin
+    if not exists (
+        select 1 from pg_constraint
+        where conrelid = 'quality.quarantine'::regclass and conname = 'quarantine_state_check'
+            and pg_get_constraintdef(oid) like '%stood_down%'
+    ) then
+        alter table quality.quarantine drop constraint quarantine_state_check;
+        alter table quality.quarantine add constraint quarantine_state_check
+            check (state in ('open', 'superseded', 'stood_down'));
+    end if;
+end
+$$;
 
 create table if not exists quality.release (
     entity text not null,
