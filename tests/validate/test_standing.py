@@ -284,3 +284,18 @@ def test_time_breaks_what_held(students, change_rule):
     students.judge("run-4", as_of=day + timedelta(2))
     assert result(students, "run-4", BIRTH) == (3, 3, 3, 0, 0, "fail")
     assert students.judge("run-5", as_of=day + timedelta(2))["student"]["judged"] == 1
+
+
+def test_time_makes_rows_eligible_for_a_rule_about_newest_versions(students, change_rule):
+    """Only in the run in which they become so are the accepted rows judged again."""
+    nobody = (
+        "exists (select 1 from {latest:student} o where o.person_key = r.person_key and o.person_key = '-')"
+    )
+    change_rule(BIRTH, version=2, when="{as_of} > date '2026-12-17'", assert_=nobody)
+    day = date(2026, 12, 16)
+    students.judge("run-2", as_of=day)
+    judged = [
+        students.judge(f"run-{n}", as_of=day + timedelta(n - 2))["student"]["judged"] for n in (3, 4, 5)
+    ]
+    assert judged == [1, 3, 1], "the one in quarantine, and the others on the day"
+    assert result(students, "run-4", BIRTH) == (3, 3, 3, 0, 0, "fail")

@@ -80,22 +80,34 @@ def _note_passage_of_time(
 ) -> None:
     """Accepted rows that a rule about the run's date judges otherwise than on the day of the last judgement.
 
-    A rule that also asks for what accepted rows do not have (newest versions, text as received) judges all of them again.
+    A rule may also ask for what accepted rows do not have (newest versions, text as received). Where only its eligibility
+    depends on the day, the rows are noted whose eligibility has changed; otherwise all of them are judged again.
     """
+    last = connection.execute("select as_of from quality.last_judged where entity = %s", [entity]).fetchone()
+    if last is None or last[0] == as_of:
+        return
     changed = []
     for i, rule in enumerate(catalogue.rules[entity], start=1):
-        if "{as_of}" in rule.definition:
-            is_plain = not {"latest", "raw"} & {name for name, _ in macros.MACRO.findall(rule.definition)}
-            changed.append(
-                f"{worktable.verdict(entity, rule, as_of)} is distinct from s.v{i}" if is_plain else "true"
-            )
-    last = connection.execute("select as_of from quality.last_judged where entity = %s", [entity]).fetchone()
-    if changed and last != (as_of,):
+        if "{as_of}" not in rule.definition:
+            continue
+        if _is_plain(rule.definition):
+            changed.append(f"{worktable.verdict(entity, rule, as_of)} is distinct from s.v{i}")
+        elif rule.when and _is_plain(rule.when) and "{as_of}" not in rule.assert_:
+            now, then = (macros.expand(rule.when, day, {}) for day in (as_of, last[0]))
+            changed.append(f"({now}) is distinct from ({then})")
+        else:
+            changed.append("true")
+    if changed:
         connection.execute(
             f"insert into judging.pending select %s, r.raw_id from accepted.{entity} r "
             f"join judging.standing_{entity} s on s.raw_id = r.raw_id where {' or '.join(changed)} on conflict do nothing",
             [entity],
         )
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a rule's text can be judged on accepted rows."""
+    return not {"latest", "raw"} & {name for name, _ in macros.MACRO.findall(text)}
 
 
 def is_idle(connection: psycopg.Connection, entity: str, run_id: str) -> bool:
