@@ -88,16 +88,6 @@ def test_a_correction_supersedes_the_quarantined_version(raw):
     assert raw.accepted("student", "left_on::text") == ["2024-06-30"]
 
 
-def test_the_last_good_version_stays_while_a_newer_one_waits(raw):
-    raw.put_sound(STUDENT)
-    raw.judge("run-1")
-    raw.put(raw.version("student", left_on="2024-07-15", entry_on="坏"))
-    raw.judge("run-2")
-    assert raw.accepted("student", "left_on::text") == ["2024-06-30"]
-    assert raw.rows("select column_name, observed_value from quality.row_failure") == [("entry_on", "坏")]
-    assert len(raw.rows("select 1 from accepted.student_versions")) == 1
-
-
 def test_a_tombstone_removes_the_record_and_quarantines_its_children(raw):
     raw.put_sound([*STUDENT, "student_status_event"])
     raw.judge("run-1")
@@ -184,33 +174,6 @@ def test_a_key_that_its_holder_gave_up_can_be_taken(raw):
         ("r2", "10611X3"),
     ]
     assert_rebuilt(raw, "student")
-
-
-def test_a_last_good_version_whose_parent_is_withdrawn_goes_too(raw):
-    raw.put_sound(STUDENT)
-    raw.judge("run-1")
-    raw.put(raw.version("student", left_on=None))
-    raw.judge("run-2")
-    raw.put(raw.version("programme", deleted=True))
-    raw.judge("run-3")
-    assert raw.accepted("student") == []
-    assert raw.quarantine() == {("student", "r1")}
-    assert raw.quarantine("stood_down") == {("student", "r1")}
-    assert_rebuilt(raw, "student")
-    raw.put(raw.version("programme"), raw.version("student"))
-    raw.judge("run-4")
-    assert raw.accepted("student", "left_on::text") == ["2024-06-30"]
-
-
-def test_a_last_good_version_gives_way_when_the_newest_passes(raw):
-    raw.put_sound([*STUDENT, "supervisor", "enterprise", "commissioned_project", "commissioned_receipt"])
-    raw.judge("run-1")
-    raw.put(raw.version("commissioned_receipt", received_on="2026-10-16"))
-    raw.judge("run-2")
-    assert raw.accepted("commissioned_receipt", "received_on::text") == ["2022-06-01"]
-    raw.put(raw.version("commissioned_project", signed_on="2022-03-02"))
-    assert raw.judge("run-3", as_of=fill.AS_OF.replace(day=16))["commissioned_receipt"]["judged"] == 1
-    assert raw.accepted("commissioned_receipt", "received_on::text") == ["2026-10-16"]
 
 
 def test_a_version_replaced_before_it_was_judged_never_reaches_the_accepted_history(raw):

@@ -33,6 +33,43 @@ def published(raw: Raw, column: str = "left_on::text") -> list:
     return raw.accepted("student", column)
 
 
+def test_the_last_good_version_stays_while_a_newer_one_waits(raw):
+    raw.put_sound(STUDENT)
+    raw.judge("run-1")
+    raw.put(raw.version("student", left_on="2024-07-15", entry_on="坏"))
+    raw.judge("run-2")
+    assert raw.accepted("student", "left_on::text") == ["2024-06-30"]
+    assert raw.rows("select column_name, observed_value from quality.row_failure") == [("entry_on", "坏")]
+    assert len(raw.rows("select 1 from accepted.student_versions")) == 1
+
+
+def test_a_last_good_version_whose_parent_is_withdrawn_goes_too(raw):
+    raw.put_sound(STUDENT)
+    raw.judge("run-1")
+    raw.put(raw.version("student", left_on=None))
+    raw.judge("run-2")
+    raw.put(raw.version("programme", deleted=True))
+    raw.judge("run-3")
+    assert raw.accepted("student") == []
+    assert raw.quarantine() == {("student", "r1")}
+    assert raw.quarantine("stood_down") == {("student", "r1")}
+    assert published(raw) == []
+    raw.put(raw.version("programme"), raw.version("student"))
+    raw.judge("run-4")
+    assert raw.accepted("student", "left_on::text") == ["2024-06-30"]
+
+
+def test_a_last_good_version_gives_way_when_the_newest_passes(raw):
+    raw.put_sound([*STUDENT, "supervisor", "enterprise", "commissioned_project", "commissioned_receipt"])
+    raw.judge("run-1")
+    raw.put(raw.version("commissioned_receipt", received_on="2026-10-16"))
+    raw.judge("run-2")
+    assert raw.accepted("commissioned_receipt", "received_on::text") == ["2022-06-01"]
+    raw.put(raw.version("commissioned_project", signed_on="2022-03-02"))
+    assert raw.judge("run-3", as_of=fill.AS_OF.replace(day=16))["commissioned_receipt"]["judged"] == 1
+    assert raw.accepted("commissioned_receipt", "received_on::text") == ["2026-10-16"]
+
+
 def test_an_older_version_is_not_restored_without_its_parent(raw):
     raw.put_sound(STUDENT)
     raw.judge("run-1")
