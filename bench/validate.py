@@ -18,10 +18,11 @@ from pathlib import Path
 
 import psycopg
 
-from yuyan import contracts, settings
+from yuyan import settings
+from yuyan.domain import catalogue, contracts, macros
 from yuyan.runtime import postgres
 from yuyan.simulator import population
-from yuyan.validate import catalogue, macros, run
+from yuyan.validate import run
 from yuyan.warehouse import ddl
 
 sys.path.insert(0, str(settings.PROJECT / "tests"))

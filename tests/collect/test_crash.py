@@ -16,7 +16,7 @@ import polars as pl
 import psycopg
 import pytest
 
-from yuyan.collect.run import collect_institution
+from yuyan.load.run import collect_institution
 from yuyan.runtime import postgres
 
 pytestmark = pytest.mark.database

@@ -14,8 +14,8 @@ import polars as pl
 import psycopg
 import pytest
 
-from yuyan import contracts, institutions
-from yuyan.collect.run import collect_institution
+from yuyan.domain import contracts, institutions
+from yuyan.load.run import collect_institution
 from yuyan.runtime import postgres
 from yuyan.simulator import products
 

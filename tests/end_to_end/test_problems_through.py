@@ -18,9 +18,9 @@ import polars as pl
 import psycopg
 import pytest
 
-from yuyan.collect.run import collect_institution
+from yuyan.decisions import overrides, problems
+from yuyan.load.run import collect_institution
 from yuyan.pages import feedback
-from yuyan.quality import overrides, problems
 from yuyan.runtime import postgres
 from yuyan.simulator import population, products
 from yuyan.simulator.products import state

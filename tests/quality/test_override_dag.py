@@ -23,7 +23,7 @@ from made_up import (
     state,
 )
 
-from yuyan.quality import overrides
+from yuyan.decisions import overrides
 from yuyan.runtime import environment, postgres
 
 pytestmark = pytest.mark.database

@@ -13,8 +13,9 @@ import polars as pl
 import psycopg
 import yaml
 
-from yuyan import contracts, settings
-from yuyan.contracts import Contract
+from yuyan import settings
+from yuyan.domain import contracts
+from yuyan.domain.contracts import Contract
 from yuyan.simulator.products.assignment import LEGACY, VERSIONED, product_of
 from yuyan.warehouse import ddl
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from yuyan import contracts
+from yuyan.domain import contracts
 from yuyan.simulator.products import state
 from yuyan.simulator.products.assignment import entities_of
 

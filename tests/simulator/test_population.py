@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from yuyan import contracts
+from yuyan.domain import contracts
 from yuyan.simulator import population
 from yuyan.simulator.__main__ import app
 from yuyan.simulator.planting import KEY

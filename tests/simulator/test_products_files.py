@@ -11,7 +11,7 @@ import polars as pl
 import products_city
 import pytest
 
-from yuyan import contracts
+from yuyan.domain import contracts
 from yuyan.simulator import products
 
 INSTITUTIONS = ["10647", "10655", "89650", "50000"]

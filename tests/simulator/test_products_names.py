@@ -4,7 +4,8 @@ from collections import Counter
 
 import yaml
 
-from yuyan import contracts, settings
+from yuyan import settings
+from yuyan.domain import contracts
 from yuyan.simulator.products import assignment, legacy
 
 

@@ -15,7 +15,7 @@ import polars as pl
 import products_city
 import pytest
 
-from yuyan import contracts
+from yuyan.domain import contracts
 from yuyan.simulator import products
 from yuyan.simulator.products import faults, legacy, server
 from yuyan.simulator.products.versioned import TOKEN_SECONDS, Tokens

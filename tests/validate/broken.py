@@ -22,7 +22,7 @@ import numpy as np
 import yaml
 from small_world import SOUND, Raw
 
-from yuyan import contracts
+from yuyan.domain import contracts
 from yuyan.simulator import defects_structural
 from yuyan.simulator.columns import uscc_numbers
 

@@ -11,7 +11,7 @@ import psycopg
 import yaml
 
 from support import fill
-from yuyan import contracts
+from yuyan.domain import contracts
 from yuyan.simulator.columns import uscc_numbers
 from yuyan.validate import run
 

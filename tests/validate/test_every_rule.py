@@ -4,9 +4,9 @@ import pytest
 from small_world import Raw
 
 from support import fill
+from yuyan.domain import catalogue
 from yuyan.simulator import defects_structural, population
 from yuyan.simulator.products.assignment import EXCHANGE, product_of
-from yuyan.validate import catalogue
 
 SCALE = 0.002
 KEY = ("src_inst_code", "entity", "src_record_id", "rule_id", "severity")

@@ -7,9 +7,10 @@ import psycopg
 import pytest
 from small_world import SOUND
 
+from yuyan.domain import catalogue, macros
 from yuyan.runtime import postgres
 from yuyan.simulator import defects_structural
-from yuyan.validate import catalogue, macros, run
+from yuyan.validate import run
 
 pytestmark = pytest.mark.database
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from yuyan import settings
-from yuyan.quality import stewards
+from yuyan.domain import stewards
 
 USER = "yuyan"
 """Name of the Airflow user of the embedded runtime; the stewards (include/stewards.yml) have accounts beside it."""

@@ -89,7 +89,7 @@ def replay(
 
 def follow(report: Report, console: Console, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
     """Trigger a DAG and watch it and the `warehouse` run it causes; writes runs, failures and seconds into the report."""
-    from yuyan import institutions
+    from yuyan.domain import institutions
 
     started = time.monotonic()
     report.runtime.client().trigger(dag_id, run_id, conf)

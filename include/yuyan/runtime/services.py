@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 
 from yuyan import settings
-from yuyan.quality import stewards
+from yuyan.domain import stewards
 from yuyan.runtime import environment, postgres, processes
 from yuyan.runtime import secrets as secret_store
 from yuyan.runtime.api import Client

@@ -11,8 +11,8 @@ from functools import cached_property
 
 import polars as pl
 
-from yuyan import contracts
-from yuyan.contracts import Contract, Field, Reference
+from yuyan.domain import contracts
+from yuyan.domain.contracts import Contract, Field, Reference
 from yuyan.simulator.defects_also import ALSO, WHERE
 from yuyan.simulator.defects_values import unsampled
 from yuyan.simulator.identities import Change, Row

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from yuyan import contracts
+from yuyan.domain import contracts
 from yuyan.simulator.columns import USCC_LETTERS
 from yuyan.simulator.identities import Change, Row, right_check
 from yuyan.simulator.planting import shift_date

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from yuyan import contracts
+from yuyan.domain import contracts
 from yuyan.simulator.columns import uscc_numbers
 
 Row = dict[str, Any]

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from yuyan import contracts, settings
+from yuyan import settings
+from yuyan.domain import contracts
 from yuyan.simulator.columns import stream
 from yuyan.simulator.identities import Change, Row, renew, renew_but_key
 from yuyan.simulator.products.assignment import ASSIGNMENT, COMMISSION, EXCHANGE, FILES, LEGACY, VERSIONED

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from yuyan import contracts, settings
+from yuyan import settings
+from yuyan.domain import contracts
 from yuyan.simulator import catalogue as cat
 from yuyan.simulator import (
     catalogue_frames,

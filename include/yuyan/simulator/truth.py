@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from yuyan import contracts
+from yuyan.domain import contracts
 from yuyan.simulator import measures, measures_results
 from yuyan.simulator.book import Book, Facts
 

@@ -1,6 +1,6 @@
 """Which product each simulated platform runs. The line knows it from the institution files, the simulator from here."""
 
-from yuyan import contracts
+from yuyan.domain import contracts
 
 VERSIONED, LEGACY, EXCHANGE, FILES = "rest-versioned", "rest-legacy", "exchange-database", "file-drop"
 

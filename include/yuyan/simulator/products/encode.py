@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import orjson
 import polars as pl
 
-from yuyan.contracts import Contract
+from yuyan.domain.contracts import Contract
 
 _CANONICAL = {
     "integer": r"^(?:0|-?[1-9]\d*)$",

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from yuyan.contracts import Contract, Field
+from yuyan.domain.contracts import Contract, Field
 from yuyan.simulator.products import credentials, state
 from yuyan.simulator.products.assignment import entities_of, unannounced
 

@@ -12,7 +12,7 @@ import polars as pl
 import xlsxwriter
 
 from yuyan import settings
-from yuyan.contracts import Contract
+from yuyan.domain.contracts import Contract
 from yuyan.simulator.products import credentials, state
 from yuyan.simulator.products.assignment import COMMISSION, entities_of, unannounced
 from yuyan.simulator.products.faults import draw

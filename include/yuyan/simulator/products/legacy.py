@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from yuyan import contracts
+from yuyan.domain import contracts
 from yuyan.simulator.products import encode, faults, state
 from yuyan.simulator.products.answers import BadParameter, integer, json_answer
 from yuyan.simulator.products.assignment import LEGACY, entities_of, unannounced

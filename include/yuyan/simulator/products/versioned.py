@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from yuyan.contracts import Contract
+from yuyan.domain.contracts import Contract
 from yuyan.simulator.products import encode, faults, state
 from yuyan.simulator.products.answers import BadParameter, integer, json_answer
 from yuyan.simulator.products.assignment import VERSIONED, entities_of, unannounced

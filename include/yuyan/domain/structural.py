@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from yuyan import contracts
-from yuyan.contracts import Contract, Field, Reference
-from yuyan.validate.macros import quote
+from yuyan.domain import contracts
+from yuyan.domain.contracts import Contract, Field, Reference
+from yuyan.domain.macros import quote
 
 TYPES = {
     "integer": "整数",

@@ -14,10 +14,10 @@ from pathlib import Path
 import polars as pl
 import psycopg
 
-from yuyan import contracts, institutions, settings
-from yuyan.quality import frames
-from yuyan.quality.indicator_rules import SUBJECT
-from yuyan.validate import catalogue
+from yuyan import settings
+from yuyan.assess import frames
+from yuyan.domain import catalogue, contracts, institutions
+from yuyan.domain.credibility_rules import SUBJECT
 
 CITY = "500000"
 GRADES = ["A", "B", "C", "D", "NCID"]

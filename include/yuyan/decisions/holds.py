@@ -1,6 +1,6 @@
 """Holds: batches that would empty an entity, halve it or return it to old content wait here for a decision.
 
-The load path finds them (warehouse/guard.py); this module keeps quality.hold and its events. An institution's entity has one
+The load path finds them (load/guard.py); this module keeps quality.hold and its events. An institution's entity has one
 open hold at most: waiting, accepted or rejected. Each later collection that meets it again brings its figures up to date.
 It is closed by a collection: `applied` when what was accepted is loaded, `withdrawn` when the source is back to normal,
 `exceeded` when more than was accepted would have been affected (a new hold then waits).
@@ -14,8 +14,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
-from yuyan.quality.problems import LINE
-from yuyan.quality.stewards import Steward
+from yuyan.decisions.problems import LINE
+from yuyan.domain.stewards import Steward
 
 OPEN = ("waiting", "accepted", "rejected")
 

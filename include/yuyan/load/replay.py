@@ -7,9 +7,10 @@ from typing import Any
 
 import psycopg
 
-from yuyan import contracts, institutions, settings
-from yuyan.collect import landing
-from yuyan.warehouse import load, mapping
+from yuyan import settings
+from yuyan.collect import landing, mapping
+from yuyan.domain import contracts, institutions
+from yuyan.load import loader
 
 
 def remap(inst_code: str, run_id: str, as_of: date, entities: Sequence[str] | None = None) -> dict[str, Any]:
@@ -36,7 +37,9 @@ def remap(inst_code: str, run_id: str, as_of: date, entities: Sequence[str] | No
                 continue
             batch = landing.find(uri)
             correction = hashlib.sha256(f"{batch.batch_id}/{version}/{times}".encode()).hexdigest()[:20]
-            loaded = load.load(connection, batch, contract, entity_map, run_id, as_of, correction=correction)
+            loaded = loader.load(
+                connection, batch, contract, entity_map, run_id, as_of, correction=correction
+            )
             if not loaded.again:
                 totals["batches"] += 1
                 totals["rows_received"] += loaded.received

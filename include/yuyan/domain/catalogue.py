@@ -19,9 +19,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from yuyan import contracts, settings
-from yuyan.contracts import Contract
-from yuyan.validate import macros, structural
+from yuyan import settings
+from yuyan.domain import contracts, macros, structural
+from yuyan.domain.contracts import Contract
 
 BLOCKING = ("REJECT", "ERROR")
 LOOKUP = re.compile(r"\{(accepted|latest):(\w+)\}\s+(?:as\s+)?(\w+)")

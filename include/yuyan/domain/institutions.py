@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
-from yuyan import contracts, settings
-from yuyan.contracts import Contract
+from yuyan import settings
+from yuyan.domain import contracts
+from yuyan.domain.contracts import Contract
 
 Code = Annotated[str, Field(pattern=r"^\d{5}$")]
 Codes = dict[str, dict[str, str]]

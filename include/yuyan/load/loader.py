@@ -11,12 +11,12 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
+from yuyan.collect import mapping as mapped
 from yuyan.collect.landing import Landed
 from yuyan.collect.source import DELETES, KEY_CHANGES
-from yuyan.contracts import Contract
-from yuyan.institutions import EntityMap
-from yuyan.warehouse import lines, versions
-from yuyan.warehouse import mapping as mapped
+from yuyan.domain.contracts import Contract
+from yuyan.domain.institutions import EntityMap
+from yuyan.load import lines, versions
 
 _META = (
     "src_inst_code",

@@ -58,7 +58,9 @@ def page(generated: str) -> str:
 def _models(path: str) -> list[dict[str, Any]]:
     stray = {p.stem for p in STAR.glob("*.yml")} - set(SUBJECTS)
     if stray:
-        raise ValueError(f"models/star/{min(stray)}.yml has no title: add it to SUBJECTS of yuyan/erd.py")
+        raise ValueError(
+            f"models/star/{min(stray)}.yml has no title: add it to SUBJECTS of yuyan/pages/erd.py"
+        )
     return yaml.safe_load(Path(STAR / f"{path}.yml").read_text(encoding="utf-8"))["models"]
 
 

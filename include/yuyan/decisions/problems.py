@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row, dict_row
 
-from yuyan.quality import stewards
+from yuyan.domain import stewards
 
 LINE = "yuyan"
 """Actor of the steps that the line takes itself."""

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from yuyan import settings
-from yuyan.console import Json, expected, print_json, terminal
-from yuyan.quality.cli import app as problem_app
-from yuyan.quality.holds_cli import app as hold_app
+from yuyan.commands.console import Json, expected, print_json, terminal
+from yuyan.commands.hold import app as hold_app
+from yuyan.commands.problem import app as problem_app
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -11,8 +11,9 @@ from datetime import date, timedelta
 import psycopg
 from psycopg.rows import class_row
 
-from yuyan.quality import problems, stewards
-from yuyan.quality.problems import LINE, Problem, ProblemError
+from yuyan.decisions import problems
+from yuyan.decisions.problems import LINE, Problem, ProblemError
+from yuyan.domain import stewards
 
 LONGEST = timedelta(days=366)
 """How long an override may last from the day it is asked for."""

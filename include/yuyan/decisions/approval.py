@@ -13,9 +13,10 @@ from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowSkipException
 
 from yuyan import settings
-from yuyan.quality import overrides, problems, stewards
-from yuyan.quality.overrides import Override
-from yuyan.quality.problems import ProblemError
+from yuyan.decisions import overrides, problems
+from yuyan.decisions.overrides import Override
+from yuyan.decisions.problems import ProblemError
+from yuyan.domain import stewards
 
 
 class DecideOverride(ApprovalOperator):

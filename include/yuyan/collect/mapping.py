@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import polars as pl
 
-from yuyan.contracts import Contract, Field
-from yuyan.institutions import EntityMap
+from yuyan.domain.contracts import Contract, Field
+from yuyan.domain.institutions import EntityMap
 
 RULES = 1
 """Raise when the code below maps a value differently than before: replays then load the difference."""

@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from yuyan import settings
-from yuyan.console import Json, expected, print_json, terminal
-from yuyan.quality import holds, problems, stewards
-from yuyan.quality.cli import Actor, Day, Reason, title
-from yuyan.quality.holds import KINDS, STATES, Hold
+from yuyan.commands.console import Json, expected, print_json, terminal
+from yuyan.commands.problem import Actor, Day, Reason, title
+from yuyan.decisions import holds, problems
+from yuyan.decisions.holds import KINDS, STATES, Hold
+from yuyan.domain import stewards
 
 app = typer.Typer(
     no_args_is_help=True,

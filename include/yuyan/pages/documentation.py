@@ -1,6 +1,6 @@
 """Documents generated from what the line runs on: data dictionary, rule directory, diagrams of the star.
 
-    python -m yuyan.documentation
+    python -m yuyan.pages.documentation
 
 writes what `documents()` names into docs/. A test holds them in step.
 """
@@ -8,10 +8,11 @@ writes what `documents()` names into docs/. A test holds them in step.
 from collections.abc import Iterable
 from pathlib import Path
 
-from yuyan import contracts, erd, settings
-from yuyan.contracts import Contract, Field
+from yuyan import settings
+from yuyan.domain import contracts
+from yuyan.domain.contracts import Contract, Field
 from yuyan.pages import dictionary as indicator_dictionary
-from yuyan.pages import rules
+from yuyan.pages import erd, rules
 
 DOCS = settings.PROJECT / "docs"
 TYPES = {
@@ -28,7 +29,7 @@ OWNERS = {"university": "培养单位", "commission": "市教委"}
 LISTED = 60
 """Code sets up to this size are printed; larger ones are referred to."""
 FILES = {"discipline": "discipline.csv", "industry": "industry.csv"}
-GENERATED = "由 `python -m yuyan.documentation` 生成，请勿手工修改。"
+GENERATED = "由 `python -m yuyan.pages.documentation` 生成，请勿手工修改。"
 
 
 def dictionary() -> str:

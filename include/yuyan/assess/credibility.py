@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 import psycopg
 
-from yuyan.quality import checks, frames
-from yuyan.quality.checks import Checked
-from yuyan.quality.indicator_rules import Check, load
+from yuyan.assess import checks, frames
+from yuyan.assess.checks import Checked
+from yuyan.domain.credibility_rules import Check, load
 
 COLUMNS = [
     "rule_id",

@@ -14,9 +14,10 @@ from psycopg.rows import dict_row
 from rich.table import Table
 
 from yuyan import settings
-from yuyan.console import Json, expected, print_json, terminal
-from yuyan.quality import overrides, problems, stewards
-from yuyan.quality.problems import ACTIONS, STATES, Problem
+from yuyan.commands.console import Json, expected, print_json, terminal
+from yuyan.decisions import overrides, problems
+from yuyan.decisions.problems import ACTIONS, STATES, Problem
+from yuyan.domain import stewards
 
 app = typer.Typer(no_args_is_help=True, help="Problems and overrides: look, promise, ask, decide, explain.")
 

@@ -16,10 +16,10 @@ import polars as pl
 import psycopg
 
 from yuyan.collect.landing import Landed
-from yuyan.quality import holds
-from yuyan.quality.holds import Finding, Hold
-from yuyan.warehouse import versions
-from yuyan.warehouse.load import Batch, Loaded, Loader, set_watermark
+from yuyan.decisions import holds
+from yuyan.decisions.holds import Finding, Hold
+from yuyan.load import versions
+from yuyan.load.loader import Batch, Loaded, Loader, set_watermark
 
 FEWEST = 20
 """Fewer live records than these, or fewer returning ones, hold nothing: but for a complete listing without any record."""

@@ -14,16 +14,17 @@ from typing import Any
 
 import psycopg
 
-from yuyan import contracts, institutions, settings
-from yuyan.ahead import ahead
+from yuyan import settings
 from yuyan.collect.connect import source as connect
 from yuyan.collect.landing import Landed, MandatoryGone, land
+from yuyan.collect.prefetch import ahead
 from yuyan.collect.source import Meter, PlatformDown, Source, SourceError, Window
-from yuyan.institutions import Institution, InstitutionError
-from yuyan.quality import holds
-from yuyan.warehouse.guard import Guard, Statement
-from yuyan.warehouse.load import Batch, Loader, LoadError, prepare, record_drift
-from yuyan.warehouse.versions import live_count
+from yuyan.decisions import holds
+from yuyan.domain import contracts, institutions
+from yuyan.domain.institutions import Institution, InstitutionError
+from yuyan.load.guard import Guard, Statement
+from yuyan.load.loader import Batch, Loader, LoadError, prepare, record_drift
+from yuyan.load.versions import live_count
 
 log = logging.getLogger(__name__)
 

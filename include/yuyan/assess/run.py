@@ -10,8 +10,10 @@ import polars as pl
 import psycopg
 
 from yuyan import settings
-from yuyan.quality import credibility, frames, indicator_rules, problems, retention, scorecard
-from yuyan.quality.indicator_rules import SEVERITY, SUBJECT
+from yuyan.assess import credibility, frames, retention, scorecard
+from yuyan.decisions import problems
+from yuyan.domain import credibility_rules
+from yuyan.domain.credibility_rules import SEVERITY, SUBJECT
 
 _SOURCES = """
 select variant_code, indicator_code, unnest(string_to_array(source_entities, ';')) as entity
@@ -83,7 +85,7 @@ def _settle(connection: psycopg.Connection, run_id: str, as_of: date, found: pl.
         .iter_rows()
     ]
     judged = set(found.drop_nulls("threshold").select("rule_id", "src_inst_code").iter_rows())
-    checks = {c.rule_id for c in indicator_rules.load()}
+    checks = {c.rule_id for c in credibility_rules.load()}
     return problems.settle(
         connection,
         run_id,

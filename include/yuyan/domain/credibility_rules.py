@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from yuyan import settings
-from yuyan.validate.catalogue import Rule
+from yuyan.domain.catalogue import Rule
 
 SUBJECT = "indicator"
 """The second part of the rule ids, and their `entity` in quality.rule."""
