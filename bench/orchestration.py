@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 
 from yuyan import settings
-from yuyan.runtime import environment, postgres, services
+from yuyan_demo.runtime import environment, postgres, services
 
 BUDGET = 2.5
 HOME = Path(os.environ.get("YUYAN_HOME", settings.PROJECT / ".yuyan")) / "bench-home"

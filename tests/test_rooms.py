@@ -10,7 +10,7 @@ from yuyan import settings
 PACKAGE = settings.PROJECT / "include" / "yuyan"
 
 FLOORS = (
-    {"settings"},
+    {"settings", "secrets"},
     {"domain"},
     {"warehouse", "collect", "decisions"},
     {"load", "validate", "transform", "estimate"},

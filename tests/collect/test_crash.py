@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from yuyan.load.run import collect_institution
-from yuyan.runtime import postgres
+from yuyan_demo.runtime import postgres
 
 pytestmark = pytest.mark.database
 

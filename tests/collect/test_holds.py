@@ -19,8 +19,8 @@ from yuyan.collect import landing
 from yuyan.commands.cli import app
 from yuyan.domain import contracts
 from yuyan.load.run import collect_institution
-from yuyan.runtime import postgres, services
 from yuyan.validate import run as validation
+from yuyan_demo.runtime import postgres, services
 
 DAYS = [date(2026, 10, day) for day in range(15, 25)]
 UNIT = contracts.load()["org_unit"]

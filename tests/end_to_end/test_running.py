@@ -13,7 +13,7 @@ import yaml
 
 from support.city import SCALE
 from yuyan import settings
-from yuyan.runtime import postgres, processes, services
+from yuyan_demo.runtime import postgres, processes, services
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.database]
 

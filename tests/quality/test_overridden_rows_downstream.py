@@ -9,7 +9,7 @@ from support import fill
 from yuyan import transform
 from yuyan.decisions import overrides
 from yuyan.domain import catalogue, contracts
-from yuyan.simulator import defects_structural
+from yuyan_demo.simulator import defects_structural
 
 pytestmark = pytest.mark.database
 

@@ -24,7 +24,7 @@ from made_up import (
 )
 
 from yuyan.decisions import overrides
-from yuyan.runtime import environment, postgres
+from yuyan_demo.runtime import environment, postgres
 
 pytestmark = pytest.mark.database
 

@@ -23,8 +23,8 @@ import yaml
 from small_world import SOUND, Raw
 
 from yuyan.domain import contracts
-from yuyan.simulator import defects_structural
-from yuyan.simulator.columns import uscc_numbers
+from yuyan_demo.simulator import defects_structural
+from yuyan_demo.simulator.columns import uscc_numbers
 
 CASES = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))

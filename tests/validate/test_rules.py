@@ -8,9 +8,9 @@ import pytest
 from small_world import SOUND
 
 from yuyan.domain import catalogue, macros
-from yuyan.runtime import postgres
-from yuyan.simulator import defects_structural
 from yuyan.validate import run
+from yuyan_demo.runtime import postgres
+from yuyan_demo.simulator import defects_structural
 
 pytestmark = pytest.mark.database
 

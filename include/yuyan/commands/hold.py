@@ -12,8 +12,7 @@ from psycopg.rows import dict_row
 from rich.markup import escape
 from rich.table import Table
 
-from yuyan import settings
-from yuyan.commands.console import Json, expected, print_json, terminal
+from yuyan.commands.console import Json, expected, print_json, terminal, warehouse_dsn
 from yuyan.commands.problem import Actor, Day, Reason, title
 from yuyan.decisions import holds, problems
 from yuyan.decisions.holds import KINDS, STATES, Hold
@@ -129,10 +128,8 @@ def _decision(hold: Hold) -> str:
 
 @contextmanager
 def _warehouse() -> Iterator[psycopg.Connection]:
-    from yuyan.runtime import services
-
     with (
         expected(holds.HoldError, problems.ProblemError, stewards.StewardError),
-        psycopg.connect(services.load(settings.home()).warehouse_dsn, autocommit=True) as connection,
+        psycopg.connect(warehouse_dsn(), autocommit=True) as connection,
     ):
         yield connection

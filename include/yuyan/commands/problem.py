@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from rich.table import Table
 
 from yuyan import settings
-from yuyan.commands.console import Json, expected, print_json, terminal
+from yuyan.commands.console import Json, expected, print_json, terminal, warehouse_dsn
 from yuyan.decisions import overrides, problems
 from yuyan.decisions.problems import ACTIONS, STATES, Problem
 from yuyan.domain import stewards
@@ -180,11 +180,9 @@ def withdraw(number: Number, reason: Reason, actor: Actor, as_of: Day = None) ->
 
 @contextmanager
 def _warehouse() -> Iterator[psycopg.Connection]:
-    from yuyan.runtime import services
-
     with (
         expected(problems.ProblemError, stewards.StewardError),
-        psycopg.connect(services.load(settings.home()).warehouse_dsn, autocommit=True) as connection,
+        psycopg.connect(warehouse_dsn(), autocommit=True) as connection,
     ):
         yield connection
 
