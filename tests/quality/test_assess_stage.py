@@ -165,10 +165,10 @@ def test_a_corrected_value_settles_its_problem_and_a_repeat_changes_nothing(indi
     assert _rows(indicators, "select rule_id, fixed_run_id from quality.problem where state = 'fixed'") == [
         {"rule_id": "QR.indicator.H03.11", "fixed_run_id": "w2"}
     ]
-    # what became of the value first published: H03 from 100 to 200, H08 and H12 as they were
+    # what became of the value first published: H03 from 100 to 200, half of it new; H08 and H12 as they were
     revised = _rows(indicators, "select numerator from quality.scorecard where run_id = 'w2' and dimension = 'D06' "
                     f"and src_inst_code = '{BROKEN}'")  # fmt: skip
-    assert revised == [{"numerator": 1}]
+    assert revised == [{"numerator": 0.5}]
 
 
 def test_an_explanation_covers_its_own_period_only(indicators):

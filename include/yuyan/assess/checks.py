@@ -23,12 +23,14 @@ MINIMUM_HISTORY = 5
 
 @dataclass(frozen=True)
 class Checked:
-    """Arrays of one length, an element per unit. `only_above`: less than expected is no finding."""
+    """Arrays of one length, an element per unit. `only_above`: less than expected is no finding. `cases`: of a rate, the
+    effective number of cases behind what was observed."""
 
     observed: Floats
     expected: Floats
     threshold: Floats
     only_above: bool = False
+    cases: Floats | None = None
 
     @property
     def is_alarm(self) -> NDArray[np.bool_]:
@@ -88,7 +90,29 @@ def yearly_change(
             ]
         )
     judged = np.isfinite(before) & np.isfinite(last) & ((before > 0) | (not relative))
-    return Checked(last, expected, np.where(judged, threshold, np.nan))
+    cases = np.asarray(sizes, dtype=float)[:, -1] if noise == "binomial" else None
+    return Checked(last, expected, np.where(judged, threshold, np.nan), cases=cases)
+
+
+def revision(
+    first: ArrayLike, now: ArrayLike, cases: ArrayLike, relative: ArrayLike, least: ArrayLike
+) -> tuple[Floats, Floats]:
+    """How far values were restated: as a share of the whole scale, and in half widths of the first value's 95 % interval.
+
+    A count or an amount (`relative`) is compared with the greater of both values and `least`, below which a difference is
+    no finding: from 0 to 1 project of at least 5 is a fifth, and no revision of a count exceeds 1. A rate is compared
+    by difference, since nothing can be divided by a rate of 0; `cases` is what it was counted over, and the interval
+    Wilson's (Brown, Cai and DasGupta 2001, section 3.1.1). Counts have no interval here: NaN. One shape for all.
+    """
+    first, now, cases, least = (np.asarray(v, dtype=float) for v in (first, now, cases, least))
+    relative = np.asarray(relative, dtype=bool)
+    whole = np.maximum.reduce([np.abs(first), np.abs(now), least])
+    moved = np.where(relative, (now - first) / np.where(whole > 0, whole, 1), now - first)
+    z = stats.norm.ppf(0.975)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        inside = np.clip(first, 0, 1)
+        half = z * np.sqrt(inside * (1 - inside) / cases + z**2 / (4 * cases**2)) / (1 + z**2 / cases)
+    return moved, np.where(relative | ~(half > 0), np.nan, moved / half)
 
 
 def _chance(before: Floats, last: Floats, sizes: ArrayLike | None, noise: str) -> Floats:

@@ -4,6 +4,7 @@ Judged is the latest complete period of a check's variant, per institution. Ever
 on arrays (checks.py).
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ COLUMNS = [
     "threshold",
     "is_alarm",
     "explanation",
+    "cases",
 ]
 
 _VALUES = """
@@ -82,7 +84,8 @@ def _run(connection: psycopg.Connection, c: Check, values: pl.DataFrame) -> pl.D
         | {
             k: np.asarray(getattr(checked, k), dtype=float)
             for k in ("observed", "expected", "threshold", "is_alarm")
-        },
+        }
+        | {"cases": np.full(len(units), np.nan) if checked.cases is None else checked.cases},
         schema_overrides={"src_inst_code": pl.String},
     ).filter(pl.col("observed").is_not_nan())
     return rows.select(
@@ -96,6 +99,7 @@ def _run(connection: psycopg.Connection, c: Check, values: pl.DataFrame) -> pl.D
         pl.struct("observed", "expected", "threshold")
         .map_elements(lambda row: _explain(c, period, row), pl.String)
         .alias("explanation"),
+        pl.col("cases").fill_nan(None),
     )
 
 
@@ -108,7 +112,7 @@ def _yearly_change(
     )
     if c.minimum_n:
         too_few = ~(np.minimum(sizes[:, -1], sizes[:, -2]) >= c.minimum_n)
-        found = Checked(found.observed, found.expected, np.where(too_few, np.nan, found.threshold))
+        found = replace(found, threshold=np.where(too_few, np.nan, found.threshold))
     return units, found
 
 

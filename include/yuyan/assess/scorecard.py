@@ -11,13 +11,14 @@ from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import psycopg
 
 from yuyan import settings
-from yuyan.assess import frames
+from yuyan.assess import checks, frames
 from yuyan.domain import catalogue, contracts, institutions
-from yuyan.domain.credibility_rules import SUBJECT
+from yuyan.domain.credibility_rules import SUBJECT, load
 
 CITY = "500000"
 GRADES = ["A", "B", "C", "D", "NCID"]
@@ -51,7 +52,8 @@ select src_inst_code, entity, 'D04', sum(eligible - failed - unverifiable), sum(
 from quality.current_result where rule_id = any(%(reference)s) group by 1, 2
 union all
 select src_inst_code, entity, 'D05',
-    case when action = 'still_different' then abs(source_count - warehouse_count) else 0 end, greatest(source_count, 1)
+    case when action = 'still_different' then abs(source_count - warehouse_count) else 0 end,
+    greatest(source_count, warehouse_count, 1)
 from drift
 union all
 select l.src_inst_code, l.entity, 'D07', coalesce(p.rows, 0), l.rows
@@ -64,15 +66,16 @@ where r.kind = 'collect' and r.as_of between %(since)s and %(as_of)s group by 1,
 """
 _REVISED = """
 with assessed as (
-    select rule_id, src_inst_code, period_code, run_id, observed from quality.credibility
+    select rule_id, src_inst_code, period_code, run_id, observed, cases from quality.credibility
     where run_id = %(run)s and rule_id like 'QR.' || %(subject)s || '.%%.11' and observed is not null
 ), noted as (
-    insert into quality.first_assessed as f (rule_id, src_inst_code, period_code, run_id, observed)
+    insert into quality.first_assessed as f (rule_id, src_inst_code, period_code, run_id, observed, cases)
     select * from assessed
-    on conflict (rule_id, src_inst_code, period_code) do update set observed = excluded.observed
+    on conflict (rule_id, src_inst_code, period_code) do update
+        set observed = excluded.observed, cases = excluded.cases
         where f.run_id = excluded.run_id
 )
-select n.src_inst_code, (n.observed - f.observed) / greatest(abs(f.observed), 1e-9) as revision
+select n.rule_id, n.src_inst_code, f.observed as first, n.observed as now, coalesce(f.cases, n.cases) as cases
 from assessed n join quality.first_assessed f using (rule_id, src_inst_code, period_code)
 where f.run_id <> n.run_id
 """
@@ -283,15 +286,33 @@ def _fact(connection: psycopg.Connection, row: dict[str, str]) -> pl.DataFrame:
 
 
 def _revisions(connection: psycopg.Connection, run_id: str) -> pl.DataFrame:
-    """D06: what a value of the latest complete period was when it was first assessed, and what it is now.
+    """D06, D06a, D06b: what a value of the latest complete period was when it was first assessed, and what it is now.
 
+    A rate that stays within its first interval counts as unchanged in D06, which is graded; D06a (signed) and D06b (in half
+    widths of the interval) count it. Values of checks that are no more are left out.
     Notes in quality.first_assessed what is assessed for the first time; the query sees what was noted before it."""
+    parameters = {c.rule_id: c for c in load()}
     found = frames.read(connection, _REVISED, {"run": run_id, "subject": SUBJECT})
+    found = found.filter(pl.col("rule_id").is_in(list(parameters))).sort("rule_id", "src_inst_code")
+    of_check = [parameters[rule] for rule in found["rule_id"]]
+    moved, in_halves = checks.revision(
+        *(found[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in ("first", "now", "cases")),
+        np.array([c.is_relative for c in of_check], dtype=bool),
+        np.array([c.least for c in of_check], dtype=float),
+    )
+    found = found.select(
+        "src_inst_code",
+        D06=pl.Series(np.where(np.abs(in_halves) <= 1, 0.0, np.abs(moved)), dtype=pl.Float64),
+        D06a=pl.Series(moved, dtype=pl.Float64),
+        D06b=pl.Series(np.abs(in_halves), dtype=pl.Float64).fill_nan(None),
+    )
     by_source = found.group_by("src_inst_code")
-    size = pl.len().cast(pl.Float64)
     return pl.concat(
-        _whole(by_source.agg(numerator=revision.sum(), denominator=size), dimension)
-        for dimension, revision in (("D06", pl.col("revision").abs()), ("D06a", pl.col("revision")))
+        _whole(
+            by_source.agg(numerator=pl.col(name).sum(), denominator=pl.col(name).count().cast(pl.Float64)),
+            name,
+        )
+        for name in ("D06", "D06a", "D06b")
     )
 
 
