@@ -10,7 +10,6 @@ BIN := $(VENV)/bin
 # Named after the content of the lock and of what we install, so that an environment is made anew exactly when they have changed.
 digest = $(shell cat requirements/$(1) pyproject.toml include/demo/pyproject.toml 2>/dev/null | cksum | tr ' ' '-')
 INSTALLED := $(VENV)/.installed-$(call digest,lock.txt)
-BESIDE := tests/end_to_end tests/collect tests/runtime
 BENCH_VENV := .yuyan/bench-venv
 BENCH_INSTALLED := $(BENCH_VENV)/.installed-$(call digest,bench.txt)
 
@@ -22,10 +21,7 @@ run: $(INSTALLED) ## install, start everything, run the next simulated day, prin
 	@$(BIN)/yuyan run $(if $(SCALE),--scale $(SCALE)) $(if $(SEED),--seed $(SEED))
 
 test: $(INSTALLED) ## install and run every test
-	@# these rooms wait more than they work: they run beside the others and report after them
-	@$(BIN)/python -m pytest $(BESIDE) >.yuyan/tests-beside.log 2>&1 & line=$$!; trap "kill $$line" INT TERM; \
-		$(BIN)/python -m pytest $(BESIDE:%=--ignore=%); rest=$$?; \
-		wait $$line; whole=$$?; cat .yuyan/tests-beside.log; exit $$((rest || whole))
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 down: $(INSTALLED) ## stop everything; data stay
 	@$(BIN)/yuyan down
