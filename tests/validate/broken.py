@@ -1,4 +1,4 @@
-"""How each rule is broken, as the entity's rule file says (see `Break` in yuyan.validate.catalogue).
+"""How each rule is broken, as the entity's rule file says (see `Break` in yuyan.domain.catalogue).
 
 `world.yml` has one sound record of every entity; a rule's `break:` spoils a copy of it. The file's own sections add:
 
@@ -17,12 +17,12 @@ from collections.abc import Iterator
 import numpy as np
 from small_world import SOUND, Raw
 
-from yuyan import contracts, settings
-from yuyan.simulator import defects_structural
-from yuyan.simulator.columns import uscc_numbers
-from yuyan.validate import catalogue
-from yuyan.validate.catalogue import Break
-from yuyan.yaml_file import YamlFile
+from yuyan import settings
+from yuyan.domain import catalogue, contracts
+from yuyan.domain.catalogue import Break
+from yuyan.domain.yaml_file import YamlFile
+from yuyan_demo.simulator import defects_structural
+from yuyan_demo.simulator.columns import uscc_numbers
 
 FILES = {path.stem: YamlFile(path).data for path in sorted(settings.EXPECTATIONS.glob("*.yml"))}
 CASES: dict[str, dict[str, Break]] = {
