@@ -1,6 +1,6 @@
 """How each rule is broken, as the entity's rule file says (see `Break` in yuyan.domain.catalogue).
 
-`world.yml` has one sound record of every entity; a rule's `break:` spoils a copy of it. The file's own sections add:
+The contracts have one sound record of every entity (`sample:`); a rule's `break:` spoils a copy of it. The rule file adds:
 
     sound:   # further sound records: what a rule looks up, and what passes rules for which the first one is not eligible
       - {record: x2, student_id: 10611X2}
