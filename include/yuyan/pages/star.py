@@ -7,7 +7,9 @@ from yuyan.pages import erd
 
 CONVENTIONS = Path(__file__).with_name("templates") / "star-schema.md"
 """What no file of the models says."""
-DIAGRAMS = "Diagrams of tables, keys and what they point to: [star-diagrams.zh-CN.md](star-diagrams.zh-CN.md)."
+DIAGRAMS = (
+    "Diagrams of tables, keys and what they point to: [star-diagrams.zh-CN.md](star-diagrams.zh-CN.md)."
+)
 Model = dict[str, Any]
 
 

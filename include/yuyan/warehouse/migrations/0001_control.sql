@@ -1,11 +1,10 @@
 -- Control tables of the line: what each run, batch and model did (ops). What the rules found is in quality.sql.
--- Idempotent: run at every start. Raw tables are not here; they follow from the contracts (ddl.py).
+-- Raw tables are not here; they follow from the contracts (ddl.py).
 
 create schema if not exists raw;
 create schema if not exists ops;
 create schema if not exists accepted;
 create schema if not exists latest;
-drop schema if exists staging cascade;  -- views on accepted that earlier releases put between it and the star
 comment on schema raw is '原始层：各单位报送记录的全部版本，文本列，只追加';
 comment on schema ops is '运行记录：运行、批次、水位线、对账、模型结果';
 comment on schema accepted is '接收层：每条记录最后一个通过校验的版本，已转换类型，由校验阶段维护';
