@@ -150,6 +150,19 @@ def test_the_star_may_read_every_entity_and_its_history(manifest):
     assert accepted == {e + end for e in contracts.load() for end in ("", "_versions")}
 
 
+def test_no_test_is_dropped_because_it_names_what_is_not_there(manifest):
+    """dbt keeps such a test out of every run with a warning; dbt_project.yml makes it an error."""
+    assert manifest["disabled"] == {}
+    tests = [n for n in manifest["nodes"].values() if n["resource_type"] == "test"]
+    assert tests
+    lost = [
+        t["name"]
+        for t in tests
+        if len({str(named) for named in (*t["refs"], *t["sources"])}) > len(t["depends_on"]["nodes"])
+    ]
+    assert lost == []
+
+
 def test_sql_is_written_alike():
     """Lower-case keywords, no tabs, no trailing blanks, a final newline (a linter with a template engine costs a minute)."""
     files = [
