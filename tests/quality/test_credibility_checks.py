@@ -5,7 +5,7 @@ from math import comb, exp, factorial, sqrt
 import numpy as np
 import pytest
 
-from yuyan.quality import checks
+from yuyan.assess import checks
 
 NAN = np.nan
 

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from made_up import DAY, JW, UNI
 
-from yuyan import contracts
-from yuyan.quality import scorecard
-from yuyan.quality.scorecard import CITY, MEASURE
+from yuyan.assess import scorecard
+from yuyan.assess.scorecard import CITY, MEASURE
+from yuyan.domain import contracts
 from yuyan.warehouse import ddl
 
 RUN = "w1"

@@ -8,9 +8,9 @@ from typing import Any
 
 import psycopg
 
-from yuyan.quality import overrides
+from yuyan.decisions import overrides
+from yuyan.domain.catalogue import BLOCKING, Rule, Tolerance
 from yuyan.validate import suite, worktable
-from yuyan.validate.catalogue import BLOCKING, Rule, Tolerance
 from yuyan.validate.scope import Arrivals, same_record
 
 STANDS = "f.entity = %(entity)s and f.resolved_run_id is null"

@@ -423,5 +423,5 @@ comment on column quality.thinning.table_name is 'result、credibility、scoreca
 comment on column quality.thinning.run_id is '其结果被清理的运行；同一月份有更晚的结果保留';
 comment on column quality.thinning.as_of is '该运行的统计日期';
 comment on column quality.thinning.rows is '清理的行数';
-comment on column quality.thinning.policy is '清理所依据的保留规定（yuyan/quality/retention.py）';
+comment on column quality.thinning.policy is '清理所依据的保留规定（yuyan/assess/retention.py）';
 comment on column quality.thinning.thinned_run_id is '执行清理的运行';
