@@ -70,8 +70,9 @@ select
     l.value - l.path_value as gap_to_path,
     -- a floor or a trend is to be held, not approached
     case
-        when l.target_value is not null and t.path_kind not in ('FLOOR', 'TREND')
-            then greatest(l.target_value - l.value, 0)
+        when t.path_kind in ('FLOOR', 'TREND') then null
+        when l.status_reason_code = 'BASE-YEAR' and l.value is null then l.target_value - l.baseline_value
+        when l.target_value is not null then greatest(l.target_value - l.value, 0)
     end / nullif(greatest({{ year_of("t.due_on") }} - l.period_year, 0), 0) as required_annual_change,
     l.status_code,
     l.status_reason_code,
