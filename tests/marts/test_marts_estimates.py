@@ -113,7 +113,9 @@ def test_a_value_below_its_target_is_not_labelled_normal(marts):
     ).fetchall()
     assert "PATH" in {by for by, *_ in labels}
     assert [label for _, label, _ in labels if label.startswith("正常")] == []
-    of_pooled = f"select distinct status_zh from {VALUES} where judged_by_code = 'RATE' and status_code = 'GREEN'"
+    of_pooled = (
+        f"select distinct status_zh from {VALUES} where judged_by_code = 'RATE' and status_code = 'GREEN'"
+    )
     assert marts.execute(of_pooled).fetchall() == [("按3年合并估计未见异常",)]
     pooled = marts.execute(
         f"select count(*), count(*) filter (where judged_numerator <= judged_denominator and judged_denominator >= 10 "

@@ -1,4 +1,4 @@
--- What statistics say of indicator values. Idempotent: run at every start; filled anew by yuyan.estimate.run.
+-- What statistics say of indicator values. Filled anew by yuyan.estimate.run.
 create schema if not exists estimates;
 comment on schema estimates is '估计层：指标值的置信区间、调整值、基准、统计判定、2030年预测，由估计阶段在指标层之后写入';
 
@@ -7,7 +7,7 @@ do $$
 begin
     if to_regclass('estimates.indicator_estimate') is not null and not exists (
         select 1 from information_schema.columns
-        where table_schema = 'estimates' and table_name = 'indicator_estimate' and column_name = 'judged_by'
+        where table_schema = 'estimates' and table_name = 'indicator_estimate' and column_name = 'pooled_years'
     ) then
         drop table estimates.indicator_estimate;
     end if;
@@ -31,11 +31,6 @@ create table if not exists estimates.indicator_estimate (
     status_code text check (status_code in ('GREEN', 'AMBER', 'RED', 'GREY')),
     status_reason_code text,
     pooled_years int,
-    judged_by text,
-    judged_numerator double precision,
-    judged_denominator double precision,
-    judged_value double precision,
-    judged_floor double precision,
     projected_2030 double precision,
     projected_lcl80 double precision,
     projected_ucl80 double precision,
@@ -64,11 +59,6 @@ comment on column estimates.indicator_estimate.probability_decline is '真实值
 comment on column estimates.indicator_estimate.status_code is '按统计规则判定的状态；为空时以路径规则为准';
 comment on column estimates.indicator_estimate.status_reason_code is '不判定的原因，如 SMALL-N';
 comment on column estimates.indicator_estimate.pooled_years is '判定所合并的年数';
-comment on column estimates.indicator_estimate.judged_by is '判定所依据的规则（seed indicator_judgement）；按路径规则判定的为空';
-comment on column estimates.indicator_estimate.judged_numerator is '判定所用的分子：多年合并的为合并的合格数';
-comment on column estimates.indicator_estimate.judged_denominator is '判定所用的分母：多年合并的为合并的总数';
-comment on column estimates.indicator_estimate.judged_value is '判定所用的值：多年合并、相对基准的为收缩后的比例';
-comment on column estimates.indicator_estimate.judged_floor is '判定所对照的界限：底线、目标、路径，或基准减容差';
 comment on column estimates.indicator_estimate.projected_2030 is '按截至本期的最近五年直线外推到2030年的值；不足四个完整期间时为空';
 comment on column estimates.indicator_estimate.projected_lcl80 is '2030年预测值的80%区间下限';
 comment on column estimates.indicator_estimate.projected_ucl80 is '2030年预测值的80%区间上限';
