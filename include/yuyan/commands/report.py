@@ -20,7 +20,6 @@ STAGES = {
     "validate": "校验",
     "reconcile": "对账",
     "docs": "质量文档",
-    "staging": "暂存层",
     "star": "星型模型",
     "indicators": "指标",
     "estimate": "估计",
