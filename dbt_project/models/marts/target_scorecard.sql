@@ -62,6 +62,7 @@ select
     l.baseline_value,
     t.baseline_status,
     t.op as target_op,
+    l.plan_target_value,
     l.target_value,
     t.due_on,
     t.path_kind,
@@ -100,7 +101,8 @@ select
     r.numerator as running_numerator,
     r.denominator as running_denominator,
     r.value as running_value,
-    r.path_value as running_path_value
+    r.path_value as running_path_value,
+    {{ provenance_columns() }}
 from latest as l
 inner join {{ ref('indicator') }} as i
     on i.variant_code = l.variant_code and i.definition_version = l.definition_version
