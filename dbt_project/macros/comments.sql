@@ -8,6 +8,6 @@
         'marts': '集市：指标值、目标评分，供报表与分析工具读取',
     } -%}
     {%- for schema in schemas if schema in texts %}
-    comment on schema {{ schema }} is '{{ texts[schema] }}';
+    comment on schema {{ schema }} is '{{ simulated_note() if schema == "marts" }}{{ texts[schema] }}';
     {%- endfor %}
 {% endmacro %}

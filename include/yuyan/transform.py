@@ -90,7 +90,7 @@ def invoke(command: list[str], as_of: date) -> Any:
             "--log-path",
             target,
             "--vars",
-            f"{{as_of: '{as_of.isoformat()}'}}",
+            f"{{as_of: '{as_of.isoformat()}', simulated_scale: {settings.simulated_scale() or 'null'}}}",
             "--quiet",
         ),
     ]
