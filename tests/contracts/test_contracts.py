@@ -193,7 +193,7 @@ def test_a_field_is_the_librarys_with_what_the_entity_says_differently(folder):
         ("- {city: city_code}", "- city", 12, "town: reference 1 must be"),
         ("- {city: city_code}", "- {city: city_id}", 12, "town: reference to city: 'city_id' is not a field"),
         ("- {city: city_code}", "- {city: {city_code: id}}", 11, "town: city with id does not exist"),
-        ("- {city: city_code}", "- {city: city_code}\n  - {land: city_code}", 11, "town: land with city_code does not exist"),
+        ("- {city: city_code}", "- {city: city_code}\n  - {land: city_code}", 11, "town: land with city_code does not"),
         ("city_code: null", "city: null", 13, "town.sample: 'city' is not a field that a platform sends"),
         ("rows: 3", "rows: many", 15, "town.simulate: rows must be a whole number, not 'many'"),
         ("rows: 3", "count: 3", 15, "town.simulate: 'count' is none of rows, of, values"),
