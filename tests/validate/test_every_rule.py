@@ -39,5 +39,5 @@ def test_findings_are_the_planted_defects_of_every_rule(raw: Raw, city):
     raw.judge("run-1", as_of=city.as_of)
     found = set(raw.rows(f"select {', '.join(KEY)} from quality.row_failure"))
     planted = set(city.defects.select(KEY).iter_rows())
-    assert sorted(found - planted) == [], "not planted: name it in yuyan_demo/simulator/defects_also.py"
+    assert sorted(found - planted) == [], "not planted: say `also` in the rule file, under city or structural"
     assert sorted(planted - found) == [], "nobody finds them"

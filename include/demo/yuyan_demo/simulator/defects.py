@@ -59,15 +59,11 @@ SOUND = "sound"
 
 
 def order() -> list[str]:
-    """What is planted one after another: the file's order, then faults that it does not name.
-
-    Records are drawn one after another, so another order would be another city; a new rule need not be in the file.
-    """
+    """What is planted one after another. Records are drawn one after another, so another order would be another city."""
     listed = ORDER.read_text(encoding="utf-8").split("\n")[:-1]
-    known = faults()
-    if stray := [n for n in listed if not n.startswith(STORY) and n not in known]:
+    if stray := [n for n in listed if not n.startswith(STORY) and n not in faults()]:
         raise ValueError(f"{ORDER}: {stray[0]} is in no rule file; remove its line")
-    return listed + [name for name in known if name not in set(listed)]
+    return listed
 
 
 def plant(p: Planter, frames: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
@@ -79,6 +75,17 @@ def plant(p: Planter, frames: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
             getattr(stories, name.removeprefix(STORY))()
         else:
             _plant(p, frames, faults()[name], later)
+    return later
+
+
+def plant_new(p: Planter, frames: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
+    """Plant what the order does not name yet, each fault for itself: it changes nothing that was there before."""
+    later: dict[str, list[Row]] = {}
+    listed = set(order())
+    for name, fault in faults().items():
+        if name not in listed:
+            p.draw_apart(name)
+            _plant(p, frames, fault, later)
     return later
 
 

@@ -132,6 +132,7 @@ def _one(
 ) -> None:
     places = (COMMISSION,) if contract.owner == "commission" else products[turn % len(products) :] + products
     rule_id = f"QR.{contract.entity}.{rule}"
+    p.draw_apart(rule_id)
     for place in places:
         try:
             rows = p.draw(contract.entity, place, world.where(contract, rule))
@@ -149,6 +150,7 @@ def _one(
 
 
 def _twin(p: Planter, world: _World, contract: Contract) -> None:
+    p.draw_apart(f"{contract.entity}.key.6")
     place = COMMISSION if contract.owner == "commission" else "any"
     rules = ("key.6", *_also(contract, "key.6"))
     p.twin(contract.entity, place, *rules, where=world.where(contract, "key.6"))

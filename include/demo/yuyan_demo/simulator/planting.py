@@ -1,5 +1,6 @@
 """The tool that plants defects: copies or spoils sound records, and notes what must be found."""
 
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -63,13 +64,17 @@ class Planter:
         self, frames: dict[str, pl.DataFrame], seed: int, day: int, times: int, taken: set[str]
     ) -> None:
         self._frames, self._times = frames, times
-        self._rng = stream(seed, 80, day)
+        self._seed, self._rng = seed, stream(seed, 80, day)
         self._count = day * 100_000
         self.day = day
         self._rows: dict[str, list[Row]] = {}
         self._taken = taken
         self._used: set[str] = set()
         self.defects: list[Defect] = []
+
+    def draw_apart(self, name: str) -> None:
+        """From here on draw as nothing before has any influence on: what is added elsewhere changes no record here."""
+        self._rng = stream(self._seed, 81, self.day, zlib.crc32(name.encode()))
 
     def clone(
         self,

@@ -105,6 +105,8 @@ def build(seed: int = SEED, scale: float = SCALE, day: int = 1, every_rule: bool
     ledger.later = defects.plant(planter, frames)
     if every_rule:
         defects_structural.plant(planter, frames)
+    for entity, rows in defects.plant_new(planter, frames).items():
+        ledger.later.setdefault(entity, []).extend(rows)
     frames |= planter.frames()
     ledger.defects += planter.defects
     frames = days.prepare_stale(frames, ledger, seed)
