@@ -16,8 +16,8 @@ VERSIONED = ("target", "target_path", "milestone", "action_item", "list_quantity
 """Seeds of the plan with a row per version of the text."""
 
 _TARGETS = """
-select indicator_code as code, indicator_zh as name_zh, doc_version, is_plan_in_force, period_code, value_display, target_display,
-       path_display, path_status_code as status_code
+select indicator_code as code, indicator_zh as name_zh, doc_version, is_plan_in_force, period_code, value_display,
+       target_display, path_display, path_status_code as status_code
 from marts.target_by_version where grain = 'city' and is_latest_complete order by indicator_code, doc_version
 """
 _ITEMS = """
