@@ -35,7 +35,18 @@ def through(inst_code: str, entity: str, **values: str | None) -> dict[str, str 
         ("10643", "2026-09-01", "2026-09-01"),
         ("10611", "2026-09-01", "2026-09-01"),
         ("10611", "1/9/2026", "1/9/2026"),
-        ("10611", "", ""),
+        ("10611", "", None),
+        ("10611", "  ", None),
+        ("10643", "", None),
+        ("10611", "2026-09-01T00:00:00", "2026-09-01"),
+        ("10611", "2026-08-31T16:00:00.000Z", "2026-09-01"),
+        ("10611", "2026-09-01T00:00:00+08:00", "2026-09-01"),
+        ("10611", "2026-08-31T16:00:00", "2026-08-31T16:00:00"),
+        ("10611", "2026-09-01T00:00:00Z", "2026-09-01T00:00:00Z"),  # eight o'clock in Beijing
+        ("10611", "1756656000000", "1756656000000"),
+        ("10647", "2026-09-01 00:00:00", "2026-09-01"),  # a date cell of a workbook
+        ("10647", "2026/9/1 0:00", "2026-09-01"),
+        ("10618", "20260901000000", "20260901000000"),
     ],
 )
 def test_dates(inst_code, given, expected):
@@ -47,13 +58,18 @@ def test_dates(inst_code, given, expected):
     [
         ("10618", "是", "true"),
         ("10618", "否", "false"),
-        ("10618", "Y", "Y"),
+        ("10618", "Y", "true"),
+        ("10618", "待核", "待核"),
         ("10643", "1", "true"),
         ("10643", "0", "false"),
         ("10643", "2", "2"),
         ("10647", "是", "true"),
         ("10611", "true", "true"),
-        ("10611", "yes", "yes"),
+        ("10611", "yes", "true"),
+        ("10611", "True ", "true"),
+        ("10611", "1", "true"),
+        ("10611", "否", "false"),
+        ("10611", "2", "2"),
     ],
 )
 def test_booleans(inst_code, given, expected):
@@ -81,6 +97,29 @@ def test_numbers(given, expected):
 )
 def test_integers(given, expected):
     assert through("10611", "practice_participation", days=given)["days"] == expected
+
+
+@pytest.mark.parametrize(
+    "written", ["001 ", "\u3000001", "\u200b001", "\ufeff001", "００1", "0\u00ad01", "\x00001\t"]
+)
+def test_a_key_is_one_text(written):
+    assert through("10611", "org_unit", unit_code=written)["unit_code"] == "001"
+
+
+def test_a_name_keeps_its_characters_but_not_its_edges():
+    row = through("10611", "org_unit", unit_name="\ufeff机械　Ａ学院\t\n", parent_unit_code=" ")
+    assert (row["unit_name"], row["parent_unit_code"]) == ("机械　Ａ学院", None)
+
+
+def test_what_normalising_changed_is_counted():
+    contract = contracts.load()["org_unit"]
+    mapping = institutions.load()["10611"].mapping(contract)
+    names = (mapping.record_id, *mapping.names.values())
+    frame = pl.DataFrame([dict.fromkeys(names)] * 3, schema=dict.fromkeys(names, pl.String)).with_columns(
+        src_record_id=pl.Series(["a", "b ", "c"]), unit_code=pl.Series(["００1", "002\t", "003"]),
+        unit_name=pl.Series(["甲", " 乙", "丙"]),
+    )  # fmt: skip
+    assert mapped.normalised(frame, contract, mapping) == {"src_record_id": 1, "unit_code": 2, "unit_name": 1}
 
 
 def test_local_codes_and_prefixes():
@@ -117,11 +156,20 @@ def test_derived_columns_pass_through():
         ("10611", "1000000074", 1000000074),
         ("10611", "soon", None),
         ("10618", "19700101080001", 1_000_000),
-        ("10618", "20261015", None),
+        ("10611", "12.0", 12),
+        ("10618", "19700101", -28_800_000_000),
+        ("10618", "1970-01-01 08:00:01", 1_000_000),
+        ("10618", "1970-01-01T00:00:01Z", 1_000_000),
+        ("10618", "1970/1/1 8:00", 0),
+        ("10618", "19700101080000500", 500_000),
         ("10618", "99999999999999", None),
         ("10643", "1970-01-01 08:00:00.000002", 2),
         ("10643", "1970-01-01 08:00:01", 1_000_000),
-        ("10643", "1986-05-04 02:30:00", None),  # skipped when China put the clocks forward
+        (
+            "10643",
+            "1986-05-04 02:30:00",
+            515_529_000_000_000,
+        ),  # skipped when the clocks went forward: by standard time
     ],
 )
 def test_versions(inst_code, given, expected):

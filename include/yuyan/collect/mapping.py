@@ -1,21 +1,44 @@
 """From a source's columns (all text, its own names and codes) to the contract's columns in canonical form.
 
 A value that does not have the form its product prescribes, or a code that the map does not know, is kept as it is, so that
-validation names it. Everything is a polars expression; nothing here looks at a single row.
+validation names it. Text is normalised here and nowhere else (collect/text.py), alike for every product; so are empty
+values (NULL), truth values in the usual words, and dates written with a midnight or a zone.
 """
 
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from yuyan.collect import text
 from yuyan.domain.contracts import Contract, Field
 from yuyan.domain.institutions import EntityMap
 
-RULES = 1
+RULES = 2
 """Raise when the code below maps a value differently than before: replays then load the difference."""
 
-BEIJING = "Asia/Shanghai"
+BEIJING = ZoneInfo("Asia/Shanghai")
+STANDARD_TIME = timezone(timedelta(hours=8))
 _TIMES = {"compact-time": "%Y%m%d%H%M%S", "time": "%Y-%m-%d %H:%M:%S%.f"}
+_WRITTEN = {"compact-time": "%Y%m%d%H%M%S", "time": "%Y-%m-%d %H:%M:%S.%f"}
+_MOMENT = re.compile(
+    r"(\d{4})([-/]?)(\d{1,2})\2(\d{1,2})(?:[ T]?(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,]?(\d{1,6}))?)?)?"
+    r" ?(Z|[+-]\d{2}(?::?\d{2})?)?",
+    re.ASCII,
+)
+"""Year, separator, month, day, hour, minute, second, fraction, zone."""
+
+_TRUE, _FALSE = ("true", "t", "1", "yes", "y", "是"), ("false", "f", "0", "no", "n", "否")
+WORDS = {
+    form(word): value
+    for words, value in ((_TRUE, "true"), (_FALSE, "false"))
+    for word in words
+    for form in (str.lower, str.upper, str.capitalize)
+}
+"""How sources write true and false."""
 
 
 def version(mapping: EntityMap) -> str:
@@ -25,7 +48,7 @@ def version(mapping: EntityMap) -> str:
 
 def columns(contract: Contract, mapping: EntityMap) -> list[pl.Expr]:
     """One expression per stored column of the contract, in its order; NULL where the source has no such field."""
-    return [_column(f, mapping).alias(f.name) for f in contract.columns]
+    return [_column(f, contract, mapping).alias(f.name) for f in contract.columns]
 
 
 def sources(contract: Contract, mapping: EntityMap) -> set[str]:
@@ -38,34 +61,125 @@ def record_key(contract: Contract) -> pl.Expr:
     return pl.concat_str([pl.col(name) for name in contract.key], separator="|")
 
 
+def record_id(mapping: EntityMap) -> pl.Expr:
+    """The source's record id, normalised as every identifier."""
+    return text.identifier(pl.col(mapping.record_id))
+
+
+def normalised(frame: pl.DataFrame, contract: Contract, mapping: EntityMap) -> dict[str, int]:
+    """Source column -> rows in which normalising changed its text; only columns where it did."""
+    changed = {}
+    for name, how in [(mapping.record_id, text.identifier), *_cleaned(contract, mapping)]:
+        values = frame[name]
+        clean = pl.select(how(pl.lit(values))).to_series()
+        if rows := int((values.fill_null("") != clean.fill_null("")).sum()):
+            changed[name] = changed.get(name, 0) + rows
+    return changed
+
+
+def _cleaned(contract: Contract, mapping: EntityMap) -> list[tuple[str, Callable[[pl.Expr], pl.Expr]]]:
+    fields = (f for f in contract.columns if not f.derived and f.name in mapping.names)
+    return [(mapping.names[f.name], _how(f, contract)) for f in fields]
+
+
 def source_version(mapping: EntityMap, delivery: int | None) -> pl.Expr:
     """The version order as an integer: change version, microseconds since 1970 UTC, or the delivery's sequence.
 
-    NULL where the source's value cannot be read.
+    NULL where there is none or it cannot be read. Times may be written in ISO 8601 or with slashes, too, whatever the
+    product's own form; without a zone they are Beijing's.
     """
     if mapping.version_as == "delivery":
         return pl.lit(delivery, pl.Int64)
-    text = pl.col(mapping.version_column)
+    value = text.identifier(pl.col(mapping.version_column))
     if mapping.version_as == "number":
-        return text.cast(pl.Int64, strict=False)
-    moment = text.str.to_datetime(_TIMES[mapping.version_as], time_unit="us", strict=False, exact=True)
-    return moment.dt.replace_time_zone(BEIJING, ambiguous="earliest", non_existent="null").dt.epoch("us")
+        return value.str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
+    form = _TIMES[mapping.version_as]
+    return pl.col(mapping.version_column).map_batches(
+        lambda values: _moments(values, form), return_dtype=pl.Int64
+    )
+
+
+def says_version(mapping: EntityMap) -> pl.Expr:
+    """Whether the source gives a version at all, readable or not."""
+    if mapping.version_column is None:
+        return pl.lit(True)
+    return text.identifier(pl.col(mapping.version_column)).is_not_null()
+
+
+def version_text(mapping: EntityMap, moment: int) -> str:
+    """Microseconds since 1970 UTC in the product's own form, whose text order is that of time."""
+    local = datetime.fromtimestamp(moment // 1_000_000, BEIJING).replace(microsecond=moment % 1_000_000)
+    return local.strftime(_WRITTEN[mapping.version_as])
+
+
+def version_bounds(mapping: EntityMap, as_of: date) -> tuple[int | None, int | None]:
+    """The greatest version to believe on a day, and what stands for a greater one: times end with the day, and a record
+    stamped later counts as changed when the day began, so that its next change is newer.
+    """
+    if mapping.version_as not in _TIMES:
+        return None, None
+    begin = datetime.combine(as_of, time(), BEIJING)
+    return _micros(begin + timedelta(days=1)), _micros(begin)
 
 
 def is_deleted(mapping: EntityMap) -> pl.Expr:
-    """Whether the source marks the row as deleted."""
+    """Whether the source marks the row as deleted; NULL where the mark is not a truth value. No mark: not deleted."""
     if mapping.deleted is None:
         return pl.lit(False)
-    return (pl.col(mapping.deleted) == mapping.formats.boolean[0]).fill_null(False)
+    mark = text.identifier(pl.col(mapping.deleted)).replace(WORDS).fill_null("false")
+    return pl.when(mark.is_in(["true", "false"])).then(mark == "true")
 
 
-def _column(f: Field, mapping: EntityMap) -> pl.Expr:
+def _moments(values: pl.Series, form: str) -> pl.Series:
+    moment = values.str.to_datetime(form, time_unit="us", strict=False, exact=True)
+    found = moment.dt.replace_time_zone(BEIJING.key, ambiguous="earliest", non_existent="null").dt.epoch("us")
+    odd = values.filter(found.is_null() & values.is_not_null()).unique()
+    if odd.is_empty():
+        return found
+    read = pl.Series([_moment(v) for v in odd], dtype=pl.Int64)
+    return found.fill_null(values.replace_strict(odd, read, default=None, return_dtype=pl.Int64))
+
+
+def _moment(value: str) -> int | None:
+    """Microseconds since 1970 UTC of a time in one of the forms that `_MOMENT` knows."""
+    if not (match := _MOMENT.fullmatch(value.strip())):
+        return None
+    year, separator, month, day, hour, minute, second, fraction, zone = match.groups()
+    if not separator and (len(month) + len(day) < 4 or (hour and len(hour) < 2)):
+        return None
+    try:
+        local = datetime(
+            *map(int, (year, month, day, hour or 0, minute or 0, second or 0)),
+            int((fraction or "").ljust(6, "0")),
+        )
+        return _micros(local.replace(tzinfo=_zone(zone)))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _zone(written: str | None) -> timezone:
+    if written in (None, ""):
+        return STANDARD_TIME
+    if written == "Z":
+        return UTC
+    digits = written[1:].replace(":", "").ljust(4, "0")
+    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-offset if written[0] == "-" else offset)
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _how(f: Field, contract: Contract) -> Callable[[pl.Expr], pl.Expr]:
+    return text.identifier if f.name in contract.identifiers else text.trimmed
+
+
+def _column(f: Field, contract: Contract, mapping: EntityMap) -> pl.Expr:
     name = f.name if f.derived else mapping.names.get(f.name)
     if name is None:
         return pl.lit(None, pl.String)
-    value = pl.col(name)
-    if mapping.formats.empty_is_null:
-        value = pl.when(value != "").then(value)
+    value = pl.col(name) if f.derived else _how(f, contract)(pl.col(name))
     if f.name in mapping.prefixed:
         value = _with_inst_code(value, mapping, f.type == "array")
     if codes := mapping.codes.get(f.name):
@@ -93,23 +207,47 @@ def _canonical(value: pl.Expr, f: Field, mapping: EntityMap) -> pl.Expr:
         return _date(value, mapping.formats.date)
     if f.type == "boolean":
         true, false = mapping.formats.boolean
-        return value if (true, false) == ("true", "false") else value.replace({true: "true", false: "false"})
+        return value.replace(WORDS | {true: "true", false: "false"})
     if f.type == "integer":
-        return value.str.strip_chars().str.replace(r"^(-?\d+)\.0+$", "${1}")
+        return value.str.replace(r"^(-?\d+)\.0+$", "${1}")
     if f.type == "number":
-        return value.str.strip_chars().map_batches(_without_exponent, return_dtype=pl.String)
+        return value.map_batches(_without_exponent, return_dtype=pl.String)
     return value
 
 
 def _date(value: pl.Expr, form: str) -> pl.Expr:
+    day = value.map_batches(_local_days, return_dtype=pl.String)
     if form == "yyyymmdd":
-        return value.str.replace(r"^(\d{4})(\d{2})(\d{2})$", "${1}-${2}-${3}")
+        return day.str.replace(r"^(\d{4})(\d{2})(\d{2})$", "${1}-${2}-${3}")
     if form == "yyyy/m/d":
-        padded = value.str.replace(r"^(\d{4}/)(\d)/", "${1}0${2}/").str.replace(
+        padded = day.str.replace(r"^(\d{4}/)(\d)/", "${1}0${2}/").str.replace(
             r"^(\d{4}/\d{2}/)(\d)$", "${1}0${2}"
         )
         return padded.str.replace(r"^(\d{4})/(\d{2})/(\d{2})$", "${1}-${2}-${3}")
-    return value.str.strip_suffix(" 00:00:00")
+    return day
+
+
+def _local_days(values: pl.Series) -> pl.Series:
+    """A midnight behind a date goes; a moment with a zone is a day where it is midnight in Beijing. All else stays."""
+    timed = values.str.contains(":")
+    if not timed.any():
+        return values
+    odd = values.filter(timed).unique()
+    return values.replace(odd, [_local_day(v) for v in odd])
+
+
+def _local_day(value: str) -> str:
+    match = _MOMENT.fullmatch(value)
+    if not match or not match[5]:
+        return value
+    if match[9]:
+        moment = _moment(value)
+        if moment is None:
+            return value
+        local = datetime.fromtimestamp(moment // 1_000_000, BEIJING)
+        return str(local.date()) if local.time() == time() else value
+    is_midnight = not any(int(match[i] or 0) for i in (5, 6, 7, 8))
+    return re.split("[ T]", value, maxsplit=1)[0] if is_midnight else value
 
 
 def _without_exponent(values: pl.Series) -> pl.Series:

@@ -7,7 +7,7 @@ module returns, so a column list exists in one place only. A bad file is refused
 import csv
 import re
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ LIBRARY = "fields"
 PRESENCE = ("mandatory", "conditional", "optional")
 OWNERS = ("university", "commission")
 PRIVACY = ("drop", "pseudonymise")
+NO_NUMBER = "0"
+"""Stands for the version of a person key where something was given that is no certificate number."""
 
 
 class ContractError(ValueError):
@@ -115,6 +117,17 @@ class Contract:
         """Natural key in order."""
         keyed = sorted((f.key_position, f.name) for f in self.fields if f.key_position)
         return tuple(name for _, name in keyed)
+
+    @cached_property
+    def identifiers(self) -> frozenset[str]:
+        """Text that identifies or refers to something: keys, references, codes, numbers of a fixed form."""
+        named = {*self.key, *(n for ref in self.references for n in ref.fields)}
+        return frozenset(
+            f.name
+            for f in self.columns
+            if f.type in ("string", "array")
+            and (f.name in named or f.pattern or f.code_set or f.name.endswith(("_id", "_code", "uscc")))
+        )
 
     def __getitem__(self, name: str) -> Field:
         return next(f for f in self.fields if f.name == name)

@@ -36,7 +36,6 @@ class Formats(_Model):
 
     date: Literal["yyyy-mm-dd", "yyyymmdd", "yyyy/m/d"] = "yyyy-mm-dd"
     boolean: tuple[str, str] = ("true", "false")
-    empty_is_null: bool = False
 
 
 class InstPrefix(_Model):
@@ -56,6 +55,8 @@ class Table(_Model):
 class Platform(_Model):
     """A product. `names` says how its field names follow from the contract; `version_as` how it orders versions.
 
+    `overlap_hours`: how far a window reaches back behind the one before. `compare_days`: after how many days everything is
+    compared, not only what changed.
     `unmapped: contract`: where names are a map, entities and fields that it does not have keep the contract's names.
     """
 
@@ -75,6 +76,7 @@ class Platform(_Model):
     concurrency: PositiveInt = 4
     timeout_seconds: PositiveFloat = 60
     overlap_hours: int = Field(0, ge=0)
+    compare_days: PositiveInt = 7
     formats: Formats = Formats()
     codes: Codes = {}
     code_prefix: dict[str, str] = {}
@@ -118,6 +120,7 @@ class _File(_Model):
     page_size: PositiveInt | None = None
     requests_per_second: PositiveFloat | None = None
     concurrency: PositiveInt | None = None
+    compare_days: PositiveInt | None = None
     fields: dict[str, dict[str, str]] = {}
     codes: Codes = {}
 
@@ -233,7 +236,7 @@ def _institution(path: Path, profiles: dict[str, Platform]) -> Institution:
         raise InstitutionError(
             f"{_at(path, 'product')}: product {file.product!r} has no profile; known are {', '.join(sorted(profiles))}"
         )
-    own = _owned(file.inst_code)
+    own = owned(file.inst_code)
     for entity in file.entities or ():
         if entity not in own:
             raise InstitutionError(f"{_at(path, 'entities')}: {file.inst_code} does not supply {entity!r}")
@@ -247,7 +250,7 @@ def _institution(path: Path, profiles: dict[str, Platform]) -> Institution:
     profile = profiles[file.product]
     changes = {
         name: value
-        for name in ("page_size", "requests_per_second", "concurrency")
+        for name in ("page_size", "requests_per_second", "concurrency", "compare_days")
         if (value := getattr(file, name)) is not None
     }
     changes["codes"] = {
@@ -265,7 +268,8 @@ def _institution(path: Path, profiles: dict[str, Platform]) -> Institution:
     )
 
 
-def _owned(inst_code: str) -> dict[str, Contract]:
+def owned(inst_code: str) -> dict[str, Contract]:
+    """The entities that an institution of this code supplies: the commission's or the universities' ones."""
     owner = "commission" if inst_code == settings.COMMISSION else "university"
     return {e: c for e, c in contracts.load().items() if c.owner == owner}
 
