@@ -59,15 +59,17 @@ def test_the_same_batch_again_does_nothing(warehouse):
     assert fetch(warehouse, "select count(*) from ops.batch") == [(1,)]
 
 
-def test_within_a_batch_the_newest_wins_and_the_later_of_two_alike(warehouse):
+def test_within_a_batch_the_newest_wins_and_of_two_alike_one(warehouse):
     rows = [
         unit("a", 2, name="新"),
         unit("a", 1, name="旧"),
-        unit("b", 1, name="前"),
-        unit("b", 1, name="后"),
+        unit("b", 1),
+        unit("b", 1),
     ]
-    assert counts(put(warehouse, "10611", rows)) == (4, 2, 0, 2, 0)
-    assert live(warehouse, "10611") == {"a": "新", "b": "后"}
+    loaded = put(warehouse, "10611", rows)
+    assert counts(loaded) == (4, 2, 0, 2, 0)
+    assert (loaded.repeated, loaded.older) == (2, 0)
+    assert live(warehouse, "10611") == {"a": "新", "b": "学院"}
 
 
 def test_repeated_records_and_key_changes_in_one_batch(warehouse):
@@ -85,6 +87,11 @@ def test_an_old_version_that_comes_late_changes_nothing(warehouse):
     put(warehouse, "10618", [unit("a", "20261014080000", name="新")])
     loaded = put(warehouse, "10618", [unit("a", "20261013080000", name="旧")], since="x")
     assert counts(loaded) == (1, 0, 0, 1, 0)
+    assert (loaded.older, loaded.repeated) == (1, 0)
+    assert fetch(warehouse, "select rows_superseded, rows_repeated from ops.batch order by loaded_at") == [
+        (0, 0),
+        (1, 0),
+    ]
     assert live(warehouse, "10618") == {"a": "新"}
 
 
@@ -167,13 +174,106 @@ def test_rows_without_record_id_are_refused(warehouse):
     assert live(warehouse, "10611") == {}
 
 
-def test_an_unreadable_version_is_older_than_any_other(warehouse):
-    put(warehouse, "10618", [unit("a", "nonsense", name="一")], since="1")
-    put(warehouse, "10618", [unit("a", "nonsense", name="二")], since="2")
+@pytest.mark.parametrize("stamp", ["nonsense", "2026年10月14日", "1792108800000", "20261314080000"])
+def test_a_version_that_cannot_be_read_is_refused_by_row(warehouse, stamp):
+    put(warehouse, "10618", [unit("a", "20261013080000", name="一")], since="1")
+    with pytest.raises(LoadError, match="1 行的 GXSJ 写法无法识别（首行为第 2 行）"):
+        put(warehouse, "10618", [unit("b", "20261014080000"), unit("a", stamp, name="二")], since="2")
+    assert live(warehouse, "10618") == {"a": "一"}
+
+
+@pytest.mark.parametrize(
+    "stamp", ["2026-10-14 08:00:00", "2026-10-14T00:00:00Z", "2026/10/14 8:00", "20261014080000123"]
+)
+def test_a_time_in_another_usual_form_orders_as_the_time_that_it_is(warehouse, stamp):
+    put(warehouse, "10618", [unit("a", "20261013080000", name="旧")], since="1")
+    put(warehouse, "10618", [unit("a", stamp, name="新")], since="2")
+    put(warehouse, "10618", [unit("a", "20261014070000", name="更旧")], since="3")
+    assert live(warehouse, "10618") == {"a": "新"}
+
+
+def test_a_row_without_a_version_is_what_the_source_says_now(warehouse):
+    put(
+        warehouse,
+        "10643",
+        [unit("a", "2026-10-13 08:00:00", name="一"), unit("b", None, name="一")],
+        since="1",
+    )
+    put(warehouse, "10643", [unit("a", None, name="二"), unit("b", None, name="二")], since="2")
+    assert live(warehouse, "10643") == {"a": "二", "b": "二"}
+    assert fetch(warehouse, "select max(source_version) > 0 from raw.org_unit where src_record_id = 'a'") == [
+        (True,)
+    ]
+    put(warehouse, "10643", [unit("a", "2026-10-14 08:00:00", name="三")], since="3")
+    assert live(warehouse, "10643")["a"] == "三"
+
+
+def test_a_record_stamped_in_the_future_can_still_be_corrected(warehouse):
+    put(warehouse, "10618", [unit("a", "20261014080000", name="一")], since="1")
+    put(warehouse, "10618", [unit("a", "20990101000000", name="二")], since="2")
     assert live(warehouse, "10618") == {"a": "二"}
-    put(warehouse, "10618", [unit("a", "20261014080000", name="三")], since="3")
-    put(warehouse, "10618", [unit("a", "", name="四")], since="4")
+    put(warehouse, "10618", [unit("a", "20261015080000", name="三")], since="3")  # later the same day
     assert live(warehouse, "10618") == {"a": "三"}
+
+
+@pytest.mark.parametrize(
+    ("inst_code", "high", "low"), [("10611", 1000, 1), ("10618", "20261014080000", "20260101080000")]
+)
+def test_a_complete_listing_is_the_present_state_whatever_its_versions_say(warehouse, inst_code, high, low):
+    put(
+        warehouse,
+        inst_code,
+        [unit("a", high, name="旧"), unit("b", high), unit("c", high)],
+        "full",
+        run_id="1",
+    )
+    put(warehouse, inst_code, [unit("a", high, name="旧"), unit("b", high)], "full", run_id="2")  # c is gone
+    listed = [unit("a", low, name="恢复"), unit("b", low), unit("c", low)]
+    assert counts(put(warehouse, inst_code, listed, "full", run_id="3")) == (3, 3, 0, 0, 0)
+    assert counts(put(warehouse, inst_code, listed, "full", run_id="4")) == (3, 0, 3, 0, 0)
+    assert live(warehouse, inst_code) == {"a": "恢复", "b": "学院", "c": "学院"}
+    # From here on the source's own versions count, though they are lower than those held before.
+    next_version = low + 1 if isinstance(low, int) else "20260102080000"
+    put(warehouse, inst_code, [unit("a", next_version, name="其后")], since="x")
+    assert counts(put(warehouse, inst_code, [unit("a", low, name="恢复")], since="y")) == (1, 0, 0, 1, 0)
+    assert live(warehouse, inst_code)["a"] == "其后"
+    order = "select array_agg(source_version order by raw_id) from raw.org_unit where src_record_id = 'a'"
+    ((versions_of_a,),) = fetch(warehouse, order)
+    assert versions_of_a == sorted(versions_of_a)
+
+
+def test_a_correction_of_an_older_listing_does_not_undo_a_restored_one(warehouse):
+    """A source that counts anew: the landed batches of before have greater versions, and are older all the same."""
+    mapping = INSTITUTIONS["10611"].mapping(CONTRACT)
+    before = landed("10611", [unit("a", 1000, name="旧"), unit("b", 1001)], "full", run_id="1")
+    with psycopg.connect(warehouse, autocommit=True) as connection:
+        load(connection, before, CONTRACT, mapping, "1", AS_OF)
+        put(warehouse, "10611", [unit("a", 1, name="新"), unit("b", 2)], "full", run_id="2")
+        done = load(connection, before, CONTRACT, mapping, "3", AS_OF, correction="corrected")
+    assert counts(done) == (2, 0, 1, 1, 0)
+    assert live(warehouse, "10611") == {"a": "新", "b": "学院"}
+    assert fetch(warehouse, "select count(*) from raw.org_unit where stated_version = 2") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("inst_code", "mode", "version"), [("10647", "replace", None), ("10643", "full", "2026-10-14 08:00:00")]
+)
+def test_ids_that_were_made_alike_are_refused_by_row(warehouse, inst_code, mode, version):
+    ids = ("2.026E+17", "7", "2.026E+17", "2.026E+17")
+    rows = [unit(r, version, name=f"第{i}学院") for i, r in enumerate(ids)]
+    how = {"ref_period": "2026", "version": 1, "until": "1"} if mode == "replace" else {}
+    with pytest.raises(LoadError, match="3 行的记录编号与别的行相同而内容不同（例如第 1、3、4 行）"):
+        put(warehouse, inst_code, rows, mode, **how)
+    assert live(warehouse, inst_code) == {}
+
+
+def test_ids_that_are_alike_once_normalised_are_alike(warehouse):
+    with pytest.raises(LoadError, match="例如第 1、2 行"):
+        put(warehouse, "10611", [unit("u1  ", 1, name="一"), unit("\u200bｕ1", 1, name="二")])
+    put(warehouse, "10611", [unit("u1  ", 1)], since="1")
+    assert counts(put(warehouse, "10611", [unit("u1", 2)], since="2")) == (1, 0, 1, 0, 0)
+    query = "select field, rows from ops.normalised order by 1"
+    assert fetch(warehouse, query) == [("src_record_id", 1), ("unit_code", 1)]
 
 
 def test_key_changes_and_drift_are_kept(warehouse):
@@ -189,7 +289,7 @@ def test_key_changes_and_drift_are_kept(warehouse):
 
 
 def test_special_characters_survive(warehouse):
-    odd = "tab\t换行\n回车\r反斜\\ \\N '引号\" 零\0"
+    odd = "tab\t换行\n回车\r反斜\\ \\N '引号\" 零\0末"
     put(warehouse, "10611", [unit("a", 1, name=odd)])
     assert live(warehouse, "10611") == {"a": odd.replace("\0", "�")}
     assert counts(put(warehouse, "10611", [unit("a", 2, name=odd)], since="1")) == (1, 0, 1, 0, 0)
@@ -240,7 +340,7 @@ def test_a_complete_listing_in_several_batches(warehouse, monkeypatch):
     assert len(live(warehouse, "10618")) == 20  # killed before the end: nothing is missing yet
     assert listing("2", again) == [(0, 0, 0, 0, 0), (7, 1, 6, 0, 0), (2, 0, 2, 0, 4)]
     assert sorted(live(warehouse, "10618")) == [f"r{i:02d}" for i in range(16)]
-    assert listing("3", old) == [(7, 0, 7, 0, 0), (7, 0, 6, 1, 0), (6, 4, 2, 0, 0)]
+    assert listing("3", old) == [(7, 0, 7, 0, 0), (7, 1, 6, 0, 0), (6, 4, 2, 0, 0)]
 
 
 def test_a_correction_maps_old_data_anew(warehouse, monkeypatch):

@@ -23,12 +23,14 @@ _META = (
     "src_record_id",
     "record_key",
     "source_version",
+    "stated_version",
     "row_hash",
     "batch_id",
     "row_no",
     "as_of",
     "is_deleted",
 )
+_SEEN = ("id", "version", "row_no", "gone", "hash")
 _SEND = 1 << 20
 """Bytes given to the connection at once."""
 
@@ -58,17 +60,25 @@ NO_EFFECT = Effect(*(pl.Series("id", dtype=pl.String) for _ in range(2)), pl.Dat
 
 @dataclass
 class Loaded:
-    """What became of a batch: `received = stored + unchanged + superseded`; `tombstoned` is the loader's own addition."""
+    """What became of a batch: `received = stored + unchanged + superseded`; `tombstoned` is the loader's own addition.
+
+    Superseded are rows `older` than what is held and rows `repeated` within the window.
+    """
 
     batch_id: str
     received: int = 0
     stored: int = 0
     unchanged: int = 0
-    superseded: int = 0
+    older: int = 0
+    repeated: int = 0
     tombstoned: int = 0
     again: bool = False
     """The batch had been loaded before; nothing was done."""
     effect: Effect = field(default=NO_EFFECT, repr=False)
+
+    @property
+    def superseded(self) -> int:
+        return self.older + self.repeated
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,9 @@ class Batch:
     """A landed batch, mapped. `rows`: id, version, record_key, row_no, gone, hash and text, the business columns for COPY.
 
     `correction` is the id under which an earlier batch is mapped anew: it neither removes nor brings back a record.
+    `unreadable`: column of the version or the deletion mark -> numbers of the rows where it cannot be read. `ahead`: numbers
+    of rows stamped later than the day of the collection, which count as changed on it. `normalised`: column -> rows whose
+    text normalising changed.
     """
 
     landed: Landed
@@ -83,6 +96,9 @@ class Batch:
     mapping: EntityMap
     rows: pl.DataFrame
     correction: str | None = None
+    unreadable: dict[str | None, tuple[int, ...]] = field(default_factory=dict)
+    ahead: tuple[int, ...] = ()
+    normalised: dict[str, int] = field(default_factory=dict)
 
     @property
     def batch_id(self) -> str:
@@ -96,6 +112,11 @@ class Batch:
     def is_listing(self) -> bool:
         """Whether it is part of a complete listing (of a period), in which what is absent is gone."""
         return self.mode != "incremental"
+
+    @property
+    def is_present_state(self) -> bool:
+        """Whether it lists what the source has now, so that no version in it is out of date."""
+        return self.landed.manifest["mode"] == "full"
 
     @property
     def ends_window(self) -> bool:
@@ -120,15 +141,36 @@ def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: 
     frame = frame.filter(pl.col("_feed") != KEY_CHANGES).with_columns(
         pl.lit(None, pl.String).alias(n) for n in lacking
     )
-    version = mapped.source_version(mapping, landed.manifest["version"])
+    stated = frame.select(
+        "row_no",
+        is_marked=mapped.is_deleted(mapping).is_not_null(),
+        version=mapped.source_version(mapping, landed.manifest["version"]),
+        is_said=mapped.says_version(mapping),
+    )
+    latest, instead = mapped.version_bounds(mapping, date.fromisoformat(landed.manifest["as_of"]))
+    ahead = pl.lit(False) if latest is None else pl.col("version") > latest
     rows = frame.select(
-        pl.col(mapping.record_id).alias("id"),
-        version.fill_null(0).alias("version"),  # what cannot be read is older than anything that can
+        mapped.record_id(mapping).alias("id"),
+        stated.select(pl.when(ahead).then(instead).otherwise("version")).to_series().alias("version"),
         pl.col("row_no").cast(pl.Int64),
-        (mapped.is_deleted(mapping) | (pl.col("_feed") == DELETES)).alias("gone"),
+        (mapped.is_deleted(mapping).fill_null(False) | (pl.col("_feed") == DELETES)).alias("gone"),
         *mapped.columns(contract, mapping),
     ).with_columns(record_key=mapped.record_key(contract))
-    return Batch(landed, contract, mapping, _digested(rows, contract), correction)
+    return Batch(
+        landed,
+        contract,
+        mapping,
+        _digested(rows, contract),
+        correction,
+        {
+            mapping.version_column: tuple(
+                stated.filter(pl.col("is_said") & pl.col("version").is_null())["row_no"]
+            ),
+            mapping.deleted: tuple(stated.filter(~pl.col("is_marked"))["row_no"]),
+        },
+        tuple(stated.filter(ahead)["row_no"]),
+        mapped.normalised(frame, contract, mapping),
+    )
 
 
 class Loader:
@@ -141,42 +183,54 @@ class Loader:
     def __init__(self, connection: psycopg.Connection, run_id: str, as_of: date) -> None:
         """`connection` is in autocommit mode."""
         self._connection, self._run_id, self._as_of = connection, run_id, as_of
-        self._listed: list[pl.DataFrame] = []
+        self._seen: list[pl.DataFrame] = []
         self._held: pl.DataFrame | None = None
 
     def load(self, batch: Batch, cursor: str | None = None) -> Loaded:
         """Load a batch; the last one of its window moves the watermark to `cursor` (None: leave it). Raises LoadError."""
         _refuse_nameless(batch)
-        if batch.is_listing:
-            self._listed.append(batch.rows.select("id", "gone"))
+        _refuse_unordered(batch)
+        before = pl.concat(self._seen) if self._seen else None
+        so_far = sum(frame.height for frame in self._seen)
+        self._seen.append(batch.rows.select(_SEEN).with_columns(pl.col("row_no") + so_far))
+        _refuse_colliding(batch, pl.concat(self._seen))
         with self._connection.transaction():
             key = f"{batch.mapping.inst_code}/{batch.contract.entity}"
             self._connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
             query = "select 1 from ops.batch where batch_id = %s"
             if self._connection.execute(query, [batch.batch_id]).fetchone():
                 return Loaded(batch.batch_id, again=True)
-            counts = self._append(batch)
+            counts = self._append(batch, before)
             _record(self._connection, batch, counts, self._run_id, self._as_of, cursor)
         return counts
 
-    def _append(self, batch: Batch) -> Loaded:
-        """COPY new versions, and tombstones once the listing is complete."""
+    def _append(self, batch: Batch, before: pl.DataFrame | None) -> Loaded:
+        """COPY new versions, and tombstones once the listing is complete. `before`: rows of the window's earlier batches."""
         held, counts = self._newest_held(batch), Loaded(batch.batch_id, received=batch.rows.height)
         newest = versions.newest(batch.rows)
-        new, counts.unchanged = versions.keep(newest, held, batch.correction is not None)
+        if (
+            before is not None and batch.is_present_state
+        ):  # in it the newer of two rows is not always the later
+            newest = versions.newer_than(newest, before)
+        counts.repeated = batch.rows.height - newest.height
+        later = None
+        if batch.correction:
+            where = self._connection, batch.mapping.inst_code, batch.contract.entity
+            later = versions.landed_after(*where, batch.landed.uri)
+        new, counts.unchanged = versions.keep(newest, held, batch.is_present_state, later)
         was_live, gone = pl.col("was_live"), pl.col("gone")
         ended = new.filter(was_live & gone)["id"]
         appeared = new.filter(~was_live & ~gone)["id"]
-        changed = new.filter(was_live & ~gone).select("id", "hash")
-        new = new.drop("was_live")
+        changed = new.filter(was_live & ~gone & ~pl.col("is_same")).select("id", "hash")
+        new = new.drop("was_live", "is_same")
         counts.stored = new.height
-        counts.superseded = counts.received - counts.stored - counts.unchanged
+        counts.older = counts.received - counts.stored - counts.unchanged - counts.repeated
         parts = [new]
         if batch.is_listing and batch.ends_window:
             missing = self._missing(batch, held)
             counts.tombstoned = missing.height
             ended = ended.extend(missing["id"])
-            parts.append(_tombstones(missing, batch.contract))
+            parts.append(_tombstones(missing, batch.contract).select(new.columns))
         elif batch.is_listing:
             self._held = versions.after(held, new, batch.landed.manifest["ref_period"])
         counts.effect = Effect(ended, appeared, changed)
@@ -191,7 +245,7 @@ class Loader:
 
     def _missing(self, batch: Batch, held: pl.DataFrame) -> pl.DataFrame:
         """Live records of the listing's period that it does not have."""
-        return versions.missing(pl.concat(self._listed), held, batch.period)
+        return versions.missing(pl.concat(self._seen), held, batch.period)
 
     def _copy(self, rows: pl.DataFrame, batch: Batch) -> None:
         names = [*_META, *(f.name for f in batch.contract.columns)]
@@ -201,10 +255,12 @@ class Loader:
             sql.SQL(", ").join(map(sql.Identifier, names)),
         )
         keys = lines.copy_text(rows.select("id", "record_key"))
+        stated = pl.when(pl.col("version") != pl.col("order")).then(pl.col("version").cast(pl.String))
         meta = pl.concat_str(
             pl.lit(batch.mapping.inst_code),
             pl.lit(keys),
-            "version",
+            "order",
+            stated.fill_null(lines.NULL),
             pl.lit(r"\\x") + pl.col("hash"),
             pl.lit(batch.batch_id),
             "row_no",
@@ -235,7 +291,8 @@ def _digested(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     """Deletion mark and business columns as one COPY text, and its digest."""
     mark = pl.when("gone").then(pl.lit("t")).otherwise(pl.lit("f")).alias("mark")
     text = lines.copy_text(rows.select(mark, *(f.name for f in contract.columns)))
-    return rows.select("id", "version", "record_key", "row_no", "gone", hash=lines.digests(text), text=text)
+    known = [n for n in ("id", "version", "order", "record_key", "row_no", "gone") if n in rows.columns]
+    return rows.select(known).with_columns(hash=lines.digests(text), text=text)
 
 
 def _tombstones(missing: pl.DataFrame, contract: Contract) -> pl.DataFrame:
@@ -247,6 +304,7 @@ def _tombstones(missing: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     rows = missing.select(
         "id",
         pl.col("held_version").alias("version"),
+        pl.col("held_order").alias("order"),
         nothing.alias("record_key"),
         pl.lit(0, pl.Int64).alias("row_no"),
         pl.lit(True).alias("gone"),
@@ -266,6 +324,33 @@ def _refuse_nameless(batch: Batch) -> None:
         )
 
 
+def _refuse_unordered(batch: Batch) -> None:
+    for column, rows in batch.unreadable.items():
+        if rows:
+            raise LoadError(
+                f"{batch.who}：{len(rows)} 行的 {column} 写法无法识别（首行为第 {rows[0]} 行），"
+                f"整批未装载，请平台按约定的写法提供 {column}。/ {len(rows)} rows whose {column} cannot be read (the "
+                f"first is row {rows[0]}); the batch is not loaded, ask the platform to write it as agreed"
+            )
+
+
+def _refuse_colliding(batch: Batch, seen: pl.DataFrame) -> None:
+    """Two rows under one record id that say different things at one version: ids that a spreadsheet or a join made alike."""
+    found = versions.colliding(seen)
+    if found.is_empty():
+        return
+    chinese, english = ("整个文件", "the file") if batch.mode == "replace" else ("整批", "the batch")
+    first = found.filter(pl.col("id") == found["id"][0])["row_no"].to_list()
+    rows = "、".join(map(str, first[:5]))
+    raise LoadError(
+        f"{batch.who}：{found.height} 行的记录编号与别的行相同而内容不同（例如第 {rows} 行），{chinese}未装载。"
+        f"编号可能被电子表格改写（科学计数法、末位变为 0）或被视图重复，请报送单位以文本格式提供 {batch.mapping.record_id}，"
+        f"每条记录一个编号。/ {found.height} rows share a record id with another row that says something else (rows "
+        f"{', '.join(map(str, first[:5]))} for example); {english} is not loaded; a spreadsheet or a join may have made "
+        "the ids alike: ask the institution for one id per record, as text"
+    )
+
+
 def _record(
     connection: psycopg.Connection, batch: Batch, counts: Loaded, run_id: str, as_of: date, cursor: str | None
 ) -> None:
@@ -274,13 +359,14 @@ def _record(
     connection.execute(
         "insert into ops.batch (batch_id, run_id, src_inst_code, entity, product, mode, ref_period, window_from, "
         "window_to, landing_uri, payload_digest, rows_received, rows_stored, rows_unchanged, rows_superseded, "
-        "rows_tombstoned, as_of, mapping_version) "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "rows_repeated, rows_tombstoned, as_of, mapping_version) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             *(batch.batch_id, run_id, inst_code, entity, manifest["product"], batch.mode),
             *(manifest["ref_period"], manifest["window_from"], manifest["window_to"]),
             *(batch.landed.uri, manifest["payload_digest"]),
-            *(counts.received, counts.stored, counts.unchanged, counts.superseded, counts.tombstoned),
+            *(counts.received, counts.stored, counts.unchanged, counts.superseded),
+            *(counts.repeated, counts.tombstoned),
             as_of,
             mapped.version(batch.mapping),
         ],
@@ -290,6 +376,12 @@ def _record(
     if cursor is not None:
         set_watermark(connection, inst_code, entity, cursor, as_of, batch.batch_id)
     record_drift(connection, run_id, inst_code, entity, manifest["drift"])
+    with connection.cursor() as out:
+        out.executemany(
+            "insert into ops.normalised values (%s, %s, %s, %s, %s) on conflict (run_id, src_inst_code, entity, field) "
+            "do update set rows = ops.normalised.rows + excluded.rows",
+            [(run_id, inst_code, entity, name, rows) for name, rows in batch.normalised.items()],
+        )
     if manifest["rows"].get(KEY_CHANGES):
         _record_key_changes(connection, batch)
 
@@ -334,10 +426,13 @@ def _record_key_changes(connection: psycopg.Connection, batch: Batch) -> None:
         columns = ["_feed", mapping.record_id, mapping.version_column, "old_key", "new_key"]
         frame = pl.read_parquet(file, columns=columns)
     changes = frame.filter(pl.col("_feed") == KEY_CHANGES).select(
-        mapping.record_id, "old_key", "new_key", mapped.source_version(mapping, None)
+        mapped.record_id(mapping), "old_key", "new_key", mapped.source_version(mapping, None)
     )
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into ops.key_change values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+            "insert into ops.key_change select n.* from (values (%s, %s, %s, %s, %s, %s, %s::bigint)) "
+            "n (batch_id, src_inst_code, entity, src_record_id, old_key, new_key, source_version) where not exists "
+            "(select from ops.key_change k where (k.src_inst_code, k.entity, k.src_record_id, k.source_version) "
+            "= (n.src_inst_code, n.entity, n.src_record_id, n.source_version)) on conflict do nothing",
             [(batch.batch_id, mapping.inst_code, batch.contract.entity, *row) for row in changes.iter_rows()],
         )

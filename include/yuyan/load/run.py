@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from itertools import groupby
 from queue import SimpleQueue
 from typing import Any
@@ -18,7 +18,7 @@ from yuyan import settings
 from yuyan.collect.connect import source as connect
 from yuyan.collect.landing import Landed, MandatoryGone, land
 from yuyan.collect.prefetch import ahead
-from yuyan.collect.source import Meter, PlatformDown, Source, SourceError, Window
+from yuyan.collect.source import ListMoved, Meter, PlatformDown, Source, SourceError, Window
 from yuyan.decisions import holds
 from yuyan.domain import contracts, institutions
 from yuyan.domain.institutions import Institution, InstitutionError
@@ -27,6 +27,9 @@ from yuyan.load.loader import Batch, Loader, LoadError, prepare, record_drift
 from yuyan.load.versions import live_count
 
 log = logging.getLogger(__name__)
+
+READS = 4
+"""How often a list is read that changes while it is being read."""
 
 
 class Extraction:
@@ -70,7 +73,7 @@ class Outcome:
 @dataclass
 class _Tale:
     """What became of an entity's windows: errors that stand by period, windows that were refused (period, until), notes,
-    drifts, how many there were and were known.
+    drifts, how many there were and were known, how many rows were stamped in the future.
     """
 
     wrong: dict[str, str] = field(default_factory=dict)
@@ -79,6 +82,7 @@ class _Tale:
     drifts: list[dict[str, tuple[str, int]]] = field(default_factory=list)
     windows: int = 0
     repeats: int = 0
+    ahead: int = 0
 
 
 def _said_at_once(window: Window) -> object:
@@ -142,7 +146,7 @@ class _Collection:
         except PlatformDown as error:
             log.warning("%s", error)
             return self._finish([], str(error))
-        return self._finish(outcomes, None)
+        return self._finish(outcomes, None, source.complaints)
 
     def _check_since(self, source: Source, wanted: list[str]) -> None:
         """Raise PlatformDown if `since` is no cursor of this platform."""
@@ -160,14 +164,15 @@ class _Collection:
     def _entities(self, source: Source, wanted: list[str]) -> list[Outcome]:
         query = "select entity, cursor_value from ops.watermark where src_inst_code = %s"
         held = dict(self._connection.execute(query, [self._code]).fetchall())
-        waiting = holds.open_holds(self._connection, self._code)
+        waiting, due = holds.open_holds(self._connection, self._code), self._due()
         outcomes = []
         with ThreadPoolExecutor(self._institution.platform.concurrency) as pool:
             work = {}
             for entity in wanted:
                 found = Extraction()
                 cursor = self._since or held.get(entity)
-                work[entity] = found, pool.submit(self._extract, source, entity, cursor, self._full, found)
+                full = self._full or (self._since is None and entity in due)
+                work[entity] = found, pool.submit(self._extract, source, entity, cursor, full, found)
             try:
                 for entity, (found, future) in work.items():  # parents before children
                     guard = Guard(
@@ -178,6 +183,16 @@ class _Collection:
             finally:
                 pool.shutdown(cancel_futures=True)
         return outcomes
+
+    def _due(self) -> set[str]:
+        """Entities of which the last complete listing is `compare_days` old: their keys, versions and content are
+        compared as a whole, since a window shows only what the source says has changed."""
+        query = (
+            "select entity from ops.batch where src_inst_code = %s and mode = 'full' "
+            "group by entity having max(as_of) <= %s"
+        )
+        latest = self._as_of - timedelta(days=self._institution.platform.compare_days)
+        return {entity for (entity,) in self._connection.execute(query, [self._code, latest])}
 
     def _extract(
         self, source: Source, entity: str, cursor: str | None, full: bool, found: Extraction
@@ -200,20 +215,35 @@ class _Collection:
             found.end()
 
     def _land(self, source: Source, window: Window, found: Extraction) -> None:
-        """Bring the batches of a window. A file proves itself at its end: nothing of it is brought before."""
-        batches: Iterable[Landed] = ()
-        if not window.already_loaded:
-            contract = contracts.load()[window.entity]
-            mapping, pages = self._institution.mapping(contract), source.pages(window, found.meter)
-            batches = land(self._institution, contract, mapping, window, pages, self._run_id, self._as_of)
-        if window.mode == "replace":
-            batches = list(batches)
+        """Bring the batches of a window. Of what proves itself at its end nothing is brought before."""
+        batches = (
+            self._proved(source, window, found)
+            if source.proves_at_end
+            else self._landed(source, window, found)
+        )
         nothing = True
         for landed in batches:
             found.bring(window, landed)
             nothing = False
         if nothing:
             found.bring(window)
+
+    def _proved(self, source: Source, window: Window, found: Extraction) -> list[Landed]:
+        """All batches of a window, read again when it changed while being read. Raises ListMoved after READS times."""
+        for attempt in range(1, READS + 1):
+            try:
+                return list(self._landed(source, window, found))
+            except ListMoved:
+                if attempt == READS:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _landed(self, source: Source, window: Window, found: Extraction) -> Iterable[Landed]:
+        if window.already_loaded:
+            return ()
+        contract = contracts.load()[window.entity]
+        mapping, pages = self._institution.mapping(contract), source.pages(window, found.meter)
+        return land(self._institution, contract, mapping, window, pages, self._run_id, self._as_of)
 
     def _entity(
         self, source: Source, guard: Guard, found: Extraction, future: Future[None], cursor: str | None
@@ -283,6 +313,12 @@ class _Collection:
                 f"{tale.repeats} 个文件此前已装载，内容相同，未重复装载。/ "
                 f"{tale.repeats} files had been loaded before and were skipped"
             )
+        if tale.ahead:
+            tale.notes.append(
+                f"{self._code} {outcome.entity}：{tale.ahead} 行的 {mapping.version_column} 晚于统计日，按当日变更处理，"
+                f"请平台核对时钟。/ {tale.ahead} rows are stamped later than the day of the collection and count as "
+                "changed on it; ask the platform to check its clock"
+            )
         if tale.wrong:
             outcome.outcome = "failed"
         outcome.error = "\n".join([*tale.wrong.values(), *tale.notes]) or None
@@ -301,10 +337,11 @@ class _Collection:
                 window, broken = part_of, False
                 loader = Loader(self._connection, self._run_id, self._as_of)
                 tale.windows += 1
+                tale.notes += [f"{self._code} {window.entity}：{window.note}"] if window.note else []
             what = window.ref_period, window.until
             if window.already_loaded and what in tale.refused:
                 continue  # known from this collection only, which did not load it: its error stands
-            tale.repeats += window.already_loaded
+            tale.repeats += window.already_loaded and not window.note
             if isinstance(error, MandatoryGone):
                 tale.drifts.append(error.drift)
             try:
@@ -316,6 +353,7 @@ class _Collection:
                     statement.move(window.ref_period, advanced)
                 elif not broken:
                     statement.load(loader, batch, advanced)
+                    tale.ahead += len(batch.ahead)
             except (SourceError, LoadError) as reason:
                 tale.wrong[window.ref_period], broken = str(reason), True
                 tale.refused.add(what)
@@ -355,7 +393,9 @@ class _Collection:
             [self._run_id, self._code, outcome.entity, *figures, action],
         )
 
-    def _finish(self, outcomes: list[Outcome], down: str | None) -> dict[str, Any]:
+    def _finish(
+        self, outcomes: list[Outcome], down: str | None, complaints: Sequence[str] = ()
+    ) -> dict[str, Any]:
         failed = [o for o in outcomes if o.outcome == "failed"]
         held = [o for o in outcomes if o.outcome == "held"]
         total = Outcome(
@@ -366,7 +406,7 @@ class _Collection:
             sum(o.requests for o in outcomes),
             sum(o.retries for o in outcomes),
             time.monotonic() - self._started,
-            down or "\n".join(o.error for o in [*failed, *held]) or None,
+            down or "\n".join([*complaints, *(o.error for o in [*failed, *held])]) or None,
         )
         self._write(total)
         return {

@@ -12,16 +12,19 @@ from psycopg import sql
 
 _HELD = {
     "id": pl.String,
+    "held_order": pl.Int64,
     "held_version": pl.Int64,
     "held_hash": pl.String,
     "held_gone": pl.Boolean,
     "ref_period": pl.String,
+    "landing_uri": pl.String,
 }
 
 _NEWEST = """
 copy (
-    select distinct on (r.src_record_id) r.src_record_id, r.source_version, encode(r.row_hash, 'hex'),
-        case when r.is_deleted then 'true' else 'false' end, b.ref_period
+    select distinct on (r.src_record_id) r.src_record_id, r.source_version,
+        coalesce(r.stated_version, r.source_version), encode(r.row_hash, 'hex'),
+        case when r.is_deleted then 'true' else 'false' end, b.ref_period, b.landing_uri
     from raw.{entity} r left join ops.batch b using (batch_id)
     where r.src_inst_code = {inst_code} {some}
     order by r.src_record_id, r.source_version desc, r.raw_id desc
@@ -34,6 +37,14 @@ def newest(rows: pl.DataFrame) -> pl.DataFrame:
     if not rows["id"].is_duplicated().any():
         return rows
     return rows.sort("version", "row_no").unique("id", keep="last").sort("row_no")
+
+
+def newer_than(rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """The rows whose record did not come before in the same window at the same or a greater version with this content."""
+    first = before.group_by("id").agg(pl.col("version").max().alias("seen_version"), "hash")
+    compared = rows.join(first, on="id", how="left", maintain_order="left")
+    repeated = (pl.col("version") < pl.col("seen_version")) | pl.col("hash").is_in(pl.col("hash_right"))
+    return compared.filter(~repeated.fill_null(False)).select(rows.columns)
 
 
 def held(connection: psycopg.Connection, inst_code: str, entity: str, ids: pl.Series | None) -> pl.DataFrame:
@@ -52,33 +63,54 @@ def held(connection: psycopg.Connection, inst_code: str, entity: str, ids: pl.Se
     return pl.read_csv(io.BytesIO(text), has_header=False, schema=_HELD)
 
 
-def keep(rows: pl.DataFrame, held: pl.DataFrame, correction: bool) -> tuple[pl.DataFrame, int]:
-    """The rows to store, with `was_live` (raw holds a live version), and how many are unchanged; the others are superseded.
+def colliding(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of one record at one version that say different things, by record: which one is right, nobody can tell."""
+    live = rows.filter(~pl.col("gone"))
+    return (
+        live.filter(pl.len().over("id", "version") > 1)
+        .filter(pl.col("hash").n_unique().over("id", "version") > 1)
+        .sort("id", "row_no")
+    )
 
-    Same digest: unchanged. Older than what is held: superseded. The same version with another digest replaces it: a mapping
-    was corrected, or a record that had been missing is there again. A correction of old data brings nothing back.
+
+def keep(
+    rows: pl.DataFrame, held: pl.DataFrame, is_present_state: bool, later: set[str] | None = None
+) -> tuple[pl.DataFrame, int]:
+    """The rows to store, with `was_live` (raw holds a live version), `is_same` (with this content) and `order`, and how many
+    are unchanged; the others are older than what is held.
+
+    Same digest: unchanged, but where the present state has a lower version than the held one, from which on the source's
+    later versions count. The same version with another digest replaces it: a mapping was corrected, or a record that had
+    been missing is there again. A complete listing of the present state is never older, whatever its versions say, nor is a
+    row without a version. `order` never falls: it is the row's own version, or the held order where that is greater.
+    `later`: the rows are a correction of a landed batch, and these batches landed after it; what they brought stays, and
+    what was deleted stays deleted.
     """
     held = held.join(rows, on="id", how="semi")
     if held.is_empty():
-        return rows.with_columns(was_live=False), 0
+        return rows.with_columns(order=pl.col("version").fill_null(0), was_live=False, is_same=False), 0
     compared = rows.join(held, on="id", how="left", maintain_order="left")
     same = (pl.col("hash") == pl.col("held_hash")).fill_null(False)
-    older = pl.col("version") < pl.col("held_version")
-    if correction:
-        older |= pl.col("held_gone")
+    lower = (pl.col("version") < pl.col("held_version")).fill_null(False)
+    older, unchanged = (pl.lit(False), same & ~lower) if is_present_state else (lower, same)
+    if later is not None:
+        older |= (pl.col("held_gone") | pl.col("landing_uri").is_in(list(later))).fill_null(False)
     was_live = (~pl.col("held_gone")).fill_null(False).alias("was_live")
-    new = compared.filter(~same & ~older.fill_null(False)).select(*rows.columns, was_live)
-    return new, compared.filter(same).height
+    order = pl.max_horizontal("version", "held_order").fill_null(0).alias("order")
+    new = compared.filter(~unchanged & ~older).select(*rows.columns, order, was_live, same.alias("is_same"))
+    return new, compared.filter(unchanged).height
 
 
 def after(held: pl.DataFrame, new: pl.DataFrame, ref_period: str) -> pl.DataFrame:
     """What raw holds once these rows are stored."""
     now = new.select(
         "id",
-        pl.col("version").alias("held_version"),
+        pl.col("order").alias("held_order"),
+        pl.coalesce("version", "order").alias("held_version"),
         pl.col("hash").alias("held_hash"),
         pl.col("gone").alias("held_gone"),
         pl.lit(ref_period).alias("ref_period"),
+        pl.lit(None, pl.String).alias("landing_uri"),
     )
     return pl.concat([held.join(now, on="id", how="anti"), now])
 
@@ -87,6 +119,15 @@ def missing(listed: pl.DataFrame, held: pl.DataFrame, ref_period: str | None) ->
     """Held live records (of a period) that a complete listing does not have."""
     absent = held.filter(~pl.col("held_gone")).join(listed, on="id", how="anti")
     return absent if ref_period is None else absent.filter(pl.col("ref_period") == ref_period)
+
+
+def landed_after(connection: psycopg.Connection, inst_code: str, entity: str, uri: str) -> set[str]:
+    """Landing files of an institution's entity that were first loaded after this one."""
+    query = (
+        "select landing_uri from ops.batch where src_inst_code = %(code)s and entity = %(entity)s group by landing_uri "
+        "having min(loaded_at) > (select min(loaded_at) from ops.batch where landing_uri = %(uri)s)"
+    )
+    return {u for (u,) in connection.execute(query, {"code": inst_code, "entity": entity, "uri": uri})}
 
 
 def has_any(connection: psycopg.Connection, inst_code: str, entity: str) -> bool:

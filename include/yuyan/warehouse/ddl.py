@@ -18,6 +18,7 @@ META_COLUMNS = {
     "src_record_id": "text not null",
     "record_key": "text",
     "source_version": "bigint not null",
+    "stated_version": "bigint",
     "is_deleted": "boolean not null",
     "row_hash": "bytea not null",
     "batch_id": "text not null",
@@ -31,7 +32,8 @@ META_COMMENTS = {
     "src_inst_code": "报送单位代码",
     "src_record_id": "来源平台的记录编号，永不复用",
     "record_key": "自然键各字段以 | 连接；任一为空则为空",
-    "source_version": "来源的版本序：变更版本号，或更新时间（微秒），或文件清单序号",
+    "source_version": "版本序，同一记录只增不减：变更版本号，或更新时间（微秒），或文件清单序号",
+    "stated_version": "来源自己的版本，仅在比版本序小时填写（来源恢复备份、重新计数后全量比对）",
     "is_deleted": "删除标记",
     "row_hash": "业务字段摘要，用于识别未变化的行",
     "batch_id": "批次编号",
@@ -67,6 +69,7 @@ def _raw_table(connection: psycopg.Connection, contract: Contract) -> None:
     columns += [f"{f.name} text" for f in contract.columns]
     table = f"raw.{contract.entity}"
     connection.execute(f"create table if not exists {table} ({', '.join(columns)})")
+    connection.execute(f"alter table {table} add column if not exists stated_version bigint")
     for f in contract.columns:  # a field added to a contract later
         connection.execute(f"alter table {table} add column if not exists {f.name} text")
     connection.execute(
@@ -137,6 +140,9 @@ def _accepted_table(connection: psycopg.Connection, contract: Contract) -> None:
 def _views(connection: psycopg.Connection, contract: Contract) -> None:
     """accepted.<entity>_versions: every judged and accepted version, tombstones included; latest.<entity>: newest, typed."""
     entity, columns = contract.entity, typed_columns(contract)
+    own = ", ".join(
+        [*META_COLUMNS, *(f.name for f in contract.columns)]
+    )  # not *: columns may have been added
     meta = "r.src_inst_code, r.src_record_id, r.record_key, r.raw_id, r.batch_id, r.source_version, r.is_deleted, r.as_of"
     _view(
         connection,
@@ -149,7 +155,7 @@ def _views(connection: psycopg.Connection, contract: Contract) -> None:
     _view(
         connection,
         f"latest.{entity}",
-        f"select {meta}, {columns} from (select distinct on (src_inst_code, src_record_id) * from raw.{entity} "
+        f"select {meta}, {columns} from (select distinct on (src_inst_code, src_record_id) {own} from raw.{entity} "
         "order by src_inst_code, src_record_id, source_version desc, raw_id desc) r where not r.is_deleted",
     )
 
