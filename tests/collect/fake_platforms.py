@@ -9,13 +9,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
+from yuyan.collect import privacy
 from yuyan.domain import contracts
 
 Answer = tuple[int, dict[str, str], bytes]
 
 
 class Server:
-    """An HTTP server on a free port. `faults[path]` holds answers (or 'cut') that come before the true one."""
+    """An HTTP server on a free port. `faults[path]` holds answers (or 'cut') that come before the true one; `on_answer`
+    makes the true ones."""
 
     def __init__(
         self, answer: Callable[["Server", str, str, dict[str, str], dict[str, str]], Answer]
@@ -24,6 +26,7 @@ class Server:
         self.asked: Counter[str] = Counter()
         self.questions: list[str] = []
         self.most_at_once = 0
+        self.on_answer = answer
         self._at_once, self._lock = 0, threading.Lock()
         fake = self
 
@@ -50,7 +53,7 @@ class Server:
                     fake.asked[url.path] += 1
                     fake.questions.append(self.path)
                     fault = fake.faults[url.path].pop(0) if fake.faults[url.path] else None
-                status, headers, body = answer(fake, self.command, url.path, params, self.headers)
+                status, headers, body = fake.on_answer(fake, self.command, url.path, params, self.headers)
                 if fault == "cut":
                     self.send_response(status)
                     self.send_header("Content-Length", str(len(body) + 10))
@@ -181,7 +184,7 @@ def student(i: int, inst_code: str = "10611", **more: Any) -> dict[str, Any]:
         "person_name": f"欧阳机密{i}",
         "mobile": f"1398888{i:04d}",
         "cert_type": "1",
-        "cert_no": f"50010119990101{i:04d}",
+        "cert_no": (body := f"50010119990101{i:03d}") + privacy.check_character(body),
         "student_id": f"{inst_code}{i:04d}",
     }
     return row | more

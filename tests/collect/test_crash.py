@@ -29,8 +29,8 @@ import os, signal, sys
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
-from yuyan.collect import connect, landing, run
-from yuyan.warehouse import lines, load, versions
+from yuyan.collect import connect, landing
+from yuyan.load import lines, loader as load, run, versions
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -91,6 +91,24 @@ def test_fast_and_careful_agree():
     assert careful.frame.head(50).equals(fast.frame)
 
 
+@pytest.mark.parametrize("more", [b"", b',"unannounced":1'])
+@pytest.mark.parametrize(
+    "number",
+    ["500101199901011234", "18446744073709551616", "12345678901234567890123", "-9223372036854775809"],
+)
+def test_integers_of_any_length_keep_their_digits(number, more):
+    page = pages.parse(b'[{"a":%s%s}]' % (number.encode(), more), ["a"])
+    assert page.frame["a"].to_list() == [number]
+
+
+@pytest.mark.parametrize("more", [b"", b',"unannounced":1'])
+def test_a_whole_float_is_an_integer_and_half_a_character_none(more):
+    page = pages.parse(b'[{"a":20260001.0,"b":"x\\ud800","c":true%s}]' % more, ["a", "b", "c"])
+    assert page.frame["a"].to_list() == ["20260001"]
+    assert page.frame["b"][0].startswith("x")
+    assert page.frame["c"].to_list() == ["true"]
+
+
 def test_an_empty_page_has_the_columns():
     page = parse([])
     assert page.frame.shape == (0, 4)

@@ -1,5 +1,6 @@
 """Both REST connectors against real sockets that misbehave."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 
 import fake_platforms as fake
@@ -8,7 +9,16 @@ import pytest
 
 from yuyan.collect import http
 from yuyan.collect.connect import source
-from yuyan.collect.source import DELETES, ITEMS, KEY_CHANGES, Meter, PlatformDown, SourceError, Window
+from yuyan.collect.source import (
+    DELETES,
+    ITEMS,
+    KEY_CHANGES,
+    ListMoved,
+    Meter,
+    PlatformDown,
+    SourceError,
+    Window,
+)
 from yuyan.domain import institutions
 
 AS_OF = date(2026, 10, 15)
@@ -51,7 +61,7 @@ def test_pages_by_key_until_the_end(versioned):
     got = ids(found.pages(window, meter))
     assert sorted(set(got)) == [f"u{i:04d}" for i in range(25)]
     assert len(got) == 27  # the border records came twice
-    assert (meter.requests, meter.retries) == (3, 0)
+    assert (meter.requests, meter.retries) == (4, 0)  # the last one asks whether anything changed meanwhile
     assert found.count("org_unit", meter) == 25
 
 
@@ -70,17 +80,42 @@ def test_a_later_window_asks_for_changes_deletions_and_key_changes(versioned):
     got = list(found.pages(window, Meter()))
     assert (ids(got), ids(got, DELETES), ids(got, KEY_CHANGES)) == (["u0001"], ["u0002"], ["u0001"])
     assert list(found.windows("org_unit", "8", False)) == []
-    assert found.advance("5", window, None) == "8"
+    assert json.loads(found.advance("5", window, None)) == {"": 5, "2026-10-15": 8}
 
 
-def test_the_upper_bound_is_fixed_for_the_run(versioned):
-    versioned.records["org_unit"] = [fake.unit(0)]
+def test_windows_overlap_three_days(versioned):
+    """A change may be committed after a greater version was read: each window begins where an older one did."""
+    versioned.records["org_unit"] = [fake.unit(0, version=60)]
     found = opened("10611")
-    versioned.records["org_unit"].append(fake.unit(1, version=99))
+    bounds = {"2026-10-10": 10, "2026-10-12": 20, "2026-10-13": 30, "2026-10-14": 40}
+    (window,) = found.windows("org_unit", json.dumps(bounds), False)
+    assert (window.since, window.until) == ("20", "60")
+    kept = {"": 10, "2026-10-12": 20, "2026-10-13": 30, "2026-10-14": 40, "2026-10-15": 60}
+    assert json.loads(found.advance(json.dumps(bounds), window, None)) == kept
+    (window,) = found.windows("org_unit", '{"2026-10-14": 40}', False)
+    assert window.since == "40"  # no older bound is known
+
+
+def test_a_version_that_went_back_is_a_full_comparison_with_a_note(versioned):
+    versioned.records["org_unit"] = [fake.unit(0, version=7)]
+    found = opened("10611")
+    (window,) = found.windows("org_unit", '{"2026-10-14": 1029}', False)
+    assert (window.mode, window.until) == ("full", "7")
+    assert "由 1029 退回 7" in window.note
+    assert json.loads(found.advance('{"2026-10-14": 1029}', window, None)) == {"2026-10-15": 7}
+
+
+def test_the_upper_bound_is_fixed_for_the_run_but_a_listing_catches_up(versioned):
+    """A record that changes while a listing is read has left the window; without it the listing would say it is gone."""
+    versioned.records["org_unit"] = [fake.unit(0), fake.unit(1)]
+    found = opened("10611")
+    versioned.records["org_unit"][1] = fake.unit(1, version=99)
     (window,) = found.windows("org_unit", None, False)
-    assert ids(found.pages(window, Meter())) == ["u0000"]
-    assert found.count("org_unit", Meter()) == 1
-    assert versioned.asked["/changeVersion"] == 1
+    assert window.until == "2"
+    assert ids(found.pages(window, Meter())) == ["u0000", "u0001"]
+    assert found.count("org_unit", Meter()) == 2
+    increment = Window("org_unit", "incremental", since="0", until="2")
+    assert ids(found.pages(increment, Meter())) == ["u0000"]
 
 
 def test_faults_are_survived(versioned):
@@ -95,7 +130,7 @@ def test_faults_are_survived(versioned):
     found, meter = opened("10611"), Meter()
     (window,) = found.windows("org_unit", None, False)
     assert len(ids(found.pages(window, meter))) == 5
-    assert (meter.requests, meter.retries) == (6, 5)
+    assert (meter.requests, meter.retries) == (7, 5)
 
 
 def test_an_expired_token_is_renewed_once(versioned):
@@ -171,8 +206,71 @@ def test_numbered_pages_come_in_order_and_several_at_once(legacy):
     (window,) = found.windows("org_unit", None, False)
     frame = pl.concat(p.frame for p in found.pages(window, meter))
     assert frame["JLID"].to_list() == [f"u{i:04d}" for i in range(95)]
-    assert meter.requests == 10
+    assert meter.requests == 10 + 9  # and the end of every page but the last once more
     assert legacy.most_at_once <= institutions.load()["10618"].platform.concurrency
+
+
+class Moving(fake.Legacy):
+    """Does something to its records, once, when it has answered for the first page of some."""
+
+    def __init__(self, do) -> None:
+        self.records, self.key, self.page = {"XX_YX": []}, "key-1", 1000
+        self.do, self.once = do, True
+        fake.Server.__init__(self, Moving.answer)
+
+    def answer(self, method, path, params, headers):
+        self.records.setdefault(path.rpartition("/")[2], [])
+        given = super().answer(method, path, params, headers)
+        if self.once and params["pageNo"] == "1" and params["pageSize"] != "1":
+            self.once = False
+            self.do(self.records["XX_YX"])
+        return given
+
+
+def _delete(rows):
+    del rows[3]
+
+
+def _delete_and_add(rows):
+    del rows[3]
+    rows.append(old_unit(99) | {"GXSJ": "20261014090000"})
+
+
+def _update(rows):
+    """The order is that of update times: the row goes to the end, all behind it move up, and the total stays."""
+    rows[3] = rows[3] | {"GXSJ": "20261014090000"}
+
+
+def _add_before(rows):
+    rows.insert(0, old_unit(99) | {"GXSJ": "20200101000000"})
+
+
+@pytest.mark.parametrize("do", [_delete, _delete_and_add, _update, _add_before])
+def test_a_list_that_moves_while_it_is_read_is_not_taken(connect, do):
+    platform = Moving(do)
+    connect("10618", conn_type="http", host="127.0.0.1", port=platform.port, password="key-1")
+    platform.records["XX_YX"] = [old_unit(i) for i in range(35)]
+    platform.page = 10
+    found = opened("10618")
+    (window,) = found.windows("org_unit", None, False)
+    with pytest.raises(ListMoved, match="一直在变"):
+        list(found.pages(window, Meter()))
+    again = {i for page in found.pages(window, Meter()) for i in page.frame["JLID"]}
+    assert again == {row["JLID"] for row in platform.records["XX_YX"]}
+    platform.close()
+
+
+def test_a_platform_that_cuts_no_small_pages_has_its_pages_read_twice(legacy, monkeypatch):
+    legacy.records["XX_YX"] = [old_unit(i) for i in range(35)]
+    answer = fake.Legacy.answer
+    monkeypatch.setattr(
+        fake.Legacy,
+        "answer",
+        lambda self, m, path, params, h: answer(self, m, path, params | {"pageSize": "10"}, h),
+    )
+    found, meter = source(institutions.load()["10618"], AS_OF), Meter()
+    (window,) = found.windows("org_unit", None, False)
+    assert sum(page.frame.height for page in found.pages(window, meter)) == 35
 
 
 def test_no_rows_is_an_answer(legacy):

@@ -60,7 +60,10 @@ def test_two_days_of_an_institution(warehouse, versioned):
         35,
     )
     assert live(warehouse) == [f"u{i:04d}" for i in range(30)]
-    assert dict(fetch(warehouse, "select entity, cursor_value from ops.watermark"))["student"] == "30"
+    assert (
+        dict(fetch(warehouse, "select entity, cursor_value from ops.watermark"))["student"]
+        == '{"2026-10-15": 30}'
+    )
 
     versioned.records["org_unit"][3] = fake.unit(3, version=31, unit_name="新名")
     versioned.records["org_unit"][4] = fake.unit(4, version=32, _deleted=True)
@@ -221,7 +224,7 @@ def test_a_window_can_be_asked_for_again(warehouse, versioned):
     result = collect_institution("10611", "run-2", DAY_1, ["org_unit"], since="3")
     assert (result["rows_received"], result["rows_stored"]) == (3, 1)
     assert len(live(warehouse)) == 6
-    assert fetch(warehouse, "select cursor_value from ops.watermark") == [("6",)]
+    assert fetch(warehouse, "select cursor_value from ops.watermark") == [('{"2026-10-15": 6}',)]
     again = collect_institution("10611", "run-3", DAY_1, ["org_unit"], since="3")
     assert (again["rows_received"], again["rows_stored"]) == (0, 0)  # the same window with the same content
 

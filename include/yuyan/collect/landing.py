@@ -183,8 +183,8 @@ class _Taker:
         if page.feed == ITEMS:
             absent.update(dict.fromkeys(page.absent, rows))
             if self._mapping.version_as in ("compact-time", "time"):
-                readable = mapped.source_version(self._mapping, None).is_not_null()
-                greatest = frame.filter(readable)[self._mapping.version_column].max()
+                moment = frame.select(mapped.source_version(self._mapping, None).max()).item()
+                greatest = None if moment is None else mapped.version_text(self._mapping, moment)
             frame = privacy.protect(frame, self._contract, self._mapping, self._key, self._key_version)
         frame = pl.concat([self.empty(), frame.with_columns(_feed=pl.lit(page.feed))], how="diagonal")
         return _Piece(frame, Counter({page.feed: rows} if rows else {}), unannounced, absent, greatest)

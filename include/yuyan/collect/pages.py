@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
-import orjson
 import polars as pl
 from polars.exceptions import PolarsError
 
@@ -76,21 +75,27 @@ def _pairs(raw: bytes, pair: str) -> int:
 
 def _careful(raw: bytes, schema: dict[str, pl.DataType], feed: str) -> Page:
     try:
-        rows = orjson.loads(raw)
+        rows = json.loads(
+            raw, parse_constant=_no_number
+        )  # integers of any length, which orjson makes floats of
         unannounced = Counter(key for row in rows for key in row.keys() - schema.keys())
         unannounced.update(
             f"{key}.{{}}" for row in rows for key, value in row.items() if key in schema and _hides(value)
         )
         seen = {key for row in rows for key in row}
-    except (orjson.JSONDecodeError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         raise BadPage("a page is not an array of JSON objects") from None
     clean = [{key: _value(value, schema[key]) for key, value in row.items() if key in schema} for row in rows]
     try:
-        frame = _read(orjson.dumps(clean), schema)
-    except PolarsError:
+        frame = _read(json.dumps(clean).encode(), schema)
+    except (PolarsError, RecursionError):
         raise BadPage("a page cannot be read as text columns") from None
     absent = tuple(name for name in schema if rows and name not in seen)
     return Page(_joined(frame), feed, dict(unannounced), absent)
+
+
+def _no_number(token: str) -> None:
+    raise ValueError(f"{token} is no JSON")
 
 
 def _hides(value: object) -> bool:
@@ -105,5 +110,9 @@ def _value(value: object, kind: pl.DataType) -> object:
         return value
     items = [STRUCTURE if _hides(v) else v for v in value]
     if kind == pl.String:
-        return orjson.dumps(items).decode()
-    return [orjson.dumps(v).decode() if isinstance(v, list) else v for v in items]
+        return _compact(items)
+    return [_compact(v) if isinstance(v, list) else v for v in items]
+
+
+def _compact(items: list) -> str:
+    return json.dumps(items, ensure_ascii=False, separators=(",", ":"))

@@ -1,13 +1,16 @@
 """The two REST products: change-version windows (rest-versioned) and page numbers with an envelope (rest-legacy)."""
 
+import json
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, TypeVar
 
 import msgspec
+import polars as pl
 import urllib3
 
 from yuyan.collect.http import Client, Gate, Transient, Unauthorized
@@ -17,6 +20,7 @@ from yuyan.collect.source import (
     DELETES,
     ITEMS,
     KEY_CHANGES,
+    ListMoved,
     Meter,
     Page,
     PlatformDown,
@@ -28,6 +32,8 @@ from yuyan.domain import contracts
 from yuyan.domain.institutions import Institution
 
 STAMP = "%Y%m%d%H%M%S"
+CATCH_UPS = 10
+"""How often a complete listing of a busy platform asks what changed while it was being read."""
 
 T = TypeVar("T")
 
@@ -61,6 +67,8 @@ class _Legacy(msgspec.Struct):
 class _Rest:
     """What both products share: a client, the announced names of an entity, parsing."""
 
+    proves_at_end = False
+
     def __init__(self, institution: Institution, connection: Any) -> None:
         extra = connection.extra_dejson
         host = connection.host or ""
@@ -69,6 +77,7 @@ class _Rest:
             base = f"{base}:{connection.port}"
         platform = institution.platform
         self.institution = institution
+        self.complaints: list[str] = []
         self._connection = connection
         self._who = f"{institution.inst_code} {institution.name}"
         gate = Gate(platform.requests_per_second, platform.concurrency)
@@ -95,12 +104,18 @@ class _Rest:
 
 
 class Versioned(_Rest):
-    """rest-versioned: one upper bound for the whole run, key paging, deletes and key changes, OAuth2 client credentials."""
+    """rest-versioned: one upper bound for the whole run, key paging, deletes and key changes, OAuth2 client credentials.
+
+    The cursor of an entity is JSON: {day: the bound reached on it} of the last days, so that windows overlap by hours, since
+    a change may be committed after a greater version was read. A bare number is a bound, too.
+    """
 
     def __init__(self, institution: Institution, connection: Any, as_of: date) -> None:
         super().__init__(institution, connection)
         self._token = ""
         self._lock = threading.Lock()
+        self._as_of = as_of
+        self._caught_up: dict[str, int] = {}
         self.until = 0
 
     def open(self) -> None:
@@ -112,23 +127,65 @@ class Versioned(_Rest):
             raise PlatformDown(str(error)) from None
 
     def windows(self, entity: str, cursor: str | None, full: bool) -> Iterator[Window]:
-        if full or cursor is None:
+        bounds = _bounds(cursor)
+        reached = max(bounds.values(), default=0)
+        if full or not bounds:
             yield Window(entity, "full", until=str(self.until))
-        elif int(cursor) < self.until:
-            yield Window(entity, "incremental", since=cursor, until=str(self.until))
+        elif self.until < reached:
+            note = (
+                f"平台的变更版本号由 {reached} 退回 {self.until}（恢复了备份或重新计数），已改为全量比对。/ the platform's "
+                f"change version went back from {reached} to {self.until} (a restore?): everything was compared instead"
+            )
+            yield Window(entity, "full", until=str(self.until), note=note)
+        elif (since := self._overlapping(bounds)) < self.until:
+            yield Window(entity, "incremental", since=str(since), until=str(self.until))
 
     def advance(self, cursor: str | None, window: Window, greatest: str | None) -> str:
-        return window.until
+        until, bounds = int(window.until), _bounds(cursor)
+        kept = {day: bound for day, bound in bounds.items() if bound <= until and day >= self._overlap_from}
+        older = [bound for day, bound in bounds.items() if bound <= until and day < self._overlap_from]
+        kept |= {"": max(older)} if older else {}
+        return json.dumps(kept | {str(self._as_of): until}, sort_keys=True)
+
+    @property
+    def _overlap_from(self) -> str:
+        return str(self._as_of - timedelta(hours=self.institution.platform.overlap_hours))
+
+    def _overlapping(self, bounds: dict[str, int]) -> int:
+        """The bound reached before the overlap began; the oldest known where there is none."""
+        before = [bound for day, bound in bounds.items() if day <= self._overlap_from]
+        return max(before) if before else min(bounds.values())
 
     def pages(self, window: Window, meter: Meter) -> Iterator[Page]:
         # A first or full collection lists everything that lives: what was deleted is simply not in it.
         feeds = (ITEMS,) if window.mode == "full" else (ITEMS, DELETES, KEY_CHANGES)
         for feed in feeds:
-            for raw in ahead(self._raw_pages(window, feed, meter)):
-                yield self._parse(bytes(raw), window.entity, feed, _FEED_COLUMNS.get(feed, ()))
+            yield from self._feed(window, feed, meter)
+        if window.mode == "full":
+            yield from self._changed_meanwhile(window, meter)
+
+    def _feed(self, window: Window, feed: str, meter: Meter) -> Iterator[Page]:
+        for raw in ahead(self._raw_pages(window, feed, meter)):
+            yield self._parse(bytes(raw), window.entity, feed, _FEED_COLUMNS.get(feed, ()))
+
+    def _changed_meanwhile(self, window: Window, meter: Meter) -> Iterator[Page]:
+        """Records that got a version above the bound before their page was read: without them they would seem to be gone."""
+        upto = int(window.until)
+        for _ in range(CATCH_UPS):
+            now = self._get(meter, "/changeVersion", _decode(_Version)).changeVersion
+            if now <= upto:
+                break
+            rows = 0
+            for page in self._feed(replace(window, since=str(upto), until=str(now)), ITEMS, meter):
+                rows += page.frame.height
+                yield page
+            upto = now
+            if not rows:
+                break
+        self._caught_up[window.entity] = upto
 
     def count(self, entity: str, meter: Meter) -> int:
-        params = {"maxChangeVersion": self.until}
+        params = {"maxChangeVersion": self._caught_up.get(entity, self.until)}
         return self._get(meter, f"/{entity}/count", _decode(_Count), params).count
 
     def _raw_pages(self, window: Window, feed: str, meter: Meter) -> Iterator[msgspec.Raw]:
@@ -188,7 +245,13 @@ class Versioned(_Rest):
 
 
 class Legacy(_Rest):
-    """rest-legacy: numbered pages, errors inside HTTP 200, an API key, update times only."""
+    """rest-legacy: numbered pages, errors inside HTTP 200, an API key, update times only.
+
+    A row that goes or moves while numbered pages are read shifts all behind it: the first of each later page is never seen.
+    So a window of several pages counts only if its totals stayed, its rows are as many, and no page's end has moved.
+    """
+
+    proves_at_end = True
 
     def __init__(self, institution: Institution, connection: Any, as_of: date) -> None:
         super().__init__(institution, connection)
@@ -214,28 +277,70 @@ class Legacy(_Rest):
         return furthest(cursor, window, greatest, latest.strftime(STAMP))
 
     def pages(self, window: Window, meter: Meter) -> Iterator[Page]:
-        first, total_pages = self._page(window, 1, meter)
+        column = self.institution.mapping(contracts.load()[window.entity]).record_id
+        first, answer = self._page(window, 1, meter)
         yield first
+        ids = [first.frame[column]]
+        for page, other in self._several(lambda n: self._page(window, n, meter), range(2, answer.pages + 1)):
+            if (other.total, other.pages) != (answer.total, answer.pages):
+                raise self._moved(window)
+            ids.append(page.frame[column])
+            yield page
+        if answer.pages > 1:
+            self._check_unmoved(window, ids, answer, meter)
+
+    def _check_unmoved(self, window: Window, ids: list[pl.Series], answer: _Legacy, meter: Meter) -> None:
+        """Ask for the last row of every page but the last again. Raises ListMoved."""
+        size = ids[0].n_unique()
+        if pl.concat(ids).n_unique() != answer.total or -(-answer.total // size) != answer.pages:
+            raise self._moved(window)
+        column = ids[0].name
+
+        def stays(number: int) -> bool:
+            last, again = self._page(window, number * size, meter, 1)
+            if again.pages != again.total:  # the platform does not cut pages that small: the whole page then
+                last, again = self._page(window, number, meter)
+            found = last.frame[column]
+            return (
+                again.total == answer.total
+                and found.len() > 0
+                and found.is_in(ids[number - 1].implode()).all()
+            )
+
+        if not all(self._several(stays, range(1, answer.pages))):
+            raise self._moved(window)
+
+    def _several(self, ask: Callable[[int], T], numbers: Iterable[int]) -> Iterator[T]:
+        """Ask for numbers, a few at once, in order."""
         at_once = self.institution.platform.concurrency
         with ThreadPoolExecutor(at_once) as pool:
             waiting: deque[Future] = deque()
             try:
-                for number in range(2, total_pages + 1):
+                for number in numbers:
                     if len(waiting) == at_once:
-                        yield waiting.popleft().result()[0]
-                    waiting.append(pool.submit(self._page, window, number, meter))
+                        yield waiting.popleft().result()
+                    waiting.append(pool.submit(ask, number))
                 while waiting:
-                    yield waiting.popleft().result()[0]
+                    yield waiting.popleft().result()
             finally:
                 for future in waiting:
                     future.cancel()
 
+    def _moved(self, window: Window) -> ListMoved:
+        return ListMoved(
+            f"{self._who} {window.entity}：读取期间平台的数据一直在变，翻页可能漏行，本次未装载，请在平台空闲时重跑。/ "
+            "the platform's rows kept changing while they were read and pages may have passed some over; nothing was "
+            "loaded, run again at a quiet time"
+        )
+
     def count(self, entity: str, meter: Meter) -> int:
         return self._ask(Window(entity, "full"), 1, 1, meter).total
 
-    def _page(self, window: Window, number: int, meter: Meter) -> tuple[Page, int]:
-        answer = self._ask(window, number, self.institution.platform.page_size, meter)
-        return self._parse(bytes(answer.data), window.entity, ITEMS), answer.pages
+    def _page(
+        self, window: Window, number: int, meter: Meter, size: int | None = None
+    ) -> tuple[Page, _Legacy]:
+        answer = self._ask(window, number, size or self.institution.platform.page_size, meter)
+        return self._parse(bytes(answer.data), window.entity, ITEMS), answer
 
     def _ask(self, window: Window, number: int, size: int, meter: Meter) -> _Legacy:
         table = self.institution.mapping(contracts.load()[window.entity]).table
@@ -266,6 +371,17 @@ _FEED_COLUMNS = {
     DELETES: ("src_record_id", "change_version", "deleted_at"),
     KEY_CHANGES: ("src_record_id", "change_version", "old_key", "new_key"),
 }
+
+
+def _bounds(cursor: str | None) -> dict[str, int]:
+    """{day: bound} of a cursor of rest-versioned; of a bare number {"": number}. Raises ValueError."""
+    if cursor is None:
+        return {}
+    read = json.loads(cursor)
+    bounds = read if isinstance(read, dict) else {"": read}
+    if not all(type(bound) is int for bound in bounds.values()):
+        raise ValueError("no bound")
+    return bounds
 
 
 def _decode(kind: type[T]) -> Callable[[bytes], T]:

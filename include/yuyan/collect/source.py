@@ -19,6 +19,10 @@ class PlatformDown(SourceError):
     """The platform as a whole cannot be reached or refuses us: nothing else of it needs trying."""
 
 
+class ListMoved(SourceError):
+    """What was listed changed while it was being read, so that rows may have been passed over; to be read again."""
+
+
 @dataclass
 class Meter:
     """Requests sent and repeated for one entity; safe under threads."""
@@ -43,7 +47,8 @@ class Window:
     """What to ask a source for.
 
     `since` and `until` are the source's own terms (empty: open). `version` is given to all rows of a source that orders
-    whole deliveries, not records. `already_loaded` says that there is nothing to read, only the cursor to move.
+    whole deliveries, not records. `already_loaded` says that there is nothing to read, only the cursor to move. `note` is
+    what the outcome says about it.
     """
 
     entity: str
@@ -53,6 +58,7 @@ class Window:
     ref_period: str = ""
     version: int | None = None
     already_loaded: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,14 @@ def furthest(cursor: str | None, window: Window, greatest: str | None, latest: s
 
 
 class Source(Protocol):
-    """One institution's platform. Safe to use from several threads."""
+    """One institution's platform. Safe to use from several threads.
+
+    `proves_at_end`: only when all of a window has been read is it known to be good. `complaints`: what is wrong with the
+    source as a whole but stops no window; known once it is open.
+    """
+
+    proves_at_end: bool
+    complaints: list[str]
 
     def open(self) -> None:
         """Connect and prove that the platform answers. Raises PlatformDown."""
