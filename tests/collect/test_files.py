@@ -1,14 +1,18 @@
 """The file connector: deliveries, their order, repetitions and disagreements; GB18030 and workbooks."""
 
 import hashlib
+import io
 import json
 import re
-from datetime import date
+import shutil
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+import xlsxwriter
 
+from yuyan.collect import mapping
 from yuyan.collect.connect import source
 from yuyan.collect.source import Meter, PlatformDown, SourceError
 from yuyan.domain import contracts, institutions
@@ -33,9 +37,16 @@ def plans(*ids: str, **more: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String))
 
 
-def deliver(folder: Path, sequence: int, *files: tuple[str, pl.DataFrame, dict], kind: str = "csv") -> None:
+def deliver(
+    folder: Path,
+    number: int,
+    *files: tuple[str, pl.DataFrame, dict],
+    kind: str = "csv",
+    sequence: int | None = None,
+) -> None:
     """Write a delivery; each file is (period, rows, what the manifest says otherwise)."""
-    path = folder / f"{sequence // 100}-{sequence % 100:02d}"
+    path = folder / f"{number // 100}-{number % 100:02d}"
+    sequence = number if sequence is None else sequence
     path.mkdir()
     entries = []
     for period, frame, lies in files:
@@ -191,14 +202,269 @@ def test_a_delivery_without_manifest_is_not_there_yet(folder):
 
 
 @pytest.mark.parametrize(
-    "change", [{"sequence": "x"}, {"files": [{"entity": "a", "file": "../../etc/passwd"}]}]
+    ("change", "says"),
+    [
+        (b'{"sequence": "x"}', "producer"),
+        (b"[1, 2]", "交付 20261015-01 的清单不符合约定"),
+        (b'{"producer": "\xd6\xd8"', "不是 UTF-8 的 JSON"),
+        (b"", "不是 UTF-8 的 JSON"),
+        (b"[" * 100_000, "不是 UTF-8 的 JSON"),
+        (b'{"producer": "x", "schema_version": "1", "sequence": 1e400, "files": []}', "sequence"),
+        (b'{"producer": "x", "schema_version": "1", "sequence": 1, "files": {}}', "files"),
+    ],
 )
-def test_a_bad_manifest_stops_the_institution(folder, change):
+def test_a_bad_manifest_stops_no_other_delivery(folder, change, says):
+    deliver(folder, 2026101501, ("2026", plans("a"), {}))
+    (folder / "20261015-01" / "manifest.json").write_bytes(change)
+    deliver(folder, 2026101601, ("2026", plans("b"), {}))
+    assert [got for _, _, _, got in take(None)[0]] == [["b"]]
+    (complaint,) = opened().complaints
+    assert says in complaint
+    assert "10647 长江师范学院" in complaint
+
+
+@pytest.mark.parametrize(
+    ("lies", "says"),
+    [
+        ({"entity": "admission_plann"}, "第 1 个文件的实体 'admission_plann' 不由该单位报送"),
+        ({"entity": "institution"}, "第 1 个文件的实体 'institution' 不由该单位报送"),
+        ({"file": "../../etc/passwd"}, "第 1 个文件：file"),
+        ({"sha256": "none"}, "第 1 个文件：sha256"),
+        ({"rows": -1}, "第 1 个文件：rows"),
+        ({"format": "xls"}, "第 1 个文件：format"),
+    ],
+)
+def test_a_bad_entry_stops_no_other_file(folder, lies, says):
+    deliver(folder, 2026101501, ("2025", plans("a"), lies), ("2026", plans("b"), {}))
+    assert [got for _, _, _, got in take(None)[0]] == [["b"]]
+    assert says in opened().complaints[0]
+
+
+def test_a_byte_order_mark_and_an_upper_case_digest_are_no_defects(folder):
     deliver(folder, 2026101501, ("2026", plans("a"), {}))
     path = folder / "20261015-01" / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(PlatformDown, match=r"manifest\.json 不符合约定"):
-        opened()
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["files"][0]["sha256"] = manifest["files"][0]["sha256"].upper() + " "
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(manifest).encode())
+    assert take(None)[0][0][3] == ["a"]
+    assert opened().complaints == []
+
+
+@pytest.mark.parametrize(
+    ("announced", "written"),
+    [
+        ("ANSI", "gbk"),
+        ("GB2312", "gb2312"),
+        ("cp936", "gbk"),
+        ("GB18030-2022", "gb18030"),
+        ("UTF8", "utf-8"),
+        ("UTF-8 BOM", "utf-8-sig"),
+        ("utf-8-sig", "utf-8-sig"),
+        ("utf-8", "utf-8-sig"),
+        ("UTF-16", "utf-16"),
+        ("big5hkscs", "big5hkscs"),
+        (None, "gb18030"),
+    ],
+)
+def test_encodings_by_the_names_that_people_use(folder, announced, written):
+    frame = plans("a", 学习方式="全日制")
+    deliver(folder, 2026101501, ("2026", frame, {"encoding": announced}))
+    rewrite(
+        folder, frame.write_csv(line_terminator="\r\n").replace("年度", "年度").encode(written, "replace")
+    )
+    got = take(None)[0][0][3]
+    assert got == ["a"] if written != "big5hkscs" else isinstance(got, str)
+
+
+@pytest.mark.parametrize(
+    ("announced", "written", "says"),
+    [
+        ("汉字编码", "gb18030", "编码名 '汉字编码' 不认识"),
+        ("hex", "gb18030", "编码名 'hex' 不认识"),
+        ("a\0b", "gb18030", "不认识"),
+        ("gb18030", "utf-8", "清单的编码为 gb18030，文件实为 UTF-8"),
+        (None, "utf-8-sig", "文件实为 UTF-8"),
+        ("utf-8", "gb18030", "不是约定的 CSV"),
+        ("utf-16", "gb18030", "不是约定的 CSV"),
+    ],
+)
+def test_an_encoding_that_is_none_or_another_is_said(folder, announced, written, says):
+    frame = plans("a", 学习方式="全日制")
+    deliver(folder, 2026101501, ("2026", frame, {"encoding": announced}))
+    rewrite(folder, frame.write_csv(line_terminator="\r\n").encode(written))
+    assert says in take(None)[0][0][3]
+
+
+def rewrite(folder: Path, content: bytes, kind: str = "csv") -> None:
+    """Put other bytes into the only file of the first delivery, whose manifest follows."""
+    path = next(folder.glob("*-01"))
+    (path / f"admission_plan_2026.{kind}").write_bytes(content)
+    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    manifest["files"][0]["sha256"] = hashlib.sha256(content).hexdigest()
+    (path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def table(*rows: list) -> bytes:
+    return "".join(",".join(row) + "\r\n" for row in rows).encode("gb18030")
+
+
+HEADER = ["记录编号", *(f.label for f in PLAN.supplied)]
+
+
+@pytest.mark.parametrize("front", [True, False])
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_an_announced_header_twice_is_refused(folder, kind, front):
+    deliver(folder, 2026101501, ("2026", plans("a"), {}), kind=kind)
+    header = ["学习方式", *HEADER] if front else [*HEADER, "学习方式"]
+    rows = [header, ["x"] * len(header)]
+    rewrite(folder, table(*rows) if kind == "csv" else book(rows), kind)
+    assert "表头中“学习方式”出现不止一次" in take(None)[0][0][3]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_an_unannounced_header_twice_is_counted_as_any_other(folder, kind):
+    deliver(folder, 2026101501, ("2026", plans("a"), {}), kind=kind)
+    rows = [[*HEADER, "备注", "备注", ""], ["a"] * len(HEADER) + ["1", "2", ""]]
+    rewrite(folder, table(*rows) if kind == "csv" else book(rows), kind)
+    found = opened()
+    (window,) = found.windows("admission_plan", None, False)
+    (page,) = found.pages(window, Meter())
+    assert (page.frame["记录编号"].to_list(), page.unannounced) == (["a"], {"备注": 1})
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_blanks_in_a_header_and_empty_rows_change_nothing(folder, kind):
+    deliver(folder, 2026101501, ("2026", plans("a"), {}), kind=kind)
+    rows = [["\ufeff记录编号 ", *HEADER[1:]], ["a"] * len(HEADER), [""] * len(HEADER), [""] * len(HEADER)]
+    rewrite(folder, table(*rows) if kind == "csv" else book(rows), kind)
+    assert take(None)[0][0][3] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("tail", "says"), [("合计,1\r\n", "第 3 行的列数与表头不符"), ("\x1a", "不是约定的 CSV")]
+)
+def test_what_is_no_row_is_refused_with_its_line(folder, tail, says):
+    deliver(folder, 2026101501, ("2026", plans("a"), {}))
+    rewrite(folder, table(HEADER, ["a"] * len(HEADER)) + tail.encode("gb18030"))
+    assert says in take(None)[0][0][3]
+
+
+def book(rows: list[list], **how) -> bytes:
+    """A workbook: dates as date cells, numbers as number cells, the rest as text."""
+    out = io.BytesIO()
+    made = xlsxwriter.Workbook(out, {"in_memory": True, **how})
+    sheet, day = made.add_worksheet(), made.add_format({"num_format": "yyyy/m/d"})
+    for i, row in enumerate(rows):
+        for j, value in enumerate(row):
+            if isinstance(value, date):
+                sheet.write_datetime(i, j, datetime(value.year, value.month, value.day), day)
+            elif isinstance(value, float | int):
+                sheet.write_number(i, j, value)
+            elif value:
+                sheet.write_string(i, j, value)
+            else:
+                sheet.write_blank(i, j, None, day)
+    made.close()
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("how", [{}, {"date_1904": True}])
+@pytest.mark.parametrize("other", ["2026/3/1", date(2026, 3, 1)])
+def test_date_cells_of_a_workbook_are_dates(folder, how, other):
+    deliver(folder, 2026101501, ("2026", plans("a", "b"), {}), kind="xlsx")
+    at = HEADER.index(PLAN["issued_on"].label)
+    rows = [HEADER, ["a"] * len(HEADER), ["b"] * len(HEADER)]
+    rows[1][at], rows[2][at] = date(2026, 9, 1), other
+    rewrite(folder, book(rows, **how), "xlsx")
+    found = opened()
+    (window,) = found.windows("admission_plan", None, False)
+    (page,) = found.pages(window, Meter())
+    entity_map = institutions.load()["10647"].mapping(PLAN)
+    frame = page.frame.with_columns(pl.lit(None, pl.String).alias("_feed"))
+    mapped = frame.select(mapping.columns(PLAN, entity_map))
+    assert mapped["issued_on"].to_list() == ["2026-09-01", "2026-03-01"]
+
+
+def test_a_long_number_in_a_number_cell_is_no_record_id(folder):
+    deliver(folder, 2026101501, ("2026", plans("a", "b"), {}), kind="xlsx")
+    rows = [HEADER, [12345] + ["1"] * (len(HEADER) - 1), [202600000000000001] + ["2"] * (len(HEADER) - 1)]
+    rewrite(folder, book(rows), "xlsx")
+    assert "1 行的“记录编号”是数字单元格，超过 15 位的部分已丢失（首行为第 2 行）" in take(None)[0][0][3]
+
+
+def test_a_sequence_that_starts_anew_is_refused_until_it_is_mended(folder):
+    deliver(folder, 2026122801, ("2026", plans("a"), {}), sequence=52)
+    _, cursor = take(None)
+    deliver(folder, 2027010501, ("2026", plans("a", "b"), {}), sequence=1)
+    for full in (False, True):
+        *_, (_, _, _, got) = take(cursor, full)[0]
+        assert "交付序号 1 不大于先前的交付 20261228-01 的序号 52" in got
+    shutil.rmtree(folder / "20261228-01")  # the share is tidied up; what was loaded is known all the same
+    assert "序号 52" in take(cursor)[0][0][3]
+    renumber(folder / "20270105-01", 53)
+    assert [got for _, _, _, got in take(cursor)[0]] == [["a", "b"]]
+
+
+def test_one_sequence_twice_is_refused(folder):
+    deliver(folder, 2026122801, ("2026", plans("a"), {}), sequence=7)
+    deliver(folder, 2026122802, ("2026", plans("b"), {}), sequence=7)
+    first, second = take(None)[0]
+    assert first[3] == ["a"]
+    assert "序号 7 不大于先前的交付 20261228-01 的序号 7" in second[3]
+
+
+def test_a_delivery_that_comes_late_is_said_once(folder):
+    deliver(folder, 2026122802, ("2026", plans("a"), {}))
+    _, cursor = take(None)
+    deliver(folder, 2026122801, ("2026", plans("old"), {}), ("2025", plans("z"), {}))
+    found = opened()
+    notes = {w.ref_period: w.note for w in found.windows("admission_plan", cursor, False)}
+    assert "交付 20261228-01 的文件 admission_plan_2026.csv 晚到" in notes["2026"]
+    assert notes["2025"] == ""
+    seen, cursor = take(cursor)
+    assert [(p, again, got) for p, _, again, got in seen] == [("2026", True, None), ("2025", False, ["z"])]
+    assert take(cursor) == ([], cursor)
+    assert json.loads(cursor)["2026"][0] == 2026122802
+
+
+def test_a_delivery_changed_after_it_was_loaded_is_refused(folder):
+    deliver(folder, 2026122801, ("2026", plans("a"), {}))
+    _, cursor = take(None)
+    rewrite(folder, table(HEADER, ["b"] * len(HEADER)))
+    assert "交付在装载后被改动" in take(cursor)[0][0][3]
+
+
+def test_a_period_listed_twice_is_refused(folder):
+    deliver(folder, 2026122801, ("2026", plans("a"), {}))
+    path = folder / "20261228-01" / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["files"] *= 2
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    assert all("清单把期间 2026 列了两次" in got for _, _, _, got in take(None)[0])
+
+
+def test_a_file_that_is_written_to_while_it_is_read_is_refused(folder):
+    deliver(folder, 2026122801, ("2026", plans("a"), {}))
+    found = opened()
+    (window,) = found.windows("admission_plan", None, False)
+    pages = found.pages(window, Meter())
+    next(pages)
+    window.path.write_bytes(window.path.read_bytes() + b"\r\n")
+    with pytest.raises(SourceError, match="清单 sha256"):
+        list(pages)
+
+
+def test_a_cursor_of_before_deliveries_were_noted_still_counts(folder):
+    deliver(folder, 2026122801, ("2026", plans("a"), {}))
+    (window,) = opened().windows("admission_plan", None, False)
+    cursor = json.dumps({"2026": [2026122801, window.until]})
+    assert take(cursor) == ([], cursor)
+
+
+def renumber(delivery: Path, sequence: int) -> None:
+    path = delivery / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8")) | {"sequence": sequence}
+    path.write_text(json.dumps(manifest), encoding="utf-8")
 
 
 def test_a_missing_folder(connect):

@@ -86,7 +86,7 @@ def test_a_file_with_a_bad_row_in_a_later_batch(warehouse, deliveries):
     assert sum(m["ref_period"] == "2026" for m in manifests) > 1
     assert fetch("select distinct ref_period from ops.batch") == [("2025",)]
     ((cursor,),) = fetch("select cursor_value from ops.watermark")
-    assert list(json.loads(cursor)) == ["2025"]
+    assert json.loads(cursor).keys() == {"2025", ""}
 
     deliver(deliveries, 2, _2026=good)
     assert collect("run-2")[0] == "success"
