@@ -1,7 +1,8 @@
 """The database connector on an ordinary SQLAlchemy URL (SQLite here), streaming."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -201,7 +202,58 @@ def test_urls_of_other_vendors():
         (datetime(2026, 1, 2, 3, 4, 5), "2026-01-02 03:04:05"),
         (datetime(2026, 1, 2, 20, tzinfo=UTC), "2026-01-03 04:00:00"),
         (["a", "b"], "a;b"),
+        (b"\x00", "0"),
+        (b"\x01", "1"),
+        (bytearray(b"\x0f\xff"), "0fff"),
+        (memoryview(b"\x01"), "1"),
+        ({"学院": [1]}, '{"学院": [1]}'),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (timedelta(hours=8), "8:00:00"),
+        (1e21, "1000000000000000000000"),
+        (float("nan"), "NaN"),
+        (Decimal("Infinity"), "Infinity"),
+        (12345678901234567890123, "12345678901234567890123"),
+        ("0000-00-00", "0000-00-00"),
     ],
 )
 def test_values_have_one_text(value, text):
     assert database._texts([value, None]) == [text, None]
+
+
+def test_a_bit_column_is_a_number():
+    assert database._texts([b"\x00", b"\x01", b"\x01\x02", None], is_bit=True) == ["0", "1", "258", None]
+
+
+@pytest.mark.parametrize(
+    ("live", "gone"),
+    [(0, 1), ("0", "1"), (None, 1), ("", "Y"), ("否", "是"), ("false", "True"), (b"\x00", b"\x01")],
+)
+def test_a_deletion_mark_of_any_type_counts_alike(exchange, live, gone):
+    engine, found = exchange
+    fill(engine, [unit(0, gone=live), unit(1, gone=gone), unit(2, gone=live)], COLUMNS | {"IS_DEL": ""})
+    assert found.count("org_unit", Meter()) == 2
+
+
+def test_rows_without_an_update_time_are_in_every_window(exchange):
+    engine, found = exchange
+    fill(engine, [unit(0, day=1), unit(1, UPDATE_TIME=None), unit(2, day=14)])
+    (window,) = found.windows("org_unit", "2026-10-15 08:00:00", False)
+    records = [r for page in found.pages(window, Meter()) for r in page.frame["record_id"]]
+    assert sorted(records) == ["u001", "u002"]
+
+
+def test_an_update_time_kept_as_text_has_every_window_read_whole(exchange):
+    engine, found = exchange
+    fill(engine, [unit(0, day=1), unit(2, day=14)], COLUMNS | {"UPDATE_TIME": "varchar(30)"})
+    (window,) = found.windows("org_unit", "2026-10-15 08:00:00", False)
+    assert sum(page.frame.height for page in found.pages(window, Meter())) == 2
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://u:p@127.0.0.1:1/db?nonsense=1", "sqlite://///no/such/folder/x.db"]
+)
+def test_whatever_a_driver_raises_when_connecting_is_a_database_that_is_down(connect, own_institutions, url):
+    connect("10643", conn_type="postgres", extra={"sqlalchemy_url": url})
+    own_institutions("10643", "exchange-database")
+    with pytest.raises(PlatformDown, match="中间库无法连接"):
+        source(institutions.load()["10643"], AS_OF).open()

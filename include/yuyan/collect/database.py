@@ -1,5 +1,6 @@
 """Exchange databases (中间库): views of any SQLAlchemy database, streamed by a server-side cursor in bounded memory."""
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -7,8 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
+import psycopg
 import sqlalchemy as sa
+from psycopg.types import datetime as pg
+from sqlalchemy.dialects import mysql
 
+from yuyan.collect import mapping as mapped
 from yuyan.collect.source import Meter, Page, PlatformDown, SourceError, Window, furthest
 from yuyan.domain import contracts
 from yuyan.domain.institutions import EntityMap, Institution
@@ -23,29 +28,56 @@ DRIVERS = {
 """Airflow connection type -> SQLAlchemy dialect and driver; any other by `sqlalchemy_url` in the connection's extra. The
 driver of SQL Server is not among the locked packages (it has no wheel for every machine): `pip install pymssql`."""
 
+SESSIONS = {
+    "postgresql": "set time zone 'Asia/Shanghai'",
+    "mysql": "set time_zone = '+08:00'",
+    "mariadb": "set time_zone = '+08:00'",
+    "oracle": "alter session set time_zone = '+08:00'",
+}
+"""Dialect -> what makes a session show moments as Beijing's time (SQL Server's carry their offset)."""
+
 
 class Database:
-    """exchange-database: update times as cursor, deletions as marked rows."""
+    """exchange-database: update times as cursor, deletions as marked rows.
+
+    Values reach the contract's text by the type that the driver hands out (`text_of`), and sessions have Beijing's time.
+    Rows without an update time are in every window; an update time kept as text has no order that the database knows, so
+    that every window of such a view is all of it.
+    """
+
+    proves_at_end = False
 
     def __init__(self, institution: Institution, connection: Any, as_of: date) -> None:
         self.institution = institution
         self._as_of = as_of
         self._who = f"{institution.inst_code} {institution.name}"
+        self.complaints: list[str] = []
         try:
             self._engine = sa.create_engine(
                 url(connection), pool_size=institution.platform.concurrency, pool_pre_ping=True
             )
-        except (ImportError, sa.exc.ArgumentError) as error:
+        except Exception as error:  # whatever a driver or a wrong URL comes up with
             raise PlatformDown(
                 f"{self._who}：中间库的驱动不可用（{error}），请安装驱动或更正 Airflow 连接 {institution.connection}。/ "
                 f"the driver for the exchange database is not there; install it or correct {institution.connection}"
             ) from None
+        sa.event.listen(self._engine, "connect", self._prepare)
+
+    def _prepare(self, connection: Any, _: object) -> None:
+        """A new session: times with a zone as Beijing's, dates that Python cannot hold as their text."""
+        if command := SESSIONS.get(self._engine.dialect.name):
+            cursor = connection.cursor()
+            cursor.execute(command)
+            cursor.close()
+        if self._engine.dialect.driver == "psycopg":
+            for name, loader in _LOADERS.items():
+                connection.adapters.register_loader(name, loader)
 
     def open(self) -> None:
         try:
             with self._engine.connect() as connection:
                 connection.execute(sa.select(1))
-        except sa.exc.SQLAlchemyError as error:
+        except Exception as error:  # drivers raise more than SQLAlchemy wraps
             raise PlatformDown(
                 f"{self._who}：中间库无法连接（{_reason(error)}），"
                 f"请检查数据库和 Airflow 连接 {self.institution.connection}。/ "
@@ -71,31 +103,41 @@ class Database:
         meter.count()
         try:
             yield from self._stream(mapping, window)
-        except sa.exc.SQLAlchemyError as error:
+        except SourceError:
+            raise
+        except Exception as error:  # drivers raise more than SQLAlchemy wraps
             raise SourceError(
-                f"{self._who} {window.entity}：读取视图 {mapping.table} 失败（{_reason(error)}），请核对视图和权限。/ "
-                f"reading view {mapping.table} failed; check the view and the rights of the login"
+                f"{self._who} {window.entity}：读取视图 {mapping.table} 失败（{_reason(error)}），"
+                f"请核对视图、列的类型和权限。/ reading view {mapping.table} failed; "
+                "check the view, the types of its columns and the rights of the login"
             ) from None
 
     def count(self, entity: str, meter: Meter) -> int:
         mapping = self.institution.mapping(contracts.load()[entity])
         meter.count()
         view = _view(mapping.table, [mapping.deleted])
-        query = sa.select(sa.func.count()).select_from(view).where(view.c[mapping.deleted] == 0)
+        mark = view.c[mapping.deleted]
+        query = sa.select(mark, sa.func.count()).group_by(mark)
         try:
             with self._engine.connect() as connection:
-                return connection.execute(query).scalar_one()
-        except sa.exc.SQLAlchemyError as error:
+                counted = connection.execute(query).all()
+        except Exception as error:  # drivers raise more than SQLAlchemy wraps
             raise SourceError(
-                f"{self._who} {entity}：视图 {mapping.table} 计数失败（{_reason(error)}）/ counting failed"
+                f"{self._who} {entity}：视图 {mapping.table} 计数失败（{_reason(error)}），请核对视图和权限。/ "
+                f"counting view {mapping.table} failed; check the view and the rights of the login"
             ) from None
+        marks = pl.DataFrame(
+            {mapping.deleted: _texts([m for m, _ in counted])}, schema={mapping.deleted: pl.String}
+        )
+        live = marks.select(~mapped.is_deleted(mapping)).to_series().fill_null(False)
+        return sum(rows for (_, rows), is_live in zip(counted, live, strict=True) if is_live)
 
     def _stream(self, mapping: EntityMap, window: Window) -> Iterator[Page]:
         announced = (*mapping.envelope, *mapping.names.values())
         there = self._columns(mapping)
         present = [name for name in announced if name in there]
         absent = tuple(name for name in announced if name not in there)
-        unannounced = sorted(there - set(announced))
+        unannounced = sorted(there.keys() - set(announced))
         if lacking := [name for name in mapping.envelope if name in absent]:
             raise SourceError(
                 f"{self._who} {window.entity}：视图 {mapping.table} 缺少列 {'、'.join(lacking)}，请厂商补齐。/ "
@@ -103,23 +145,28 @@ class Database:
             )
         view = _view(mapping.table, present)
         query = sa.select(*view.c).order_by(view.c[mapping.version_column], view.c[mapping.record_id])
-        if window.since:
-            query = query.where(view.c[mapping.version_column] >= datetime.fromisoformat(window.since))
+        if window.since and not isinstance(there[mapping.version_column], sa.String):
+            changed = view.c[mapping.version_column]
+            query = query.where((changed >= datetime.fromisoformat(window.since)) | changed.is_(None))
+        bits = [isinstance(there[name], mysql.BIT) for name in present]
         size = self.institution.platform.page_size
         with self._engine.connect() as connection:
             rows = connection.execution_options(stream_results=True, yield_per=size).execute(query)
             for part in rows.partitions(size):
-                frame = _frame(present, part).with_columns(
+                frame = _frame(present, part, bits).with_columns(
                     pl.lit(None, pl.String).alias(name) for name in absent
                 )
                 yield Page(
                     frame.select(announced), unannounced=dict.fromkeys(unannounced, len(part)), absent=absent
                 )
 
-    def _columns(self, mapping: EntityMap) -> set[str]:
-        """Names of the view's columns, in lower case: regular identifiers are compared without regard to case."""
+    def _columns(self, mapping: EntityMap) -> dict[str, sa.types.TypeEngine]:
+        """Names (in lower case: regular identifiers are compared without regard to case) and types of the view's columns."""
         schema, _, name = mapping.table.rpartition(".")
-        return {c["name"].lower() for c in sa.inspect(self._engine).get_columns(name, schema=schema or None)}
+        return {
+            c["name"].lower(): c["type"]
+            for c in sa.inspect(self._engine).get_columns(name, schema=schema or None)
+        }
 
 
 def url(connection: Any) -> sa.URL:
@@ -141,22 +188,31 @@ def _view(name: str, columns: Sequence[str]) -> sa.TableClause:
     return sa.table(table, *(sa.column(c) for c in columns), schema=schema or None)
 
 
-def _frame(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
+def _frame(names: Sequence[str], rows: Sequence[Sequence[Any]], bits: Sequence[bool]) -> pl.DataFrame:
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
     return pl.DataFrame(
-        [pl.Series(name, _texts(values), pl.String) for name, values in zip(names, columns, strict=True)]
+        [
+            pl.Series(name, _texts(values, is_bit), pl.String)
+            for name, values, is_bit in zip(names, columns, bits, strict=True)
+        ]
     )
 
 
-def _texts(values: Sequence[Any]) -> list[str | None]:
+def _texts(values: Sequence[Any], is_bit: bool = False) -> list[str | None]:
     kinds = {type(v) for v in values} - {type(None)}
     if kinds <= {str}:
         return list(values)
-    return [None if v is None else _text(v) for v in values]
+    return [None if v is None else text_of(v, is_bit) for v in values]
 
 
-def _text(value: Any) -> str:
-    """Canonical text of a database value: booleans 1/0, dates and times ISO (with a zone: turned to Beijing's)."""
+def text_of(value: Any, is_bit: bool = False) -> str:
+    """Canonical text of a value as drivers hand it out.
+
+    bool, and BIT(n) of MySQL (its driver gives bytes): 1/0, the number. A byte 00 or 01: 0/1. Other bytes: hexadecimal.
+    int, Decimal, float: digits without an exponent, without a fraction of noughts where a float is whole. date, datetime:
+    ISO; with a zone, turned to Beijing's. Arrays: items joined by ';'. Structures: JSON. Anything else, a text that the
+    driver could not turn into a date among them: as it prints.
+    """
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, datetime):
@@ -166,13 +222,36 @@ def _text(value: Any) -> str:
         return f"{value:f}"
     if isinstance(value, float):
         return f"{Decimal(repr(value)):f}".removesuffix(".0")
-    if isinstance(value, list | tuple):
-        return ";".join(map(_text, value))
-    if isinstance(value, bytes | memoryview):
-        return bytes(value).hex()
+    if isinstance(value, list | tuple | set | frozenset):
+        return ";".join(map(text_of, sorted(value) if isinstance(value, set | frozenset) else value))
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, bytes | bytearray | memoryview):
+        raw = bytes(value)
+        return str(int.from_bytes(raw)) if is_bit or raw in (b"\x00", b"\x01") else raw.hex()
     return str(value)
 
 
-def _reason(error: sa.exc.SQLAlchemyError) -> str:
+def _or_text(loader: type) -> type:
+    """A psycopg loader that gives the text of a value that Python's type cannot hold (infinity, BC)."""
+
+    class OrText(loader):
+        def load(self, data: Any) -> Any:
+            try:
+                return super().load(data)
+            except psycopg.DataError:
+                return bytes(data).decode()
+
+    return OrText
+
+
+_LOADERS = {
+    "date": _or_text(pg.DateLoader),
+    "timestamp": _or_text(pg.TimestampLoader),
+    "timestamptz": _or_text(pg.TimestamptzLoader),
+}
+
+
+def _reason(error: Exception) -> str:
     """The kind of error; its text may quote values."""
     return type(getattr(error, "orig", None) or error).__name__
