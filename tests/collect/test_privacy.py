@@ -32,24 +32,74 @@ def test_identifiers_go_and_the_key_comes():
         "person_name": "张三",
         "mobile": "13900000000",
         "cert_type": "1",
-        "cert_no": "50011X",
+        "cert_no": "50010119990101118X",
     }
     frame = protect("10611", "student", [row | {"student_id": "106110001"}])
     assert not {"person_name", "mobile", "cert_type", "cert_no"} & set(frame.columns)
-    assert frame["person_key"].to_list() == [key("1|50011X")]
+    assert frame["person_key"].to_list() == [key("1|50010119990101118X")]
     assert frame["person_key_version"].to_list() == ["3"]
     assert frame["student_id"].to_list() == ["106110001"]
 
 
-def test_the_same_person_has_one_key_however_the_number_is_written():
-    numbers = [
-        "50010119990101001x",
-        " 50010119990101001X ",
-        "５００１０１１９９９０１０１００１Ｘ",
-        "50010119990101001X",
-    ]
-    frame = protect("10611", "student", [{"cert_type": "1", "cert_no": n} for n in numbers])
-    assert set(frame["person_key"]) == {key("1|50010119990101001X")}
+@pytest.mark.parametrize(
+    "written",
+    [
+        "50010119990101118x",
+        " 50010119990101118X\t",
+        "５００１０１１９９９０１０１１１８Ｘ",
+        '="50010119990101118X"',
+        "'50010119990101118X",
+        "‘50010119990101118X’",
+        "500101 19990101 118X",
+        "500101-19990101-118X",
+        "\u200b50010119990101118X\ufeff",
+        "500101990101118",
+        "'500101990101118",
+    ],
+)
+@pytest.mark.parametrize("kind", ["1", "01", " 1", "１", None])
+def test_the_same_person_has_one_key_however_the_number_is_written(written, kind):
+    frame = protect("10611", "student", [{"cert_type": kind, "cert_no": written}])
+    assert frame["person_key"].to_list() == [key("1|50010119990101118X")]
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["5.00101E+17", "5.00101E17", "500101199901010000", "500101199901011232", "500101199913011231", "000000000000000000",
+     "111111111111111111", "50010119990101123", "无", "暂无", "/", "0", "-", "N/A", "null", "不详", "张三", "'", "18"],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["1", "9", None])
+def test_what_is_no_certificate_number_is_nobody(written, kind):
+    frame = protect("10611", "student", [{"cert_type": kind, "cert_no": written}] * 2)
+    number_of_another_document = (
+        kind != "1"
+        and (kind or len(written) == 17)
+        and len(set(written)) > 3
+        and written.isdigit()
+        and len(written) > 4
+    )
+    if not number_of_another_document:
+        assert frame["person_key"].to_list() == [None, None]
+        assert frame["person_key_version"].to_list() == [contracts.NO_NUMBER] * 2
+
+
+@pytest.mark.parametrize("number", ["E12345678", "H1234567890", "0912345", "京字第1号", "G1234567(8)"])
+def test_other_documents_have_numbers_of_other_forms(number):
+    frame = protect("10611", "student", [{"cert_type": "3", "cert_no": number}])
+    assert (frame["person_key"][0] is None) == (number == "京字第1号")
+
+
+@pytest.mark.parametrize(
+    ("number", "whole"),
+    [
+        ("110105491231002", "11010519491231002X"),
+        ("11010519491231002X", "11010519491231002X"),
+        ("110105194912310020", None),
+    ],
+)
+def test_the_check_character_is_that_of_the_standard(number, whole):
+    """The example of GB 11643-1999."""
+    assert privacy.resident_number(number) == whole
 
 
 def test_no_number_no_key():
@@ -61,25 +111,25 @@ def test_no_number_no_key():
 
 
 def test_the_kind_of_document_belongs_to_the_key():
-    frame = protect("10611", "student", [{"cert_type": t, "cert_no": "A1"} for t in ("1", "2", None)])
-    assert frame["person_key"].to_list() == [key("1|A1"), key("2|A1"), key("|A1")]
+    frame = protect("10611", "student", [{"cert_type": t, "cert_no": "A12345"} for t in ("2", "3", None)])
+    assert frame["person_key"].to_list() == [key("2|A12345"), key("3|A12345"), key("|A12345")]
 
 
 @pytest.mark.parametrize(
     ("inst_code", "entity", "names", "becomes"),
     [
-        ("10618", "student", {"ZJLX": "1", "ZJH": "A1", "XM": "张三", "SJH": "139"}, "person_key"),
+        ("10618", "student", {"ZJLX": "2", "ZJH": "A12345", "XM": "张三", "SJH": "139"}, "person_key"),
         (
             "10643",
             "supervisor",
-            {"f_cert_type": "1", "f_cert_no": "A1", "f_person_name": "张三"},
+            {"f_cert_type": "2", "f_cert_no": "A12345", "f_person_name": "张三"},
             "person_key",
         ),
-        ("10655", "admission", {"证件类型": "1", "证件号码": "A1", "姓名": "张三"}, "person_key"),
+        ("10655", "admission", {"证件类型": "2", "证件号码": "A12345", "姓名": "张三"}, "person_key"),
         (
             "50000",
             "thesis_sampling_review",
-            {"证件类型": "1", "证件号码": "A1", "专家姓名": "张三"},
+            {"证件类型": "2", "证件号码": "A12345", "专家姓名": "张三"},
             "expert_key",
         ),
     ],
@@ -87,7 +137,7 @@ def test_the_kind_of_document_belongs_to_the_key():
 def test_every_product_is_protected(inst_code, entity, names, becomes):
     frame = protect(inst_code, entity, [names])
     assert not set(names) & set(frame.columns)
-    assert frame[becomes].to_list() == [key("1|A1")]
+    assert frame[becomes].to_list() == [key("2|A12345")]
     assert not any("张三" in str(v) for v in frame.row(0))
 
 

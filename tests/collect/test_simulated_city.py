@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+import unicodedata
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -63,9 +64,13 @@ def served(tmp_path, pg_home, monkeypatch) -> Iterator[tuple[dict, set]]:
 
 
 def alike(value: str | None, kind: str) -> object:
-    """Numbers compare as numbers (JSON has no trailing zeros, a database no leading ones); everything else as text."""
+    """Numbers compare as numbers (JSON has no trailing zeros, a database no leading ones); everything else as text, of
+    which the line may have normalised the width.
+    """
     try:
-        return Decimal(value) if value and kind in ("number", "integer") else value
+        if value and kind in ("number", "integer"):
+            return Decimal(value)
+        return value and unicodedata.normalize("NFKC", value)
     except InvalidOperation:
         return value
 

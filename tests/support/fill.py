@@ -74,7 +74,11 @@ def _pseudonymised(entity: str, frame: pl.DataFrame) -> pl.DataFrame:
             values = frame[field.name].unique().drop_nulls()
             keys = [hmac.new(b"test", v.encode(), hashlib.sha256).hexdigest() for v in values]
             hashed = pl.col(field.name).replace_strict(values, keys, default=None, return_dtype=pl.String)
-            frame = frame.with_columns(hashed.alias(field.becomes))
+            is_word = (pl.col(field.name) == "无").fill_null(False)
+            frame = frame.with_columns(
+                pl.when(~is_word).then(hashed).alias(field.becomes),
+                pl.when(is_word).then(pl.lit("0")).otherwise(pl.lit("1")).alias(f"{field.becomes}_version"),
+            )
     for field in contract.columns:
         if field.derived and field.name not in frame.columns:
             frame = frame.with_columns(pl.lit("1").alias(field.name))

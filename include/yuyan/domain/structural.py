@@ -1,10 +1,10 @@
 """Structural rules, derived from a contract: presence, type, form, code set, reference, key, ownership."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from yuyan.domain import contracts
-from yuyan.domain.contracts import Contract, Field, Reference
+from yuyan.domain.contracts import NO_NUMBER, Contract, Field, Reference
 from yuyan.domain.macros import quote
 
 TYPES = {
@@ -43,6 +43,9 @@ def _of_field(contract: Contract, f: Field) -> Iterator[dict[str, Any]]:
         return _rule(contract, f.name, number, 1, condition, message, why, fix, when)
 
     raw, given = f"{{raw:{f.name}}}", f"{{raw:{f.name}}} is not null"
+    if number := next((n for n in contract.fields if n.becomes == f.name), None):
+        yield from _of_person(contract, f, number, rule)
+        return
     if f.mandatory:
         yield rule(
             1, f"coalesce({raw}, '') <> ''", f"{f.label}缺失",
@@ -74,6 +77,25 @@ def _of_field(contract: Contract, f: Field) -> Iterator[dict[str, Any]]:
             3, short, f"{f.label}超过 {f.max_length} 个字符",
             "超长多为字段错位或拼接了其他内容。", f"核对“{f.label}”，不超过 {f.max_length} 个字符。", given,
         )  # fmt: skip
+
+
+def _of_person(
+    contract: Contract, f: Field, number: Field, rule: Callable[..., dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """A key that privacy derives: no number was given (1), or what was given is no certificate number (3)."""
+    raw, is_no_number = f"{{raw:{f.name}}}", f"coalesce(r.{f.name}_version = {NO_NUMBER}, false)"
+    if f.mandatory:
+        yield rule(
+            1, f"coalesce({raw}, '') <> '' or {is_no_number}", f"{number.label}缺失",
+            "没有证件号码就无法认定个人，人数会重复或遗漏。", f"在来源系统补填“{number.label}”，下次采集自动更正。", None,
+        )  # fmt: skip
+    yield rule(
+        3, f"coalesce({raw}, '') ~ {quote([f.pattern])}", f"{number.label}不是有效的证件号码",
+        "居民身份证须为 18 位（或旧的 15 位）且出生日期和校验码正确。电子表格改写的号码（科学计数法、末位变 0）和“无”“0”等"
+        "占位文字不能认定个人，否则不同的人会被算作一人。",
+        f"在来源系统以文本格式更正“{number.label}”，并核对证件类型；下次采集自动更正。",
+        f"{raw} is not null or {is_no_number}",
+    )  # fmt: skip
 
 
 def _in_code_set(f: Field, raw: str) -> str:

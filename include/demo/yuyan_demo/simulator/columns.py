@@ -155,8 +155,20 @@ def cert_numbers(person: np.ndarray, birth_year: np.ndarray, regions: Sequence[s
     body = np.hstack(
         [region, _digits(year_of(born), 4), _digits(month, 2), _digits(dom, 2), _digits(number % 1000, 3)]
     )
-    check = _CERT_CHECK[body @ _CERT_WEIGHTS % 11]
-    return fixed(np.hstack([body + 48, check[:, None]]))
+    return fixed(np.hstack([body + 48, cert_check(body)[:, None]]))
+
+
+def cert_check(body: np.ndarray) -> np.ndarray:
+    """Check characters (bytes) of rows of the first 17 digits of identity numbers."""
+    return _CERT_CHECK[body @ _CERT_WEIGHTS % 11]
+
+
+def with_cert_check(body: pl.Expr) -> pl.Expr:
+    """The first 17 digits of identity numbers, with their check characters."""
+    total = pl.sum_horizontal(
+        body.str.slice(i, 1).cast(pl.Int32) * int(weight) for i, weight in enumerate(_CERT_WEIGHTS)
+    )
+    return body + pl.lit(_CERT_CHECK.tobytes().decode()).str.slice(total % 11, 1)
 
 
 def uscc_numbers(prefix: str, region: Sequence[str], number: np.ndarray) -> pl.Series:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from yuyan_demo.simulator.columns import money
+from yuyan_demo.simulator.columns import money, with_cert_check
 from yuyan_demo.simulator.defects_values import SUBMITTED, unsampled
 from yuyan_demo.simulator.planting import Defect
 
@@ -48,7 +48,7 @@ def plant(d: "Day", ledger: "Ledger") -> None:
 def _students(d: "Day", ledger: "Ledger") -> None:
     alone = pl.col("cert_no").is_unique()
     fresh = (pl.col("status_code") == "10") & (pl.col("entry_on") >= "2026-08-01")
-    other = {"cert_no": pl.format("50010419950{}", pl.col("cert_no").str.slice(-7))}
+    other = {"cert_no": with_cert_check(pl.lit("5001041996") + pl.col("cert_no").str.slice(10, 7))}
     _change(d, ledger, "student", fresh & alone, other, "person_key.35", blocks=True)
     studying = (pl.col("status_code") == "10") & pl.col("entry_on").is_between(
         pl.lit("2024-08-01"), pl.lit("2025-12-31")

@@ -34,10 +34,11 @@ def unplantable() -> dict[str, str]:
     for entity, contract in contracts.load().items():
         sources = {f.becomes: f for f in contract.fields if f.becomes}
         for f in contract.columns:
-            if f.derived and f.name in sources:
-                found[f"QR.{entity}.{f.name}.3"] = reason.format("任何证件号码都得到格式正确的标识")
-            elif f.derived:
-                found |= {f"QR.{entity}.{f.name}.{n}": reason.format("密钥版本总是一个整数") for n in (1, 2)}
+            if f.derived and f.name not in sources:
+                found |= {
+                    f"QR.{entity}.{f.name}.{n}": reason.format("密钥版本总是一个整数")
+                    for n in ((1, 2) if f.mandatory else (2,))
+                }
     return found
 
 
@@ -90,6 +91,7 @@ def breaks(contract: Contract) -> Iterator[tuple[str, Change, bool]]:
         if f.mandatory:
             yield f"{f.name}.1", {sources.get(f.name, f.name): None}, False
         if f.derived:
+            yield f"{f.name}.3", {sources[f.name]: "无"}, False
             continue
         if f.type in MALFORMED:
             yield f"{f.name}.2", {f.name: MALFORMED[f.type]}, True

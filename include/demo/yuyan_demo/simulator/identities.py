@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from yuyan.domain import contracts
-from yuyan_demo.simulator.columns import USCC_LETTERS, uscc_numbers
+from yuyan_demo.simulator.columns import USCC_LETTERS, cert_check, uscc_numbers
 
 Row = dict[str, Any]
 Change = dict[str, str | Callable[[Row], str | None] | None]
@@ -52,7 +52,15 @@ def _institution(row: Row) -> str:
 
 def _person(row: Row, kind: str) -> str:
     """A certificate number that nobody has."""
-    return f"50010{kind}199502{tail(row, 6)}"
+    return resident(row, f"50010{kind}", 1995)
+
+
+def resident(row: Row, region: str, year: int) -> str:
+    """A resident identity number of a region that follows from the record's id, born in the year or the two after it."""
+    n = int(tail(row, 6))
+    born = np.datetime64(f"{year + n // 365_000}-01-01") + n // 1000 % 365
+    body = f"{region}{str(born).replace('-', '')}{n % 1000:03d}"
+    return body + cert_check(np.array([[int(c) for c in body]])).tobytes().decode()
 
 
 def _edition(row: Row) -> int:
@@ -99,7 +107,7 @@ FRESH: dict[str, Change] = {
         "verdict_on": None,
         "appeal_state": "00",
     },
-    "thesis_sampling_review": {"cert_no": lambda r: f"500101196501{tail(r, 6)}"},
+    "thesis_sampling_review": {"cert_no": lambda r: resident(r, "500101", 1965)},
     "org_unit": {"unit_code": lambda r: f"9X{tail(r, 6)}"},
     "student": {"cert_no": lambda r: _person(r, "2")},
     "student_status_event": {"event_type": "24", "to_programme_id": None},
