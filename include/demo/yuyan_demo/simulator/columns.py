@@ -163,14 +163,6 @@ def cert_check(body: np.ndarray) -> np.ndarray:
     return _CERT_CHECK[body @ _CERT_WEIGHTS % 11]
 
 
-def with_cert_check(body: pl.Expr) -> pl.Expr:
-    """The first 17 digits of identity numbers, with their check characters."""
-    total = pl.sum_horizontal(
-        body.str.slice(i, 1).cast(pl.Int32) * int(weight) for i, weight in enumerate(_CERT_WEIGHTS)
-    )
-    return body + pl.lit(_CERT_CHECK.tobytes().decode()).str.slice(total % 11, 1)
-
-
 def uscc_numbers(prefix: str, region: Sequence[str], number: np.ndarray) -> pl.Series:
     """Unified social credit codes (GB 32100): prefix, six-digit region, nine characters from a number, check character."""
     scrambled = (np.asarray(number, dtype=np.int64) * 48_271 + 11) % 31**6
