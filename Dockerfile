@@ -1,5 +1,5 @@
-# The one image of every process of this project: Airflow, its workers and, for the demo, the simulated platforms.
-FROM python:3.12-slim
+# The image of every process of this project: Airflow and its workers. The target `demo` adds the simulated platforms.
+FROM python:3.12-slim AS product
 
 RUN useradd --create-home --uid 50000 yuyan && install -d -o yuyan -g yuyan /var/lib/yuyan /opt/yuyan
 WORKDIR /opt/yuyan
@@ -11,6 +11,7 @@ RUN python -m venv venv && venv/bin/pip install --no-deps --require-hashes -r re
 COPY --chown=yuyan pyproject.toml ./
 COPY --chown=yuyan requirements requirements
 COPY --chown=yuyan include include
+RUN rm -r include/demo
 COPY --chown=yuyan dags dags
 COPY --chown=yuyan dbt_project dbt_project
 COPY --chown=yuyan expectations expectations
@@ -18,3 +19,7 @@ RUN venv/bin/pip install --no-deps --no-build-isolation -e .
 
 USER yuyan
 CMD ["yuyan", "--help"]
+
+FROM product AS demo
+COPY --chown=yuyan include/demo include/demo
+RUN venv/bin/pip install --no-deps --no-build-isolation -e include/demo

@@ -7,8 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 VENV := .yuyan/venv
 BIN := $(VENV)/bin
-# Named after the content of the lock, so that an environment is made anew exactly when the lock has changed.
-digest = $(shell cksum requirements/$(1) 2>/dev/null | tr ' ' '-' | cut -d- -f1,2)
+# Named after the content of the lock and of what we install, so that an environment is made anew exactly when they have changed.
+digest = $(shell cat requirements/$(1) pyproject.toml include/demo/pyproject.toml 2>/dev/null | cksum | tr ' ' '-')
 INSTALLED := $(VENV)/.installed-$(call digest,lock.txt)
 BESIDE := tests/end_to_end tests/collect tests/runtime
 BENCH_VENV := .yuyan/bench-venv
@@ -51,7 +51,7 @@ $(INSTALLED): | python
 	@echo 'installing the locked environment into $(VENV) …'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/lock.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e include/demo
 	@rm -f $(VENV)/.installed-* && touch $@
 
 $(BENCH_INSTALLED): | python

@@ -25,11 +25,13 @@ import polars as pl
 import psycopg
 
 import pages
-from yuyan import contracts, institutions, settings
+from yuyan import settings
 from yuyan.collect import pages as parser
-from yuyan.collect.run import collect_institution
-from yuyan.runtime import postgres
-from yuyan.warehouse import ddl, lines
+from yuyan.domain import contracts, institutions
+from yuyan.load import lines
+from yuyan.load.run import collect_institution
+from yuyan.warehouse import ddl
+from yuyan_demo.runtime import postgres
 
 ROWS, ROUNDS = 300_000, 3
 PEER_BUDGET, FLOOR_BUDGET = 10.0, 2.0

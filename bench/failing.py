@@ -24,11 +24,12 @@ import polars as pl
 import psycopg
 import yaml
 
-from yuyan import contracts, settings
+from yuyan import settings
+from yuyan.domain import contracts
 from yuyan.pages import feedback
-from yuyan.runtime import postgres
 from yuyan.validate import run
 from yuyan.warehouse import ddl
+from yuyan_demo.runtime import postgres
 
 sys.path.insert(0, str(settings.PROJECT / "tests"))
 from support import fill
@@ -111,9 +112,12 @@ def line(cluster: Path, name: str, records: int, is_bad: bool) -> dict[str, floa
     with psycopg.connect(dsn) as connection:
         ddl.create(connection)
         connection.execute(
-            "insert into ops.collection_result (run_id, src_inst_code, outcome) values ('c', %s, 'success')", [INSTITUTION]
+            "insert into ops.collection_result (run_id, src_inst_code, outcome) values ('c', %s, 'success')",
+            [INSTITUTION],
         )
-        connection.execute("insert into ops.run (run_id, kind, as_of) values ('c', 'collect', %s)", [fill.AS_OF])
+        connection.execute(
+            "insert into ops.run (run_id, kind, as_of) values ('c', 'collect', %s)", [fill.AS_OF]
+        )
         fill.load(connection, others(), "load-0")
         for number, (day, frame, stands) in enumerate(days(records, is_bad), start=1):
             fill.load(connection, {ENTITY: frame}, f"load-{number}")
@@ -127,7 +131,9 @@ def line(cluster: Path, name: str, records: int, is_bad: bool) -> dict[str, floa
             connection.rollback()
             folder = Path(os.environ["YUYAN_HOME"]) / name
             seconds[f"{day}, feedback"] = timed(
-                lambda r=run_id, d=as_of, f=folder: feedback.build(connection, r, d, settings.SIMULATED, [INSTITUTION], f)
+                lambda r=run_id, d=as_of, f=folder: feedback.build(
+                    connection, r, d, settings.SIMULATED, [INSTITUTION], f
+                )
             )
             connection.rollback()
     return seconds
@@ -153,7 +159,9 @@ def measure(records: int, rounds: int) -> dict[str, list[tuple[float, float]]]:
 
 def report(records: int, found: dict[str, list[tuple[float, float]]]) -> None:
     """Print seconds and ratios of the medians; days whose work is the same are left out."""
-    print(f"failing: {records} records, {len(BAD)} rules broken by each, {len(next(iter(found.values())))} rounds")
+    print(
+        f"failing: {records} records, {len(BAD)} rules broken by each, {len(next(iter(found.values())))} rounds"
+    )
     for day in ("bad", "corrected", "deleted"):
         sums = [0.0, 0.0]
         for stage in ("validation", "feedback"):
@@ -179,4 +187,6 @@ if __name__ == "__main__":
     if arguments.beside:
         print(f"beside: {arguments.beside.name}", flush=True)
         command = [sys.executable, __file__, str(arguments.records), str(arguments.rounds)]
-        subprocess.run(command, check=False, env=os.environ | {"PYTHONPATH": str(arguments.beside / "include")})
+        subprocess.run(
+            command, check=False, env=os.environ | {"PYTHONPATH": str(arguments.beside / "include")}
+        )

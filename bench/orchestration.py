@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 
 from yuyan import settings
-from yuyan.runtime import environment, postgres, services
+from yuyan_demo.runtime import environment, postgres, services
 
 BUDGET = 2.5
 HOME = Path(os.environ.get("YUYAN_HOME", settings.PROJECT / ".yuyan")) / "bench-home"
@@ -83,7 +83,7 @@ def direct_seconds(runtime: services.Runtime, dsn: str) -> float:
         "from yuyan.validate.docs import build_docs\n"
         "from yuyan.estimate.run import estimate\n"
         "from yuyan.pages import feedback\n"
-        "from yuyan.quality.assess import assess\n"
+        "from yuyan.assess.run import assess\n"
         "day = settings.FIRST_AS_OF\n"
         "runs.open_run('direct', 'warehouse', day)\n"
         "validate('direct', day); reconcile('direct'); build_docs()\n"
@@ -91,7 +91,7 @@ def direct_seconds(runtime: services.Runtime, dsn: str) -> float:
         "assess('direct', day); estimate('direct', day)\n"
         "transform.run_layer('marts', 'direct', day)\n"
         "runs.close_run('direct', 'success')\n"
-        "feedback.after('direct')\n"
+        "feedback.after('direct', day)\n"
     )
     env = services.variables(runtime) | {"YUYAN_WAREHOUSE_DSN": dsn, "YUYAN_HOME": str(HOME)}
     started = time.perf_counter()

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from yuyan import settings
-from yuyan.runtime import services
+from yuyan_demo.runtime import services
 
 sys.path.insert(0, str(settings.PROJECT / "tests"))
 from support import examples

@@ -18,7 +18,7 @@ import psycopg
 import queries
 
 from yuyan import settings
-from yuyan.runtime import environment, services
+from yuyan_demo.runtime import environment, services
 
 HOME = Path(os.environ.get("YUYAN_HOME", settings.PROJECT / ".yuyan")) / "bench-scale"
 STAGES = (

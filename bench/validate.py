@@ -18,11 +18,12 @@ from pathlib import Path
 
 import psycopg
 
-from yuyan import contracts, settings
-from yuyan.runtime import postgres
-from yuyan.simulator import population
-from yuyan.validate import catalogue, macros, run
+from yuyan import settings
+from yuyan.domain import catalogue, contracts, macros
+from yuyan.validate import run
 from yuyan.warehouse import ddl
+from yuyan_demo.runtime import postgres
+from yuyan_demo.simulator import population
 
 sys.path.insert(0, str(settings.PROJECT / "tests"))
 from support import fill

@@ -59,7 +59,7 @@ def collect():
     @task(on_failure_callback=runs.on_failure)
     def plan(params, dag_run) -> list[str]:
         """Open the run and say which institutions to visit."""
-        from yuyan import institutions
+        from yuyan.domain import institutions
 
         day = runs.as_of(params["as_of"], dag_run.logical_date, dag_run.run_after)
         runs.open_run(dag_run.run_id, "collect", day)
@@ -74,7 +74,7 @@ def collect():
     )
     def institution(inst_code: str, params, dag_run) -> dict:
         """Collect one institution. What its platform refuses is recorded; a platform that is down is tried again."""
-        from yuyan import institutions
+        from yuyan.domain import institutions
 
         get_current_context()["institution"] = f"{inst_code} {institutions.load()[inst_code].name}"
         return runs.collect(inst_code, dag_run.run_id, params["entities"] or None, params["full_refresh"])

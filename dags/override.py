@@ -18,7 +18,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param, dag, task
 
-from yuyan.quality.approval import DecideOverride, requested
+from yuyan.decisions.approval import DecideOverride, requested
 
 params = {
     "override_id": Param(

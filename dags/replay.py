@@ -55,7 +55,7 @@ def replay():
     @task
     def plan(params, dag_run) -> list[str]:
         """Open the run and say which institutions it touches."""
-        from yuyan import institutions
+        from yuyan.domain import institutions
 
         day = runs.as_of(params["as_of"], dag_run.logical_date, dag_run.run_after)
         runs.open_run(dag_run.run_id, "replay", day)
@@ -64,7 +64,7 @@ def replay():
     @task(pool="platforms", map_index_template="{{ institution }}", execution_timeout=timedelta(hours=6))
     def institution(inst_code: str, params, dag_run) -> dict:
         """Do one institution's part again."""
-        from yuyan import institutions
+        from yuyan.domain import institutions
 
         get_current_context()["institution"] = f"{inst_code} {institutions.load()[inst_code].name}"
         return runs.redo(

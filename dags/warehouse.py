@@ -90,7 +90,7 @@ def warehouse():
     @task
     def assess(dag_run) -> None:
         """可信度检查（警报立为问题）→ 评分卡 D01–D11 → 各指标的数据可信等级 / credibility, scorecard, grades."""
-        from yuyan.quality.assess import assess
+        from yuyan.assess.run import assess
 
         with runs.stage(dag_run.run_id, "assess") as detail:
             detail |= assess(dag_run.run_id, runs.day_of(dag_run.run_id))
@@ -101,7 +101,7 @@ def warehouse():
         from yuyan.pages import feedback
 
         with runs.stage(dag_run.run_id, "feedback") as detail:
-            detail |= feedback.after(dag_run.run_id)
+            detail |= feedback.after(dag_run.run_id, runs.day_of(dag_run.run_id))
 
     step = validate()
     step >> docs()

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from support.built_city import simulated_city, simulated_city_dsn, simulated_city_home  # noqa: F401 - fixtures
-from yuyan.runtime import postgres
 from yuyan.warehouse import ddl
+from yuyan_demo.runtime import postgres
 
 
 @pytest.fixture(scope="session")

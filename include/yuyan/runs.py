@@ -100,7 +100,7 @@ def collect(
     """Collect one institution for an open run; arguments as of `collect_institution`.
 
     Raises CollectionFailed when its platform as a whole failed."""
-    from yuyan.collect.run import collect_institution
+    from yuyan.load.run import collect_institution
 
     result = collect_institution(inst_code, run_id, day_of(run_id), entities, full=full, since=since)
     if result["outcome"] == "failed":
@@ -114,7 +114,7 @@ def redo(
     """One institution's part of a replay: `remap` landed batches, or `recollect` all or what came after a cursor."""
     if mode == "recollect":
         return collect(inst_code, run_id, entities, full=not since, since=since)
-    from yuyan import replay
+    from yuyan.load import replay
 
     return replay.remap(inst_code, run_id, day_of(run_id), entities)
 

@@ -20,6 +20,9 @@ FIRST_AS_OF = date(2026, 10, 15)
 
 SIMULATED = "模拟数据 / SIMULATED"
 
+AIRFLOW_USER = "yuyan"
+"""The operators' account of Airflow; the stewards (include/stewards.yml) have accounts beside it."""
+
 COMMISSION = "50000"
 """The five-digit source code of the municipal education commission's own files."""
 

@@ -10,8 +10,9 @@ import pytest
 import tenacity
 import yaml
 
-from yuyan import institutions, settings
+from yuyan import settings
 from yuyan.collect import http
+from yuyan.domain import institutions
 
 
 @pytest.fixture

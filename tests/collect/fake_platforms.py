@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
-from yuyan import contracts
+from yuyan.domain import contracts
 
 Answer = tuple[int, dict[str, str], bytes]
 

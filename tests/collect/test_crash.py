@@ -16,8 +16,8 @@ import polars as pl
 import psycopg
 import pytest
 
-from yuyan.collect.run import collect_institution
-from yuyan.runtime import postgres
+from yuyan.load.run import collect_institution
+from yuyan_demo.runtime import postgres
 
 pytestmark = pytest.mark.database
 

@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 import sqlalchemy as sa
 
-from yuyan import institutions
 from yuyan.collect import database
 from yuyan.collect.connect import source
 from yuyan.collect.source import Meter, PlatformDown, SourceError
+from yuyan.domain import institutions
 
 AS_OF = date(2026, 10, 15)
 COLUMNS = {

@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from yuyan import contracts, institutions
 from yuyan.collect.connect import source
 from yuyan.collect.source import Meter, PlatformDown, SourceError
+from yuyan.domain import contracts, institutions
 
 AS_OF = date(2026, 10, 15)
 PLAN = contracts.load()["admission_plan"]

@@ -14,12 +14,13 @@ from psycopg import sql
 from small_world import SOUND, Raw
 from typer.testing import CliRunner
 
-from yuyan import contracts, runs
-from yuyan.cli import app
+from yuyan import runs
 from yuyan.collect import landing
-from yuyan.collect.run import collect_institution
-from yuyan.runtime import postgres, services
+from yuyan.commands.cli import app
+from yuyan.domain import contracts
+from yuyan.load.run import collect_institution
 from yuyan.validate import run as validation
+from yuyan_demo.runtime import postgres, services
 
 DAYS = [date(2026, 10, day) for day in range(15, 25)]
 UNIT = contracts.load()["org_unit"]
@@ -302,7 +303,7 @@ def test_a_hold_is_recorded_whatever_happens_afterwards(institution_known, versi
         raise ValueError("a defect of ours")
 
     with monkeypatch.context() as patch:
-        patch.setattr("yuyan.collect.run.live_count", broken)
+        patch.setattr("yuyan.load.run.live_count", broken)
         result = line.next_day()
     assert line.published() == before
     assert line.holds() == [(1, "org_unit", "emptied", 30, 30, "waiting", "collect-2", "collect-2")]
@@ -330,7 +331,7 @@ def test_a_defect_withdraws_no_hold_and_stops_no_other_entity(institution_known,
         raise ValueError("a defect of ours")
 
     with monkeypatch.context() as patch:
-        patch.setattr("yuyan.quality.holds.withdraw", broken)
+        patch.setattr("yuyan.decisions.holds.withdraw", broken)
         assert line.next_day()["failed"] == ["org_unit"]
     assert "ValueError" in line.outcome()[1]
     assert line.outcome("student") == ("success", None)

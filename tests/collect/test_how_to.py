@@ -5,7 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from yuyan import institutions, settings
+from yuyan import settings
+from yuyan.domain import institutions
 
 PAGE = settings.PROJECT / "docs" / "how-to" / "connect-an-institution.md"
 

@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from yuyan import contracts, institutions, settings
+from yuyan import settings
+from yuyan.domain import contracts, institutions
 
 STUDENT = contracts.load()["student"]
 

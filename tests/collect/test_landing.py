@@ -10,9 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from yuyan import contracts, institutions, settings
+from yuyan import settings
 from yuyan.collect import landing
 from yuyan.collect.source import DELETES, KEY_CHANGES, Page, SourceError, Window
+from yuyan.domain import contracts, institutions
 
 AS_OF = date(2026, 10, 15)
 UNIT = contracts.load()["org_unit"]

@@ -6,8 +6,8 @@ import hmac
 import polars as pl
 import pytest
 
-from yuyan import contracts, institutions
 from yuyan.collect import privacy
+from yuyan.domain import contracts, institutions
 
 KEY = b"a secret of the test"
 

@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from small_world import SOUND, Raw
 
-from yuyan import contracts, runs
-from yuyan.collect.run import collect_institution
-from yuyan.validate import catalogue
+from yuyan import runs
+from yuyan.domain import catalogue, contracts
+from yuyan.load.run import collect_institution
 from yuyan.validate import run as validation
 
 DAY = date(2026, 10, 15)

@@ -6,10 +6,10 @@ import fake_platforms as fake
 import polars as pl
 import pytest
 
-from yuyan import institutions
 from yuyan.collect import http
 from yuyan.collect.connect import source
 from yuyan.collect.source import DELETES, ITEMS, KEY_CHANGES, Meter, PlatformDown, SourceError, Window
+from yuyan.domain import institutions
 
 AS_OF = date(2026, 10, 15)
 

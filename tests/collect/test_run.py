@@ -10,10 +10,12 @@ import polars as pl
 import psycopg
 import pytest
 
-from yuyan import contracts, institutions, settings
-from yuyan.collect import privacy, run
-from yuyan.collect.run import collect_institution
-from yuyan.institutions import InstitutionError
+from yuyan import settings
+from yuyan.collect import privacy
+from yuyan.domain import contracts, institutions
+from yuyan.domain.institutions import InstitutionError
+from yuyan.load import run
+from yuyan.load.run import collect_institution
 
 DAY_1, DAY_2 = date(2026, 10, 15), date(2026, 10, 16)
 

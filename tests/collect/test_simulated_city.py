@@ -14,10 +14,10 @@ import polars as pl
 import psycopg
 import pytest
 
-from yuyan import contracts, institutions
-from yuyan.collect.run import collect_institution
-from yuyan.runtime import postgres
-from yuyan.simulator import products
+from yuyan.domain import contracts, institutions
+from yuyan.load.run import collect_institution
+from yuyan_demo.runtime import postgres
+from yuyan_demo.simulator import products
 
 sys.path.append(str(Path(__file__).parents[1] / "simulator"))
 import products_city
@@ -37,7 +37,16 @@ def served(tmp_path, pg_home, monkeypatch) -> Iterator[tuple[dict, set]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "yuyan.simulator", "serve", "--home", str(tmp_path), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "yuyan_demo.simulator",
+        "serve",
+        "--home",
+        str(tmp_path),
+        "--port",
+        str(port),
+    ]
     server = subprocess.Popen(command, env=os.environ)
     try:
         for name, value in products.connection_env(tmp_path, port).items():

@@ -10,8 +10,9 @@ import polars as pl
 import psycopg
 import pytest
 
-from yuyan import contracts, settings
-from yuyan.collect.run import collect_institution
+from yuyan import settings
+from yuyan.domain import contracts
+from yuyan.load.run import collect_institution
 
 UNIT = contracts.load()["org_unit"]
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from yuyan import settings
-from yuyan.runtime import environment, secrets, services
+from yuyan import secrets, settings
+from yuyan_demo.runtime import environment, services
 
 FILE = settings.PROJECT / "docker-compose.yml"
 EXAMPLE = settings.PROJECT / ".env.example"
@@ -141,7 +141,7 @@ def test_commands_are_those_that_run_without_a_container(demo):
     assert commands["worker"] == ["airflow", "celery", "worker"]
     assert commands["init"] == ["yuyan", "init"]
     assert commands["city"] == ["yuyan", "simulate", "--port", "8100"]
-    assert commands["platforms"][:4] == ["python", "-m", "yuyan.simulator", "serve"]
+    assert commands["platforms"][:4] == ["python", "-m", "yuyan_demo.simulator", "serve"]
 
 
 def test_the_image_holds_what_the_project_reads(demo):

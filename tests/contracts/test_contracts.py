@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 import yaml
 
-from yuyan import contracts, settings
+from yuyan import settings
+from yuyan.domain import contracts
 
 FILES = sorted(settings.CONTRACTS.glob("*.yml"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from yuyan import runs, settings
-from yuyan.runtime import environment
+from yuyan_demo.runtime import environment
 
 DAGS = settings.PROJECT / "dags"
 DESCRIBE = Path(__file__).with_name("describe_dags.py")

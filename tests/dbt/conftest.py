@@ -9,8 +9,8 @@ import pytest
 import tiny
 
 from yuyan import transform
-from yuyan.runtime import postgres
 from yuyan.warehouse import ddl
+from yuyan_demo.runtime import postgres
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from collections import defaultdict
 
 import pytest
 
-from yuyan import contracts, settings
+from yuyan import settings
+from yuyan.domain import contracts
 
 MAY_READ = {
     "staging": {"accepted"},

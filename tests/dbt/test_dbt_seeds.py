@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from yuyan import contracts, settings
+from yuyan import settings
+from yuyan.domain import contracts
 
 FILES = sorted(settings.SEEDS.glob("*/*.csv"))
 DESCRIBED = {

@@ -4,7 +4,7 @@ import re
 
 import yaml
 
-from yuyan import erd
+from yuyan.pages import erd
 
 
 def models() -> list[dict]:

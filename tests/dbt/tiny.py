@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import yaml
 
-from yuyan import contracts
+from yuyan.domain import contracts
 
 DAY_1, AS_OF = date(2026, 10, 15), date(2026, 10, 16)
 A, B, CITY = "10611", "10635", "50000"

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from support.city import KEY
-from yuyan import contracts
+from yuyan.domain import contracts
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.database]
 

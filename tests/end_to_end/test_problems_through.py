@@ -18,14 +18,14 @@ import polars as pl
 import psycopg
 import pytest
 
-from yuyan.collect.run import collect_institution
+from yuyan.decisions import overrides, problems
+from yuyan.load.run import collect_institution
 from yuyan.pages import feedback
-from yuyan.quality import overrides, problems
-from yuyan.runtime import postgres
-from yuyan.simulator import population, products
-from yuyan.simulator.products import state
 from yuyan.validate.reconcile import reconcile
 from yuyan.validate.run import validate
+from yuyan_demo.runtime import postgres
+from yuyan_demo.simulator import population, products
+from yuyan_demo.simulator.products import state
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.database]
 
@@ -106,7 +106,16 @@ def town(tmp_path, pg_home, warehouse, monkeypatch) -> Iterator[City]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "yuyan.simulator", "serve", "--home", str(tmp_path), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "yuyan_demo.simulator",
+        "serve",
+        "--home",
+        str(tmp_path),
+        "--port",
+        str(port),
+    ]
     server: list[subprocess.Popen] = []
 
     def serve() -> None:

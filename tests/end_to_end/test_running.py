@@ -13,7 +13,7 @@ import yaml
 
 from support.city import SCALE
 from yuyan import settings
-from yuyan.runtime import postgres, processes, services
+from yuyan_demo.runtime import postgres, processes, services
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.database]
 
@@ -162,7 +162,7 @@ def test_on_the_second_day_only_changes_travel(yuyan, second):
 
 def test_a_changed_mapping_is_replayed_from_landing(city, home, yuyan, second, monkeypatch):
     """Nothing is collected: a code that the institution's file maps anew changes rows that came days ago."""
-    from yuyan.replay import remap
+    from yuyan.load.replay import remap
 
     runtime = services.load(home)
     monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", runtime.warehouse_dsn)

@@ -5,7 +5,7 @@ import secrets
 import psycopg
 import pytest
 
-from yuyan.runtime import postgres
+from yuyan_demo.runtime import postgres
 
 
 @pytest.fixture

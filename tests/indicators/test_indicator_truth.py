@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from yuyan.simulator import truth
+from yuyan_demo.simulator import truth
 
 pytestmark = pytest.mark.database
 

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from yuyan import contracts, settings
+from yuyan import settings
+from yuyan.domain import contracts
 
 PAGE = (settings.PROJECT / "docs" / "indicators.md").read_text(encoding="utf-8")
 OPERATORS = {"≥": ">=", ">": ">", "trend": "trend"}

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from yuyan.simulator.book import Facts
+from yuyan_demo.simulator.book import Facts
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from yuyan import settings
-from yuyan.simulator import truth
-from yuyan.simulator.book import CITY
+from yuyan_demo.simulator import truth
+from yuyan_demo.simulator.book import CITY
 
 pytestmark = pytest.mark.database
 

@@ -9,7 +9,7 @@ import pytest
 
 from yuyan import settings
 from yuyan.pages import feedback
-from yuyan.runtime import postgres
+from yuyan_demo.runtime import postgres
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from typing import Any
 
 import psycopg
 
-from yuyan.validate import catalogue, rulebook
+from yuyan.domain import catalogue
+from yuyan.validate import rulebook
 
 AS_OF = date(2026, 10, 15)
 RUN, LAST_RUN = "warehouse-2", "warehouse-1"

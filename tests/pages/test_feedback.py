@@ -224,11 +224,11 @@ def test_the_task_of_the_line_writes_into_the_work_folder(feedback_dsn, work, mo
     monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", feedback_dsn)
     monkeypatch.setenv("YUYAN_SIMULATED", "1")
     with runs.stage(rows.RUN, "feedback") as detail:
-        detail |= feedback.after(rows.RUN)
+        detail |= feedback.after(rows.RUN, runs.day_of(rows.RUN))
     assert detail["institutions"] == 3
     assert settings.SIMULATED in (work / "feedback" / "10611.html").read_text(encoding="utf-8")
     before = {p.name: p.read_bytes() for p in (work / "feedback").iterdir()}
-    feedback.after(rows.RUN)
+    feedback.after(rows.RUN, runs.day_of(rows.RUN))
     assert {p.name: p.read_bytes() for p in (work / "feedback").iterdir()} == before
 
 

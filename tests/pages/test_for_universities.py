@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from yuyan import settings
-from yuyan.cli import app
-from yuyan.pages import labels
+from yuyan.commands.cli import app
+from yuyan.domain import labels
 
 PAGE = (settings.PROJECT / "docs" / "for-universities.zh-CN.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE, re.S)

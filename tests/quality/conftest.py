@@ -8,7 +8,7 @@ import pytest
 from made_up import publish_rules
 from small_world import Raw
 
-from yuyan.runtime import postgres
+from yuyan_demo.runtime import postgres
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from datetime import date, timedelta
 
 import psycopg
 
-from yuyan.quality import overrides, problems
-from yuyan.quality.overrides import Override
-from yuyan.quality.problems import Finding, Problem
+from yuyan.decisions import overrides, problems
+from yuyan.decisions.overrides import Override
+from yuyan.decisions.problems import Finding, Problem
 
 DAY = date(2026, 10, 15)
 NEXT = DAY + timedelta(days=1)

@@ -9,9 +9,11 @@ from made_up import JW
 from psycopg.rows import dict_row
 
 from yuyan import runs
-from yuyan.quality import credibility, indicator_rules, problems
-from yuyan.quality.assess import assess
-from yuyan.validate import catalogue, rulebook
+from yuyan.assess import credibility
+from yuyan.assess.run import assess
+from yuyan.decisions import problems
+from yuyan.domain import catalogue, credibility_rules
+from yuyan.validate import rulebook
 
 pytestmark = pytest.mark.database
 
@@ -163,10 +165,10 @@ def test_a_corrected_value_settles_its_problem_and_a_repeat_changes_nothing(indi
     assert _rows(indicators, "select rule_id, fixed_run_id from quality.problem where state = 'fixed'") == [
         {"rule_id": "QR.indicator.H03.11", "fixed_run_id": "w2"}
     ]
-    # what became of the value first published: H03 from 100 to 200, H08 and H12 as they were
+    # what became of the value first published: H03 from 100 to 200, half of it new; H08 and H12 as they were
     revised = _rows(indicators, "select numerator from quality.scorecard where run_id = 'w2' and dimension = 'D06' "
                     f"and src_inst_code = '{BROKEN}'")  # fmt: skip
-    assert revised == [{"numerator": 1}]
+    assert revised == [{"numerator": 0.5}]
 
 
 def test_an_explanation_covers_its_own_period_only(indicators):
@@ -225,8 +227,8 @@ def test_what_could_not_be_judged_is_not_fixed(indicators, lost):
 
 def test_the_problem_of_a_check_that_is_gone_is_settled(indicators, monkeypatch):
     assess("w1", AS_OF)
-    left = tuple(c for c in indicator_rules.load() if c.rule_id != "QR.indicator.H03.11")
-    for module in (indicator_rules, credibility):
+    left = tuple(c for c in credibility_rules.load() if c.rule_id != "QR.indicator.H03.11")
+    for module in (credibility_rules, credibility):
         monkeypatch.setattr(module, "load", lambda: left)
     runs.open_run("w2", "warehouse", AS_OF)
     assert assess("w2", AS_OF)["problems"] == {"settled": 1}
@@ -260,10 +262,10 @@ def _grades(dsn: str, run_id: str) -> dict[tuple[str, str], str]:
 
 
 def test_checks_are_rules_of_the_catalogue():
-    rules = indicator_rules.rules()
+    rules = credibility_rules.rules()
     assert len({r.rule_id for r in rules}) == len(rules)
-    assert {c.kind.check for c in indicator_rules.load()} == set(credibility._KINDS)
-    for check, rule in zip(indicator_rules.load(), rules, strict=True):
+    assert {c.kind.check for c in credibility_rules.load()} == set(credibility._KINDS)
+    for check, rule in zip(credibility_rules.load(), rules, strict=True):
         assert rule.is_business, rule.rule_id
         assert rule.rule_id.startswith("QR.indicator."), rule.rule_id
         assert check.provenance, rule.rule_id
@@ -273,16 +275,16 @@ def test_checks_are_rules_of_the_catalogue():
 
 def test_a_bad_row_is_named_with_its_line(tmp_path, monkeypatch):
     for name in ("credibility", "credibility_check"):
-        text = (indicator_rules.settings.EXPECTATIONS / f"{name}.csv").read_text(encoding="utf-8")
+        text = (credibility_rules.settings.EXPECTATIONS / f"{name}.csv").read_text(encoding="utf-8")
         (tmp_path / f"{name}.csv").write_text(
             text.replace("yearly_change,H02b", "yearly_chance,H02b"), encoding="utf-8"
         )
-    monkeypatch.setattr(indicator_rules.settings, "EXPECTATIONS", tmp_path)
-    indicator_rules.load.cache_clear()
+    monkeypatch.setattr(credibility_rules.settings, "EXPECTATIONS", tmp_path)
+    credibility_rules.load.cache_clear()
     try:
         with pytest.raises(
             ValueError, match=r"credibility\.csv:3: QR\.indicator\.H02b\.11: KeyError\('yearly_chance'\)"
         ):
-            indicator_rules.load()
+            credibility_rules.load()
     finally:
-        indicator_rules.load.cache_clear()
+        credibility_rules.load.cache_clear()

@@ -5,7 +5,7 @@ from math import comb, exp, factorial, sqrt
 import numpy as np
 import pytest
 
-from yuyan.quality import checks
+from yuyan.assess import checks
 
 NAN = np.nan
 
@@ -185,3 +185,16 @@ def test_heaping_is_an_excess_that_chance_does_not_give():
     assert found.is_alarm.tolist() == [False, True, False, False]
     assert np.isnan(found.threshold[3])
     assert not checks.heaping([34], [100], expected=0.2, floor=0.15, minimum_n=30).is_alarm[0]
+
+
+def test_a_revision_of_a_count_is_a_share_and_of_a_rate_a_difference_beside_its_interval():
+    relative, rates = [True] * 4, [False] * 3
+    moved, halves = checks.revision([0, 0, 100, -5], [1, 30, 110, 5], [NAN] * 4, relative, [5, 5, 20, 0])
+    assert moved == pytest.approx([1 / 5, 1, 10 / 110, 2])  # a negative amount that turned is twice the scale
+    assert np.isnan(halves).all()
+    moved, halves = checks.revision([0, 0.5, 0.5], [1 / 11, 0.6, 0.6], [11, 100, NAN], rates, [0] * 3)
+    assert moved == pytest.approx([1 / 11, 0.1, 0.1])
+    z = 1.959964
+    assert halves[0] == pytest.approx(1 / 11 / (z * sqrt(z**2 / (4 * 121)) / (1 + z**2 / 11)))
+    assert halves[1] == pytest.approx(0.1 / (z * sqrt(0.25 / 100 + z**2 / 40000) / (1 + z**2 / 100)))
+    assert np.isnan(halves[2])  # the size is not known: no interval to stay within

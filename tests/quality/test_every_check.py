@@ -4,7 +4,8 @@ import indicator_tables
 import psycopg
 import pytest
 
-from yuyan.quality import credibility, indicator_rules
+from yuyan.assess import credibility
+from yuyan.domain import credibility_rules
 
 pytestmark = pytest.mark.database
 
@@ -37,7 +38,7 @@ def checked(warehouse) -> dict[tuple[str, str], tuple]:
     """(rule, institution) -> threshold, is_alarm."""
     with psycopg.connect(warehouse) as connection:
         connection.execute(indicator_tables.CREATE)
-        variants = {c.variant_code for c in indicator_rules.load()} | {"H03"}
+        variants = {c.variant_code for c in credibility_rules.load()} | {"H03"}
         for variant in sorted(variants):
             connection.execute(
                 "insert into plan.indicator values (%s, %s, 'student')", [variant, variant[:3]]
@@ -68,7 +69,7 @@ def _value(connection: psycopg.Connection, variant: str, code: str, year: int) -
 
 
 def test_every_rule_is_broken_by_one_institution_and_passed_by_another(checked):
-    for rule in indicator_rules.rules():
+    for rule in credibility_rules.rules():
         threshold, is_alarm = checked[rule.rule_id, BROKEN]
         assert is_alarm, rule.rule_id
         threshold, is_alarm = checked[rule.rule_id, SOUND]

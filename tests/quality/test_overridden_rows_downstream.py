@@ -6,10 +6,10 @@ import broken
 import pytest
 
 from support import fill
-from yuyan import contracts, transform
-from yuyan.quality import overrides
-from yuyan.simulator import defects_structural
-from yuyan.validate import catalogue
+from yuyan import transform
+from yuyan.decisions import overrides
+from yuyan.domain import catalogue, contracts
+from yuyan_demo.simulator import defects_structural
 
 pytestmark = pytest.mark.database
 

@@ -23,8 +23,8 @@ from made_up import (
     state,
 )
 
-from yuyan.quality import overrides
-from yuyan.runtime import environment, postgres
+from yuyan.decisions import overrides
+from yuyan_demo.runtime import environment, postgres
 
 pytestmark = pytest.mark.database
 

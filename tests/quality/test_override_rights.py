@@ -20,8 +20,8 @@ from made_up import (
     state,
 )
 
-from yuyan.quality import overrides, problems
-from yuyan.quality.problems import Finding, ProblemError
+from yuyan.decisions import overrides, problems
+from yuyan.decisions.problems import Finding, ProblemError
 
 pytestmark = pytest.mark.database
 

@@ -7,9 +7,10 @@ from made_up import JW, UNI
 from small_world import STUDENT
 
 from support import fill
-from yuyan.quality import overrides, problems
-from yuyan.validate import accepted, catalogue
-from yuyan.validate.catalogue import Catalogue, Tolerance
+from yuyan.decisions import overrides, problems
+from yuyan.domain import catalogue
+from yuyan.domain.catalogue import Catalogue, Tolerance
+from yuyan.validate import accepted
 from yuyan.validate.reconcile import reconcile
 
 pytestmark = pytest.mark.database

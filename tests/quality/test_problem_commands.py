@@ -10,7 +10,7 @@ from made_up import DAY, INST, JW, NOBODY, UNI, WARNING, finding, publish_rules,
 from typer.testing import CliRunner
 
 from yuyan import settings
-from yuyan.cli import app
+from yuyan.commands.cli import app
 
 pytestmark = pytest.mark.database
 

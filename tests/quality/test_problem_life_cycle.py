@@ -20,9 +20,9 @@ from made_up import (
     state,
 )
 
-from yuyan.quality import overrides, problems
-from yuyan.quality.problems import STATES, STEPS, Finding, ProblemError
-from yuyan.quality.stewards import StewardError
+from yuyan.decisions import overrides, problems
+from yuyan.decisions.problems import STATES, STEPS, Finding, ProblemError
+from yuyan.domain.stewards import StewardError
 
 pytestmark = pytest.mark.database
 

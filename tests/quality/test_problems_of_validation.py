@@ -7,7 +7,7 @@ from made_up import UNI
 from small_world import STUDENT
 
 from support import fill
-from yuyan.quality import problems
+from yuyan.decisions import problems
 from yuyan.validate import run, suite
 
 pytestmark = pytest.mark.database

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import psycopg
 import pytest
 
-from yuyan.quality import retention
+from yuyan.assess import retention
 
 pytestmark = pytest.mark.database
 

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from made_up import DAY, JW, UNI
 
-from yuyan import contracts
-from yuyan.quality import scorecard
-from yuyan.quality.scorecard import CITY, MEASURE
+from yuyan.assess import scorecard
+from yuyan.assess.scorecard import CITY, MEASURE
+from yuyan.domain import contracts
 from yuyan.warehouse import ddl
 
 RUN = "w1"
@@ -151,7 +151,8 @@ def measured(connection) -> dict[tuple, dict]:
         )
     connection.execute(
         "insert into ops.count_check values ('c1', '10611', 'student', 100, 90, 'still_different'), "
-        "('c2', '10611', 'student', 100, 95, 'still_different'), ('c2', '10635', 'student', 50, 45, 'full_refresh')"
+        "('c2', '10611', 'student', 100, 95, 'still_different'), ('c2', '10635', 'student', 50, 45, 'full_refresh'), "
+        "('c2', '10611', 'thesis', 0, 20, 'still_different')"
     )
     result(connection, "QR.student.entry_on.1", 100, 2, 0)
     result(connection, "QR.student.left_on.12", 40, 0, 1)
@@ -232,11 +233,15 @@ def test_every_dimension_is_counted_from_its_table(measured):
     assert of("D04") == (95, 98)
     assert of("D05") == (5, 100)  # the newest count; what a full collection put right has gone
     assert of("D05", code="10635") == (0, 50)
+    assert of("D05", "thesis") == (
+        20,
+        20,
+    )  # the source has none of what is here: all of it, not twenty times one
     assert of("D07") == (1, 100)  # one row, whatever number of rules
     assert of("D09", "practice_participation") == (19, 20)
     assert measured["10611", "practice_participation", "D10"]["grade"] is None
     assert [measured["10611", "", d]["value"] for d in ("D07a", "D07b", "D07c")] == [2, 1, 0.5]
-    assert {measured["10611", "", d]["grade"] for d in ("D06a", "D07a", "D07b", "D07c")} == {None}
+    assert {measured["10611", "", d]["grade"] for d in ("D06a", "D06b", "D07a", "D07b", "D07c")} == {None}
     assert measured["10611", "", "D06"]["value"] is None
     assert measured["10611", "", "D08"]["value"] is None  # nothing was checked
 
@@ -248,21 +253,27 @@ with first as (
         and r.started_at <= (select started_at from ops.run where run_id = %(run)s)
     order by c.rule_id, c.src_inst_code, c.period_code, r.started_at
 )
-select sum(abs(n.observed - f.observed) / greatest(abs(f.observed), 1e-9)), count(*)
+select sum(abs(n.observed - f.observed) / case n.rule_id
+        when 'QR.indicator.H03.11' then greatest(abs(f.observed), abs(n.observed), 20)
+        when 'QR.indicator.H10.11' then greatest(abs(f.observed), abs(n.observed), 5) else 1 end), count(*)
 from quality.credibility n join first f using (rule_id, src_inst_code, period_code)
 where n.run_id = %(run)s and n.rule_id like 'QR.indicator.%%.11' and n.observed is not null having count(*) > 0
 """
-"""D06 by its definition: over every value that was ever assessed before the run."""
+"""D06 by its definition: over every value that was ever assessed before the run; no rate here has an interval."""
 
 
 def assessed(
-    connection: psycopg.Connection, run_id: str, values: dict[str, float | None], period: str = "2025"
+    connection: psycopg.Connection,
+    run_id: str,
+    values: dict[str, float | None],
+    period: str = "2025",
+    cases: float | None = None,
 ) -> None:
     connection.execute("delete from quality.credibility where run_id = %s", [run_id])
     for variant, observed in values.items():
         connection.execute(
-            "insert into quality.credibility values (%s, %s, '10611', %s, '', %s, %s, 1, 1, false, '')",
-            [run_id, f"QR.indicator.{variant}", variant, period, observed],
+            "insert into quality.credibility values (%s, %s, '10611', %s, '', %s, %s, 1, 1, false, '', %s)",
+            [run_id, f"QR.indicator.{variant}", variant, period, observed, cases],
         )
 
 
@@ -283,9 +294,35 @@ def test_a_revision_is_what_became_of_the_first_value(connection):
     assessed(connection, "w2", {"H03.11": 110, "H10.11": 45, "H12.11": 7, "H03.12": 1})
     found = keyed(scorecard.assess(connection, "w2", DAY))
     stability, bias = found["10611", "", "D06"], found["10611", "", "D06a"]
-    assert (stability["value"], stability["denominator"], stability["grade"]) == (pytest.approx(0.1), 2, "C")
-    assert bias["value"] == pytest.approx(0)
+    size = (10 / 110 + 5 / 50) / 2
+    assert (stability["value"], stability["denominator"], stability["grade"]) == (pytest.approx(size), 2, "C")
+    assert bias["value"] == pytest.approx((10 / 110 - 5 / 50) / 2)
     assert keyed(scorecard.assess(connection, "w2", DAY)) == found
+
+
+@pytest.mark.database
+def test_one_graduate_more_is_no_loss_of_confidence(connection):
+    """A rate of 0 of 11 that becomes 1 of 11 stays within its own interval; nothing is divided by 0."""
+    for run_id, value, day in (("w0", 0, date(2026, 10, 14)), ("w1", 1 / 11, DAY)):
+        run(connection, run_id, "warehouse", day)
+        assessed(connection, run_id, {"H14.11": value}, cases=11)
+        found = keyed(scorecard.assess(connection, run_id, day))
+    for code in ("10611", CITY):
+        assert (found[code, "", "D06"]["value"], found[code, "", "D06"]["grade"]) == (0, "A")
+        assert found[code, "", "D06a"]["value"] == pytest.approx(1 / 11)
+        assert 0.6 < found[code, "", "D06b"]["value"] < 0.8
+        assert found[code, "", "D11"]["grade"] == "A"
+
+
+@pytest.mark.database
+def test_a_revision_alone_takes_no_confidence_away(connection):
+    """Rates turned over and counts from nothing to many: D at worst, a question to be answered."""
+    for run_id, rate, count, day in (("w0", 0.95, 0, date(2026, 10, 14)), ("w1", 0.02, 400, DAY)):
+        run(connection, run_id, "warehouse", day)
+        assessed(connection, run_id, {"H12.11": rate, "H10.11": count}, cases=500)
+        found = keyed(scorecard.assess(connection, run_id, day))
+    assert found["10611", "", "D06"]["value"] == pytest.approx((0.93 + 1) / 2)
+    assert {found[code, "", d]["grade"] for code in ("10611", CITY) for d in ("D06", "D11")} == {"D"}
 
 
 @pytest.mark.database

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from yuyan import institutions, settings
-from yuyan.quality import stewards
-from yuyan.quality.stewards import Steward, StewardError
+from yuyan import settings
+from yuyan.domain import institutions, stewards
+from yuyan.domain.stewards import Steward, StewardError
 
 JW, JW2 = Steward("jw-1", "commission"), Steward("jw-2", "commission")
 A, A2, B = (

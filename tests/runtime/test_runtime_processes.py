@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from yuyan.runtime import processes, secrets, services
+from yuyan import secrets
+from yuyan_demo.runtime import processes, services
 
 FAMILY = textwrap.dedent(
     """
@@ -93,7 +94,7 @@ def test_a_process_that_got_the_same_id_is_left_alone(home):
 
 def test_services_outlive_the_command_that_started_them(home):
     code = (
-        "import os, sys; from pathlib import Path; from yuyan.runtime import processes; "
+        "import os, sys; from pathlib import Path; from yuyan_demo.runtime import processes; "
         "processes.start('lasting', [sys.executable, '-c', 'import time; time.sleep(600)'], os.environ, Path(sys.argv[1]))"
     )
     subprocess.run([sys.executable, "-c", code, str(home)], check=True)

@@ -14,7 +14,7 @@ import yaml
 from fakeredis import TcpFakeServer
 
 from yuyan import settings
-from yuyan.runtime import postgres, processes
+from yuyan_demo.runtime import postgres, processes
 
 pytestmark = pytest.mark.database
 

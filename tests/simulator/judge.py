@@ -13,10 +13,11 @@ import polars as pl
 import psycopg
 import yaml
 
-from yuyan import contracts, settings
-from yuyan.contracts import Contract
-from yuyan.simulator.products.assignment import LEGACY, VERSIONED, product_of
+from yuyan import settings
+from yuyan.domain import contracts
+from yuyan.domain.contracts import Contract
 from yuyan.warehouse import ddl
+from yuyan_demo.simulator.products.assignment import LEGACY, VERSIONED, product_of
 
 USCC = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 KEY = ["src_inst_code", "src_record_id"]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
-from yuyan import contracts
-from yuyan.simulator.products import state
-from yuyan.simulator.products.assignment import entities_of
+from yuyan.domain import contracts
+from yuyan_demo.simulator.products import state
+from yuyan_demo.simulator.products.assignment import entities_of
 
 STUDENTS, OTHERS = 23, 3
 MIDNIGHT = datetime(2026, 10, 14)

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from yuyan import contracts
-from yuyan.simulator import population
-from yuyan.simulator.__main__ import app
-from yuyan.simulator.planting import KEY
-from yuyan.simulator.population import META
+from yuyan.domain import contracts
+from yuyan_demo.simulator import population
+from yuyan_demo.simulator.__main__ import app
+from yuyan_demo.simulator.planting import KEY
+from yuyan_demo.simulator.population import META
 
 SMALL, SEED = 0.004, 20261015
 SHAPES = {

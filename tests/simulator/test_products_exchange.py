@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import ProgrammingError
 
-from yuyan.runtime import postgres
-from yuyan.simulator import products
+from yuyan_demo.runtime import postgres
+from yuyan_demo.simulator import products
 
 pytestmark = pytest.mark.database
 INSTITUTIONS = ["10643", "11551"]

@@ -11,8 +11,8 @@ import polars as pl
 import products_city
 import pytest
 
-from yuyan import contracts
-from yuyan.simulator import products
+from yuyan.domain import contracts
+from yuyan_demo.simulator import products
 
 INSTITUTIONS = ["10647", "10655", "89650", "50000"]
 NO_DATABASE = "postgresql://nobody@127.0.0.1:5432/postgres"

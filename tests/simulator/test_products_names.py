@@ -4,8 +4,9 @@ from collections import Counter
 
 import yaml
 
-from yuyan import contracts, settings
-from yuyan.simulator.products import assignment, legacy
+from yuyan import settings
+from yuyan.domain import contracts
+from yuyan_demo.simulator.products import assignment, legacy
 
 
 def test_every_university_entity_and_supplied_field_has_a_name():

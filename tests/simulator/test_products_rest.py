@@ -15,10 +15,10 @@ import polars as pl
 import products_city
 import pytest
 
-from yuyan import contracts
-from yuyan.simulator import products
-from yuyan.simulator.products import faults, legacy, server
-from yuyan.simulator.products.versioned import TOKEN_SECONDS, Tokens
+from yuyan.domain import contracts
+from yuyan_demo.simulator import products
+from yuyan_demo.simulator.products import faults, legacy, server
+from yuyan_demo.simulator.products.versioned import TOKEN_SECONDS, Tokens
 
 VERSIONED = ["10611", "10617", "10635", "19999"]
 LEGACY = ["10618", "10637", "10652"]
@@ -130,7 +130,16 @@ def served(tmp_path_factory):
         port = s.getsockname()[1]
     city = City(home, port, {})
     city.go_to(1)
-    command = [sys.executable, "-m", "yuyan.simulator", "serve", "--home", str(home), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "yuyan_demo.simulator",
+        "serve",
+        "--home",
+        str(home),
+        "--port",
+        str(port),
+    ]
     process = subprocess.Popen(command)
     try:
         for _ in range(200):

@@ -6,11 +6,11 @@ import judge
 import polars as pl
 import pytest
 
-from yuyan import contracts, settings
-from yuyan.simulator import population, truth
-from yuyan.simulator.book import CITY
-from yuyan.simulator.planting import KEY
-from yuyan.validate import catalogue
+from yuyan import settings
+from yuyan.domain import catalogue, contracts
+from yuyan_demo.simulator import population, truth
+from yuyan_demo.simulator.book import CITY
+from yuyan_demo.simulator.planting import KEY
 
 SMALL, SEED = 0.004, 20261015
 

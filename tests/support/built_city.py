@@ -8,12 +8,13 @@ import psycopg
 import pytest
 
 from support import fill
-from yuyan import contracts, runs, transform
+from yuyan import runs, transform
+from yuyan.assess.run import assess
+from yuyan.domain import contracts
 from yuyan.estimate.run import estimate
-from yuyan.quality.assess import assess
-from yuyan.runtime import postgres
-from yuyan.simulator import population
 from yuyan.warehouse import ddl
+from yuyan_demo.runtime import postgres
+from yuyan_demo.simulator import population
 
 SCALE, DAY = 0.01, 2
 

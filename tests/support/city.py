@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import psycopg
 
-from yuyan.runtime import postgres
+from yuyan_demo.runtime import postgres
 
 SCALE = "0.01"
 KEY = ["src_inst_code", "entity", "src_record_id", "rule_id", "severity"]

@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 import psycopg
 
-from yuyan import contracts
+from yuyan.domain import contracts
 
 AS_OF = date(2026, 10, 15)
 

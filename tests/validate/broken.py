@@ -22,9 +22,9 @@ import numpy as np
 import yaml
 from small_world import SOUND, Raw
 
-from yuyan import contracts
-from yuyan.simulator import defects_structural
-from yuyan.simulator.columns import uscc_numbers
+from yuyan.domain import contracts
+from yuyan_demo.simulator import defects_structural
+from yuyan_demo.simulator.columns import uscc_numbers
 
 CASES = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from small_world import Raw
 
-from yuyan.validate import catalogue
+from yuyan.domain import catalogue
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import psycopg
 import yaml
 
 from support import fill
-from yuyan import contracts
-from yuyan.simulator.columns import uscc_numbers
+from yuyan.domain import contracts
 from yuyan.validate import run
+from yuyan_demo.simulator.columns import uscc_numbers
 
 SOUND: dict[str, dict[str, str]] = yaml.safe_load(
     Path(__file__).with_name("world.yml").read_text(encoding="utf-8")

@@ -5,9 +5,9 @@ from datetime import date
 
 import pytest
 
-from yuyan import contracts, settings
-from yuyan.validate import catalogue
-from yuyan.validate.catalogue import RuleError
+from yuyan import settings
+from yuyan.domain import catalogue, contracts
+from yuyan.domain.catalogue import RuleError
 
 RULES = catalogue.load()
 DAY = date(2026, 10, 15)

@@ -6,16 +6,14 @@ import re
 
 import pytest
 
-from yuyan import contracts, documentation
-from yuyan.pages import rules
-from yuyan.quality import indicator_rules
-from yuyan.validate import catalogue
+from yuyan.domain import catalogue, contracts, credibility_rules
+from yuyan.pages import documentation, rules
 
 
 @pytest.mark.parametrize("path", documentation.documents(), ids=lambda p: p.name)
 def test_committed_documents_are_in_step(path):
     assert path.read_text(encoding="utf-8") == documentation.documents()[path], (
-        "run: python -m yuyan.documentation"
+        "run: python -m yuyan.pages.documentation"
     )
 
 
@@ -27,7 +25,7 @@ def test_every_rule_is_there_under_its_own_anchor():
         for r in sorted(found[entity], key=lambda r: not r.is_business)
     ]
     assert len(in_order) == sum(map(len, found.values())) > 800
-    in_order += [r.rule_id for r in indicator_rules.rules()]
+    in_order += [r.rule_id for r in credibility_rules.rules()]
     assert re.findall(r'<details id="(QR\.[^"]+)"', rules.directory_page()) == in_order
     listed = csv.DictReader(io.StringIO(rules.directory_csv().removeprefix("\ufeff")))
     assert [row["rule_id"] for row in listed] == in_order

@@ -4,9 +4,9 @@ import pytest
 from small_world import Raw
 
 from support import fill
-from yuyan.simulator import defects_structural, population
-from yuyan.simulator.products.assignment import EXCHANGE, product_of
-from yuyan.validate import catalogue
+from yuyan.domain import catalogue
+from yuyan_demo.simulator import defects_structural, population
+from yuyan_demo.simulator.products.assignment import EXCHANGE, product_of
 
 SCALE = 0.002
 KEY = ("src_inst_code", "entity", "src_record_id", "rule_id", "severity")
@@ -39,5 +39,5 @@ def test_findings_are_the_planted_defects_of_every_rule(raw: Raw, city):
     raw.judge("run-1", as_of=city.as_of)
     found = set(raw.rows(f"select {', '.join(KEY)} from quality.row_failure"))
     planted = set(city.defects.select(KEY).iter_rows())
-    assert sorted(found - planted) == [], "not planted: name it in yuyan/simulator/defects_also.py"
+    assert sorted(found - planted) == [], "not planted: name it in yuyan_demo/simulator/defects_also.py"
     assert sorted(planted - found) == [], "nobody finds them"

@@ -4,7 +4,8 @@ import pytest
 from small_world import STUDENT
 
 from support import fill
-from yuyan.validate import accepted, catalogue, record, suite
+from yuyan.domain import catalogue
+from yuyan.validate import accepted, record, suite
 
 pytestmark = pytest.mark.database
 

@@ -5,8 +5,8 @@ import pytest
 from small_world import Raw
 
 from support import fill
-from yuyan.simulator import population
 from yuyan.validate.reconcile import reconcile
+from yuyan_demo.simulator import population
 
 pytestmark = pytest.mark.database
 

@@ -3,7 +3,7 @@
 import pytest
 from small_world import STUDENT
 
-from yuyan.validate import catalogue
+from yuyan.domain import catalogue
 
 pytestmark = pytest.mark.database
 

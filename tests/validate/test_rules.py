@@ -7,9 +7,10 @@ import psycopg
 import pytest
 from small_world import SOUND
 
-from yuyan.runtime import postgres
-from yuyan.simulator import defects_structural
-from yuyan.validate import catalogue, macros, run
+from yuyan.domain import catalogue, macros
+from yuyan.validate import run
+from yuyan_demo.runtime import postgres
+from yuyan_demo.simulator import defects_structural
 
 pytestmark = pytest.mark.database
 

@@ -8,8 +8,9 @@ import pytest
 from small_world import STUDENT, Raw
 
 from support import fill
-from yuyan.validate import catalogue, failures, run
-from yuyan.validate.catalogue import RuleError, Tolerance
+from yuyan.domain import catalogue
+from yuyan.domain.catalogue import RuleError, Tolerance
+from yuyan.validate import failures, run
 from yuyan.warehouse import ddl
 
 pytestmark = pytest.mark.database

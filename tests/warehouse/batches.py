@@ -6,10 +6,10 @@ from typing import Any
 import polars as pl
 import psycopg
 
-from yuyan import contracts, institutions
 from yuyan.collect import landing
 from yuyan.collect.source import ITEMS, Page, Window
-from yuyan.warehouse.load import Loaded, load
+from yuyan.domain import contracts, institutions
+from yuyan.load.loader import Loaded, load
 
 AS_OF = date(2026, 10, 15)
 CONTRACT = contracts.load()["org_unit"]

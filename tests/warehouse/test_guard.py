@@ -8,10 +8,10 @@ from batches import AS_OF, CONTRACT, INSTITUTIONS, fetch, landed, live, page, un
 
 from yuyan.collect import landing
 from yuyan.collect.source import Window
-from yuyan.quality import holds
-from yuyan.quality.stewards import Steward
-from yuyan.warehouse.guard import Guard
-from yuyan.warehouse.load import Loader, LoadError, prepare
+from yuyan.decisions import holds
+from yuyan.domain.stewards import Steward
+from yuyan.load.guard import Guard
+from yuyan.load.loader import Loader, LoadError, prepare
 
 pytestmark = [pytest.mark.database, pytest.mark.usefixtures("work")]
 

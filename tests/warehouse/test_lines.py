@@ -4,7 +4,7 @@ import polars as pl
 import psycopg
 import pytest
 
-from yuyan.warehouse import lines
+from yuyan.load import lines
 
 
 def test_the_text_is_what_copy_documents():

@@ -9,9 +9,9 @@ from batches import AS_OF, CONTRACT, INSTITUTIONS, counts, fetch, landed, live, 
 
 from yuyan.collect import landing
 from yuyan.collect.source import Window
-from yuyan.warehouse import load as loader
-from yuyan.warehouse import versions
-from yuyan.warehouse.load import Loader, LoadError, load, prepare
+from yuyan.load import loader as loader
+from yuyan.load import versions
+from yuyan.load.loader import Loader, LoadError, load, prepare
 
 pytestmark = [pytest.mark.database, pytest.mark.usefixtures("work")]
 

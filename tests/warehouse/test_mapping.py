@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from yuyan import contracts, institutions
-from yuyan.warehouse import mapping as mapped
+from yuyan.collect import mapping as mapped
+from yuyan.domain import contracts, institutions
 
 
 def through(inst_code: str, entity: str, **values: str | None) -> dict[str, str | None]:

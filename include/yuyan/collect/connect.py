@@ -7,7 +7,7 @@ from yuyan.collect.database import Database
 from yuyan.collect.files import Files
 from yuyan.collect.rest import Legacy, Versioned
 from yuyan.collect.source import PlatformDown, Source
-from yuyan.institutions import Institution
+from yuyan.domain.institutions import Institution
 
 CONNECTORS = {"rest-versioned": Versioned, "rest-legacy": Legacy, "database": Database, "files": Files}
 

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import sqlalchemy as sa
 
-from yuyan import contracts
 from yuyan.collect.source import Meter, Page, PlatformDown, SourceError, Window, furthest
-from yuyan.institutions import EntityMap, Institution
+from yuyan.domain import contracts
+from yuyan.domain.institutions import EntityMap, Institution
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 DRIVERS = {

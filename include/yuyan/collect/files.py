@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.csv
 from pydantic import BaseModel, Field, ValidationError
 
-from yuyan import contracts
 from yuyan.collect.source import Meter, Page, PlatformDown, SourceError, Window
-from yuyan.institutions import EntityMap, Institution
+from yuyan.domain import contracts
+from yuyan.domain.institutions import EntityMap, Institution
 
 BLOCK = 4 << 20
 """Bytes of a CSV file that are decoded at once."""

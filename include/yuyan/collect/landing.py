@@ -20,12 +20,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from yuyan import settings
-from yuyan.ahead import ahead
+from yuyan.collect import mapping as mapped
 from yuyan.collect import privacy
+from yuyan.collect.prefetch import ahead
 from yuyan.collect.source import ITEMS, Page, SourceError, Window
-from yuyan.contracts import Contract
-from yuyan.institutions import EntityMap, Institution
-from yuyan.warehouse import mapping as mapped
+from yuyan.domain.contracts import Contract
+from yuyan.domain.institutions import EntityMap, Institution
 
 CONNECTOR_VERSION = 1
 BATCH_ROWS = 50_000

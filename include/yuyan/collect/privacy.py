@@ -8,8 +8,8 @@ import re
 
 import polars as pl
 
-from yuyan.contracts import Contract
-from yuyan.institutions import EntityMap
+from yuyan.domain.contracts import Contract
+from yuyan.domain.institutions import EntityMap
 
 CERT_TYPE = "cert_type"
 HIDDEN = "（字段名不明，已隐去）"

@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 import msgspec
 import urllib3
 
-from yuyan import contracts
-from yuyan.ahead import ahead
 from yuyan.collect.http import Client, Gate, Transient, Unauthorized
 from yuyan.collect.pages import BadPage, parse
+from yuyan.collect.prefetch import ahead
 from yuyan.collect.source import (
     DELETES,
     ITEMS,
@@ -25,7 +24,8 @@ from yuyan.collect.source import (
     Window,
     furthest,
 )
-from yuyan.institutions import Institution
+from yuyan.domain import contracts
+from yuyan.domain.institutions import Institution
 
 STAMP = "%Y%m%d%H%M%S"
 

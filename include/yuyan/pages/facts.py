@@ -11,7 +11,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from yuyan import contracts, settings
+from yuyan import settings
+from yuyan.domain import contracts
 
 Row = dict[str, Any]
 HIDDEN = "（假名，不显示）"

@@ -12,12 +12,13 @@ from typing import Any
 import psycopg
 from markupsafe import Markup
 
-from yuyan import contracts, runs, settings
-from yuyan.pages import facts, labels, render, rules, workbook
+from yuyan import settings
+from yuyan.decisions import holds, overrides, problems
+from yuyan.domain import contracts, labels
+from yuyan.pages import facts, render, rules, workbook
 from yuyan.pages.facts import Facts, Row
 from yuyan.pages.sheets import view
 from yuyan.pages.wording import entity_label, headline, owner_of, remedy
-from yuyan.quality import holds, overrides, problems
 
 GROUPS = 40
 """Groups of refused (and as many of merely noted) rows that the page shows in full; the workbook has all."""
@@ -75,10 +76,10 @@ def build(
     return {"institutions": len(summaries), "rows": sum(s["rows"] for s in summaries), "folder": str(folder)}
 
 
-def after(run_id: str) -> dict[str, Any]:
+def after(run_id: str, as_of: date) -> dict[str, Any]:
     """Write the feedback of all institutions after this warehouse run, with the mark that the environment asks for."""
     with psycopg.connect(settings.warehouse_dsn()) as connection:
-        return build(connection, run_id, runs.day_of(run_id), settings.simulated_mark())
+        return build(connection, run_id, as_of, settings.simulated_mark())
 
 
 def newest(dsn: str, institutions: Sequence[str], folder: Path) -> dict[str, Any]:

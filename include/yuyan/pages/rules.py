@@ -6,13 +6,11 @@ Every rule has an anchor, its id, so that feedback pages point at it.
 import re
 from collections.abc import Callable
 
-from yuyan import contracts
-from yuyan.contracts import Contract
+from yuyan.domain import catalogue, contracts, credibility_rules
+from yuyan.domain.catalogue import Rule
+from yuyan.domain.contracts import Contract
+from yuyan.domain.labels import LEVELS, OVERRIDES, SEVERITIES
 from yuyan.pages import render
-from yuyan.pages.labels import LEVELS, OVERRIDES, SEVERITIES
-from yuyan.quality import indicator_rules
-from yuyan.validate import catalogue
-from yuyan.validate.catalogue import Rule
 
 FILE = "rule-directory.zh-CN.html"
 GIVES_MARK = "规则目录本身不含数据。演示环境中按这些规则得出的一切结果都是模拟数据 / SIMULATED。"
@@ -38,7 +36,7 @@ def _validity(rule: Rule) -> str:
     return "一直有效"
 
 
-COLUMNS: dict[str, tuple[str, Callable[[Rule, Contract | indicator_rules.Subject], object]]] = {
+COLUMNS: dict[str, tuple[str, Callable[[Rule, Contract | credibility_rules.Subject], object]]] = {
     "rule_id": ("规则编号", lambda r, c: r.rule_id),
     "version": ("版本", lambda r, c: r.version),
     "entity": ("实体", lambda r, c: c.entity),
@@ -86,7 +84,7 @@ def directory_page(mark: str = "") -> str:
     )
 
 
-def _all() -> list[tuple[Contract | indicator_rules.Subject, Rule]]:
+def _all() -> list[tuple[Contract | credibility_rules.Subject, Rule]]:
     """Every rule with the contract of its entity: entities in load order, business rules before structural ones; the rules
     about indicators last."""
     rules = catalogue.load().rules
@@ -95,4 +93,4 @@ def _all() -> list[tuple[Contract | indicator_rules.Subject, Rule]]:
         for entity, contract in contracts.load().items()
         for rule in sorted(rules[entity], key=lambda r: not r.is_business)
     ]
-    return of_entities + [(indicator_rules.Subject(), rule) for rule in indicator_rules.rules()]
+    return of_entities + [(credibility_rules.Subject(), rule) for rule in credibility_rules.rules()]

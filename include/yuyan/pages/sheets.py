@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from yuyan.pages import labels
+from yuyan.decisions import holds, overrides, problems
+from yuyan.domain import labels
 from yuyan.pages.facts import Row
 from yuyan.pages.rules import field_label, tolerance
 from yuyan.pages.wording import entity_label, headline, owner_of, remedy
-from yuyan.quality import holds, overrides, problems
 
 SHORT = 14
 """Width up to which a text is not broken."""

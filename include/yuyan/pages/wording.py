@@ -2,14 +2,13 @@
 
 import re
 
-from yuyan import contracts
+from yuyan.domain import contracts, credibility_rules
 from yuyan.pages.facts import Row
-from yuyan.quality import indicator_rules
 
 
 def entity_label(entity: str | None) -> str:
     """学籍（student); what is no entity stays as it is."""
-    subject = indicator_rules.Subject()
+    subject = credibility_rules.Subject()
     named = subject if entity == subject.entity else contracts.load().get(entity or "")
     return f"{named.label}（{entity}）" if named else entity or ""
 

@@ -7,7 +7,7 @@ another record now holds its key.
 
 import psycopg
 
-from yuyan import contracts
+from yuyan.domain import contracts
 from yuyan.validate.scope import RECORD, same_record
 from yuyan.warehouse import ddl
 

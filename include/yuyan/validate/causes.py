@@ -8,10 +8,11 @@ of several.
 
 import psycopg
 
-from yuyan import contracts, settings
-from yuyan.contracts import Contract, Reference
-from yuyan.validate import macros, statements, structural
-from yuyan.validate.catalogue import Catalogue
+from yuyan import settings
+from yuyan.domain import contracts, macros, structural
+from yuyan.domain.catalogue import Catalogue
+from yuyan.domain.contracts import Contract, Reference
+from yuyan.validate import statements
 from yuyan.warehouse import ddl
 
 WHOLE_ROWS, WHOLE_BATCH_SHARE = 20, 0.9

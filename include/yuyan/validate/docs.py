@@ -24,7 +24,8 @@ from great_expectations.data_context.types.resource_identifiers import (
 )
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-from yuyan import contracts, settings
+from yuyan import settings
+from yuyan.domain import contracts
 from yuyan.validate import suite
 
 ELSEWHERE = re.compile(

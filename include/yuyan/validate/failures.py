@@ -8,10 +8,11 @@ from typing import Any
 
 import psycopg
 
-from yuyan.quality import overrides
+from yuyan.decisions import overrides
+from yuyan.domain.catalogue import BLOCKING, Rule, Tolerance
 from yuyan.validate import statements, suite, worktable
-from yuyan.validate.catalogue import BLOCKING, Rule, Tolerance
 from yuyan.validate.scope import Arrivals
+
 
 def write(
     connection: psycopg.Connection, of_entity: tuple[Rule, ...], entity: str, run_id: str, arrivals: Arrivals
@@ -29,9 +30,7 @@ def write(
     _analyze(connection, ended + written)
 
 
-def _broken(
-    connection: psycopg.Connection, of_entity: tuple[Rule, ...], entity: str
-) -> list[dict[str, str]]:
+def _broken(connection: psycopg.Connection, of_entity: tuple[Rule, ...], entity: str) -> list[dict[str, str]]:
     """The verdicts that are a failure in some judged row: name, rule and what it looks at. Most rules are broken by none."""
     names = [f"v{i}" for i in range(1, len(of_entity) + 1)]
     is_broken = statements.run(connection, "broken_rules", entity=entity, names=names).fetchone()

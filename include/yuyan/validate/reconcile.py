@@ -2,7 +2,8 @@
 
 import psycopg
 
-from yuyan import contracts, settings
+from yuyan import settings
+from yuyan.domain import contracts
 
 
 class ReconciliationError(RuntimeError):

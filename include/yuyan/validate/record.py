@@ -5,10 +5,10 @@ from typing import Any
 
 import psycopg
 
-from yuyan import contracts
-from yuyan.quality import overrides
+from yuyan.decisions import overrides
+from yuyan.domain import contracts
+from yuyan.domain.catalogue import BLOCKING, Catalogue, Lookup
 from yuyan.validate import accepted, failures, standing
-from yuyan.validate.catalogue import BLOCKING, Catalogue, Lookup
 from yuyan.validate.scope import RECORD, Arrivals
 
 

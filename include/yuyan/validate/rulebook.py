@@ -3,15 +3,15 @@
 import psycopg
 
 from yuyan import settings
-from yuyan.quality import indicator_rules
-from yuyan.validate.catalogue import Catalogue, Rule, RuleError
+from yuyan.domain import credibility_rules
+from yuyan.domain.catalogue import Catalogue, Rule, RuleError
 
 COLUMNS = (
     "rule_id", "version", "entity", "column_name", "level", "severity", "eligible", "definition", "tolerance_rows",
     "tolerance_pct", "override_by", "message", "why", "fix", "owner", "indicators", "valid_from", "valid_to", "digest",
     "first_run_id", "is_current",
 )  # fmt: skip
-FILES = {indicator_rules.SUBJECT: "credibility.csv"}
+FILES = {credibility_rules.SUBJECT: "credibility.csv"}
 EXPLAINS = ("message", "why", "fix", "owner", "indicators")
 """Columns that may change under one version."""
 
@@ -29,7 +29,7 @@ def register(connection: psycopg.Connection, catalogue: Catalogue, run_id: str) 
     ):
         known.setdefault(rule_id, {})[version] = digest, first_run
     of_all = [(entity, rule) for entity, rules in catalogue.rules.items() for rule in rules]
-    of_all += [(indicator_rules.SUBJECT, rule) for rule in indicator_rules.rules()]
+    of_all += [(credibility_rules.SUBJECT, rule) for rule in credibility_rules.rules()]
     if refused := [
         text for entity, rule in of_all if (text := _problem(entity, rule, known.get(rule.rule_id, {})))
     ]:

@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 
 from yuyan import settings
-from yuyan.quality import problems
-from yuyan.validate import catalogue as rule_catalogue
+from yuyan.decisions import problems
+from yuyan.domain import catalogue as rule_catalogue
+from yuyan.domain.catalogue import Catalogue
 from yuyan.validate import causes, docs, record, rulebook, scope, standing, suite, worktable
-from yuyan.validate.catalogue import Catalogue
 from yuyan.validate.scope import Arrivals
 
 LOCK = 7_220_261

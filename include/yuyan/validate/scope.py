@@ -9,10 +9,10 @@ from datetime import date
 
 import psycopg
 
-from yuyan import contracts
-from yuyan.contracts import Contract
-from yuyan.validate import macros, standing, worktable
-from yuyan.validate.catalogue import Catalogue, Lookup
+from yuyan.domain import contracts, macros
+from yuyan.domain.catalogue import Catalogue, Lookup
+from yuyan.domain.contracts import Contract
+from yuyan.validate import standing, worktable
 from yuyan.warehouse import ddl
 
 RECORD = "src_inst_code, src_record_id"

@@ -42,7 +42,7 @@ from great_expectations.render.renderer.renderer import renderer
 from great_expectations.validator.v1_validator import Validator
 
 from yuyan import settings
-from yuyan.validate.catalogue import Rule
+from yuyan.domain.catalogue import Rule
 
 SEVERITY = {"REJECT": "critical", "ERROR": "critical", "WARN": "warning", "INFO": "info"}
 

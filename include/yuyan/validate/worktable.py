@@ -9,9 +9,8 @@ from datetime import date
 
 import psycopg
 
-from yuyan import contracts
-from yuyan.validate import macros
-from yuyan.validate.catalogue import BLOCKING, Rule
+from yuyan.domain import contracts, macros
+from yuyan.domain.catalogue import BLOCKING, Rule
 from yuyan.warehouse import ddl
 
 META = ("src_inst_code", "src_record_id", "raw_id", "batch_id")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from yuyan.contracts import load
+from yuyan.domain.contracts import load
 
 _DELETION = """
 select '{entity}' as entity, r.src_inst_code, r.src_record_id, before.record_key, r.raw_id, r.as_of, r.batch_id, b.run_id,

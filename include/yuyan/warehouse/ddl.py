@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psycopg
 
-from yuyan.contracts import Contract, Field, load
+from yuyan.domain.contracts import Contract, Field, load
 from yuyan.warehouse import audit
 
 _SHAPES = {

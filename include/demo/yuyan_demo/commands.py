@@ -1,0 +1,215 @@
+"""The commands of the demonstration: run the line on simulated platforms, see what is up, stop it."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from yuyan import settings
+from yuyan.commands import report
+from yuyan.commands.console import Json, expected, print_json, terminal
+from yuyan_demo.runtime import day, deployed, line, services
+
+app = typer.Typer()
+replay_app = typer.Typer(
+    no_args_is_help=True, help="Repeat part of the line: from landing, from quarantine, from the platforms."
+)
+
+
+def register(yuyan: typer.Typer) -> None:
+    """Add these commands to the product's."""
+    yuyan.registered_commands = [*app.registered_commands, *yuyan.registered_commands]
+    yuyan.add_typer(replay_app, name="replay")
+
+
+Seed = Annotated[int | None, typer.Option(help="Seed of the simulated city (default 20261015).")]
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        envvar="SCALE", min=0.001, max=1.0, help="Size of the simulated city; 1 is all of it (default 1/15)."
+    ),
+]
+
+
+@app.command()
+def run(seed: Seed = None, scale: Scale = None) -> None:
+    """Run the next simulated day: collect, load, validate, transform, compute; then print the indicators.
+
+    A day that failed is repeated. An institution that could not be collected does not fail the day: it is named, and its
+    data are those of its last collection. Everything stays up until `yuyan down`. Exit code 0: the marts were built.
+    """
+    _line(lambda home, console, state: line.run(home, console, state), seed, scale)
+
+
+@app.command()
+def up(seed: Seed = None, scale: Scale = None) -> None:
+    """Start PostgreSQL, the simulated platforms and Airflow, without running the line."""
+    console = terminal()
+    with expected(), services.exclusive(settings.home()):
+        state = day.load(settings.home(), seed, scale)
+        up = line.up(settings.home(), console, state, max(state.prepared, 1))
+        _where(console, up.runtime)
+
+
+@app.command()
+def down() -> None:
+    """Stop everything that `yuyan run` or `yuyan up` started. Data stay."""
+    with expected():
+        stopped = services.down(settings.home())
+    terminal().print(f"已停止：{'、'.join(stopped)}" if stopped else "没有在运行的服务")
+
+
+@app.command()
+def clean() -> None:
+    """Stop everything and forget all data: databases, landing, simulated city, logs, secrets. What is installed stays."""
+    with expected(), services.exclusive(settings.home()):
+        removed = services.clean(settings.home())
+    terminal().print(f"已清除：{'、'.join(removed)}" if removed else "没有可清除的数据")
+
+
+@app.command()
+def simulate(
+    port: Annotated[int, typer.Option(help="Port on which the simulated platforms are served.")],
+    seed: Seed = None,
+    scale: Scale = None,
+) -> None:
+    """Demo beside a production deployment: let the simulated city move on by one day and register its platforms."""
+    with expected():
+        state = deployed.simulate(settings.home(), seed, scale, port)
+    today = day.as_of(state.prepared)
+    console = terminal()
+    console.print(f"模拟平台已推进到 {today}（{settings.SIMULATED}）", highlight=False)
+    console.print(
+        f'采集这一天：airflow dags trigger collect --conf \'{{"as_of": "{today}"}}\'', highlight=False
+    )
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show what is up, which day it is and how the last runs went."""
+    with expected():
+        home = settings.home()
+        parts = services.status(home)
+        state = day.load(home)
+        is_up = all(part["is_running"] for part in parts)
+        runs = report.last_runs(services.load(home).warehouse_dsn) if parts[0]["is_running"] else []
+    content = {
+        "home": str(home),
+        "is_up": is_up,
+        "seed": state.seed,
+        "scale": state.scale,
+        "days_done": state.done,
+        "as_of": day.as_of(state.done) if state.done else None,
+        "services": parts,
+        "runs": runs,
+    }
+    if as_json:
+        print_json(content)
+        return
+    console = terminal()
+    table = Table("服务", "状态", "进程", "地址", "内存", title=f"{home}", title_justify="left")
+    for part in parts:
+        state_text = "[green]运行中[/]" if part["is_running"] else "[red]未运行[/]"
+        memory = f"{part['memory_mb']:,.0f} MB" if part["memory_mb"] else ""
+        table.add_row(part["name"], state_text, str(part["pid"] or ""), part["address"] or "", memory)
+    console.print(table)
+    console.print(
+        f"已完成 {state.done} 天" + (f"，统计日期 {day.as_of(state.done)}" if state.done else ""),
+        highlight=False,
+    )
+    for row in runs:
+        console.print(f"{row['kind']} {row['run_id']} {row['as_of']} {row['state']}", highlight=False)
+
+
+Institutions = Annotated[
+    list[str] | None, typer.Option("--institution", help="Institution code; may be repeated (default: all).")
+]
+Entities = Annotated[
+    list[str] | None, typer.Option("--entity", help="Entity; may be repeated (default: all).")
+]
+
+
+@replay_app.command("revalidate")
+def replay_revalidate() -> None:
+    """Judge again what waits in quarantine and what was judged under other rules, then build the marts."""
+    _replay("revalidate", None, None)
+
+
+@replay_app.command("remap")
+def replay_remap(institution: Institutions = None, entity: Entities = None) -> None:
+    """Map landed batches anew after a profile or institution file has changed, then build the marts."""
+    _replay("remap", institution, entity)
+
+
+@replay_app.command("recollect")
+def replay_recollect(
+    institution: Institutions = None,
+    entity: Entities = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Only what changed after this cursor of one institution, in its platform's terms: a change version, "
+            "yyyyMMddHHmmss (rest-legacy) or yyyy-mm-dd hh:mm:ss (exchange-database). The watermark does not move back."
+        ),
+    ] = None,
+) -> None:
+    """Collect from the platforms again and compare with the warehouse, all or a window, then build the marts."""
+    if since and len(institution or []) != 1:
+        raise typer.BadParameter("--since is a cursor of one platform: name one --institution")
+    _replay("recollect", institution, entity, since)
+
+
+def _replay(
+    mode: str, institutions: list[str] | None, entities: list[str] | None, since: str | None = None
+) -> None:
+    _line(
+        lambda home, console, state: line.replay(
+            home, console, state, mode, institutions or [], entities or [], since
+        )
+    )
+
+
+def _line(action: Callable, seed: int | None = None, scale: float | None = None) -> None:
+    """Run an action of the line under the folder's lock and print what it has to say; exit 1 when something failed."""
+    console = terminal()
+    with expected(), services.exclusive(settings.home()):
+        result = action(settings.home(), console, day.load(settings.home(), seed, scale))
+        _summary(console, result)
+    if result.failures:
+        raise typer.Exit(1)
+
+
+def _summary(console: Console, result: line.Report) -> None:
+    dsn = result.runtime.warehouse_dsn
+    if not result.failures:
+        report.print_indicators(console, report.indicators(dsn))
+        report.print_quality(console, report.quality(dsn))
+        report.print_balance(console, report.balance(dsn, result.runs["warehouse"]))
+    report.print_elapsed(console, result.seconds)
+    console.print(
+        f"第 {result.day} 天，统计日期 {day.as_of(result.day)}；SEED={result.state.seed} SCALE={result.state.scale:.4g}"
+        f"（学生数约为全市的 {result.state.scale:.1%}，目标值未按比例缩小）  [bold magenta]{report.MARK}[/]",
+        highlight=False,
+    )
+    _where(console, result.runtime)
+    for failure in result.failures:
+        console.print(f"[red]失败[/] {failure}", highlight=False, soft_wrap=True)
+    if result.failures:
+        for line in report.explanations(dsn, result.runs):
+            console.print(line, highlight=False, soft_wrap=True)
+        console.print("改正后再次执行 `make run`，将重做这一天。", highlight=False)
+
+
+def _where(console: Console, runtime: services.Runtime) -> None:
+    lines = {
+        "Airflow": f"{runtime.airflow_url}  用户 {settings.AIRFLOW_USER}  密码 {runtime.secrets['airflow_password']}",
+        "数仓（只读）": runtime.reader_dsn(),
+        "质量文档": str(runtime.home / "data_docs" / "index.html"),
+        "单位反馈": str(runtime.home / "feedback" / "index.html"),
+        "日志": str(runtime.home / "logs"),
+        "停止": "make down",
+    }
+    for name, text in lines.items():
+        console.print(f"{name}：{text}", highlight=False, soft_wrap=True)

@@ -1,0 +1,114 @@
+"""A client for the few calls of Airflow's public REST API (v2) that `yuyan` makes."""
+
+import time
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from yuyan.commands.console import OperatorError
+
+ATTEMPTS = 5
+
+
+class AirflowError(OperatorError):
+    """Airflow refused a call; the message says which and why."""
+
+
+class Client:
+    """One logged-in session with the embedded Airflow."""
+
+    def __init__(self, base_url: str, user: str, password: str):
+        # trust_env off: a proxy of the user's network has no business between two processes of this machine.
+        self._http = httpx.Client(base_url=base_url, timeout=30, trust_env=False)
+        self._credentials = {"username": user, "password": password}
+
+    def call(self, method: str, path: str, **arguments: Any) -> Any:
+        """The JSON answer of `/api/v2<path>`, None where there is no body. Logs in when it has to. Raises AirflowError.
+
+        A question is asked again when the server is too busy to answer; what changes something is sent once.
+        """
+        answer = self._send(method, f"/api/v2{path}", **arguments)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            token = self._send("POST", "/auth/token", json=self._credentials)
+            if token.is_error:
+                raise AirflowError(
+                    f"Airflow refuses the login of {self._credentials['username']}: {token.text}"
+                )
+            self._http.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+            answer = self._send(method, f"/api/v2{path}", **arguments)
+        if answer.is_error:
+            raise AirflowError(f"Airflow answers {answer.status_code} to {method} {path}: {answer.text}")
+        return answer.json() if answer.content else None
+
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        attempts = ATTEMPTS if method == "GET" else 1
+        while True:
+            attempts -= 1
+            try:
+                return self._http.request(method, path, **arguments)
+            except httpx.TransportError as error:
+                if not attempts:
+                    where = f"Airflow at {self._http.base_url} does not answer {method} {path}"
+                    raise AirflowError(f"{where}: {error!r}; see logs/api-server.log") from error
+                time.sleep(1)
+
+    def health(self) -> dict[str, str | None]:
+        """Component -> status; empty while the server does not answer."""
+        try:
+            answer = self._http.get("/api/v2/monitor/health", timeout=5)
+        except httpx.TransportError:
+            return {}
+        return {name: part["status"] for name, part in answer.json().items()} if answer.is_success else {}
+
+    def set_pool(self, name: str, slots: int, description: str) -> None:
+        """Create the pool or give it the slots."""
+        body = {"name": name, "slots": slots, "description": description, "include_deferred": False}
+        try:
+            self.call("PATCH", f"/pools/{name}", json=body)
+        except AirflowError:
+            self.call("POST", "/pools", json=body)
+
+    def dags(self) -> dict[str, bool]:
+        """Dag id -> is it paused."""
+        return {d["dag_id"]: d["is_paused"] for d in self.call("GET", "/dags")["dags"]}
+
+    def import_errors(self, since: float) -> list[str]:
+        """DAG files that did not parse at or after a time (seconds since the epoch), with the trace."""
+        errors = self.call("GET", "/importErrors")["import_errors"]
+        return [
+            f"{e['filename']}: {e['stack_trace']}"
+            for e in errors
+            if datetime.fromisoformat(e["timestamp"]).timestamp() >= since
+        ]
+
+    def unpause(self, dag_id: str) -> None:
+        self.call("PATCH", f"/dags/{dag_id}", params={"update_mask": "is_paused"}, json={"is_paused": False})
+
+    def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
+        """Start a run with parameters."""
+        self.call(
+            "POST", f"/dags/{dag_id}/dagRuns", json={"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        )
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """`queued`, `running`, `success` or `failed`."""
+        return self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
+
+    def runs_caused_by(self, dag_id: str, run_id: str) -> list[tuple[str, str]]:
+        """(dag, run) that an asset event of this run has started."""
+        events = self.call("GET", "/assets/events", params={"source_dag_id": dag_id, "source_run_id": run_id})
+        return [(r["dag_id"], r["run_id"]) for e in events["asset_events"] for r in e["created_dagruns"]]
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Task instances of a run (id, mapped label, state, times)."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.call(
+                "GET",
+                f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances",
+                params={"limit": 100, "offset": len(found)},
+            )
+            found += page["task_instances"]
+            if len(found) >= page["total_entries"] or not page["task_instances"]:
+                return found

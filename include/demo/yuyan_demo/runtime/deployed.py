@@ -1,0 +1,31 @@
+"""The simulated city beside a production deployment (`yuyan simulate`)."""
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from yuyan import secrets, settings
+from yuyan.commands.init import airflow
+from yuyan_demo.runtime import day as calendar
+from yuyan_demo.simulator import products
+
+
+def simulate(home: Path, seed: int | None, scale: float | None, port: int) -> calendar.State:
+    """Let the simulated city move on by one day and register its platforms, served on `port`, as Airflow connections.
+
+    The exchange databases go to the server of the warehouse, whose role must be allowed to create databases.
+    """
+    state = calendar.load(home, seed, scale)
+    state = calendar.prepare(home, state, state.prepared + 1, settings.warehouse_dsn())
+    state = replace(state, done=state.prepared)
+    calendar.save(home, state)
+    found = products.connection_env(home, port)
+    connections = {
+        name.removeprefix("AIRFLOW_CONN_").lower(): json.loads(text) for name, text in found.items()
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "connections.json"
+        secrets.write(file, json.dumps(connections))
+        airflow("connections", "import", "--overwrite", str(file))
+    return state

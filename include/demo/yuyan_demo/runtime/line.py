@@ -1,0 +1,111 @@
+"""`yuyan run`: one simulated day from the platforms to the marts, through the real scheduler."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from yuyan.domain import institutions as institution_files
+from yuyan_demo.runtime import day as calendar
+from yuyan_demo.runtime import postgres, services, watch
+from yuyan_demo.simulator import products
+
+
+@dataclass
+class Report:
+    """How one command of the line went: what failed (nothing on success), the runs by DAG, seconds per step."""
+
+    runtime: services.Runtime
+    state: calendar.State
+    day: int
+    runs: dict[str, str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def up(home: Path, console: Console, state: calendar.State, day: int) -> Report:
+    """Bring the city to a day and every service up; what is there already is left alone.
+
+    Airflow starts while the city moves on. Raises RuntimeFailure for a service that does not start.
+    """
+    seconds: dict[str, float] = {}
+    runtime = services.load(home)
+    with _step(console, "启动数据库", seconds, "database"):
+        services.start_databases(runtime)
+    with ThreadPoolExecutor(1) as pool:
+        front = pool.submit(services.start_front, runtime)
+        with _step(console, f"模拟平台推进到 {calendar.as_of(day)}", seconds, "city"):
+            state = calendar.prepare(runtime.home, state, day, postgres.dsn(runtime.home / "pg"))
+        with _step(console, "启动平台与 Airflow", seconds, "services"):
+            services.start_platforms(runtime)
+            front.result()
+            services.start_scheduler(
+                runtime, products.connection_env(runtime.home, runtime.ports[services.PLATFORMS])
+            )
+            services.wait_until_ready(runtime)
+    return Report(runtime, state, day, seconds=seconds)
+
+
+def run(home: Path, console: Console, state: calendar.State) -> Report:
+    """Run the next day: `collect`, then the `warehouse` run it causes. A failed day is repeated by the next call."""
+    report = up(home, console, state, state.next_day)
+    state = replace(report.state, attempt=report.state.attempt + 1)
+    calendar.save(report.runtime.home, state)
+    as_of = calendar.as_of(report.day).isoformat()
+    follow(report, console, "collect", f"{as_of}-{state.attempt}", {"as_of": as_of})
+    if not report.failures:
+        state = replace(state, done=report.day)
+        calendar.save(report.runtime.home, state)
+    report.state = state
+    return report
+
+
+def replay(
+    home: Path,
+    console: Console,
+    state: calendar.State,
+    mode: str,
+    institutions: list[str],
+    entities: list[str],
+    since: str | None = None,
+) -> Report:
+    """Repeat part of the line for the last day (see dags/replay.py). Raises RuntimeFailure before the first run."""
+    if not state.done:
+        raise services.RuntimeFailure("there is nothing to repeat yet; run `yuyan run` first")
+    report = up(home, console, state, state.prepared)
+    as_of = calendar.as_of(state.done).isoformat()
+    run_id = f"{as_of}-{mode}-{datetime.now():%H%M%S}"
+    conf = {"mode": mode, "as_of": as_of, "institutions": institutions, "entities": entities}
+    conf |= {"since": since} if since else {}
+    follow(report, console, "replay", run_id, conf)
+    return report
+
+
+def follow(report: Report, console: Console, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
+    """Trigger a DAG and watch it and the `warehouse` run it causes; writes runs, failures and seconds into the report."""
+    started = time.monotonic()
+    report.runtime.client().trigger(dag_id, run_id, conf)
+    collects = conf.get("mode") in (None, "recollect")
+    expected = len(conf.get("institutions") or institution_files.load()) if collects else 0
+    outcome = watch.follow(report.runtime, console, dag_id, run_id, expected)
+    report.runs, report.failures = outcome.runs, outcome.failures
+    report.seconds |= {name: s.seconds for name, s in outcome.stages.items() if s.seconds}
+    report.seconds["line"] = time.monotonic() - started
+
+
+@contextmanager
+def _step(console: Console, label: str, seconds: dict[str, float], name: str) -> Iterator[None]:
+    started = time.monotonic()
+    if console.is_terminal:
+        with console.status(label):
+            yield
+    else:
+        console.print(f"{label} …", highlight=False)
+        yield
+    seconds[name] = time.monotonic() - started

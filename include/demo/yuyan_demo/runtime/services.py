@@ -1,0 +1,329 @@
+"""Everything that runs: PostgreSQL, the simulated platforms and Airflow, started as processes that outlive the command."""
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from yuyan import secrets as secret_store
+from yuyan import settings
+from yuyan.commands.console import OperatorError
+from yuyan.commands.init import POOL, POOL_DESCRIPTION, POOL_SLOTS
+from yuyan.domain import stewards
+from yuyan.warehouse import ddl, roles
+from yuyan_demo.runtime import environment, postgres, processes
+from yuyan_demo.runtime.api import Client
+
+AIRFLOW = {
+    "api-server": ["api-server"],
+    "dag-processor": ["dag-processor"],
+    "triggerer": ["triggerer", "--skip-serve-logs"],
+    "scheduler": ["scheduler", "--skip-serve-logs"],
+}
+"""Airflow's processes by the arguments that start them. Logs are read from the folder, not served on a port."""
+
+PLATFORMS = "platforms"
+NAMES = ("scheduler", "triggerer", "dag-processor", "api-server", PLATFORMS)
+"""Services besides PostgreSQL, in the order in which they are asked to stop."""
+
+READY_SECONDS = 180
+MADE = (
+    "pg", "pg.password", "airflow", "dbt", "data_docs", "feedback", "gx", "landing", "logs", "pids", "platforms",
+    "simulator", "runtime.json", "secrets.json", "state.json",
+)  # fmt: skip
+"""Everything that runs write into the work folder; what is installed there is not among it."""
+
+
+class RuntimeFailure(OperatorError):
+    """A service that does not start or has gone; the message says which, where its log is and what to do."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One work folder and what is needed to reach its services."""
+
+    home: Path
+    ports: dict[str, int]
+    secrets: dict[str, str]
+
+    @property
+    def airflow_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports['airflow']}"
+
+    @property
+    def warehouse_dsn(self) -> str:
+        """The owner's URL: the given one, or the embedded server's. Raises RuntimeError when that is not running."""
+        return os.environ.get("YUYAN_WAREHOUSE_DSN") or postgres.dsn(self.home / "pg", "warehouse")
+
+    def reader_dsn(self, role: str = "bi_reader") -> str:
+        """The URL of a read-only role."""
+        return roles.dsn(self.warehouse_dsn, role, self.secrets[role])
+
+    def client(self) -> Client:
+        return Client(self.airflow_url, settings.AIRFLOW_USER, self.secrets["airflow_password"])
+
+
+def warehouse_dsn(home: Path) -> str:
+    """The owner's URL of the warehouse of a work folder. Raises PostgresError when its server is not running."""
+    return load(home).warehouse_dsn
+
+
+def load(home: Path) -> Runtime:
+    """The runtime of a work folder, with its remembered ports (free ones where a remembered port has been taken)."""
+    home.mkdir(parents=True, exist_ok=True)
+    home = home.resolve()
+    path = home / "runtime.json"
+    ports = json.loads(path.read_text()) if path.exists() else {}
+    owners = {"postgres": None, "airflow": "api-server", PLATFORMS: PLATFORMS}
+    for name, service in owners.items():
+        ours = (
+            postgres.is_running(home / "pg") if service is None else processes.find(service, home) is not None
+        )
+        if not ours and not _is_free(ports.get(name)):
+            ports[name] = _free_port()
+    path.write_text(json.dumps(ports))
+    return Runtime(home, ports, secret_store.load(home))
+
+
+@contextmanager
+def exclusive(home: Path) -> Iterator[None]:
+    """Hold the work folder, so that two commands do not start or run the same things. Raises RuntimeFailure."""
+    home.mkdir(parents=True, exist_ok=True)
+    with open(home / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RuntimeFailure(
+                f"another yuyan command is at work in {home}; wait for it or stop it"
+            ) from None
+        yield
+
+
+def start_databases(runtime: Runtime) -> None:
+    """Start PostgreSQL and create what is missing: databases, control and raw tables, read-only roles."""
+    pg = runtime.home / "pg"
+    postgres.start(pg, runtime.ports["postgres"])
+    for database in ("warehouse", "airflow"):
+        postgres.create_database(pg, database)
+    with psycopg.connect(postgres.dsn(pg), autocommit=True) as admin:
+        admin.execute("revoke connect on database airflow from public")
+    try:
+        with psycopg.connect(runtime.warehouse_dsn) as connection:
+            ddl.create(connection)
+            roles.create(connection, runtime.secrets)
+    except psycopg.OperationalError as error:
+        raise RuntimeFailure(f"the warehouse does not answer: {error}; check YUYAN_WAREHOUSE_DSN") from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise RuntimeFailure(
+            f"the role of YUYAN_WAREHOUSE_DSN lacks a right: {error}; it must own the database and have CREATEROLE"
+        ) from error
+
+
+def start_front(runtime: Runtime) -> None:
+    """Start the processes of Airflow that need no platform: everything but the scheduler."""
+    env = variables(runtime)
+    secret_store.write_passwords(
+        runtime.home / "airflow" / "passwords.json",
+        {settings.AIRFLOW_USER: runtime.secrets["airflow_password"]},
+        stewards.load(),
+    )
+    _prepare(runtime.home, env)
+    for name, arguments in AIRFLOW.items():
+        if name != "scheduler":
+            processes.start(name, [sys.executable, "-m", "airflow", *arguments], env, runtime.home)
+
+
+def start_scheduler(runtime: Runtime, connections: dict[str, str]) -> None:
+    """Start the scheduler. `connections` are the AIRFLOW_CONN_* variables of the platforms; its tasks inherit them."""
+    command = [sys.executable, "-m", "airflow", *AIRFLOW["scheduler"]]
+    processes.start("scheduler", command, variables(runtime) | connections, runtime.home)
+
+
+def start_platforms(runtime: Runtime) -> None:
+    """Start the simulated platforms of the prepared day."""
+    command = [sys.executable, "-m", "yuyan_demo.simulator", "serve", "--home", str(runtime.home)]
+    command += ["--port", str(runtime.ports[PLATFORMS])]
+    processes.start(PLATFORMS, command, environment.inherited(), runtime.home)
+
+
+def wait_until_ready(runtime: Runtime) -> None:
+    """Wait until every service answers and the DAGs are there; create the pool and switch the DAGs on."""
+    client = runtime.client()
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        for name in NAMES:
+            _require(name, runtime.home)
+        health = client.health()
+        if (
+            health
+            and all(status == "healthy" for status in health.values())
+            and _answers(runtime.ports[PLATFORMS])
+        ):
+            break
+        if time.monotonic() > deadline:
+            raise RuntimeFailure(
+                f"not ready after {READY_SECONDS} s: {health or 'no answer'}; see {runtime.home / 'logs'}"
+            )
+        time.sleep(0.2)
+    client.set_pool(POOL, POOL_SLOTS, POOL_DESCRIPTION)
+    expected = {path.stem for path in (settings.PROJECT / "dags").glob("*.py")}
+    while expected - set(dags := client.dags()):
+        if errors := client.import_errors(processes.find("dag-processor", runtime.home).born_at):
+            raise RuntimeFailure("DAG files with errors:\n" + "\n".join(errors))
+        if time.monotonic() > deadline:
+            raise RuntimeFailure(
+                f"DAGs {sorted(expected - set(dags))} do not appear; see logs/dag-processor.log"
+            )
+        time.sleep(0.3)
+    for dag_id, is_paused in dags.items():
+        if is_paused:
+            client.unpause(dag_id)
+
+
+def missing(home: Path) -> list[str]:
+    """Names of the services that do not run."""
+    absent = [name for name in NAMES if processes.find(name, home) is None]
+    return absent if postgres.is_running(home / "pg") else ["postgres", *absent]
+
+
+def status(home: Path) -> list[dict[str, Any]]:
+    """Per service: name, is_running, pid, address, log and memory in MB (shared pages counted once), PostgreSQL first."""
+    runtime = load(home)
+    addresses = {"api-server": runtime.airflow_url, PLATFORMS: f"http://127.0.0.1:{runtime.ports[PLATFORMS]}"}
+    pg = postgres.server(home / "pg")
+    rows = [
+        {
+            "name": "postgres",
+            "is_running": pg is not None,
+            "pid": pg.pid if pg else None,
+            "address": f"127.0.0.1:{runtime.ports['postgres']}",
+            "memory_mb": processes.memory([pg, *pg.children()]) / 1e6 if pg else None,
+            "log": str(home / "pg" / "server.log"),
+        }
+    ]
+    for name in reversed(NAMES):
+        service = processes.find(name, home)
+        rows.append(
+            {
+                "name": name,
+                "is_running": service is not None,
+                "pid": service.pid if service else None,
+                "address": addresses.get(name),
+                "memory_mb": processes.memory(processes.members(service)) / 1e6 if service else None,
+                "log": str(home / "logs" / f"{name}.log"),
+            }
+        )
+    return rows
+
+
+def down(home: Path) -> list[str]:
+    """Stop everything of this work folder; returns what was running."""
+    stopped = processes.stop(NAMES, home)
+    if postgres.is_running(home / "pg"):
+        postgres.stop(home / "pg")
+        stopped.append("postgres")
+    return stopped
+
+
+def clean(home: Path) -> list[str]:
+    """Stop everything and remove what runs have made; returns the names removed. Only known names are touched."""
+    down(home)
+    removed = []
+    for name in MADE:
+        path = home / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
+        else:
+            continue
+        removed.append(name)
+    return removed
+
+
+def variables(runtime: Runtime) -> dict[str, str]:
+    """The environment of Airflow and of everything that its tasks start, without the platforms' connections."""
+    metadata = postgres.dsn(runtime.home / "pg", "airflow")
+    return environment.airflow(runtime.home, runtime.secrets, metadata, runtime.ports["airflow"]) | {
+        "YUYAN_WAREHOUSE_DSN": runtime.warehouse_dsn,
+        "YUYAN_LANDING": settings.landing(),
+        "YUYAN_PERSON_KEY": runtime.secrets["person_key"],
+        "YUYAN_COLLECT_SCHEDULE": "",
+        "YUYAN_SIMULATED": "1",
+    }
+
+
+def _prepare(home: Path, env: dict[str, str]) -> None:
+    """Migrate Airflow's database and prepare the dbt manifest, side by side, each only when it is out of date."""
+    version = importlib.metadata.version("apache-airflow-core")
+    stamp = home / "airflow" / "migrated"
+    manifest = home / "dbt" / "manifest.json"
+    sources = [p for p in settings.DBT_PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".csv")]
+    work = {}
+    if not stamp.exists() or stamp.read_text() != version:
+        work["airflow-migrate"] = ["-m", "airflow", "db", "migrate"]
+    if not manifest.exists() or manifest.stat().st_mtime < max(p.stat().st_mtime for p in sources):
+        work["dbt-manifest"] = ["-c", "from yuyan.transform import prepare_manifest; prepare_manifest()"]
+    running = {}
+    for name, arguments in work.items():
+        log = home / "logs" / f"{name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "wb") as output:
+            running[name] = subprocess.Popen(
+                [sys.executable, *arguments],
+                env=env,
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+    for name, process in running.items():
+        if process.wait() != 0:
+            raise RuntimeFailure(f"{name} failed:\n{_tail(home / 'logs' / f'{name}.log')}")
+    stamp.write_text(version)
+
+
+def _require(name: str, home: Path) -> None:
+    if processes.find(name, home) is None:
+        log = home / "logs" / f"{name}.log"
+        raise RuntimeFailure(f"{name} has ended while starting:\n{_tail(log)}\nThe whole log is {log}.")
+
+
+def _tail(log: Path, lines: int = 15) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as s:
+        s.settimeout(1)
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _is_free(port: int | None) -> bool:
+    if port is None:
+        return False
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]

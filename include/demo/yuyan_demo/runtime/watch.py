@@ -1,0 +1,185 @@
+"""Following a run while Airflow works: stages, institutions, rows and models, live on a terminal, as lines elsewhere."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from yuyan.commands.report import STAGES
+from yuyan_demo.runtime import services
+
+FOLLOWED = tuple(STAGES)[3:-1]
+POLL_SECONDS = 0.5
+HANDOVER_SECONDS = 120
+
+
+@dataclass
+class Stage:
+    """What is known about one stage: `waiting`, `running`, `success` or `failed`, seconds so far, one line of detail."""
+
+    state: str = "waiting"
+    seconds: float = 0.0
+    detail: str = ""
+
+
+@dataclass
+class Outcome:
+    """How a watched chain of runs ended: the run ids by DAG, the tasks that failed with their logs, the stages."""
+
+    runs: dict[str, str]
+    stages: dict[str, Stage]
+    failures: list[str] = field(default_factory=list)
+
+
+def follow(runtime: services.Runtime, console: Console, dag_id: str, run_id: str, expected: int) -> Outcome:
+    """Watch a run of `collect` or `replay` and the `warehouse` run it causes until both have ended.
+
+    `expected`: how many institutions it visits. Raises RuntimeFailure when a service goes away meanwhile.
+    """
+    client, stages = runtime.client(), {name: Stage() for name in FOLLOWED}
+    outcome = Outcome({dag_id: run_id}, stages)
+    with (
+        psycopg.connect(runtime.warehouse_dsn, autocommit=True) as warehouse,
+        _display(console, stages) as show,
+    ):
+        state = "queued"
+        while state not in ("success", "failed"):
+            _alive(runtime)
+            state = client.run_state(dag_id, run_id)
+            stages["collect"] = _collection(warehouse, run_id, expected, state)
+            show()
+            time.sleep(POLL_SECONDS)
+        if state == "failed":
+            outcome.failures += _failed_tasks(runtime, client, dag_id, run_id)
+            return outcome
+        if (next_run := _handover(runtime, client, dag_id, run_id)) is None:
+            outcome.failures.append(
+                f"{dag_id} {run_id} ended, but no warehouse run followed within {HANDOVER_SECONDS} s"
+            )
+            return outcome
+        outcome.runs["warehouse"] = next_run
+        state = "queued"
+        while state not in ("success", "failed"):
+            _alive(runtime)
+            state = client.run_state("warehouse", next_run)
+            _transformation(warehouse, next_run, client.tasks("warehouse", next_run), stages)
+            show()
+            time.sleep(POLL_SECONDS)
+        if state == "failed":
+            outcome.failures += _failed_tasks(runtime, client, "warehouse", next_run)
+    return outcome
+
+
+def _collection(warehouse: psycopg.Connection, run_id: str, expected: int, state: str) -> Stage:
+    done, failed, received, stored = warehouse.execute(
+        "select count(*) filter (where outcome <> 'failed'), count(*) filter (where outcome = 'failed'), "
+        "coalesce(sum(rows_received), 0), coalesce(sum(rows_stored), 0) "
+        "from ops.collection_result where run_id = %s and entity = ''",
+        [run_id],
+    ).fetchone()
+    seconds = warehouse.execute(
+        "select extract(epoch from coalesce(ended_at, clock_timestamp()) - started_at) from ops.run where run_id = %s",
+        [run_id],
+    ).fetchone()
+    detail = f"单位 {done}/{expected} 完成，{failed} 失败；收到 {received:,} 行，新版本 {stored:,} 行"
+    if not expected:
+        detail = "重做"
+    return Stage({"queued": "waiting"}.get(state, state), float(seconds[0]) if seconds else 0.0, detail)
+
+
+def _transformation(
+    warehouse: psycopg.Connection, run_id: str, tasks: list[dict[str, Any]], stages: dict[str, Stage]
+) -> None:
+    models = dict(
+        (layer, (nodes, bad, seconds))
+        for layer, nodes, bad, seconds in warehouse.execute(
+            "select layer, count(*), count(*) filter (where status in ('error', 'fail', 'runtime error')), sum(seconds) "
+            "from ops.model_result where run_id = %s group by layer",
+            [run_id],
+        )
+    )
+    for task in tasks:
+        stage = stages[task["task_id"]]
+        stage.state = {"success": "success", "failed": "failed", "running": "running"}.get(
+            task["state"], "waiting"
+        )
+        stage.seconds = float(task["duration"] or 0)
+        if task["task_id"] in models:
+            nodes, bad, _ = models[task["task_id"]]
+            stage.detail = f"{nodes} 个节点，{bad} 个失败" if bad else f"{nodes} 个节点"
+
+
+def _handover(runtime: services.Runtime, client: Any, dag_id: str, run_id: str) -> str | None:
+    deadline = time.monotonic() + HANDOVER_SECONDS
+    while time.monotonic() < deadline:
+        _alive(runtime)
+        for caused_dag, caused_run in client.runs_caused_by(dag_id, run_id):
+            if caused_dag == "warehouse":
+                return caused_run
+        time.sleep(POLL_SECONDS)
+    return None
+
+
+def _failed_tasks(runtime: services.Runtime, client: Any, dag_id: str, run_id: str) -> list[str]:
+    """One line per failed task, with the file that holds its log."""
+    lines = []
+    for task in client.tasks(dag_id, run_id):
+        if task["state"] == "failed":
+            folder = Path(runtime.home, "logs", "airflow", f"dag_id={dag_id}", f"run_id={run_id}")
+            folder /= f"task_id={task['task_id']}"
+            if task["map_index"] >= 0:
+                folder /= f"map_index={task['map_index']}"
+            log = folder / f"attempt={task['try_number']}.log"
+            lines.append(f"{dag_id}.{task['task_id']} {task['rendered_map_index'] or ''}: {log}")
+    return lines or [f"{dag_id} {run_id} failed"]
+
+
+def _alive(runtime: services.Runtime) -> None:
+    if missing := services.missing(runtime.home):
+        raise services.RuntimeFailure(
+            f"{', '.join(missing)} ended during the run; see {runtime.home / 'logs'} and start again with `yuyan run`"
+        )
+
+
+@contextmanager
+def _display(console: Console, stages: dict[str, Stage]) -> Iterator[Callable[[], None]]:
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=8, transient=True) as live:
+            yield lambda: live.update(_table(stages))
+    else:
+        yield _line_printer(console, stages)
+
+
+def _table(stages: dict[str, Stage]) -> Group:
+    table = Table.grid(padding=(0, 2))
+    for name, stage in stages.items():
+        mark = {"success": Text("✓", "green"), "failed": Text("✗", "red"), "running": Spinner("dots")}.get(
+            stage.state, Text("·")
+        )
+        table.add_row(mark, STAGES[name], f"{stage.seconds:6.1f} s" if stage.seconds else "", stage.detail)
+    return Group(table)
+
+
+def _line_printer(console: Console, stages: dict[str, Stage]) -> Callable[[], None]:
+    shown: dict[str, tuple[str, str]] = {}
+
+    def show() -> None:
+        for name, stage in stages.items():
+            now = (stage.state, stage.detail)
+            if stage.state != "waiting" and shown.get(name) != now:
+                shown[name] = now
+                word = {"success": "完成", "failed": "失败", "running": "进行中"}.get(
+                    stage.state, stage.state
+                )
+                console.print(f"{STAGES[name]} {word} {stage.seconds:.1f} s {stage.detail}", highlight=False)
+
+    return show

@@ -1,0 +1,120 @@
+"""What makes a copy of a record another record: values that no two records share, besides record id and simple key.
+
+A planted copy differs from its template in these fields, so that it breaks what it is planted for and nothing else.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from yuyan.domain import contracts
+from yuyan_demo.simulator.columns import uscc_numbers
+
+Row = dict[str, Any]
+Change = dict[str, str | Callable[[Row], str | None] | None]
+
+
+def tail(row: Row, n: int) -> str:
+    """The last letters of the record id, which no other planted record of the entity has."""
+    return row["src_record_id"][-n:]
+
+
+def right_check(row: Row) -> str:
+    """A credit code that nobody has and whose check character is right."""
+    return uscc_numbers("91", ["500000"], np.array([10_000_000 + _number(row)])).item()
+
+
+def _number(row: Row) -> int:
+    """A number that no other planted record has."""
+    return int(tail(row, 9))
+
+
+def _discipline(row: Row) -> str:
+    """A first-level discipline of the record's degree type."""
+    professional = row["degree_type"] == "2"
+    codes = sorted(contracts.code_sets()["discipline"])
+    fitting = [c for c in codes if len(c) == 4 and (c[2] in "56") == professional]
+    return fitting[_number(row) % len(fitting)]
+
+
+def _institution(row: Row) -> str:
+    """A code of the range that fits the affiliation."""
+    return f"{ {'30': 8, '40': 9, '50': 8}.get(row['affiliation_code'], 1) }8{tail(row, 3)}"
+
+
+def _person(row: Row, kind: str) -> str:
+    """A certificate number that nobody has."""
+    return f"50010{kind}199502{tail(row, 6)}"
+
+
+def _edition(row: Row) -> int:
+    """A year before there were editions."""
+    return 1950 + _number(row) % 60
+
+
+FRESH: dict[str, Change] = {
+    "achievement": {
+        "canonical_id": lambda r: f"CQ-X{_number(r)}",
+        "lead_inst_code": lambda r: r["src_inst_code"],
+        "share": "1.0000",
+    },
+    "admission": {"cert_no": lambda r: _person(r, "1"), "registered": "false"},
+    "admission_plan": {"revision_no": lambda r: str(10 + _number(r))},
+    "cluster_reference": {"edition": lambda r: f"2015-{_number(r)}"},
+    "commissioned_project": {
+        "contract_no_digest": lambda r: hashlib.sha256(r["src_record_id"].encode()).hexdigest()
+    },
+    "commissioned_receipt": {"amount": lambda r: f"0.{10 + _number(r) % 90}"},
+    "course_evaluation": {"instrument_version": lambda r: f"V0-{_number(r)}"},
+    "degree_point": {
+        "degree_level": "3",
+        "status_code": "10",
+        "discipline_code": _discipline,
+        "degree_point_id": lambda r: f"{r['inst_code']}-3-{r['degree_type']}-{_discipline(r)}",
+    },
+    "enterprise": {"uscc": right_check, "org_kind": "10", "name": lambda r: f"模拟新设企业{_number(r)}"},
+    "degree_point_event": {
+        "event_type": "41",
+        "event_on": lambda r: str(np.datetime64("2026-07-25") + _number(r) % 80),
+        "urgent_list_id": None,
+    },
+    "discipline_cluster_map": {
+        "programme_code": lambda r: f"{r['discipline_code'][:4]}{_number(r) % 100:02d}"
+    },
+    "institution": {"inst_code": _institution, "uscc": right_check},
+    "list_item": {"doc_version": lambda r: f"2015-{_number(r)}"},
+    "talent_demand": {"issuing_dept": lambda r: f"模拟部门{_number(r)}"},
+    "thesis_sampling": {
+        "authority_code": "3",
+        "stratum_code": lambda r: f"X{tail(r, 6)}",
+        "verdict_code": "0",
+        "verdict_on": None,
+        "appeal_state": "00",
+    },
+    "thesis_sampling_review": {"cert_no": lambda r: f"500101196501{tail(r, 6)}"},
+    "org_unit": {"unit_code": lambda r: f"9X{tail(r, 6)}"},
+    "student": {"cert_no": lambda r: _person(r, "2")},
+    "student_status_event": {"event_type": "24", "to_programme_id": None},
+    "supervisor": {"cert_no": lambda r: _person(r, "3")},
+    "urgent_discipline_list": {
+        "edition_year": lambda r: str(_edition(r)),
+        "published_on": lambda r: f"{_edition(r)}-12-20",
+        "valid_from": lambda r: f"{_edition(r) + 1}-01-01",
+        "valid_to": None,
+    },
+}
+"""Per entity the fields that a copy gets values of its own in; a function sees the copy with its new record id and key."""
+
+
+def renew(entity: str, row: Row) -> Row:
+    """The copy with values of its own."""
+    changes = FRESH.get(entity, {})
+    return row | {name: value(row) if callable(value) else value for name, value in changes.items()}
+
+
+def renew_but_key(entity: str, row: Row) -> Row:
+    """A second record of one natural key, with values of its own in other fields that do not follow from the key."""
+    key = contracts.load()[entity].key
+    return row if set(key) & set(FRESH.get(entity, {})) else renew(entity, row)

@@ -1,0 +1,43 @@
+"""The truth of a day, for tests: open defects, accepted records, and every indicator's numerator and denominator."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from yuyan.domain import contracts
+from yuyan_demo.simulator import measures, measures_results
+from yuyan_demo.simulator.book import Book, Facts
+
+if TYPE_CHECKING:
+    from yuyan_demo.simulator.population import Population
+
+
+def write(population: "Population", folder: Path) -> None:
+    """Write defects, accepted counts, accepted records and indicators of the day."""
+    (folder / "accepted_records").mkdir(parents=True, exist_ok=True)
+    population.defects.write_parquet(folder / "defects.parquet")
+    counts = []
+    for entity, contract in contracts.load().items():
+        accepted = population.accepted(entity)
+        fields = [f.name for f in contract.supplied if f.privacy is None]
+        accepted.select("src_inst_code", "src_record_id", *fields).write_parquet(
+            folder / "accepted_records" / f"{entity}.parquet"
+        )
+        counts.append(
+            accepted.group_by("src_inst_code")
+            .agg(pl.len().alias("rows"))
+            .with_columns(pl.lit(entity).alias("entity"))
+        )
+    pl.concat(counts).select("src_inst_code", "entity", pl.col("rows").cast(pl.Int64)).sort(
+        "entity", "src_inst_code"
+    ).write_parquet(folder / "accepted.parquet")
+    indicators(population).write_parquet(folder / "indicators.parquet")
+
+
+def indicators(population: "Population") -> pl.DataFrame:
+    """variant_code, grain, unit_code, period_code, numerator, denominator: every variant, unit and published period."""
+    facts, book = Facts(population), Book()
+    measures.enter(book, facts)
+    measures_results.enter(book, facts)
+    return book.frame(sorted(facts["institution"]["inst_code"]))

@@ -1,0 +1,95 @@
+"""The `yuyan` command: what a deployment runs and what people ask of it."""
+
+from enum import StrEnum
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from yuyan import secrets, settings
+from yuyan.commands import init as deployment
+from yuyan.commands import report
+from yuyan.commands.console import Json, expected, print_json, terminal, warehouse_dsn
+from yuyan.commands.hold import app as hold_app
+from yuyan.commands.problem import app as problem_app
+from yuyan.pages import feedback as pages
+from yuyan.warehouse import roles
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="渝研: from university platforms to indicator marts. The work folder is YUYAN_HOME (default: .yuyan).",
+)
+dsn_app = typer.Typer(no_args_is_help=True, help="Print a database address for another program.")
+app.add_typer(dsn_app, name="dsn")
+app.add_typer(problem_app, name="problem")
+app.add_typer(hold_app, name="hold")
+
+
+Role = StrEnum("Role", {role: role for role in roles.READABLE})
+
+
+@app.command()
+def init() -> None:
+    """Production, once before the services start: metadata, pool, tables, roles, dbt manifest. Safe to repeat."""
+    with expected():
+        deployment.init(settings.home())
+
+
+@app.command()
+def indicators(as_json: Json = False) -> None:
+    """Print the city's headline indicators: value, target, path and status."""
+    with expected():
+        rows = report.indicators(warehouse_dsn())
+    if as_json:
+        print_json({"mark": report.MARK, "indicators": rows})
+    else:
+        report.print_indicators(terminal(), rows)
+
+
+@app.command()
+def quality(
+    institution: Annotated[str | None, typer.Option(help="Institution code: show its failed rules.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print data quality per institution, or the rules that one institution's rows broke."""
+    with expected():
+        dsn = warehouse_dsn()
+        rows = report.failed_rules(dsn, institution) if institution else report.quality(dsn)
+    if as_json:
+        print_json({"mark": report.MARK, "institution": institution, "rows": rows})
+    elif institution:
+        report.print_rules(terminal(), institution, rows)
+    else:
+        report.print_quality(terminal(), rows)
+
+
+@app.command()
+def feedback(
+    institutions: Annotated[
+        list[str] | None, typer.Argument(help="Institution codes (default: all).")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder (default: feedback in the work folder).")] = None,
+) -> None:
+    """Write one page and one workbook per institution as of the newest warehouse run; every run does so as well."""
+    with expected(pages.NoFeedback):
+        dsn = warehouse_dsn()
+        written = pages.newest(dsn, institutions or [], to or settings.home() / "feedback")
+    terminal().print(
+        f"已写出 {written['institutions']} 个单位的反馈：{written['folder']}", highlight=False, soft_wrap=True
+    )
+
+
+@dsn_app.command("warehouse")
+def dsn_warehouse(role: Annotated[Role, typer.Option(help="Which read-only role.")] = Role.bi_reader) -> None:
+    """Print the URL of the warehouse for a read-only role, for a BI tool or psql."""
+    with expected():
+        password = secrets.load(settings.home())[role.value]
+        typer.echo(roles.dsn(warehouse_dsn(), role.value, password))
+
+
+for _point in entry_points(group="yuyan.commands"):  # of distributions installed beside the product
+    _point.load()(app)

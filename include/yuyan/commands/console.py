@@ -1,0 +1,70 @@
+"""What the commands share: the terminal, JSON, the warehouse they read, failures that an operator can act on."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from importlib.metadata import entry_points
+from typing import Annotated, Any, NoReturn
+
+import psycopg
+import typer
+from rich.console import Console
+
+from yuyan import settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+
+
+class OperatorError(RuntimeError):
+    """What an operator can act on; the message says what is wrong and what to do."""
+
+
+@contextmanager
+def expected(*more: type[Exception]) -> Iterator[None]:
+    """Turn failures that an operator can act on (and `more` of them) into one message on standard error and exit code 1."""
+    try:
+        yield
+    except (OperatorError, psycopg.OperationalError, *more) as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        fail("interrupted; what was started goes on, see `yuyan status`, stop it with `yuyan down`")
+
+
+def warehouse_dsn() -> str:
+    """The warehouse that commands read: YUYAN_WAREHOUSE_DSN, or the one of a runtime installed beside the product.
+
+    Such a runtime names a function of the work folder as entry point of the group `yuyan.warehouse`. Raises OperatorError.
+    """
+    if given := os.environ.get("YUYAN_WAREHOUSE_DSN"):
+        return given
+    for point in entry_points(group="yuyan.warehouse"):
+        return point.load()(settings.home())
+    raise OperatorError("YUYAN_WAREHOUSE_DSN is not set; set it to the warehouse's URL, see .env.example")
+
+
+def fail(message: str) -> NoReturn:
+    """Say what is wrong and end with exit code 1."""
+    Console(stderr=True).print(f"[red]error:[/] {message}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def terminal() -> Console:
+    """Standard output; wide enough for tables where it is no terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=150)
+
+
+def print_json(content: Any) -> None:
+    """Print JSON with dates as ISO text."""
+    typer.echo(json.dumps(content, ensure_ascii=False, indent=1, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    raise TypeError(f"{value!r} is not JSON")

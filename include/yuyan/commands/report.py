@@ -1,0 +1,233 @@
+"""What a run has to say: headline indicators, data quality, reconciliation, elapsed time. Read from the warehouse only."""
+
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from yuyan import settings
+from yuyan.commands.console import OperatorError
+
+MARK = settings.SIMULATED
+STAGES = {
+    "database": "启动数据库",
+    "city": "模拟平台",
+    "services": "启动服务",
+    "collect": "采集",
+    "validate": "校验",
+    "reconcile": "对账",
+    "docs": "质量文档",
+    "staging": "暂存层",
+    "star": "星型模型",
+    "indicators": "指标",
+    "estimate": "估计",
+    "assess": "评估",
+    "marts": "集市",
+    "feedback": "反馈",
+    "line": "合计",
+}
+"""Steps of a run as a reader sees them, in order."""
+_COLOURS = {"BLUE": "blue", "GREEN": "green", "AMBER": "yellow", "RED": "red", "GREY": "bright_black"}
+
+_SIGNS = {">=": "≥ ", ">": "> ", "trend": "逐年提高"}
+
+_SCORECARD = """
+select indicator_code, name_zh, period_code, is_complete, numerator, denominator, value, unit_zh, display_scale,
+       target_op, target_value, path_value, status_code, status_reason_code, status_zh, as_of
+from marts.target_scorecard
+order by indicator_code
+"""
+
+_QUALITY = """
+with received as (
+    select distinct on (batch_id) src_inst_code, received, accepted, quarantined, unchanged, superseded
+    from ops.reconciliation order by batch_id, run_id desc
+),
+rows_of as (
+    select src_inst_code, sum(received) as received, sum(accepted) as accepted, sum(quarantined) as quarantined,
+           sum(unchanged) as unchanged, sum(superseded) as superseded
+    from received group by src_inst_code
+),
+waiting as (
+    select src_inst_code, count(*) as open_rows from quality.quarantine where state = 'open' group by src_inst_code
+),
+worst as (
+    select distinct on (q.src_inst_code) q.src_inst_code, r.rule_id, r.message, count(*) as failing
+    from quality.quarantine q cross join unnest(q.rule_ids) as u (rule_id)
+    inner join quality.rule r on r.rule_id = u.rule_id and r.is_current
+    where q.state = 'open'
+    group by q.src_inst_code, r.rule_id, r.message
+    order by q.src_inst_code, count(*) desc, r.rule_id
+),
+last_collection as (
+    select distinct on (c.src_inst_code) c.src_inst_code, c.outcome, c.error, r.as_of
+    from ops.collection_result c inner join ops.run r on r.run_id = c.run_id
+    where c.entity = '' order by c.src_inst_code, r.started_at desc
+)
+select l.src_inst_code as inst_code, coalesce(i.inst_name, '市教委') as name_zh, l.outcome, l.error, l.as_of,
+       coalesce(s.received, 0) as received, coalesce(s.accepted, 0) as accepted, coalesce(s.quarantined, 0) as quarantined,
+       coalesce(s.unchanged, 0) as unchanged, coalesce(s.superseded, 0) as superseded,
+       coalesce(w.open_rows, 0) as open_rows, t.rule_id as worst_rule, t.message as worst_message, t.failing as worst_rows
+from last_collection l
+left join accepted.institution i on i.inst_code = l.src_inst_code
+left join rows_of s on s.src_inst_code = l.src_inst_code
+left join waiting w on w.src_inst_code = l.src_inst_code
+left join worst t on t.src_inst_code = l.src_inst_code
+order by l.src_inst_code
+"""
+
+_RULES = """
+select q.rule_id, r.entity, r.level, r.severity, q.eligible, q.failed, q.new, q.unverifiable, r.message, r.fix
+from quality.current_result q inner join quality.rule r on r.rule_id = q.rule_id and r.version = q.rule_version
+where q.src_inst_code = %(inst)s and q.failed > 0
+order by q.failed desc, q.rule_id
+"""
+
+_BALANCE = """
+select count(*) as batches, coalesce(sum(received), 0) as received, coalesce(sum(accepted), 0) as accepted,
+       coalesce(sum(quarantined), 0) as quarantined, coalesce(sum(unchanged), 0) as unchanged,
+       coalesce(sum(superseded), 0) as superseded, count(*) filter (where not is_balanced) as unbalanced
+from ops.reconciliation where run_id = %(run_id)s
+"""
+
+
+class NothingYet(OperatorError):
+    """The warehouse does not hold what was asked for, since no run has finished."""
+
+
+def indicators(dsn: str) -> list[dict[str, Any]]:
+    """The city's headline indicators, one dictionary per indicator code. Raises NothingYet."""
+    return _rows(dsn, _SCORECARD)
+
+
+def quality(dsn: str) -> list[dict[str, Any]]:
+    """One dictionary per institution: last outcome, rows over all batches, rows waiting in quarantine, commonest rule."""
+    return _rows(dsn, _QUALITY)
+
+
+def failed_rules(dsn: str, inst_code: str) -> list[dict[str, Any]]:
+    """The rules that records of an institution break, the most frequent first; `new` since the judgement before."""
+    return _rows(dsn, _RULES, inst=inst_code)
+
+
+def balance(dsn: str, run_id: str) -> dict[str, Any]:
+    """Reconciliation totals of a warehouse run."""
+    return _rows(dsn, _BALANCE, run_id=run_id)[0]
+
+
+def last_runs(dsn: str) -> list[dict[str, Any]]:
+    """The newest run of each kind."""
+    return _rows(
+        dsn,
+        "select distinct on (kind) kind, run_id, as_of, state, started_at, ended_at from ops.run "
+        "order by kind, started_at desc",
+    )
+
+
+def explanations(dsn: str, runs: dict[str, str]) -> list[str]:
+    """What the control tables say about failed runs: institutions, batches that do not balance, dbt nodes."""
+    ids = list(runs.values())
+    queries = (
+        "select src_inst_code || ' ' || entity || '：' || coalesce(error, '') as line from ops.collection_result "
+        "where run_id = any(%(ids)s) and outcome = 'failed' order by 1",
+        "select '不平衡批次 ' || batch_id || '（' || src_inst_code || ' ' || entity || '）' as line from ops.reconciliation "
+        "where run_id = any(%(ids)s) and not is_balanced order by 1",
+        "select node_id || '：' || coalesce(message, status) as line from ops.model_result "
+        "where run_id = any(%(ids)s) and status in ('error', 'fail', 'runtime error') order by 1",
+    )
+    return [row["line"] for query in queries for row in _rows(dsn, query, ids=ids)]
+
+
+def print_indicators(console: Console, rows: list[dict[str, Any]]) -> None:
+    """The scorecard as a table, marked as simulated."""
+    table = Table(
+        title=f"全市主要指标  {rows[0]['as_of'] if rows else ''}  [bold magenta]{MARK}[/]",
+        title_justify="left",
+    )
+    for name in ("代码", "指标", "期间"):
+        table.add_column(name)
+    for name in ("数值", "目标", "路径"):
+        table.add_column(name, justify="right")
+    table.add_column("状态")
+    for row in rows:
+        status = Text(row["status_zh"] or row["status_code"], style=_COLOURS.get(row["status_code"], ""))
+        target = _figure(row, row["target_value"]) if row["target_value"] is not None else ""
+        sign = _SIGNS.get(row["target_op"], "")
+        table.add_row(
+            row["indicator_code"], row["name_zh"], row["period_code"] + ("" if row["is_complete"] else "（未完）"),
+            _figure(row, row["value"]), f"{sign}{target}", _figure(row, row["path_value"]), status,
+        )  # fmt: skip
+    console.print(table)
+
+
+def print_quality(console: Console, rows: list[dict[str, Any]]) -> None:
+    """One line per institution."""
+    table = Table(title=f"各单位数据质量  [bold magenta]{MARK}[/]", title_justify="left")
+    table.add_column("单位")
+    table.add_column("采集")
+    for name in ("累计收到", "接收", "隔离", "待处理"):
+        table.add_column(name, justify="right")
+    table.add_column("最常见的问题", overflow="fold")
+    for row in rows:
+        outcome = {"success": "[green]成功[/]", "failed": "[red]失败[/]", "skipped": "跳过"}[row["outcome"]]
+        problem = (
+            f"{row['worst_rule']} × {row['worst_rows']}：{row['worst_message']}" if row["worst_rule"] else ""
+        )
+        if row["outcome"] == "failed":
+            problem = f"[red]{row['error']}[/]  {problem}"
+        table.add_row(
+            f"{row['inst_code']} {row['name_zh'] or ''}", outcome,
+            *(f"{row[name]:,}" for name in ("received", "accepted", "quarantined", "open_rows")), problem,
+        )  # fmt: skip
+    console.print(table)
+
+
+def print_rules(console: Console, inst_code: str, rows: list[dict[str, Any]]) -> None:
+    """The rules that an institution's records break, with what to do."""
+    table = Table(title=f"{inst_code}  [bold magenta]{MARK}[/]", title_justify="left")
+    for name in ("规则", "级别", "适用", "不合格", "其中新增", "无法判断", "问题", "如何改"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        counts = (f"{row[name]:,}" for name in ("eligible", "failed", "new", "unverifiable"))
+        table.add_row(
+            row["rule_id"], f"{row['level']} {row['severity']}", *counts, row["message"], row["fix"]
+        )
+    console.print(table)
+
+
+def print_balance(console: Console, row: dict[str, Any]) -> None:
+    """The reconciliation equation of a run in one line."""
+    sign = "=" if row["unbalanced"] == 0 else "≠"
+    verdict = "[green]平衡[/]" if row["unbalanced"] == 0 else f"[red]{row['unbalanced']} 个批次不平衡[/]"
+    console.print(
+        f"对账：本次涉及 {row['batches']} 个批次，收到 {row['received']:,} {sign} 接收 {row['accepted']:,} "
+        f"+ 隔离 {row['quarantined']:,} + 未变 {row['unchanged']:,} + 被取代 {row['superseded']:,}  {verdict}",
+        highlight=False,
+    )
+
+
+def print_elapsed(console: Console, seconds: dict[str, float]) -> None:
+    """Seconds per stage in one line."""
+    parts = [f"{STAGES.get(name, name)} {value:.1f}" for name, value in seconds.items()]
+    console.print(f"用时（秒）：{' · '.join(parts)}", highlight=False)
+
+
+def _figure(row: dict[str, Any], value: Any) -> str:
+    if value is None:
+        return "—"
+    scaled = float(value) * float(row["display_scale"] or 1)
+    decimals = 0 if scaled == int(scaled) and abs(scaled) >= 10 else 2
+    return f"{scaled:,.{decimals}f} {row['unit_zh'] or ''}".strip()
+
+
+def _rows(dsn: str, query: str, **values: Any) -> list[dict[str, Any]]:
+    try:
+        with psycopg.connect(dsn, row_factory=dict_row) as connection:
+            return connection.execute(query, values).fetchall()
+    except psycopg.errors.UndefinedTable as error:
+        raise NothingYet(
+            f"the warehouse has no such table yet ({error.diag.message_primary}); run `yuyan run`"
+        ) from error

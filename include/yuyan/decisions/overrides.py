@@ -1,0 +1,247 @@
+"""Overrides: failing rows of a blocking rule are let into accepted, up to a number, for a reason, until a day.
+
+Asked for by one steward and decided by another (whom, the rule says); what becomes of it in a run is `apply`, which
+validation calls within the judgement of each entity. An override lapses by itself, see `lapse_reason`; the rows that it had
+let pass are judged in every run, so they go back to quarantine in the run in which it lapses.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import psycopg
+from psycopg.rows import class_row
+
+from yuyan.decisions import problems
+from yuyan.decisions.problems import LINE, Problem, ProblemError
+from yuyan.domain import stewards
+
+LONGEST = timedelta(days=366)
+"""How long an override may last from the day it is asked for."""
+
+STATES = {
+    "requested": "待审批",
+    "active": "生效",
+    "rejected": "已驳回",
+    "withdrawn": "已撤回",
+    "lapsed": "已失效",
+}
+
+
+@dataclass(frozen=True)
+class Override:
+    """A row of quality.override."""
+
+    override_id: int
+    problem_id: int
+    rule_id: str
+    rule_version: int
+    src_inst_code: str
+    state: str
+    granted_rows: int
+    justification: str
+    requested_by: str
+    requested_on: date
+    expires_on: date
+    decided_by: str | None
+    decided_on: date | None
+    decision_reason: str | None
+    lapsed_run_id: str | None
+    lapse_reason: str | None
+
+
+def request(
+    connection: psycopg.Connection,
+    problem_id: int,
+    actor: str,
+    rows: int,
+    justification: str,
+    expires_on: date,
+    as_of: date,
+) -> Override:
+    """Ask for an override of a problem. Raises ProblemError for whatever could never be approved, StewardError."""
+    with connection.transaction():
+        problem = problems.locked(connection, problem_id, actor)
+        problems.check(problem, "request", justification)
+        rule = problems.rule(connection, problem.rule_id)
+        if rule["severity"] in problems.EXPLAINABLE:
+            raise ProblemError(
+                f"{problem.name}：{rule['severity']} 级规则只记录、不隔离，没有可放行的行；情况属实请用 explain 说明"
+            )
+        if rule["override_by"] == "nobody":
+            raise ProblemError(
+                f"{problem.name}：该规则不可豁免，不合格的行无法归类、关联或计数，会破坏下游；请更正数据：{rule['fix']}"
+            )
+        if rows < problem.failed:
+            raise ProblemError(f"{problem.name}：现有 {problem.failed} 行不合格，只申请 {rows} 行会立即失效")
+        last = as_of + LONGEST
+        if not as_of < expires_on <= last:
+            raise ProblemError(
+                f"{problem.name}：到期日 {expires_on} 须晚于统计日期 {as_of}，且不晚于 {last}（{LONGEST.days} 天内）"
+            )
+        if not stewards.deciders(rule["override_by"], problem.src_inst_code, actor):
+            raise ProblemError(
+                f"{problem.name}：除申请人 {actor} 外没有可审批的{_role(rule['override_by'], problem)}；请由其他账号申请，"
+                "或登记更多管理员"
+            )
+        (override_id,) = connection.execute(
+            "insert into quality.override (problem_id, rule_id, rule_version, src_inst_code, state, granted_rows, "
+            "justification, requested_by, requested_on, expires_on) "
+            "select %s, %s, %s, %s, 'requested', %s, %s, %s, %s, %s returning override_id",
+            [problem_id, problem.rule_id, rule["version"], problem.src_inst_code, rows, justification, actor, as_of,
+             expires_on],
+        ).fetchone()  # fmt: skip
+        problems.move(connection, problem, "request", actor, justification, as_of, override_id=override_id)
+    return get(connection, override_id)
+
+
+def decide(
+    connection: psycopg.Connection, problem_id: int, actor: str, is_approved: bool, reason: str, as_of: date
+) -> Override:
+    """Approve or reject what is asked for. Raises ProblemError when the actor may not, or when it could have no effect."""
+    action = "approve" if is_approved else "reject"
+    with connection.transaction():
+        problem = problems.locked(connection, problem_id, actor)
+        problems.check(problem, action, reason)
+        override = _live(connection, problem)
+        rule = problems.rule(connection, problem.rule_id)
+        if not stewards.find(actor).may_decide(
+            rule["override_by"], problem.src_inst_code, override.requested_by
+        ):
+            raise ProblemError(f"{problem.name}：{_refusal(override, rule['override_by'], problem, actor)}")
+        lapse = lapse_reason(override, rule["version"], problem.failed, as_of)
+        if is_approved and lapse:
+            raise ProblemError(f"{problem.name}：申请已不成立（{lapse[1]}），请驳回，需要时重新申请")
+        connection.execute(
+            "update quality.override set state = %s, decided_by = %s, decided_on = %s, decision_reason = %s "
+            "where override_id = %s",
+            ["active" if is_approved else "rejected", actor, as_of, reason, override.override_id],
+        )
+        problems.move(connection, problem, action, actor, reason, as_of, override_id=override.override_id)
+    return get(connection, override.override_id)
+
+
+def withdraw(
+    connection: psycopg.Connection, problem_id: int, actor: str, reason: str, as_of: date
+) -> Override:
+    """Take back a request, or end an active override: its rows go back to quarantine in the next run."""
+    with connection.transaction():
+        problem = problems.locked(connection, problem_id, actor)
+        problems.check(problem, "withdraw", reason)
+        override = _live(connection, problem)
+        connection.execute(
+            "update quality.override set state = 'withdrawn' where override_id = %s", [override.override_id]
+        )
+        problems.move(connection, problem, "withdraw", actor, reason, as_of, override_id=override.override_id)
+    return get(connection, override.override_id)
+
+
+def get(connection: psycopg.Connection, override_id: int) -> Override:
+    """One override. Raises ProblemError for an unknown number."""
+    found = of(connection, "override_id = %s", override_id)
+    if not found:
+        raise ProblemError(f"没有编号为 {override_id} 的豁免；编号见 `yuyan problem show <问题编号>`")
+    return found[0]
+
+
+def of(connection: psycopg.Connection, where: str, *parameters: object) -> list[Override]:
+    """Overrides by a condition on quality.override, oldest first."""
+    columns = ", ".join(Override.__dataclass_fields__)
+    with connection.cursor(row_factory=class_row(Override)) as cursor:
+        return cursor.execute(
+            f"select {columns} from quality.override where {where} order by override_id", parameters
+        ).fetchall()
+
+
+def lapse_reason(
+    override: Override, rule_version: int | None, failed: int, as_of: date
+) -> tuple[str, str] | None:
+    """Why a live override ends, as (quality.override.lapse_reason, Chinese text), or None while it holds."""
+    if override.rule_version != rule_version:
+        return "rule_changed", f"规则已由第 {override.rule_version} 版改为第 {rule_version or '—'} 版"
+    if as_of > override.expires_on:
+        return "expired", f"已于 {override.expires_on} 到期"
+    if failed > override.granted_rows:
+        return "exceeded", f"现有 {failed} 行不合格，超过放行的 {override.granted_rows} 行"
+    if not failed:
+        return "fixed", "已没有不合格的行"
+    return None
+
+
+def apply(connection: psycopg.Connection, entity: str, run_id: str, as_of: date) -> None:
+    """Within the judgement of an entity, once its standing failures are written: end the overrides that lapse, and note on
+    each failure which active override covers it (`covers` then asks).
+
+    Expects `failing`. Leaves `letting_pass` (override_id, rule_id, src_inst_code): what has effect in this judgement.
+    """
+    for override, version, failed in _live_ones(connection, entity):
+        if lapse := lapse_reason(override, version, failed, as_of):
+            connection.execute(
+                "update quality.override set state = 'lapsed', lapsed_run_id = %s, lapse_reason = %s where override_id = %s",
+                [run_id, lapse[0], override.override_id],
+            )
+            problem = problems.get(connection, override.problem_id)
+            problems.move(
+                connection, problem, "lapsed", LINE, lapse[1], as_of, run_id=run_id, override_id=override.override_id
+            )  # fmt: skip
+    connection.execute(
+        "create temp table letting_pass on commit drop as select o.override_id, o.rule_id, o.src_inst_code "
+        "from quality.override o join quality.problem p using (problem_id) where o.state = 'active' and p.entity = %s",
+        [entity],
+    )
+    connection.execute(
+        "update quality.row_failure f set override_id = o.override_id from letting_pass o "
+        "where f.entity = %s and f.rule_id = o.rule_id and f.src_inst_code = o.src_inst_code and (f.resolved_run_id is null "
+        "or (f.resolved_run_id = %s and f.raw_id in (select raw_id from failing where not is_newest))) "
+        "and f.override_id is distinct from o.override_id",
+        [entity, run_id],
+    )
+
+
+def covers(alias: str) -> str:
+    """SQL: an active override lets this failure (alias of quality.row_failure) pass. The number stays when it ends."""
+    return f"exists (select 1 from quality.override o where o.override_id = {alias}.override_id and o.state = 'active')"
+
+
+def _live_ones(connection: psycopg.Connection, entity: str) -> list[tuple[Override, int | None, int]]:
+    """Live overrides of an entity's rules, each with the rule's version in force (None: no more) and its failing records.
+
+    A record fails by its newest version, or by the last good one that stands in for it.
+    """
+    locked = connection.execute(  # as people's steps do, so that no decision falls in between
+        "select problem_id from quality.problem where entity = %s and state in ('override_requested', 'overridden') "
+        "order by problem_id for update",
+        [entity],
+    ).fetchall()
+    ids = [problem_id for (problem_id,) in locked]
+    live = of(connection, "problem_id = any(%s) and state in ('requested', 'active')", ids)
+    figures = connection.execute(
+        "select o.override_id, (select version from quality.rule r where r.rule_id = o.rule_id and r.is_current), "
+        "(select count(*) from (select f.src_record_id from quality.row_failure f where f.rule_id = o.rule_id "
+        "and f.src_inst_code = o.src_inst_code and f.resolved_run_id is null union select g.src_record_id from failing g "
+        "where not g.is_newest and g.rule_id = o.rule_id and g.src_inst_code = o.src_inst_code) records) "
+        "from quality.override o where o.override_id = any(%s)",
+        [[o.override_id for o in live]],
+    ).fetchall()
+    by_id = {override_id: (version, failed) for override_id, version, failed in figures}
+    return [(o, *by_id[o.override_id]) for o in live]
+
+
+def _live(connection: psycopg.Connection, problem: Problem) -> Override:
+    """The one override by which the problem is in its state."""
+    return of(connection, "problem_id = %s and state in ('requested', 'active')", problem.problem_id)[0]
+
+
+def _refusal(override: Override, override_by: str, problem: Problem, actor: str) -> str:
+    allowed = "、".join(
+        s.name for s in stewards.deciders(override_by, problem.src_inst_code, override.requested_by)
+    )
+    why = (
+        "申请人不能审批自己的申请"
+        if actor == override.requested_by
+        else f"审批人须是{_role(override_by, problem)}，{actor} 不是"
+    )
+    return f"{why}；可审批的账号：{allowed or '无'}"
+
+
+def _role(override_by: str, problem: Problem) -> str:
+    return "市教委管理员" if override_by == "commission" else f" {problem.src_inst_code} 管理员"

@@ -1,0 +1,312 @@
+"""The rule catalogue: business rules of expectations/ and structural rules of the contracts, as one list per entity.
+
+A bad rule file is refused with its name and line. What a rule looks up in other records is read from its SQL, so that a
+change there brings the rows it affects back before the judge (see docs/architecture.md, "Judging").
+"""
+
+import csv
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from yuyan import settings
+from yuyan.domain import contracts, macros, structural
+from yuyan.domain.contracts import Contract
+
+BLOCKING = ("REJECT", "ERROR")
+LOOKUP = re.compile(r"\{(accepted|latest):(\w+)\}\s+(?:as\s+)?(\w+)")
+
+
+class RuleError(ValueError):
+    """A rule file that cannot be used; the message names file, line and remedy."""
+
+
+class Tolerance(BaseModel):
+    """How many eligible rows of an institution may fail before it is a problem: `rows` or `pct` (%), the wider one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int = Field(0, ge=0)
+    pct: Decimal = Field(Decimal(0), ge=0, le=100)
+
+
+class Rule(BaseModel):
+    """One check of one entity. `when` (None: always) says which rows are eligible, `assert_` what must hold.
+
+    `override`: who may let failing rows pass (or, where nothing is blocked, accept an explanation). Without a word in
+    the file it is the commission for a rule that blocks and the university for one that does not. `valid_from` and
+    `valid_to` are the first and the last day on which the rule holds, by the run's date.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    rule_id: str
+    version: int = Field(ge=1)
+    level: int = Field(ge=0, le=5)
+    severity: Literal["REJECT", "ERROR", "WARN", "INFO"]
+    column: str
+    when: str | None = None
+    assert_: str = Field(alias="assert", min_length=1)
+    message: str = Field(min_length=1)
+    why: str = Field(min_length=1)
+    fix: str = Field(min_length=1)
+    owner: str = Field(min_length=1)
+    indicators: tuple[str, ...] = ()
+    tolerance: Tolerance = Tolerance()
+    override: Literal["nobody", "university", "commission"]
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_override(cls, given: dict[str, Any]) -> dict[str, Any]:
+        usual = "commission" if given.get("severity") in BLOCKING else "university"
+        return {"override": usual} | given
+
+    @model_validator(mode="after")
+    def _ends_after_it_began(self) -> "Rule":
+        if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
+            raise ValueError(f"valid_to {self.valid_to} is before valid_from {self.valid_from}")
+        return self
+
+    @field_validator("indicators")
+    @classmethod
+    def _known_indicators(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted(set(codes) - set(indicator_entities())):
+            raise ValueError(f"{', '.join(unknown)} not in seeds/plan/indicator.csv")
+        return codes
+
+    @property
+    def blocks(self) -> bool:
+        """Whether a failing row goes to quarantine."""
+        return self.severity in BLOCKING
+
+    @property
+    def is_business(self) -> bool:
+        """Whether it comes from expectations/ (numbered from 11); the others follow from a contract."""
+        return int(self.rule_id.rsplit(".", 1)[1]) >= 11
+
+    def holds_on(self, as_of: date) -> bool:
+        """Whether the rule is in force on this day."""
+        return (self.valid_from or as_of) <= as_of <= (self.valid_to or as_of)
+
+    @property
+    def definition(self) -> str:
+        """The rule's SQL as it is judged, with the run's date and other tables still as macros."""
+        condition = macros.expand_reference(self.assert_)
+        return f"when {macros.expand_reference(self.when)} then {condition}" if self.when else condition
+
+    @property
+    def digest(self) -> str:
+        """Digest of what a new version must be taken for: all that decides, nothing that explains."""
+        decides = {
+            "level",
+            "severity",
+            "column",
+            "when",
+            "assert_",
+            "tolerance",
+            "override",
+            "valid_from",
+            "valid_to",
+        }
+        return hashlib.sha256(self.model_dump_json(include=decides).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What a rule of `child` reads in `parent`: rows whose `to_fields` equal its `own_fields`, and their `used` fields.
+
+    `is_key`: it is the uniqueness of the natural key, which needs no table of its own.
+    """
+
+    kind: Literal["accepted", "latest"]
+    parent: str
+    to_fields: tuple[str, ...]
+    child: str
+    own_fields: tuple[str, ...]
+    used: frozenset[str]
+    is_key: bool = False
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All rules, the entities in the order they are judged, and what they look up in each other."""
+
+    rules: dict[str, tuple[Rule, ...]]
+    order: tuple[str, ...]
+    lookups: tuple[Lookup, ...]
+
+    def digest(self, entity: str, as_of: date) -> str:
+        """Digest of what decides the entity's verdicts on this day.
+
+        That is the contract's version and every rule's id, version, severity and SQL, and whether it is in force.
+        """
+        content = [contracts.load()[entity].version]
+        content += [
+            [r.rule_id, r.version, r.severity, r.definition, r.holds_on(as_of)] for r in self.rules[entity]
+        ]
+        return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:16]
+
+    def dependents(self, entity: str, kind: str) -> list[Lookup]:
+        """The lookups of this kind into `entity`."""
+        return [x for x in self.lookups if x.parent == entity and x.kind == kind]
+
+
+@cache
+def load(folder: Path = settings.EXPECTATIONS) -> Catalogue:
+    """The business rules in `folder` and the structural ones. Raises RuleError for a rule that cannot be used."""
+    known = contracts.load()
+    business = {entity: _read(folder / f"{entity}.yml", contract) for entity, contract in known.items()}
+    if stray := sorted({p.stem for p in folder.glob("*.yml")} - set(known)):
+        raise RuleError(
+            f"{folder / (stray[0] + '.yml')}:1: there is no contract of that name; name the file after one"
+        )
+    rules = {
+        entity: tuple(
+            [Rule.model_validate(r) for r in structural.rules(contract, _affected(entity))] + business[entity]
+        )
+        for entity, contract in known.items()
+    }
+    lookups = [x for contract in known.values() for x in _structural_lookups(contract)]
+    lookups += [x for entity in known for rule in business[entity] for x in _lookups(entity, rule, folder)]
+    graph = {
+        e: sorted({x.parent for x in lookups if x.child == e and x.kind == "accepted"} - {e}) for e in known
+    }
+    try:
+        order = tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        raise RuleError(
+            f"{folder}: rules look up accepted rows in a circle ({' → '.join(error.args[1])}); use latest: in one of them"
+        ) from error
+    return Catalogue(rules, order, _merge(lookups))
+
+
+@cache
+def indicator_entities() -> dict[str, frozenset[str]]:
+    """Indicator code -> the entities that any of its variants is computed from (seed plan/indicator.csv)."""
+    entities: dict[str, set[str]] = {}
+    with open(settings.SEEDS / "plan" / "indicator.csv", encoding="utf-8", newline="") as f:
+        for row in csv.DictReader(f):
+            entities.setdefault(row["indicator_code"], set()).update(
+                filter(None, row["source_entities"].split(";"))
+            )
+    return {code: frozenset(names) for code, names in entities.items()}
+
+
+def _affected(entity: str) -> tuple[str, ...]:
+    """Indicators that lose rows when a record of this entity is quarantined: its own and those of all its children."""
+    family, new = {entity}, {entity}
+    while new:
+        new = {c.entity for c in contracts.load().values() if {r.entity for r in c.references} & new} - family
+        family |= new
+    return tuple(sorted(code for code, entities in indicator_entities().items() if entities & family))
+
+
+def _read(path: Path, contract: Contract) -> list[Rule]:
+    if not path.exists():
+        return []
+    document, lines = _parse(path)
+    if document.get("entity") != path.stem:
+        raise RuleError(f"{path}:1: entity is {document.get('entity')!r}; name file and entity alike")
+    rules: list[Rule] = []
+    for node, line in zip(document["rules"], lines, strict=True):
+        where = f"{path}:{line}: {node.get('rule_id', 'a rule without rule_id')}"
+        try:
+            rule = Rule.model_validate(node)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise RuleError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        if problem := _problem(rule, contract, rules):
+            raise RuleError(f"{where}: {problem}")
+        rules.append(_with_what_it_keeps_out(rule, contract))
+    return rules
+
+
+def _with_what_it_keeps_out(rule: Rule, contract: Contract) -> Rule:
+    """A rule that blocks affects every indicator that the record feeds, whatever it is about."""
+    affected = sorted({*rule.indicators, *_affected(contract.entity)}) if rule.blocks else rule.indicators
+    return rule.model_copy(update={"indicators": tuple(affected)})
+
+
+def _problem(rule: Rule, contract: Contract, before: list[Rule]) -> str | None:
+    columns = {f.name for f in contract.columns}
+    if not re.fullmatch(rf"QR\.{contract.entity}\.{re.escape(rule.column)}\.(1[1-9]|[2-9]\d)", rule.rule_id):
+        return f"the id must be QR.{contract.entity}.{rule.column}.<number from 11>"
+    if rule.column not in columns:
+        return f"column {rule.column!r} is not stored; name a column of {contract.path.name}"
+    if rule.rule_id in {r.rule_id for r in before}:
+        return "this id is used twice; give the rule the next free number"
+    for text in filter(None, (rule.when, rule.assert_)):
+        if problem := macros.problem(text, columns):
+            return problem
+        for kind, entity, alias in LOOKUP.findall(text):
+            if entity not in contracts.load():
+                return f"{{{kind}:{entity}}}: there is no such entity"
+            if not _pairs(text, alias):
+                return f"look {entity} up by {alias}.<key> = r.<column>, so that its changes are followed"
+    return None
+
+
+def _pairs(text: str, alias: str) -> list[tuple[str, str]]:
+    """(field of the other record, own field) of every equality between alias and r."""
+    forward = re.findall(rf"\b{alias}\.(\w+)\s*=\s*r\.(\w+)", text)
+    backward = [(b, a) for a, b in re.findall(rf"\br\.(\w+)\s*=\s*{alias}\.(\w+)", text)]
+    return list(dict.fromkeys(forward + backward))
+
+
+def _lookups(entity: str, rule: Rule, folder: Path) -> list[Lookup]:
+    found = []
+    text = f"{rule.when or ''} {rule.assert_}"
+    for kind, parent, alias in LOOKUP.findall(text):
+        to_fields, own_fields = zip(*_pairs(text, alias), strict=True)
+        used = frozenset(re.findall(rf"\b{alias}\.(\w+)", text)) - {"src_inst_code", "src_record_id"}
+        if unknown := sorted(used - {f.name for f in contracts.load()[parent].columns}):
+            raise RuleError(
+                f"{folder / (entity + '.yml')}: {rule.rule_id}: {parent} has no column {unknown[0]!r}"
+            )
+        found.append(Lookup(kind, parent, to_fields, entity, own_fields, used))
+    return found
+
+
+def _merge(lookups: list[Lookup]) -> tuple[Lookup, ...]:
+    """One lookup per pair of keys. A rule about the record's own accepted past is left out: only the record changes it."""
+    used: dict[Lookup, frozenset[str]] = {}
+    for x in lookups:
+        if (x.kind, x.parent) != ("accepted", x.child):
+            bare = replace(x, used=frozenset())
+            used[bare] = used.get(bare, frozenset()) | x.used | frozenset(x.to_fields)
+    return tuple(replace(x, used=names) for x, names in used.items())
+
+
+def _structural_lookups(contract: Contract) -> list[Lookup]:
+    key = contract.key
+    found = [
+        Lookup("accepted", ref.entity, ref.to_fields, contract.entity, ref.fields, frozenset(ref.to_fields))
+        for ref in contract.references
+    ]
+    return [*found, Lookup("latest", contract.entity, key, contract.entity, key, frozenset(key), is_key=True)]
+
+
+def _parse(path: Path) -> tuple[dict, list[int]]:
+    """The document and the line of each of its rules."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text(encoding="utf-8"))
+    try:
+        root = loader.get_single_node()
+        document = loader.construct_document(root)
+        rules = next(value for key, value in root.value if key.value == "rules")
+        return document, [node.start_mark.line + 1 for node in rules.value]
+    except (yaml.YAMLError, AttributeError, StopIteration) as error:
+        raise RuleError(f"{path}: not a rule file ({error}); compare with a neighbouring one") from error
+    finally:
+        loader.dispose()

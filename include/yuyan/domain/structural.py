@@ -1,0 +1,141 @@
+"""Structural rules, derived from a contract: presence, type, form, code set, reference, key, ownership."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from yuyan.domain import contracts
+from yuyan.domain.contracts import Contract, Field, Reference
+from yuyan.domain.macros import quote
+
+TYPES = {
+    "integer": "整数",
+    "number": "数值（含位数）",
+    "boolean": "布尔值（true/false）",
+    "date": "日期（yyyy-mm-dd）",
+}
+OWNERS = {"university": "报送单位数据管理员", "commission": "市教委数据管理员"}
+
+
+def rules(contract: Contract, indicators: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Every structural rule of the entity, in the shape of a rule file. `indicators` are affected by all of them."""
+    common = {"version": 1, "severity": "ERROR", "owner": OWNERS[contract.owner], "indicators": indicators}
+    found = [rule for f in contract.columns for rule in _of_field(contract, f)]
+    found += [_reference(contract, ref) for ref in contract.references]
+    found.append(_key(contract))
+    if contract.owner == "university" and any(f.name == "inst_code" for f in contract.columns):
+        found.append(_ownership(contract))
+    return [common | _override(contract, rule) | rule for rule in found]
+
+
+def _override(contract: Contract, rule: dict[str, Any]) -> dict[str, str]:
+    """A text that is too long can still be typed, joined and attributed, unless it identifies or refers to a record. What
+    the other rules keep out cannot, and a text of the wrong form cannot be taken apart (a year out of an academic year)."""
+    fixed = {*contract.key, *(n for ref in contract.references for n in ref.fields)}
+    fixed |= {f.name for f in contract.columns if f.pattern or f.name.endswith(("_id", "_code", "uscc"))}
+    is_length = rule["rule_id"].endswith(".3") and rule["column"] not in fixed
+    return {"override": "commission" if is_length else "nobody"}
+
+
+def _of_field(contract: Contract, f: Field) -> Iterator[dict[str, Any]]:
+    def rule(
+        number: int, condition: str, message: str, why: str, fix: str, when: str | None
+    ) -> dict[str, Any]:
+        return _rule(contract, f.name, number, 1, condition, message, why, fix, when)
+
+    raw, given = f"{{raw:{f.name}}}", f"{{raw:{f.name}}} is not null"
+    if f.mandatory:
+        yield rule(
+            1, f"coalesce({raw}, '') <> ''", f"{f.label}缺失",
+            f"{f.label}是必填项，缺失的记录无法归类、关联或计数。", f"在来源系统补填“{f.label}”，下次采集自动更正。", None,
+        )  # fmt: skip
+    if f.type in TYPES:
+        yield rule(
+            2, f"r.{f.name} is not null", f"{f.label}不是有效的{TYPES[f.type]}",
+            "类型不符的值无法参与计算，也无法判断其他规则。", f"按{TYPES[f.type]}填写“{f.label}”（{f.sql_type}）。", given,
+        )  # fmt: skip
+    if f.code_set:
+        yield rule(
+            4, _in_code_set(f, raw), f"{f.label}不在代码集 {f.code_set} 内",
+            "代码集以外的值无法归类，会在分组统计中丢失。",
+            f"对照代码集 {f.code_set} 更正；本地代码请在平台映射中补充对应关系。", given,
+        )  # fmt: skip
+    elif f.pattern:
+        yield rule(
+            3, f"{raw} ~ {quote([f.pattern])}", f"{f.label}格式不符",
+            "格式不符多为截断、多余字符或填错字段，会使关联失败。", f"按格式 {f.pattern} 填写“{f.label}”。", given,
+        )  # fmt: skip
+    elif f.max_length:
+        short = (
+            f"{raw} ~ '^[^;]{{0,{f.max_length}}}(;[^;]{{0,{f.max_length}}})*$'"
+            if f.type == "array"
+            else f"char_length({raw}) <= {f.max_length}"
+        )
+        yield rule(
+            3, short, f"{f.label}超过 {f.max_length} 个字符",
+            "超长多为字段错位或拼接了其他内容。", f"核对“{f.label}”，不超过 {f.max_length} 个字符。", given,
+        )  # fmt: skip
+
+
+def _in_code_set(f: Field, raw: str) -> str:
+    codes = quote(sorted(contracts.code_sets()[f.code_set]))
+    return f"r.{f.name} <@ array[{codes}]" if f.type == "array" else f"{raw} in ({codes})"
+
+
+def reference_id(contract: Contract, ref: Reference) -> str:
+    """The rule of a reference: named after its first field, or its last where an earlier reference has taken that name."""
+    earlier = [r.fields[0] for r in contract.references[: contract.references.index(ref)]]
+    return f"QR.{contract.entity}.{ref.fields[-1] if ref.fields[0] in earlier else ref.fields[0]}.5"
+
+
+def _reference(contract: Contract, ref: Reference) -> dict[str, Any]:
+    name = reference_id(contract, ref).split(".")[2]
+    other = contracts.load()[ref.entity]
+    parent = other.label
+    labels = "、".join(contract[n].label for n in ref.fields)
+    match = " and ".join(f"p.{to} = r.{own}" for own, to in zip(ref.fields, ref.to_fields, strict=True))
+    return _rule(
+        contract, name, 5, 3, f"exists (select 1 from {{accepted:{ref.entity}}} p where {match})",
+        f"{labels}所引用的{parent}不存在或未被接收",
+        f"没有对应的{parent}，本记录无法归属；上级记录被隔离时，下级记录随之等待。",
+        f"先报送或更正对应的{parent}，本记录随后自动重新判定；引用填错的更正“{labels}”。"
+        if other.owner == contract.owner
+        else f"核对引用，填错的更正“{labels}”；{parent}确属缺失的请市教委补录，本记录随后自动重新判定。"
+        if other.owner == "commission"
+        else f"核对引用，填错的更正“{labels}”；{parent}确属缺失的请该单位补报，本记录随后自动重新判定。",
+        " and ".join(f"r.{n} is not null" for n in ref.fields),
+    )  # fmt: skip
+
+
+def _key(contract: Contract) -> dict[str, Any]:
+    labels = "、".join(contract[n].label for n in contract.key)
+    rule = _rule(
+        contract, "key", 6, 2, "not r.key_is_taken", f"{labels}与另一条记录重复",
+        "同一自然键只能对应一条记录，重复会使人数、金额重复计算。",
+        f"删除多余的记录，或更正“{labels}”；来源记录编号最小的一条保留。", "r.record_key is not null",
+    )  # fmt: skip
+    return rule | {"column": "|".join(contract.key)}
+
+
+def _ownership(contract: Contract) -> dict[str, Any]:
+    return _rule(
+        contract, "inst_code", 7, 2, "r.inst_code = r.src_inst_code", "单位代码与报送单位不一致",
+        "各单位只报送本单位的数据，代报的记录无法认定责任，也会重复。",
+        "核对单位代码；确属其他单位的记录请由该单位报送。", "r.inst_code is not null",
+    )  # fmt: skip
+
+
+def _rule(
+    contract: Contract,
+    column: str,
+    number: int,
+    level: int,
+    condition: str,
+    message: str,
+    why: str,
+    fix: str,
+    when: str | None,
+) -> dict[str, Any]:
+    return {
+        "rule_id": f"QR.{contract.entity}.{column}.{number}", "level": level, "column": column, "when": when,
+        "assert": condition, "message": message, "why": why, "fix": fix,
+    }  # fmt: skip

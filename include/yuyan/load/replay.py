@@ -1,0 +1,47 @@
+"""Load landed batches once more, as a corrected mapping would have it."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import psycopg
+
+from yuyan import settings
+from yuyan.collect import landing, mapping
+from yuyan.domain import contracts, institutions
+from yuyan.load import loader
+
+
+def remap(inst_code: str, run_id: str, as_of: date, entities: Sequence[str] | None = None) -> dict[str, Any]:
+    """Load those landed batches of an institution again that would be mapped differently now, in their order.
+
+    Each becomes a batch of its own, which notes the mapping it was loaded with: a second call does nothing, and a mapping
+    that is taken back is loaded once more. Returns {inst_code, batches, rows_received, rows_stored}.
+    Raises FileNotFoundError for a batch that is no longer in landing, KeyError for an unknown institution.
+    """
+    institution = institutions.load()[inst_code]
+    totals = {"inst_code": inst_code, "batches": 0, "rows_received": 0, "rows_stored": 0}
+    with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
+        landed = connection.execute(
+            "select entity, landing_uri, (array_agg(mapping_version order by loaded_at desc))[1], count(*) from ops.batch "
+            "where src_inst_code = %s and (%s::text[] is null or entity = any(%s)) "
+            "group by entity, landing_uri order by min(loaded_at), landing_uri",
+            [inst_code, entities and list(entities), entities and list(entities)],
+        ).fetchall()
+        for entity, uri, loaded_with, times in landed:
+            contract = contracts.load()[entity]
+            entity_map = institution.mapping(contract)
+            version = mapping.version(entity_map)
+            if loaded_with == version:
+                continue
+            batch = landing.find(uri)
+            correction = hashlib.sha256(f"{batch.batch_id}/{version}/{times}".encode()).hexdigest()[:20]
+            loaded = loader.load(
+                connection, batch, contract, entity_map, run_id, as_of, correction=correction
+            )
+            if not loaded.again:
+                totals["batches"] += 1
+                totals["rows_received"] += loaded.received
+                totals["rows_stored"] += loaded.stored
+    return totals

@@ -1,0 +1,124 @@
+"""Documents generated from what the line runs on: data dictionary, rule directory, diagrams of the star.
+
+    python -m yuyan.pages.documentation
+
+writes what `documents()` names into docs/. A test holds them in step.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from yuyan import settings
+from yuyan.domain import contracts
+from yuyan.domain.contracts import Contract, Field
+from yuyan.pages import dictionary as indicator_dictionary
+from yuyan.pages import erd, rules
+
+DOCS = settings.PROJECT / "docs"
+TYPES = {
+    "string": "文本",
+    "integer": "整数",
+    "number": "数值",
+    "boolean": "布尔",
+    "date": "日期",
+    "array": "数组（分号分隔）",
+}
+PRESENCE = {"mandatory": "必填", "conditional": "条件必填", "optional": "选填"}
+PRIVACY = {"drop": "采集时丢弃，不落地", "pseudonymise": "采集时转为 {becomes}，原值不落地"}
+OWNERS = {"university": "培养单位", "commission": "市教委"}
+LISTED = 60
+"""Code sets up to this size are printed; larger ones are referred to."""
+FILES = {"discipline": "discipline.csv", "industry": "industry.csv"}
+GENERATED = "由 `python -m yuyan.pages.documentation` 生成，请勿手工修改。"
+
+
+def dictionary() -> str:
+    """The data dictionary in Markdown: what a university or the commission supplies, and the code sets."""
+    known = contracts.load()
+    parts = [
+        "# 数据字典（报送单位用）",
+        f"{GENERATED}内容取自 `include/contracts/`，按装载先后排列。日期 `yyyy-mm-dd`，布尔 `true`/`false`，"
+        "数值用小数点，数组以分号分隔；文件报送的写法见[平台产品](platform-products.md)。"
+        "每条记录另有 `src_inst_code`（报送单位代码）和 `src_record_id`（来源记录编号，永不复用）。",
+        _table(
+            ("实体", "名称", "报送方", "自然键"),
+            [
+                (f"[{e}](#{e})", c.label, OWNERS[c.owner], "、".join(f"`{k}`" for k in c.key))
+                for e, c in known.items()
+            ],
+        ),
+    ]
+    for entity, contract in known.items():
+        parts.append(f"## {entity}\n\n**{contract.label}**：{contract.purpose}。{_facts(contract)}")
+        head = ("字段", "名称", "类型", "填报", "代码集", "格式", "说明")
+        parts.append(_table(head, [_field(f) for f in contract.fields]))
+    parts.append("## 代码集")
+    used = sorted({f.code_set for c in known.values() for f in c.columns if f.code_set})
+    parts.append(_table(("代码集", "代码"), [(f"`{name}`", _codes(name)) for name in used]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(contract: Contract) -> str:
+    facts = [f"报送方：{OWNERS[contract.owner]}"]
+    if contract.period_field:
+        facts.append(f"文件报送按 `{contract.period_field}` 的年度整体替换")
+    for ref in contract.references:
+        own = "、".join(f"`{n}`" for n in ref.fields)
+        facts.append(f"{own} 引用 [{ref.entity}](#{ref.entity})")
+    return "；".join(facts) + "。"
+
+
+def _field(f: Field) -> tuple[str, ...]:
+    notes = [f.description]
+    if f.key_position:
+        notes.append("自然键")
+    if f.derived:
+        notes.append("由采集端生成，不需报送")
+    if f.privacy:
+        notes.append(PRIVACY[f.privacy].format(becomes=f"`{f.becomes}`"))
+    form = f"`{f.pattern}`" if f.pattern else ""
+    code_set = f"`{f.code_set}`" if f.code_set else ""
+    kind = f"{TYPES[f.type]} {f.sql_type}"
+    return (
+        f"`{f.name}`",
+        f.label,
+        kind,
+        PRESENCE[f.presence],
+        code_set,
+        form,
+        "；".join(filter(None, notes)),
+    )
+
+
+def _codes(name: str) -> str:
+    codes = contracts.code_sets()[name]
+    if len(codes) > LISTED:
+        path = f"dbt_project/seeds/reference/{FILES.get(name, 'code.csv')}"
+        return f"{len(codes)} 个代码，见 [{path}](../{path})"
+    return "，".join(f"{code} {label}" for code, label in codes.items())
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    def line(cells: Iterable[object]) -> str:
+        return "| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |"
+
+    head = list(head)
+    return "\n".join([line(head), line(["---"] * len(head)), *map(line, rows)])
+
+
+def documents() -> dict[Path, str]:
+    """Path -> content of every generated document."""
+    return {
+        DOCS / rules.FILE: rules.directory_page(),
+        DOCS / "rule-directory.csv": rules.directory_csv(),
+        DOCS / indicator_dictionary.FILE: indicator_dictionary.dictionary_page(),
+        DOCS / "indicator-dictionary.csv": indicator_dictionary.dictionary_csv(),
+        DOCS / "data-dictionary.zh-CN.md": dictionary(),
+        DOCS / "star-diagrams.zh-CN.md": erd.page(GENERATED),
+    }
+
+
+if __name__ == "__main__":
+    for path, text in documents().items():
+        path.write_text(text, encoding="utf-8")
+        print(path)

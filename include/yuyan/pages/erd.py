@@ -1,0 +1,83 @@
+"""Entity-relationship diagrams of the star, drawn from the models' own tests: keys, and which dimension a key points to.
+
+One diagram per subject (one file of `dbt_project/models/star`); all together would be a thicket. Dates are left out: nearly
+every table has some.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from yuyan import settings
+
+STAR = settings.DBT_PROJECT / "models" / "star"
+SUBJECTS = {
+    "_dimensions": "维度之间",
+    "_facts_disciplines": "学科、集群与需求",
+    "_facts_students": "招生与学籍",
+    "_facts_teaching": "课程与教学评价",
+    "_facts_degrees": "论文、学位与抽检",
+    "_facts_practice": "产教融合、就业与成果",
+}
+"""File of models -> title; a file without a title is an error."""
+LEFT_OUT = "dim_date"
+
+
+def page(generated: str) -> str:
+    """The page in Markdown with one Mermaid diagram per subject."""
+    tables = {m["name"]: m for path in SUBJECTS for m in _models(path)}
+    parts = [
+        "# 星型模型关系图",
+        f"{generated}每个主题一张图：实体框内是主键（PK）与指向维度的键（FK）。`||` 一端的键必填，`o|` 一端的键可以为空。"
+        "日期维度未画出。列的说明见 [star-schema.md](star-schema.md)。",
+    ]
+    for path, title in SUBJECTS.items():
+        models = _models(path)
+        links = [
+            (m["name"], column, *target.split(".")) for m in models for column, target in _targets(m).items()
+        ]
+        drawn = sorted(
+            {m["name"] for m in models if _targets(m)} | {dimension for _, _, dimension, _ in links}
+        )
+        lines = ["erDiagram"]
+        for name in drawn:
+            columns, key = {c["name"]: c for c in tables[name]["columns"]}, _key(tables[name])
+            pointing = [c for t, c, _, _ in links if t == name and c not in key]
+            lines.append(f"    {name} {{")
+            for column, role in [*((c, "PK") for c in key), *((c, "FK") for c in pointing)]:
+                lines.append(f"        {columns[column]['data_type'].replace(' ', '_')} {column} {role}")
+            lines.append("    }")
+        for table, column, dimension, _ in links:
+            end = "||" if _is_mandatory(tables[table], column) else "o|"
+            lines.append(f'    {table} }}o--{end} {dimension} : "{column}"')
+        parts.append(f"## {title}\n\n```mermaid\n" + "\n".join(lines) + "\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def _models(path: str) -> list[dict[str, Any]]:
+    stray = {p.stem for p in STAR.glob("*.yml")} - set(SUBJECTS)
+    if stray:
+        raise ValueError(
+            f"models/star/{min(stray)}.yml has no title: add it to SUBJECTS of yuyan/pages/erd.py"
+        )
+    return yaml.safe_load(Path(STAR / f"{path}.yml").read_text(encoding="utf-8"))["models"]
+
+
+def _test(model: dict[str, Any], name: str) -> dict[str, Any]:
+    return next((t[name]["arguments"] for t in model["data_tests"] if isinstance(t, dict) and name in t), {})
+
+
+def _key(model: dict[str, Any]) -> list[str]:
+    return _test(model, "grain")["columns"]
+
+
+def _is_mandatory(model: dict[str, Any], name: str) -> bool:
+    column = next(c for c in model["columns"] if c["name"] == name)
+    return {"type": "not_null"} in column.get("constraints", [])
+
+
+def _targets(model: dict[str, Any]) -> dict[str, str]:
+    """Key column -> `<dimension>.<column>`, without dates."""
+    keys = _test(model, "keys_resolve").get("keys", {})
+    return {column: target for column, target in keys.items() if not target.startswith(f"{LEFT_OUT}.")}
