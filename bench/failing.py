@@ -2,9 +2,9 @@
 
     python bench/failing.py [records] [rounds] [--beside FOLDER]
 
-A mapping mistake looks like this: every student of one institution breaks eight rules on one day, is corrected on another, is
-bad again and is deleted. Each day is a load, a validation and the feedback pages; beside it the same records change and are
-deleted without a fault. Work must grow with the rows: ten times the records must not cost more than ten times the seconds.
+A mapping mistake looks like this: every student of one institution breaks eight rules on one day, is corrected on another,
+is bad again and is deleted. Each day is a load, a validation and the feedback pages; beside it the same records change and
+are deleted without a fault.
 `--beside` runs the same days with another build of the package (a checkout of an earlier commit) in the same run.
 """
 

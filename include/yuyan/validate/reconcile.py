@@ -15,7 +15,8 @@ def reconcile(run_id: str) -> int:
 
     Accepted and quarantined are counted from raw and quality.quarantine, not taken from what the load reported, so a
     lost or added row shows. A batch loaded after the run began and not judged yet is left to
-    the next run; an older one that was never judged has nothing accepted. Raises ReconciliationError, after the
+    the next run, and so is one of an entity that could not be judged (quality.unjudged); another that was never judged has
+    nothing accepted. Raises ReconciliationError, after the
     figures are stored, when a batch does not balance.
     """
     with psycopg.connect(settings.warehouse_dsn()) as connection:
@@ -37,7 +38,8 @@ def reconcile(run_id: str) -> int:
             "left join quality.judged j using (entity, batch_id) "
             "left join (select entity, batch_id, count(*) as rows from quality.quarantine group by entity, batch_id) q "
             "using (entity, batch_id) where j.batch_id is not null "
-            "or b.loaded_at < coalesce((select started_at from ops.run where run_id = %s), 'infinity')",
+            "or (b.loaded_at < coalesce((select started_at from ops.run where run_id = %s), 'infinity') "
+            "and not exists (select 1 from quality.unjudged u where u.entity = b.entity))",
             [run_id],
         )
         connection.execute(

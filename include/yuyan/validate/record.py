@@ -19,13 +19,17 @@ def judgement(
     run_id: str,
     as_of: date,
     arrivals: Arrivals,
-    result: Any,
+    result: Any | None,
 ) -> dict[str, int]:
-    """Record what `judging.<entity>` says and the suite reported of what stands. Returns quarantined and healed rows."""
+    """Record what `judging.<entity>` says and the suite reported of what stands. Returns quarantined and healed rows.
+
+    Without a suite's `result` (a judgement that is tried out and rolled back) nothing is compared with it.
+    """
     with connection.transaction():
         failures.write(connection, catalogue.rules[entity], entity, run_id, arrivals)
         overrides.apply(connection, entity, run_id, as_of)
-        failures.results(connection, catalogue.rules[entity], entity, run_id, result)
+        if result is not None:
+            failures.results(connection, catalogue.rules[entity], entity, run_id, result)
         _find_blocked(connection)
         counts = _quarantine(connection, entity, run_id, arrivals.rule_set)
         connection.execute(
@@ -57,6 +61,8 @@ def _find_blocked(connection: psycopg.Connection) -> None:
         "where o.rule_id = g.rule_id and o.src_inst_code = g.src_inst_code) group by g.raw_id",
         [list(BLOCKING)],
     )
+    connection.execute("create index on blocked (raw_id)")
+    connection.execute("analyze blocked")
 
 
 def _quarantine(connection: psycopg.Connection, entity: str, run_id: str, rule_set: str) -> dict[str, int]:

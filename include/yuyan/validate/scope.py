@@ -4,6 +4,7 @@ Works in temporary tables of the caller's connection: `newest_<entity>` (newest 
 that is not judged under the present rules; tombstones included) and `scope_<entity>` (the rows to judge).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,6 +16,8 @@ from yuyan.domain.contracts import Contract
 from yuyan.validate import standing, worktable
 from yuyan.warehouse import ddl
 
+KEY_BYTES = 500
+"""Bytes of a text that records are looked up by: five of them fit into an entry of an index (some 2,700 bytes)."""
 RECORD = "src_inst_code, src_record_id"
 OVERRIDDEN = (
     "select f.raw_id from quality.row_failure f where f.entity = %(entity)s and f.resolved_run_id is null "
@@ -68,6 +71,7 @@ def arrive(
         f"order by {RECORD}, source_version desc, raw_id desc",
         {"batches": arrivals.unjudged},
     )
+    _index(connection, f"newest_{entity}")
     if arrivals.fresh:
         _replace(connection, entity, run_id, arrivals.fresh)
         for lookup in catalogue.dependents(entity, "latest"):
@@ -120,12 +124,15 @@ def is_idle(connection: psycopg.Connection, entity: str, run_id: str) -> bool:
     ).fetchone()[0]
 
 
-def select(connection: psycopg.Connection, entity: str, run_id: str) -> None:
-    """Fill `scope_<entity>` with the rows to judge.
+def select(
+    connection: psycopg.Connection, entity: str, run_id: str, only: Sequence[int] | None = None
+) -> None:
+    """Fill `scope_<entity>` with the rows to judge, or with those `only` of them (raw_id).
 
     Rows in quarantine that this run has judged already stay out, so that repeating a run judges nothing twice. A
     record can be there twice: its newest version (`is_newest`), and the last good one that would stand in for it.
     """
+    connection.execute(f"drop table if exists scope_{entity}, taken_{entity}")
     connection.execute(
         f"create temp table if not exists newest_{entity} (src_inst_code text, src_record_id text, raw_id bigint, "
         "record_key text, is_deleted boolean)"
@@ -155,7 +162,16 @@ def select(connection: psycopg.Connection, entity: str, run_id: str) -> None:
             f"where not exists (select 1 from newest_{entity} n where {same_record('n', 'r')})",
             {"entity": entity, "run": run_id},
         )
+    _index(connection, f"scope_{entity}")
     _add_stand_ins(connection, entity)
+    if only is not None:
+        connection.execute(f"delete from scope_{entity} where raw_id <> all(%s)", [list(only)])
+
+
+def _index(connection: psycopg.Connection, table: str) -> None:
+    """Records are found in the temporary table by an index, so that no plan compares all of two tables with each other."""
+    connection.execute(f"create index on {table} ({RECORD})")
+    connection.execute(f"analyze {table}")
 
 
 def _add_stand_ins(connection: psycopg.Connection, entity: str) -> None:
@@ -211,7 +227,10 @@ def find_taken_keys(connection: psycopg.Connection, entity: str) -> None:
 
 
 def find_latest(connection: psycopg.Connection, catalogue: Catalogue, entity: str) -> None:
-    """Fill `latest_<parent>` with the newest versions that the rules of `entity` look up for the rows in scope."""
+    """Fill `latest_<parent>` with the newest versions that the rules of `entity` look up for the rows in scope.
+
+    A version whose key is far longer than any contract allows is nobody's parent: it breaks the length rule of its own.
+    """
     contract = contracts.load()[entity]
     wanted: dict[str, list[Lookup]] = {}
     for lookup in catalogue.lookups:
@@ -226,10 +245,12 @@ def find_latest(connection: psycopg.Connection, catalogue: Catalogue, entity: st
             f"from raw.{entity} r join scope_{entity} s on s.raw_id = r.raw_id)"
             for x in lookups
         )
+        texts = {n for x in lookups for n in x.to_fields if other[n].type == "string"}
+        short = "".join(f" and coalesce(octet_length(v.{n}), 0) <= {KEY_BYTES}" for n in sorted(texts))
         connection.execute(f"drop table if exists latest_{parent}")
         connection.execute(
             f"create temp table latest_{parent} as select v.src_inst_code, v.src_record_id, {columns} from raw.{parent} v "
-            f"where not v.is_deleted and ({asked}) and not exists (select 1 from raw.{parent} n "
+            f"where not v.is_deleted and ({asked}){short} and not exists (select 1 from raw.{parent} n "
             f"where {same_record('n', 'v')} and (n.source_version, n.raw_id) > (v.source_version, v.raw_id))"
         )
         for to_fields in {x.to_fields for x in lookups}:

@@ -48,7 +48,7 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - SQL, whose names come from contracts and whose values are parameters
+        autoescape=False,
     )
     environment.globals["same_record"] = lambda a, b: (
         f"{a}.src_inst_code = {b}.src_inst_code and {a}.src_record_id = {b}.src_record_id"

@@ -9,7 +9,7 @@ from datetime import date
 
 import psycopg
 
-from yuyan.domain import contracts, macros
+from yuyan.domain import contracts, macros, structural
 from yuyan.domain.catalogue import BLOCKING, Rule
 from yuyan.warehouse import ddl
 
@@ -28,24 +28,42 @@ def build(connection: psycopg.Connection, entity: str, rules: tuple[Rule, ...], 
         f"create unlogged table judging.{entity} as select v.*, least({worst}) as worst from ("
         f"select {', '.join('r.' + c for c in columns)}, {', '.join(verdicts)} from ({rows(entity)}) r offset 0) v"
     )
+    _add_isolated(connection, entity, rules)
     blocking = ", ".join(f"n.v{i}" for i, rule in enumerate(rules, start=1) if rule.severity in BLOCKING)
     connection.execute(  # a last good version stands in for a newest one that does not pass, and for no other
         f"delete from judging.{entity} w using judging.{entity} n where not w.is_newest and n.is_newest "
         "and n.src_inst_code = w.src_inst_code and n.src_record_id = w.src_record_id "
         f"and least({blocking}) is distinct from {FAILS}"
     )
+    connection.execute(f"create index on judging.{entity} (raw_id)")
+    connection.execute(f"analyze judging.{entity} (src_inst_code, src_record_id, raw_id, is_newest, worst)")
     (judged,) = connection.execute(f"select count(*) from judging.{entity}").fetchone()
     return judged
 
 
+def _add_isolated(connection: psycopg.Connection, entity: str, rules: tuple[Rule, ...]) -> None:
+    """The rows in scope that break the judgement: no value is typed, one rule fails, no other is asked."""
+    broken = structural.isolated_id(entity)
+    number = next(i for i, rule in enumerate(rules, start=1) if rule.rule_id == broken)
+    connection.execute(
+        f"insert into judging.{entity} ({', '.join(META)}, is_newest, v{number}, worst) "
+        f"select {', '.join('r.' + c for c in META)}, s.is_newest, {FAILS}, {FAILS} from isolated i "
+        f"join raw.{entity} r on r.raw_id = i.raw_id join scope_{entity} s on s.raw_id = i.raw_id"
+    )
+
+
 def rows(entity: str) -> str:
-    """SQL of the rows in scope: META, record_key, is_newest, key_is_taken, typed columns, `<column>__raw` where not text."""
+    """SQL of the rows in scope that are not kept out: META, record_key, is_newest, key_is_taken, is_isolated (false), typed
+    columns, `<column>__raw` where not text.
+    """
     contract = contracts.load()[entity]
     raw = [f"r.{f.name} as {f.name}__raw" for f in contract.columns if f.type != "string"]
     return (
         f"select {', '.join('r.' + c for c in META)}, r.record_key, s.is_newest, (t.raw_id is not null) as key_is_taken, "
+        "false as is_isolated, "
         f"{', '.join([ddl.typed_columns(contract), *raw])} from raw.{entity} r "
-        f"join scope_{entity} s on s.raw_id = r.raw_id left join taken_{entity} t on t.raw_id = r.raw_id offset 0"
+        f"join scope_{entity} s on s.raw_id = r.raw_id left join taken_{entity} t on t.raw_id = r.raw_id "
+        "left join isolated i on i.raw_id = r.raw_id where i.raw_id is null offset 0"
     )
 
 
@@ -65,7 +83,11 @@ def verdict(entity: str, rule: Rule, as_of: date) -> str:
 
 
 def observed(rule: Rule, alias: str = "r") -> str:
-    """SQL of what the rule saw: the text of its column as received, joined by | where there are several."""
+    """SQL of what the rule saw: the text of its column as received, joined by | where there are several; of a row that was
+    kept out, the error that it raised.
+    """
+    if rule.rule_id == structural.isolated_id(rule.rule_id.split(".")[1]):
+        return f"(select i.error from isolated i where i.raw_id = {alias}.raw_id)"
     names = rule.column.split("|")
     return (
         f"{alias}.{names[0]}"

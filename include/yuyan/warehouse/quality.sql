@@ -96,6 +96,15 @@ create table if not exists quality.last_judged (
 );
 comment on table quality.last_judged is '每个实体最近一次判定的运行；该次运行的 quality.result 即现状';
 
+create table if not exists quality.unjudged (
+    entity text primary key,
+    run_id text not null,
+    error text not null
+);
+comment on table quality.unjudged is '判定中断的实体：此前接收的数据继续有效，其批次等待下一次判定；判定成功后删除';
+comment on column quality.unjudged.run_id is '最近一次中断的运行';
+comment on column quality.unjudged.error is '中断的原因（数据库的原话）';
+
 create or replace view quality.current_result as
 select r.*
 from quality.result as r
