@@ -1,6 +1,6 @@
 # 渝研: see README.md. Every target works on a fresh clone; what is installed stays in .yuyan/venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test down clean bench lint lock
+.PHONY: help run test down clean bench docs lint lock
 SHELL := /bin/sh
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -10,7 +10,6 @@ BIN := $(VENV)/bin
 # Named after the content of the lock and of what we install, so that an environment is made anew exactly when they have changed.
 digest = $(shell cat requirements/$(1) pyproject.toml include/demo/pyproject.toml 2>/dev/null | cksum | tr ' ' '-')
 INSTALLED := $(VENV)/.installed-$(call digest,lock.txt)
-BESIDE := tests/end_to_end tests/collect tests/runtime
 BENCH_VENV := .yuyan/bench-venv
 BENCH_INSTALLED := $(BENCH_VENV)/.installed-$(call digest,bench.txt)
 
@@ -22,10 +21,7 @@ run: $(INSTALLED) ## install, start everything, run the next simulated day, prin
 	@$(BIN)/yuyan run $(if $(SCALE),--scale $(SCALE)) $(if $(SEED),--seed $(SEED))
 
 test: $(INSTALLED) ## install and run every test
-	@# these rooms wait more than they work: they run beside the others and report after them
-	@$(BIN)/python -m pytest $(BESIDE) >.yuyan/tests-beside.log 2>&1 & line=$$!; trap "kill $$line" INT TERM; \
-		$(BIN)/python -m pytest $(BESIDE:%=--ignore=%); rest=$$?; \
-		wait $$line; whole=$$?; cat .yuyan/tests-beside.log; exit $$((rest || whole))
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 down: $(INSTALLED) ## stop everything; data stay
 	@$(BIN)/yuyan down
@@ -36,6 +32,9 @@ clean: $(INSTALLED) ## stop everything and forget all data; the installed enviro
 bench: $(INSTALLED) $(BENCH_INSTALLED) ## ratios of speed against peers and floors
 	@for what in collect.py validate.py 'validate.py 0.667 1' orchestration.py; do \
 		echo "== $$what"; $(BIN)/python bench/$$what || exit 1; done
+
+docs: $(INSTALLED) ## write the generated documents, and the rule directory and indicator dictionary as pages into .yuyan/docs
+	@$(BIN)/python -m yuyan.pages.documentation
 
 lint: $(INSTALLED) ## format and lint checks
 	$(BIN)/ruff format --check .

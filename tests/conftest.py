@@ -11,6 +11,24 @@ from support.built_city import simulated_city, simulated_city_dsn, simulated_cit
 from yuyan.warehouse import ddl
 from yuyan_demo.runtime import postgres
 
+LONG_ROOMS = ("end_to_end", "collect", "validate", "runtime", "quality", "simulator")
+"""Rooms whose tests take longest: workers begin with them, so that none ends long after the other."""
+
+ONE_CITY = {"indicators": "city", "marts": "city"}
+"""Rooms that read the same built city: one worker builds it once."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A room's tests go to one worker, with what its fixtures have built; see `make test`."""
+    rooms = {
+        item: item.path.relative_to(Path(__file__).parent).parts[0].removesuffix(".py") for item in items
+    }
+    items.sort(
+        key=lambda item: LONG_ROOMS.index(rooms[item]) if rooms[item] in LONG_ROOMS else len(LONG_ROOMS)
+    )
+    for item, room in rooms.items():
+        item.add_marker(pytest.mark.xdist_group(ONE_CITY.get(room, room)))
+
 
 @pytest.fixture(scope="session")
 def pg_home() -> Path:

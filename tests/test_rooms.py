@@ -14,7 +14,7 @@ FLOORS = (
     {"domain"},
     {"warehouse", "collect", "decisions"},
     {"load", "validate", "transform", "estimate"},
-    {"assess"},
+    {"assess", "allocate"},
     {"pages", "manifest", "runs"},
     {"commands"},
 )

@@ -12,3 +12,17 @@
     {%- set first = year_of(day) ~ " - case when extract(month from " ~ day ~ ") < 9 then 1 else 0 end" -%}
     cast({{ first }} as text) || '-' || cast({{ first }} + 1 as text)
 {%- endmacro %}
+
+{# Last day of a month, given as two numbers. #}
+{% macro month_end(year, month) -%}
+    {{ add_days(make_date('(' ~ year ~ ') + (' ~ month ~ ') / 12', '(' ~ month ~ ') % 12 + 1', 1), -1) }}
+{%- endmacro %}
+
+{# First day of a term written yyyy-yyyy-n: 1 September, 1 February or 1 July. #}
+{% macro term_start(term) -%}
+    case substr({{ term }}, 11, 1)
+        when '1' then {{ make_date('cast(substr(' ~ term ~ ', 1, 4) as integer)', 9, 1) }}
+        when '2' then {{ make_date('cast(substr(' ~ term ~ ', 6, 4) as integer)', 2, 1) }}
+        else {{ make_date('cast(substr(' ~ term ~ ', 6, 4) as integer)', 7, 1) }}
+    end
+{%- endmacro %}

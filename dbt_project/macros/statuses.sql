@@ -1,17 +1,45 @@
 {#
-  Count rule of the plan's lists, with a quantity [least, most] per cycle: MET, UNDER, OVER; NULL when nothing counts it. Before the cycle is due
-  a count below the least is NULL too: it is still being done.
+  Count rule of the plan's lists: `count` in a window against [least, most] (columns of the same row: is_counted, window_from_on, quantity_due_on, path_quantity,
+  pace_kind, red_below_path). MET, OVER (only a range has a most), UNDER, NOT-DUE. UNDER is said when the window is over, when the pace so far projects too
+  few (LINEAR), when little is there 60 days before the due date (BATCH: granted once), or below the least share of the path.
 #}
-{% macro count_state(count, least, most, is_due) -%}
+{% macro count_state(count, least, most) -%}
     case
-        when {{ count }} is null or ({{ least }} is null and {{ most }} is null) then null
+        when {{ least }} is null then 'NO-QUANTITY'
+        when not is_counted or {{ count }} is null then 'NO-SOURCE'
+        when {{ as_of() }} < window_from_on then 'NOT-DUE'
         when {{ count }} > {{ most }} then 'OVER'
-        when {{ least }} is null or {{ count }} >= {{ least }} then 'MET'
-        when {{ is_due }} then 'UNDER'
+        when {{ count }} >= {{ least }} then 'MET'
+        when quantity_due_on < {{ as_of() }} then 'UNDER'
+        when {{ count }} < red_below_path * path_quantity then 'UNDER'
+        when pace_kind = 'LINEAR' and {{ count }} < path_quantity then 'UNDER'
+        when pace_kind = 'BATCH' and {{ days_between(as_of(), 'quantity_due_on') }} <= 60 and {{ count }} < 0.8 * {{ least }} then 'UNDER'
+        else 'NOT-DUE'
     end
 {%- endmacro %}
 
-{# Colour of a count state. OVER is no success: budget and approval are looked at. #}
-{% macro count_status(state) -%}
-    case {{ state }} when 'MET' then 'GREEN' when 'OVER' then 'AMBER' when 'UNDER' then 'RED' end
+{# Colour of a count state. OVER is no success: budget and approval are looked at. UNDER before the due date is red only below the least share of the path. #}
+{% macro count_status(state, count) -%}
+    case
+        when {{ state }} = 'MET' then 'GREEN'
+        when {{ state }} = 'OVER' then 'AMBER'
+        when {{ state }} = 'UNDER' and (quantity_due_on < {{ as_of() }} or coalesce({{ count }} < red_below_path * path_quantity, false)) then 'RED'
+        when {{ state }} = 'UNDER' then 'AMBER'
+        else 'GREY'
+    end
+{%- endmacro %}
+
+{# The worse of two colours: RED, AMBER, GREEN, and GREY where neither says anything. #}
+{% macro worse_status(one, other) -%}
+    case
+        when 'RED' in ({{ one }}, {{ other }}) then 'RED'
+        when 'AMBER' in ({{ one }}, {{ other }}) then 'AMBER'
+        when 'GREEN' in ({{ one }}, {{ other }}) then 'GREEN'
+        else 'GREY'
+    end
+{%- endmacro %}
+
+{# Share of the plan's size that this warehouse holds: less than 1 only in a simulated city. Quantities of the plan are compared at this size. #}
+{% macro population_scale() -%}
+    {{ var('simulated_scale') or 1 }}
 {%- endmacro %}

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from yuyan import settings
-from yuyan.pages import feedback
+from yuyan.pages import documentation, feedback
 from yuyan_demo.runtime import postgres
 
 
@@ -34,4 +34,12 @@ def feedback_folder(feedback_dsn, tmp_path_factory) -> Path:
         feedback.build(
             connection, fixture_rows.RUN, fixture_rows.AS_OF, mark=settings.SIMULATED, folder=folder
         )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pages_folder(tmp_path_factory) -> Path:
+    """Folder with the pages that a reader of the repository builds by `make docs`."""
+    folder = tmp_path_factory.mktemp("pages")
+    documentation.publish(folder)
     return folder

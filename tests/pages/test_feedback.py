@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from yuyan import runs, settings
-from yuyan.pages import facts, feedback, sheets, wording, workbook
+from yuyan.pages import documentation, facts, feedback, sheets, wording, workbook
 
 
 class Text(HTMLParser):
@@ -54,7 +54,7 @@ def book(feedback_folder) -> dict[str, list[dict]]:
 def test_every_institution_has_a_page_and_a_workbook_and_nothing_else_is_left(feedback_folder):
     codes = ("10611", "10635", "10637")
     files = {f"{code}.{kind}" for code in codes for kind in ("html", "xlsx")}
-    extra = {"index.html", "rule-directory.zh-CN.html", "rule-directory.csv"}
+    extra = {"index.html", *documentation.pages()}
     assert {p.name for p in feedback_folder.iterdir()} == files | extra
     index = str(Text((feedback_folder / "index.html").read_text(encoding="utf-8")))
     assert "10611 重庆大学" in index

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from yuyan import settings
+from yuyan.pages import dictionary, rules
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -25,8 +25,6 @@ FLAGS = [
     "--disable-sync",
 ]
 WIDTHS = (1280, 360)
-RULES = settings.PROJECT / "docs" / "rule-directory.zh-CN.html"
-DICTIONARY = settings.PROJECT / "docs" / "indicator-dictionary.zh-CN.html"
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="Chromium is not installed (Debian: apt-get install chromium fonts-wqy-zenhei)"
@@ -87,11 +85,11 @@ def tab(browser) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def paths(feedback_folder) -> dict[str, Path]:
+def paths(feedback_folder, pages_folder) -> dict[str, Path]:
     """Name -> the page's file."""
     return {
-        "rules": RULES,
-        "dictionary": DICTIONARY,
+        "rules": pages_folder / rules.FILE,
+        "dictionary": pages_folder / dictionary.FILE,
         "feedback": feedback_folder / "10611.html",
         "index": feedback_folder / "index.html",
     }
@@ -151,8 +149,8 @@ def test_axe_finds_nothing_serious(tab, paths, name, width):
     assert said == [], json.dumps(said, ensure_ascii=False, indent=1)
 
 
-def test_the_keyboard_reaches_what_a_reader_needs_and_shows_where_it_is(tab):
-    show(tab, RULES)
+def test_the_keyboard_reaches_what_a_reader_needs_and_shows_where_it_is(tab, pages_folder):
+    show(tab, pages_folder / rules.FILE)
     reached = []
     for _ in range(8):
         tab.keyboard.press("Tab")
@@ -172,8 +170,8 @@ def test_the_skip_link_leads_to_the_content(tab, paths):
     assert tab.evaluate("document.activeElement.id") == "main"
 
 
-def test_search_and_filters_say_how_much_they_leave(tab):
-    show(tab, RULES)
+def test_search_and_filters_say_how_much_they_leave(tab, pages_folder):
+    show(tab, pages_folder / rules.FILE)
     output = tab.locator("output")
     assert output.get_attribute("aria-live") == "polite"
     total = tab.locator("[data-item]").count()
@@ -208,13 +206,13 @@ def test_a_rule_named_in_the_feedback_opens_where_the_link_leads(tab, paths):
     assert 0 <= rule.bounding_box()["y"] < 900
 
 
-def test_pages_are_complete_without_their_script(browser, tab, paths):
+def test_pages_are_complete_without_their_script(browser, tab, paths, pages_folder):
     browser.new_cdp_session(tab).send("Emulation.setScriptExecutionDisabled", {"value": True})
     for name in ("rules", "dictionary"):
         show(tab, paths[name])
         assert not tab.locator("form.filter").is_visible()
         assert tab.locator("[data-item]:visible").count() == tab.locator("[data-item]").count() > 10
-    show(tab, RULES)
+    show(tab, pages_folder / rules.FILE)
     tab.locator("summary").first.click()
     assert tab.locator("details[open] dl").first.is_visible()
 

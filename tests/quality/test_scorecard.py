@@ -1,7 +1,6 @@
 """Grades on measures written down by hand, and the measures on results, batches and facts written down by hand."""
 
 from datetime import date
-from pathlib import Path
 
 import polars as pl
 import psycopg
@@ -11,7 +10,7 @@ from made_up import DAY, JW, UNI
 from yuyan.assess import scorecard
 from yuyan.assess.scorecard import CITY, MEASURE
 from yuyan.domain import contracts
-from yuyan.warehouse import ddl
+from yuyan.warehouse import migrate
 
 RUN = "w1"
 
@@ -339,10 +338,10 @@ def test_revisions_are_those_that_the_whole_history_gives(connection):
         total, size = by_history[0] if by_history else (None, None)
         assert (row["numerator"], row["denominator"]) == (total and pytest.approx(total), size), run_id
     # a warehouse that did not note first values takes them from its history, once; then it needs the history no more
-    noted = "select * from quality.first_assessed order by 1, 2, 3"
+    noted = "select rule_id, src_inst_code, period_code, run_id, observed from quality.first_assessed order by 1, 2, 3"
     before = connection.execute(noted).fetchall()
     connection.execute("delete from quality.first_assessed")
-    structure = Path(ddl.__file__).with_name("quality.sql").read_text(encoding="utf-8")
+    (structure,) = (m.sql for m in migrate.load() if m.name == "quality")
     connection.execute(structure)
     assert connection.execute(noted).fetchall() == before
     connection.execute("delete from quality.credibility where run_id <> 'w5'")

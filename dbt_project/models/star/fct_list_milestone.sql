@@ -4,6 +4,7 @@ select
     m.list_item_id,
     m.doc_version,
     m.cycle_label,
+    case when m.cycle_label ~ '^20[0-9][0-9]' then cast(substr(m.cycle_label, 1, 4) as integer) else {{ year_of('m.due_on') }} end as cycle_year,
     m.due_on,
     m.weight as weight_share,
     m.done_on,

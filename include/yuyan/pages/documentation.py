@@ -2,7 +2,8 @@
 
     python -m yuyan.pages.documentation
 
-writes what `documents()` names into docs/. A test holds them in step.
+writes what `documents()` names into docs/ (a test holds them in step) and the pages into docs/ of the work folder; every run
+writes the pages beside the feedback.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from yuyan import settings
 from yuyan.domain import contracts
 from yuyan.domain.contracts import Contract, Field
 from yuyan.pages import dictionary as indicator_dictionary
-from yuyan.pages import erd, rules
+from yuyan.pages import erd, render, rules
 
 DOCS = settings.PROJECT / "docs"
 TYPES = {
@@ -107,18 +108,37 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 
 def documents() -> dict[Path, str]:
-    """Path -> content of every generated document."""
+    """Path -> content of the generated documents that a reader of the repository needs."""
     return {
-        DOCS / rules.FILE: rules.directory_page(),
         DOCS / "rule-directory.csv": rules.directory_csv(),
-        DOCS / indicator_dictionary.FILE: indicator_dictionary.dictionary_page(),
         DOCS / "indicator-dictionary.csv": indicator_dictionary.dictionary_csv(),
         DOCS / "data-dictionary.zh-CN.md": dictionary(),
         DOCS / "star-diagrams.zh-CN.md": erd.page(GENERATED),
     }
 
 
+def pages(mark: str = "") -> dict[str, str]:
+    """File name -> content of the pages and what they link to. Built, never committed: an edited rule is one line there."""
+    return {
+        rules.FILE: rules.directory_page(mark),
+        "rule-directory.csv": rules.directory_csv(),
+        indicator_dictionary.FILE: indicator_dictionary.dictionary_page(),
+        "indicator-dictionary.csv": indicator_dictionary.dictionary_csv(),
+    }
+
+
+def publish(folder: Path, mark: str = "") -> list[Path]:
+    """Write the pages into a folder; returns their paths."""
+    written = []
+    for name, text in pages(mark).items():
+        render.write(folder / name, text)
+        written.append(folder / name)
+    return written
+
+
 if __name__ == "__main__":
     for path, text in documents().items():
         path.write_text(text, encoding="utf-8")
+        print(path)
+    for path in publish(settings.home() / "docs"):
         print(path)

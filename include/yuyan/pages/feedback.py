@@ -15,7 +15,7 @@ from markupsafe import Markup
 from yuyan import settings
 from yuyan.decisions import holds, overrides, problems
 from yuyan.domain import contracts, labels
-from yuyan.pages import facts, render, rows_csv, rules, workbook
+from yuyan.pages import documentation, facts, render, rows_csv, rules, workbook
 from yuyan.pages.facts import Facts, Row
 from yuyan.pages.sheets import view
 from yuyan.pages.wording import entity_label, headline, owner_of, remedy
@@ -72,8 +72,7 @@ def build(
             "feedback_index", title="数据反馈", mark=mark, run_id=run_id, as_of=as_of, institutions=summaries
         )
         render.write(folder / "index.html", index)
-    render.write(folder / rules.FILE, rules.directory_page(mark))
-    render.write(folder / "rule-directory.csv", rules.directory_csv())
+    documentation.publish(folder, mark)
     return {"institutions": len(summaries), "rows": sum(s["rows"] for s in summaries), "folder": str(folder)}
 
 

@@ -1,11 +1,9 @@
 """Warehouse structure: control tables, raw tables from the contracts, and the roles that may read it."""
 
-from pathlib import Path
-
 import psycopg
 
 from yuyan.domain.contracts import Contract, Field, load
-from yuyan.warehouse import audit
+from yuyan.warehouse import audit, migrate
 
 _SHAPES = {
     "integer": r"^-?\d+$",
@@ -43,9 +41,8 @@ META_COMMENTS = {
 
 
 def create(connection: psycopg.Connection) -> None:
-    """Create or complete schemas, control tables, raw tables and contract metadata. Safe to repeat."""
-    for name in ("control.sql", "quality.sql", "estimates.sql"):
-        connection.execute(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    """Apply the migrations, then create or complete what follows from the contracts. Safe to repeat."""
+    migrate.apply(connection)
     for contract in load().values():
         _raw_table(connection, contract)
         _accepted_table(connection, contract)

@@ -40,7 +40,7 @@ NAMES = ("scheduler", "triggerer", "dag-processor", "api-server", PLATFORMS)
 
 READY_SECONDS = 180
 MADE = (
-    "pg", "pg.password", "airflow", "dbt", "data_docs", "feedback", "gx", "landing", "logs", "pids", "platforms",
+    "pg", "pg.password", "airflow", "dbt", "data_docs", "docs", "feedback", "gx", "landing", "logs", "pids", "platforms",
     "simulator", "runtime.json", "secrets.json", "state.json",
 )  # fmt: skip
 """Everything that runs write into the work folder; what is installed there is not among it."""

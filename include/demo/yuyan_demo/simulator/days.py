@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from yuyan import settings
-from yuyan_demo.simulator import defects_revisions, surprises
+from yuyan_demo.simulator import defects_revisions, lists, surprises
 from yuyan_demo.simulator.columns import hexadecimal, mix, money, series, stream
 from yuyan_demo.simulator.planting import (
     KEY,
@@ -113,6 +113,7 @@ def advance(
     _money(today)
     _people(today)
     _graduates(today)
+    _lists(today)
     _verdicts(today)
     _deletions(today)
     _keys_and_late_changes(today)
@@ -269,13 +270,39 @@ def _graduates(d: Day) -> None:
         "thesis", 0, 3, (pl.col("topic_source_code") == "14") & pl.col("frontline_evidence_code").is_null()
     )
     d.change("thesis", claimed, pl.lit("1").alias("frontline_evidence_code"))
-    moving = d.some("list_milestone", 0, 5, pl.col("done_on").is_null())
+
+
+def _lists(d: Day) -> None:
+    """Milestones get on; one is done, one that was done is verified, one of a yearly item is put off."""
+    entity, open_ = "list_milestone", pl.col("done_on").is_null()
+    ours = pl.col("doc_version") == lists.REPORTED_VERSION
+    progress = pl.col("progress_pct").cast(pl.Float64)
+    today = pl.lit(d.today)
+    done = d.some(entity, 0, 1, ours & open_ & (pl.col("due_on") < d.today))
     d.change(
-        "list_milestone",
+        entity,
+        done,
+        today.alias("done_on"),
+        today.alias("reported_on"),
+        pl.lit("100.00").alias("progress_pct"),
+        pl.format("https://jw.example.cn/zj/{}", "milestone_id").alias("evidence_uri"),
+    )
+    waiting = ours & ~open_ & pl.col("verified_on").is_null() & pl.col("verified_by").is_null()
+    d.change(
+        entity,
+        d.some(entity, 0, 1, waiting & pl.col("evidence_uri").is_not_null() & (pl.col("done_on") < d.today)),
+        pl.lit("市教委督查室").alias("verified_by"),
+        today.alias("verified_on"),
+    )
+    yearly = pl.col("list_item_id").str.starts_with("X") & (pl.col("due_on") > d.today)
+    put_off = d.some(entity, 0, 1, ours & open_ & yearly & (pl.col("due_on") < "2026-12-01"))
+    later = pl.col("due_on").str.to_date() + pl.duration(days=20)
+    d.change(entity, put_off, later.cast(pl.String).alias("due_on"), today.alias("reported_on"))
+    moving = d.some(entity, 0, 5, open_ & (progress < 90))
+    d.change(
+        entity,
         moving,
-        pl.format("{}.00", (pl.col("progress_pct").cast(pl.Float64) + 1).cast(pl.Int64)).alias(
-            "progress_pct"
-        ),
+        pl.format("{}.00", (progress + 1).cast(pl.Int64)).alias("progress_pct"),
     )
 
 

@@ -25,7 +25,7 @@ WHERE: dict[str, pl.Expr] = {
     & pl.col("cluster_code").is_not_null(),
     "QR.honour": pl.col("holder_kind") == "S",
     "QR.list_item": pl.col("due_on").is_not_null(),
-    "QR.list_milestone": pl.col("done_on").is_not_null(),
+    "QR.list_milestone": pl.col("verified_on").is_not_null(),
     "QR.practice_project": pl.col("cluster_code").is_not_null() & pl.col("enterprise_uscc").is_not_null(),
     "QR.student": STUDYING,
     "QR.supervisor": pl.col("supervisor_kind") == "1",

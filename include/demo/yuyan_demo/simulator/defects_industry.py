@@ -177,7 +177,7 @@ def _lists(p: Planter, frames: dict[str, pl.DataFrame]) -> None:
     p.clone(entity, c, {"qty_unit": None}, "~qty_unit.15", where=pl.col("qty_min").is_not_null())
     p.clone(entity, c, {"due_on": None}, "~due_on.16", where=pl.col("period_kind") == "ONCE")
     p.clone(entity, c, {"lead_dept": None}, "~lead_dept.17")
-    entity, done = "list_milestone", pl.col("done_on").is_not_null()
+    entity, done = "list_milestone", pl.col("verified_on").is_not_null()
     p.clone(entity, c, {"weight": "1.5000"}, "weight.13", "~weight.20")
     p.clone(entity, c, {"weight": "0.6000"}, "~weight.20")
     dated = frames["list_item"].filter(pl.col("due_on").is_not_null())["list_item_id"].implode()

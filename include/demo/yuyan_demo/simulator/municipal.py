@@ -1,25 +1,18 @@
-"""The commission's own data: enterprises, guidance list, talent demand, degree-point events, the four lists and progress."""
-
-from calendar import monthrange
+"""The commission's own data: enterprises, guidance list, talent demand, degree-point events."""
 
 import numpy as np
 import polars as pl
 
 from yuyan import settings
 from yuyan_demo.simulator import catalogue as cat
-from yuyan_demo.simulator import people
 from yuyan_demo.simulator.columns import (
-    NEVER,
     counts,
-    dates,
-    day,
     flags,
     integers,
     join,
     null_unless,
     padded,
     pick,
-    running,
     stream,
     text,
     uscc_numbers,
@@ -236,64 +229,5 @@ def talent_demand(seed: int) -> pl.DataFrame:
             "headcount": integers(head),
             "urgency_code": integers(1 + weighted(rng, (0.4, 0.4, 0.2), n)),
             "published_on": join(integers(year), "-03-31"),
-        }
-    )
-
-
-_LIST_KINDS = {"reform": "R", "policy": "Z", "project": "X", "platform": "P"}
-_PERIODS = {"once": "ONCE", "yearly": "ANNUAL", "every_two_years": "BIENNIAL", "ongoing": "CONTINUOUS"}
-
-
-def list_items() -> pl.DataFrame:
-    """The 41 rows of the four lists, from the plan's annex."""
-    items = pl.read_csv(settings.SEEDS / "plan" / "action_item.csv", infer_schema_length=0)
-    rows = []
-    for r in items.iter_rows(named=True):
-        due = None
-        if r["due_year"]:
-            due = f"{r['due_year']}-{int(r['due_month']):02d}-{monthrange(int(r['due_year']), int(r['due_month']))[1]}"
-        quantity = (r["quantity_min"], r["quantity_max"], r["quantity_unit"])
-        rows.append(
-            ("50000", r["item_code"], "2026-draft", _LIST_KINDS[r["list"]], r["seq"], r["name_zh"],
-            r["content_zh"], _PERIODS[r["recurrence"]],
-             r["due_month"], due, *quantity, "市教委")
-        )  # fmt: skip
-    names = (
-        "src_inst_code", "list_item_id", "doc_version", "list_kind", "seq", "name", "task_text", "period_kind",
-        "due_month", "due_on",
-        "qty_min", "qty_max", "qty_unit", "lead_dept",
-    )  # fmt: skip
-    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
-
-
-def list_milestones(seed: int, items: pl.DataFrame) -> pl.DataFrame:
-    """Two milestones per item in 2026: preparation (mostly done) and the year's goal (in progress)."""
-    rng = stream(seed, 63)
-    index = np.repeat(np.arange(len(items)), 2)
-    n = len(index)
-    step = running(index)
-    due = np.where(step == 0, day(2026, 6, 30), day(2026, 12, 31))
-    limit = items["due_on"].str.to_date().cast(pl.Int64).fill_null(NEVER).to_numpy()[index]
-    due = np.minimum(due, limit)
-    done = (step == 0) & (rng.random(n) < 0.85)
-    progress = np.where(done, 100, rng.integers(10, 90, n))
-    src = text("50000", n)
-    ids = join("50000-M2026-", items["list_item_id"].gather(index), "-", integers(step + 1))
-    return pl.DataFrame(
-        {
-            "src_inst_code": src,
-            "milestone_id": ids,
-            "list_item_id": items["list_item_id"].gather(index),
-            "doc_version": items["doc_version"].gather(index),
-            "cycle_label": pick(("2026年上半年", "2026年"), step),
-            "due_on": dates(due),
-            "weight": text("0.5000", n),
-            "done_on": dates(due - rng.integers(1, 60, n), done),
-            "progress_pct": join(integers(progress), ".00"),
-            "evidence_uri": null_unless(join("https://jw.example.cn/zj/", ids), done),
-            "reported_by": text("研究生教育处", n),
-            "reported_on": dates(np.minimum(due, people.AS_OF - 6)),
-            "verified_by": null_unless(text("督查室", n), done),
-            "verified_on": dates(due + 10, done),
         }
     )

@@ -20,6 +20,7 @@ from yuyan_demo.simulator import (
     defects,
     defects_structural,
     industry,
+    lists,
     municipal,
     outcomes,
     people,
@@ -154,8 +155,8 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames["urgent_discipline_list"] = municipal.urgent_list()
     frames["degree_point_event"] = municipal.point_events(catalogue)
     frames["talent_demand"] = municipal.talent_demand(seed)
-    frames["list_item"] = municipal.list_items()
-    frames["list_milestone"] = municipal.list_milestones(seed, frames["list_item"])
+    frames["list_item"] = lists.list_items()
+    frames["list_milestone"] = lists.list_milestones(seed)
     return frames
 
 

@@ -1,4 +1,4 @@
--- What statistics say of indicator values. Idempotent: run at every start; filled anew by yuyan.estimate.run.
+-- What statistics say of indicator values. Filled anew by yuyan.estimate.run.
 create schema if not exists estimates;
 comment on schema estimates is '估计层：指标值的置信区间、调整值、基准、统计判定、2030年预测，由估计阶段在指标层之后写入';
 

@@ -1,5 +1,5 @@
 -- Control tables of the line: what each run, batch and model did (ops). What the rules found is in quality.sql.
--- Idempotent: run at every start. Raw tables are not here; they follow from the contracts (ddl.py).
+-- Raw tables are not here; they follow from the contracts (ddl.py).
 
 create schema if not exists raw;
 create schema if not exists ops;

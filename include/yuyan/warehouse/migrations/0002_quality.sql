@@ -1,5 +1,5 @@
 -- Tables an auditor reads: rules, results, failing rows and their causes, quarantine, problems and overrides, holds,
--- credibility, scorecard (docs/data-quality.md). Idempotent: run at every start.
+-- credibility, scorecard (docs/data-quality.md).
 
 create schema if not exists quality;
 comment on schema quality is '数据质量：规则、结果、逐行问题、隔离区、问题与豁免、暂缓、可信度、评分卡';
@@ -372,11 +372,8 @@ create table if not exists quality.credibility (
     threshold double precision,
     is_alarm boolean not null,
     explanation text not null,
-    cases double precision,
     primary key (run_id, rule_id, src_inst_code, variant_code, category, period_code)
 );
-alter table quality.credibility add column if not exists cases double precision;
-comment on column quality.credibility.cases is '比例的有效案例数（分母除以设计效应）；不是比例的为空';
 comment on table quality.credibility is '可信度检查（跨期间、跨单位）：观察值、预期值与警戒线；每个警报是一个须说明或更正的问题';
 
 create table if not exists quality.first_assessed (
@@ -385,11 +382,8 @@ create table if not exists quality.first_assessed (
     period_code text not null,
     run_id text not null,
     observed double precision not null,
-    cases double precision,
     primary key (rule_id, src_inst_code, period_code)
 );
-alter table quality.first_assessed add column if not exists cases double precision;
-comment on column quality.first_assessed.cases is '首次评估时比例的有效案例数；不是比例的为空';
 comment on table quality.first_assessed is '指标值首次评估时是多少：评分卡 D06（修订幅度）以它为基准，不清理';
 comment on column quality.first_assessed.rule_id is '可信度检查中的年度变化检查，即指标口径';
 comment on column quality.first_assessed.run_id is '首次评估的运行';
@@ -397,7 +391,7 @@ comment on column quality.first_assessed.run_id is '首次评估的运行';
 -- A warehouse that was assessed before this table was there: once, from the history that it has.
 insert into quality.first_assessed
 select distinct on (c.rule_id, c.src_inst_code, c.period_code)
-    c.rule_id, c.src_inst_code, c.period_code, c.run_id, c.observed, c.cases
+    c.rule_id, c.src_inst_code, c.period_code, c.run_id, c.observed
 from quality.credibility as c
 inner join ops.run as r on c.run_id = r.run_id
 where not exists (select 1 from quality.first_assessed)
@@ -446,5 +440,5 @@ comment on column quality.thinning.table_name is 'result、credibility、scoreca
 comment on column quality.thinning.run_id is '其结果被清理的运行；同一月份有更晚的结果保留';
 comment on column quality.thinning.as_of is '该运行的统计日期';
 comment on column quality.thinning.rows is '清理的行数';
-comment on column quality.thinning.policy is '清理所依据的保留规定（yuyan/assess/retention.py）';
+comment on column quality.thinning.policy is '清理所依据的保留规定（yuyan/quality/retention.py）';
 comment on column quality.thinning.thinned_run_id is '执行清理的运行';
