@@ -252,7 +252,7 @@ def test_a_cause_with_very_many_rows_has_them_all_in_a_csv(tmp_path, monkeypatch
     assert len([r for r in lines if r["根因编号"] == "cause-student"]) == rows.WAITING
     first = next(r for r in lines if r["来源记录编号"] == "T0000")
     assert (first["实体"], first["行号"], first["字段"], first["观察值"], first["是否接收"]) == (
-        "学位论文（thesis）", "1", "学籍编号", "1061120230001", "未接收",
+        "学位论文与实践成果（thesis）", "1", "学籍编号", "1061120230001", "未接收",
     )  # fmt: skip
     by_record = {r["来源记录编号"]: r for r in lines}
     assert by_record["S2"]["观察值"] == "'" + rows.FORMULA
