@@ -20,11 +20,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from yuyan import settings
-from yuyan.domain import contracts, macros, structural
+from yuyan.domain import contracts, macros, rule_sql, structural
 from yuyan.domain.contracts import Contract
 
 BLOCKING = ("REJECT", "ERROR")
-LOOKUP = re.compile(r"\{(accepted|latest):(\w+)\}\s+(?:as\s+)?(\w+)")
 
 
 class RuleError(ValueError):
@@ -250,32 +249,31 @@ def _problem(rule: Rule, contract: Contract, before: list[Rule]) -> str | None:
     for text in filter(None, (rule.when, rule.assert_)):
         if problem := macros.problem(text, columns):
             return problem
-        for kind, entity, alias in LOOKUP.findall(text):
-            if entity not in contracts.load():
-                return f"{{{kind}:{entity}}}: there is no such entity"
-            if not _pairs(text, alias):
-                return f"look {entity} up by {alias}.<key> = r.<column>, so that its changes are followed"
+        try:
+            found = rule_sql.lookups(text)
+        except rule_sql.SqlError as error:
+            return f"not SQL that can be read: {error}"
+        for lookup in found:
+            if lookup.entity not in contracts.load():
+                return f"{{{lookup.kind}:{lookup.entity}}}: there is no such entity"
+            if not lookup.pairs:
+                return (
+                    f"look {lookup.entity} up by <alias>.<key> = r.<column>, so that its changes are followed"
+                )
     return None
-
-
-def _pairs(text: str, alias: str) -> list[tuple[str, str]]:
-    """(field of the other record, own field) of every equality between alias and r."""
-    forward = re.findall(rf"\b{alias}\.(\w+)\s*=\s*r\.(\w+)", text)
-    backward = [(b, a) for a, b in re.findall(rf"\br\.(\w+)\s*=\s*{alias}\.(\w+)", text)]
-    return list(dict.fromkeys(forward + backward))
 
 
 def _lookups(entity: str, rule: Rule, folder: Path) -> list[Lookup]:
     found = []
-    text = f"{rule.when or ''} {rule.assert_}"
-    for kind, parent, alias in LOOKUP.findall(text):
-        to_fields, own_fields = zip(*_pairs(text, alias), strict=True)
-        used = frozenset(re.findall(rf"\b{alias}\.(\w+)", text)) - {"src_inst_code", "src_record_id"}
-        if unknown := sorted(used - {f.name for f in contracts.load()[parent].columns}):
-            raise RuleError(
-                f"{folder / (entity + '.yml')}: {rule.rule_id}: {parent} has no column {unknown[0]!r}"
-            )
-        found.append(Lookup(kind, parent, to_fields, entity, own_fields, used))
+    for part in filter(None, (rule.when, rule.assert_)):
+        for lookup in rule_sql.lookups(part):
+            to_fields, own_fields = zip(*lookup.pairs, strict=True)
+            used = lookup.used - {"src_inst_code", "src_record_id"}
+            if unknown := sorted(used - {f.name for f in contracts.load()[lookup.entity].columns}):
+                raise RuleError(
+                    f"{folder / (entity + '.yml')}: {rule.rule_id}: {lookup.entity} has no column {unknown[0]!r}"
+                )
+            found.append(Lookup(lookup.kind, lookup.entity, to_fields, entity, own_fields, used))
     return found
 
 
