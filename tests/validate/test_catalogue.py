@@ -162,6 +162,11 @@ rules:
             "exists (select 1 from {latest:nothing} p where p.a = r.b)",
             "no such entity",
         ),
+        (
+            "duration_years between 1 and 8",
+            "exists (select 1 from {accepted:degree_point} p where p.degree_point_id = = r.degree_point_id)",
+            "not SQL that can be read",
+        ),
     ],
 )
 def test_a_bad_rule_is_refused_with_file_and_line(tmp_path, old, new, message):

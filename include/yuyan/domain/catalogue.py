@@ -257,9 +257,7 @@ def _problem(rule: Rule, contract: Contract, before: list[Rule]) -> str | None:
             if lookup.entity not in contracts.load():
                 return f"{{{lookup.kind}:{lookup.entity}}}: there is no such entity"
             if not lookup.pairs:
-                return (
-                    f"look {lookup.entity} up by <alias>.<key> = r.<column>, so that its changes are followed"
-                )
+                return f"look {lookup.entity} up by {lookup.alias}.<key> = r.<column>, so that its changes are followed"
     return None
 
 

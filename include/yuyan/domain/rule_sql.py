@@ -1,7 +1,7 @@
 """What a rule's SQL looks up in other records, read by a SQL parser.
 
     lookups("exists (select 1 from {accepted:student} s where s.student_id = r.student_id and s.left_on is null)")
-    ->  [Found("accepted", "student", (("student_id", "student_id"),), frozenset({"student_id", "left_on"}))]
+    ->  (Found("accepted", "student", "s", (("student_id", "student_id"),), frozenset({"student_id", "left_on"})),)
 
 A table of other records is a macro with an alias; what names the record is every equality between a column of that alias and
 a column of `r`, the judged record.
@@ -27,12 +27,13 @@ class SqlError(ValueError):
 
 @dataclass(frozen=True)
 class Found:
-    """A table that a rule reads: its kind (`accepted`, `latest`), the entity, (its column, own column) of every equality,
+    """A table that a rule reads: its kind (`accepted`, `latest`), entity, alias, (its column, own column) of every equality,
     and all of its columns that the rule names.
     """
 
     kind: str
     entity: str
+    alias: str
     pairs: tuple[tuple[str, str], ...]
     used: frozenset[str]
 
@@ -73,7 +74,7 @@ def _of(table: exp.Table) -> Found:
         sides = {_alias(side): side.name for side in (equality.left, equality.right)}
         if sides.keys() == {alias, OWN}:
             pairs.append((sides[alias], sides[OWN]))
-    return Found(table.db, table.name, tuple(dict.fromkeys(pairs)), frozenset(c.name for c in columns))
+    return Found(table.db, table.name, alias, tuple(dict.fromkeys(pairs)), frozenset(c.name for c in columns))
 
 
 def _alias(side: exp.Expression) -> str | None:
