@@ -1,6 +1,6 @@
 # 渝研: see README.md. Every target works on a fresh clone; what is installed stays in .yuyan/venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test down clean bench docs lint lock
+.PHONY: help run test down clean bench docs lint contracts lock
 SHELL := /bin/sh
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -39,6 +39,13 @@ docs: $(INSTALLED) ## write the generated documents, and the rule directory and 
 lint: $(INSTALLED) ## format and lint checks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+contracts: $(INSTALLED) ## export the contracts as Open Data Contracts and lint them (needs a package registry)
+	@$(BIN)/yuyan contracts export --to .yuyan/contracts
+	@test -x .yuyan/lint/bin/datacontract || { $(PYTHON) -m venv .yuyan/lint && .yuyan/lint/bin/pip install --quiet datacontract-cli==1.2.8; }
+	@for file in .yuyan/contracts/*.odcs.yaml; do \
+		.yuyan/lint/bin/datacontract lint $$file >.yuyan/contracts/lint.log 2>&1 || { cat .yuyan/contracts/lint.log; exit 1; }; done
+	@echo 'datacontract lint accepts all of them'
 
 lock: ## resolve requirements/*.in into locks with hashes (needs a package registry)
 	@test -x .yuyan/tools/bin/uv || { $(PYTHON) -m venv .yuyan/tools && .yuyan/tools/bin/pip install --quiet uv; }

@@ -1,7 +1,7 @@
 """
 # 数仓 warehouse
 
-资产 `raw` 更新后运行：校验 → 对账 → 暂存层 → 星型模型 → 指标 → 评估（`assess`：可信度、评分卡、可信等级）
+资产 `raw` 更新后运行：校验 → 对账 → 星型模型 → 指标 → 评估（`assess`：可信度、评分卡、可信等级）
 和估计（`estimate`：区间、基准、统计判定、预测）→ 集市，旁边生成数据质量文档（Data Docs），
 最后是给各单位的反馈（`feedback`）。
 统计日期取自触发它的采集运行；每一步都可以重跑，结果相同。
@@ -24,7 +24,7 @@ from yuyan import manifest, runs
 
 RAW, MARTS = Asset("raw"), Asset("marts")
 AS_OF = Param(None, type=["null", "string"], format="date", title="统计日期（缺省取自采集运行）")
-LAYERS = ("staging", "star", "indicators", "marts")
+LAYERS = ("star", "indicators", "marts")
 
 
 @dag(

@@ -13,7 +13,7 @@
             lead(v.as_of) over (
                 partition by v.src_inst_code, v.src_record_id order by v.source_version, v.raw_id
             ) as record_next_on
-        from {{ ref('stg_' ~ entity ~ '_versions') }} as v
+        from {{ source('accepted', entity ~ '_versions') }} as v
     ),
 
     numbered as (
@@ -64,5 +64,5 @@
         ) as valid_to,
         p.next_on is null and accepted.{{ natural_key }} is not null as is_current
     from periods as p
-    left join {{ ref('stg_' ~ entity) }} as accepted on accepted.{{ natural_key }} = p.{{ natural_key }}
+    left join {{ source('accepted', entity) }} as accepted on accepted.{{ natural_key }} = p.{{ natural_key }}
 {% endmacro %}

@@ -42,9 +42,29 @@ def stewards_file() -> Path:
     return Path(os.environ.get("YUYAN_STEWARDS", PROJECT / "include" / "stewards.yml"))
 
 
+def simulated_scale() -> float | None:
+    """Size of the simulated city as a share of the real one (YUYAN_SIMULATED); None when the sources are real.
+
+    Raises ValueError when the variable is no number above 0.
+    """
+    text = os.environ.get("YUYAN_SIMULATED")
+    if not text:
+        return None
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale < float("inf"):
+        raise ValueError(
+            f"YUYAN_SIMULATED is {text!r}; it is the simulated city's size as a share of the real one, such as 0.05 or 1; "
+            "leave it empty when the sources are real"
+        )
+    return scale
+
+
 def simulated_mark() -> str:
-    """What a page made from simulated sources must carry; empty when the sources are real (YUYAN_SIMULATED is not set)."""
-    return SIMULATED if os.environ.get("YUYAN_SIMULATED") else ""
+    """What a page made from simulated sources must carry; empty when the sources are real."""
+    return SIMULATED if simulated_scale() else ""
 
 
 def landing() -> str:

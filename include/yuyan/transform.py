@@ -1,6 +1,6 @@
 """dbt through its own runner: one layer at a time, every node's outcome in `ops.model_result`.
 
-A layer is a folder of `dbt_project/models`; `staging` also loads the seeds. Running a layer again gives the same tables, so
+A layer is a folder of `dbt_project/models`; `star` also loads the seeds. Running a layer again gives the same tables, so
 a failed layer is simply run again: the whole of it, since data may have been judged anew in between. Models know the date
 only as the variable `as_of`.
 """
@@ -17,10 +17,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from yuyan import settings
 
-Layer = Literal["staging", "star", "indicators", "marts"]
+Layer = Literal["star", "indicators", "marts"]
 SELECTIONS: dict[str, tuple[str, ...]] = {
-    "staging": ("path:seeds", "path:models/staging"),
-    "star": ("path:models/star",),
+    "star": ("path:seeds", "path:models/star"),
     "indicators": ("path:models/indicators",),
     "marts": ("path:models/marts",),
 }
@@ -91,7 +90,7 @@ def invoke(command: list[str], as_of: date) -> Any:
             "--log-path",
             target,
             "--vars",
-            f"{{as_of: '{as_of.isoformat()}'}}",
+            f"{{as_of: '{as_of.isoformat()}', simulated_scale: {settings.simulated_scale() or 'null'}}}",
             "--quiet",
         ),
     ]

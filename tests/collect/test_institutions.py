@@ -98,10 +98,28 @@ def test_a_bad_file_is_refused_with_its_line(own_institutions, text, line, says)
     assert str(refused.value).startswith(f"{path}:{line}:" if line else f"{path}:")
 
 
+def test_what_a_map_does_not_have_keeps_the_contracts_name_where_the_profile_says_so(tmp_path):
+    profile = (settings.PLATFORMS / "rest-legacy.yml").read_text(encoding="utf-8")
+    course = profile[profile.index("  course:\n") : profile.index("  degree_point:\n")]
+    text = profile.replace(course, "").replace("      student_id: XH\n", "", 1)
+    (tmp_path / "rest-legacy.yml").write_text(text, encoding="utf-8")
+    product = institutions.load_platforms(tmp_path)["rest-legacy"]
+    known = contracts.load()
+    assert product.table_of(known["course"]) == "course"
+    assert product.names_of(known["course"]) == {f.name: f.name for f in known["course"].supplied}
+    names = product.names_of(known["student"])
+    assert (names["student_id"], names["inst_code"]) == ("student_id", "DWDM")
+    (tmp_path / "rest-legacy.yml").write_text(
+        profile.replace(course, "").replace("unmapped: contract", ""), encoding="utf-8"
+    )
+    with pytest.raises(institutions.InstitutionError, match="no table for course; add it under entities"):
+        institutions.load_platforms(tmp_path)["rest-legacy"].names_of(known["course"])
+
+
 def test_a_profile_without_a_mandatory_field_is_refused(tmp_path):
     profile = (settings.PLATFORMS / "rest-legacy.yml").read_text(encoding="utf-8")
     (tmp_path / "rest-legacy.yml").write_text(
-        profile.replace("      student_id: XH\n", "", 1), encoding="utf-8"
+        profile.replace("      student_id: XH\n", "", 1).replace("unmapped: contract", ""), encoding="utf-8"
     )
     with pytest.raises(
         institutions.InstitutionError, match=r"rest-legacy.yml:\d+: .*has no name for student_id"

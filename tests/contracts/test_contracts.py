@@ -1,4 +1,4 @@
-"""Contracts: valid by the standard's own schema, loaded in dependency order, refused with file and line when bad."""
+"""Contracts: read in dependency order, refused with file and line when bad, and valid by the standard when exported."""
 
 import json
 from importlib import resources
@@ -6,11 +6,13 @@ from importlib import resources
 import jsonschema
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from yuyan import settings
-from yuyan.domain import contracts
+from yuyan.commands.cli import app
+from yuyan.domain import contracts, odcs
 
-FILES = sorted(settings.CONTRACTS.glob("*.yml"))
+FILES = sorted(path for path in settings.CONTRACTS.glob("*.yml") if path.stem != contracts.LIBRARY)
 
 
 @pytest.fixture(scope="module")
@@ -19,15 +21,66 @@ def standard():
     return jsonschema.validators.validator_for(schema)(schema)
 
 
-def test_there_are_35_contracts():
-    assert len(FILES) == 35
+def test_every_file_but_the_library_is_an_entity():
+    assert FILES
     assert set(contracts.load()) == {path.stem for path in FILES}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
-def test_contract_follows_the_open_data_contract_standard(standard, path):
-    problems = [e.message for e in standard.iter_errors(yaml.safe_load(path.read_text(encoding="utf-8")))]
-    assert problems == []
+@pytest.mark.parametrize("entity", sorted(contracts.load()))
+def test_an_exported_contract_follows_the_open_data_contract_standard(standard, entity):
+    document = yaml.safe_load(odcs.text(contracts.load()[entity]))
+    assert [e.message for e in standard.iter_errors(document)] == []
+    assert [p["name"] for p in document["schema"][0]["properties"]] == [
+        f.name for f in contracts.load()[entity].fields
+    ]
+
+
+def test_universities_receive_types_keys_codes_references_and_examples():
+    document = odcs.document(contracts.load()["org_unit"])
+    (table,) = document["schema"]
+    fields = {p["name"]: p for p in table["properties"]}
+    assert (fields["inst_code"]["primaryKey"], fields["inst_code"]["primaryKeyPosition"]) == (True, 1)
+    assert fields["inst_code"]["examples"] == ["10611"]
+    assert fields["unit_kind"]["physicalType"] == "varchar(4)"
+    assert {"property": "codeSet", "value": "unit_kind"} in fields["unit_kind"]["customProperties"]
+    assert fields["valid_to"]["required"] is False
+    assert {
+        "type": "foreignKey",
+        "from": "org_unit.inst_code",
+        "to": "institution.inst_code",
+    } in table["relationships"]
+    points = odcs.document(contracts.load()["degree_point_event"])["schema"][0]["relationships"]
+    assert {
+        "type": "foreignKey",
+        "from": "degree_point_event.urgent_list_id",
+        "to": "urgent_discipline_list.list_id",
+    } in points
+    people = odcs.document(contracts.load()["student"])["schema"][0]["properties"]
+    assert not [p["name"] for p in people if p.get("classification") == "tier2" and "examples" in p]
+
+
+def test_the_command_exports_all_or_the_named_ones(tmp_path):
+    done = CliRunner().invoke(app, ["contracts", "export", "--to", str(tmp_path / "all")])
+    assert done.exit_code == 0, done.output
+    assert {p.name for p in (tmp_path / "all").iterdir()} == {f"{e}.odcs.yaml" for e in contracts.load()}
+    done = CliRunner().invoke(app, ["contracts", "export", "student", "--to", str(tmp_path / "one")])
+    assert [p.name for p in (tmp_path / "one").iterdir()] == ["student.odcs.yaml"]
+    done = CliRunner().invoke(app, ["contracts", "export", "pupil", "--to", str(tmp_path / "none")])
+    assert done.exit_code == 1
+    assert "没有名为 pupil 的数据约定" in done.output
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_library_has_what_several_entities_share_and_nothing_else():
+    used = [f.name for c in contracts.load().values() for f in c.fields]
+    library = yaml.safe_load((settings.CONTRACTS / "fields.yml").read_text(encoding="utf-8"))
+    assert {name for name in used if used.count(name) > 1} == set(library)
+
+
+def test_a_sample_says_every_mandatory_field_but_direct_identifiers():
+    for contract in contracts.load().values():
+        due = {f.name for f in contract.supplied if f.mandatory and f.privacy != "drop"}
+        assert due <= {n for n, value in contract.sample.items() if value is not None}, contract.entity
 
 
 def test_parents_come_before_children():
@@ -63,52 +116,120 @@ def test_code_sets_keep_leading_zeros():
     assert contracts.code_sets()["discipline"]["0812"] == "计算机科学与技术"
 
 
-def _copy(tmp_path, entity, change):
-    text = (settings.CONTRACTS / f"{entity}.yml").read_text(encoding="utf-8")
-    changed = change(text)
-    assert changed != text
-    (tmp_path / f"{entity}.yml").write_text(changed, encoding="utf-8")
+LIBRARY = "city_code: {label: 城市, type: varchar(6)}\n"
+CITY = "label: 城市\npurpose: 城市名录\nowner: commission\nkey: [city_code]\nfields:\n  city_code:\n"
+TOWN = """label: 城镇
+purpose: 城镇名录
+owner: commission
+key: [town_code]
+period_field: founded_on
+fields:
+  town_code: {label: 城镇代码, type: varchar(6), pattern: '^\\d{6}$'}
+  city_code: {label: 所属城市, presence: conditional}
+  founded_on: {label: 设立日期, type: date}
+  kinds: {label: 类别, type: 'varchar(2)[]', code_set: gender}
+references:
+  - {city: city_code}
+sample: {town_code: '500101', city_code: null, founded_on: '1990-01-01'}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two entities and their library."""
+    for name, text in (("fields", LIBRARY), ("city", CITY), ("town", TOWN)):
+        (tmp_path / f"{name}.yml").write_text(text, encoding="utf-8")
     return tmp_path
 
 
+def test_a_field_is_the_librarys_with_what_the_entity_says_differently(folder):
+    known = contracts.load(folder)
+    assert list(known) == ["city", "town"]
+    town = known["town"]
+    assert town["town_code"] == contracts.Field(
+        "town_code", "城镇代码", "string", "varchar(6)", "mandatory", key_position=1, pattern=r"^\d{6}$"
+    )
+    assert town["city_code"] == contracts.Field(
+        "city_code", "所属城市", "string", "varchar(6)", "conditional"
+    )
+    assert (town["kinds"].type, town["kinds"].max_length, town["founded_on"].type) == ("array", 2, "date")
+    assert town.references == (contracts.Reference(("city_code",), "city", ("city_code",)),)
+    assert (town.version, town.privacy_tier, town.key, town.period_field) == (
+        "1.0.0",
+        0,
+        ("town_code",),
+        "founded_on",
+    )
+    assert town.sample == {"town_code": "500101", "city_code": None, "founded_on": "1990-01-01"}
+    assert known["city"]["city_code"].label == "城市"
+
+
 @pytest.mark.parametrize(
-    ("entity", "change", "message"),
+    ("old", "new", "line", "message"),
     [
-        (
-            "list_item",
-            lambda t: t.replace("value: period_kind", "value: no_such_set"),
-            r"list_item\.yml:\d+: list_item\.period_kind: code set",
-        ),
-        (
-            "enterprise",
-            lambda t: t.replace("primaryKey: true", "unique: true").replace(
-                "primaryKeyPosition: 1", "description: x"
-            ),
-            "no primary key",
-        ),
-        ("enterprise", lambda t: t.replace("name: enterprise", "name: firm"), "name file and contract alike"),
-        ("honour", lambda t: t.replace("businessName: 荣誉\n", "\n"), "businessName"),
-        ("degree_point", lambda t: t, "does not exist"),
+        ("label: 城镇\n", "", 1, "town: label is missing"),
+        ("label: 城镇\n", "name: 城镇\n", 1, "town: 'name' is none of label, purpose"),
+        ("owner: commission", "owner: nobody", 3, "town: owner 'nobody' is none of university, commission"),
+        ("key: [town_code]", "key: town_code", 4, "town: key must be a list, not 'town_code'"),
+        ("key: [town_code]", "key: [town]", 4, "town: 'town' is not a field"),
+        ("period_field: founded_on", "period_field: founded", 5, "town: 'founded' is not a field"),
+        ("label: 城镇代码, type: varchar(6)", "label: 城镇代码", 7, "town.town_code: type is missing"),
+        ("type: varchar(6)", "type: text", 7, "town.town_code: type 'text' is none of varchar"),
+        ("presence: conditional", "presence: perhaps", 8, "town.city_code: presence 'perhaps' is none of"),
+        ("presence: conditional", "required: true", 8, "town.city_code: 'required' is none of"),
+        ("presence: conditional", "tier: low", 8, "town.city_code: tier must be a whole number, not 'low'"),
+        ("presence: conditional", "privacy: hide", 8, "town.city_code: privacy 'hide' is none of"),
+        ("presence: conditional", "privacy: pseudonymise, becomes: x", 8, "becomes 'x', which is not a field"),
+        ("label: 设立日期, ", "", 9, "town.founded_on: label is missing and the field library has no founded_on"),
+        ("code_set: gender", "code_set: genders", 10, "town.kinds: code set 'genders' is not in"),
+        ("- {city: city_code}", "- city", 12, "town: reference 1 must be"),
+        ("- {city: city_code}", "- {city: city_id}", 12, "town: reference to city: 'city_id' is not a field"),
+        ("- {city: city_code}", "- {city: {city_code: id}}", 11, "town: city with id does not exist"),
+        ("- {city: city_code}", "- {land: city_code}", 11, "town: land with city_code does not exist"),
+        ("city_code: null", "city: null", 13, "town.sample: 'city' is not a field that a platform sends"),
+        ("  kinds:", "  town_code:", 10, "town_code is used twice"),
+        ("label: 城镇\n", "label: 城: 镇\n", 1, "not YAML"),
     ],
-    ids=["unknown code set", "no key", "wrong name", "no label", "unknown parent"],
+)  # fmt: skip
+def test_a_bad_contract_is_refused_with_file_line_and_remedy(folder, old, new, line, message):
+    assert old in TOWN
+    (folder / "town.yml").write_text(TOWN.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(contracts.ContractError) as refused:
+        contracts.load(folder)
+    assert f"town.yml:{line}: " in str(refused.value)
+    assert message in str(refused.value)
+
+
+def test_a_field_of_several_entities_must_be_in_the_library(folder):
+    (folder / "fields.yml").write_text("{}\n", encoding="utf-8")
+    city = CITY.replace("city_code:\n", "city_code: {label: 城市, type: varchar(6)}\n")
+    (folder / "city.yml").write_text(city, encoding="utf-8")
+    town = TOWN.replace("presence: conditional", "type: varchar(6)")
+    (folder / "town.yml").write_text(town, encoding="utf-8")
+    with pytest.raises(
+        contracts.ContractError, match=r"town\.yml:8: .* city has a field of that name, too; move"
+    ):
+        contracts.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, r"fields\.yml:1: the field library is missing"),
+        ("city_code: {label: 城市, kind: x}\n", r"fields\.yml:1: fields\.city_code: 'kind' is none of"),
+        ("city_code: x\n", r"fields\.yml:1: fields\.city_code: must be a mapping"),
+    ],
 )
-def test_a_bad_contract_is_refused_by_name(tmp_path, entity, change, message):
-    text = (settings.CONTRACTS / f"{entity}.yml").read_text(encoding="utf-8")
-    (tmp_path / f"{entity}.yml").write_text(change(text), encoding="utf-8")
+def test_a_bad_library_is_refused_with_its_line(folder, text, message):
+    path = folder / "fields.yml"
+    path.write_text(text, encoding="utf-8") if text else path.unlink()
     with pytest.raises(contracts.ContractError, match=message):
-        contracts.load(tmp_path)
+        contracts.load(folder)
 
 
-def test_a_circle_of_references_is_refused(tmp_path):
-    def points_to(text, entity, other):
-        first = yaml.safe_load(text)["schema"][0]["properties"][0]["name"]
-        return text.replace(
-            "    properties:\n",
-            f"    relationships:\n      - {{type: foreignKey, from: {entity}.{first}, to: {other}}}\n    properties:\n",
-            1,
-        )
-
-    _copy(tmp_path, "list_item", lambda t: points_to(t, "list_item", "talent_demand.demand_id"))
-    _copy(tmp_path, "talent_demand", lambda t: points_to(t, "talent_demand", "list_item.list_item_id"))
+def test_a_circle_of_references_is_refused(folder):
+    more = "  town_code: {label: 首府, type: varchar(6)}\nreferences:\n  - {town: town_code}\n"
+    (folder / "city.yml").write_text(CITY + more, encoding="utf-8")
+    (folder / "fields.yml").write_text(LIBRARY + "town_code: {}\n", encoding="utf-8")
     with pytest.raises(contracts.ContractError, match="circle"):
-        contracts.load(tmp_path)
+        contracts.load(folder)

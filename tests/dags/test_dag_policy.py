@@ -113,7 +113,7 @@ def test_the_simulated_calendar_does_not_follow_the_clock(tmp_path):
 
 
 def test_the_line_is_the_graph(tasks):
-    order = ["validate", "reconcile", "staging", "star", "indicators"]
+    order = ["validate", "reconcile", "star", "indicators"]
     for before, after in pairwise(order):
         assert tasks[f"warehouse.{after}"]["upstream"] == [before]
     assert tasks["warehouse.docs"]["upstream"] == ["validate"]

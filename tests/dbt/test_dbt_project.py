@@ -9,8 +9,7 @@ from yuyan import settings
 from yuyan.domain import contracts
 
 MAY_READ = {
-    "staging": {"accepted"},
-    "star": {"staging", "star", "seed"},
+    "star": {"accepted", "star", "seed"},
     "indicators": {"star", "indicators", "seed"},
     "marts": {
         "star",
@@ -23,7 +22,6 @@ MAY_READ = {
     },  # assess and estimate come before
 }
 PREFIXES = {
-    "staging": ("stg_",),
     "star": ("dim_", "fct_", "bridge_"),
     "indicators": ("ind_",),
     "marts": ("",),
@@ -57,8 +55,7 @@ def tests_of(manifest) -> dict[str, set[str]]:
 
 def test_every_layer_has_models_and_there_is_no_other(models):
     assert set(models) == set(MAY_READ)
-    assert len(models["star"]) >= 40
-    assert len(models["indicators"]) >= 15
+    assert all(models.values())
 
 
 @pytest.mark.parametrize("layer", MAY_READ)
@@ -143,15 +140,27 @@ def test_every_key_of_a_star_table_is_checked_against_its_dimension(models, mani
 
 def test_every_fact_names_the_institution_of_its_record(models):
     facts = [m for m in models["star"] if not m["name"].startswith("dim_") and m["name"] not in CITY_WIDE]
-    assert len(facts) >= 20
+    assert facts
     assert [m["name"] for m in facts if not {"inst_code", "institution_key"} <= set(m["columns"])] == []
 
 
-def test_there_is_one_staging_model_per_entity(models):
-    names = {m["name"].removeprefix("stg_") for m in models["staging"]}
-    assert {n for n in names if not n.endswith("_versions")} == set(contracts.load())
-    assert {n.removesuffix("_versions") for n in names if n.endswith("_versions")} <= set(contracts.load())
-    assert {m["raw_code"].count("\n") for m in models["staging"]} == {0}
+def test_the_star_may_read_every_entity_and_its_history(manifest):
+    """The source file follows from the contracts; accepted and its version views are in the database for each."""
+    accepted = {s["name"] for s in manifest["sources"].values() if s["source_name"] == "accepted"}
+    assert accepted == {e + end for e in contracts.load() for end in ("", "_versions")}
+
+
+def test_no_test_is_dropped_because_it_names_what_is_not_there(manifest):
+    """dbt keeps such a test out of every run with a warning; dbt_project.yml makes it an error."""
+    assert manifest["disabled"] == {}
+    tests = [n for n in manifest["nodes"].values() if n["resource_type"] == "test"]
+    assert tests
+    lost = [
+        t["name"]
+        for t in tests
+        if len({str(named) for named in (*t["refs"], *t["sources"])}) > len(t["depends_on"]["nodes"])
+    ]
+    assert lost == []
 
 
 def test_sql_is_written_alike():
@@ -159,20 +168,10 @@ def test_sql_is_written_alike():
     files = [
         p for folder in ("models", "macros", "tests") for p in (settings.DBT_PROJECT / folder).rglob("*.sql")
     ]
-    assert len(files) > 90
+    assert files
     for path in files:
         text = path.read_text(encoding="utf-8")
         assert text.endswith("\n"), path
         assert not re.search(
             r"\t|[ \t]+$|\b(SELECT|FROM|WHERE|JOIN|WITH|CASE|GROUP BY|ORDER BY)\b", text, re.M
         ), path
-
-
-def test_the_page_on_the_star_lists_exactly_its_tables_and_columns(models):
-    text = (settings.PROJECT / "docs" / "star-schema.md").read_text(encoding="utf-8")
-    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^### |\Z)", text, re.M | re.S))
-    assert set(sections) == {m["name"] for m in models["star"]}
-    for model in models["star"]:
-        documented = re.findall(r"^\| `(\w+)` \| ([^|]+?)(?: ·)? \|", sections[model["name"]], re.M)
-        assert documented == [(c["name"], c["data_type"]) for c in model["columns"].values()], model["name"]
-        assert f"| {model['name']} |" in text, model["name"]

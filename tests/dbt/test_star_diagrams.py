@@ -16,11 +16,11 @@ def models() -> list[dict]:
 def test_every_table_is_drawn_with_its_key():
     drawn = dict(re.findall(r"^    (\w+) \{\n(.*?)^    \}", erd.page(""), re.M | re.S))
     found = {m["name"]: m for m in models()}
-    aside = {name for name, m in found.items() if not erd._targets(m)} - set(drawn)
+    aside = {name for name, m in found.items() if not erd.targets(m)} - set(drawn)
     assert aside <= {"dim_date", "dim_academic_year", "dim_list_item", "fct_list_milestone"}
     for name, body in drawn.items():
         keys = re.findall(r"(\w+) PK$", body, re.M)
-        assert keys == erd._key(found[name]), name
+        assert keys == erd.key(found[name]), name
 
 
 def test_every_resolved_key_is_a_line():
@@ -28,7 +28,7 @@ def test_every_resolved_key_is_a_line():
     wanted = {
         (m["name"], target.split(".")[0], column)
         for m in models()
-        for column, target in erd._targets(m).items()
+        for column, target in erd.targets(m).items()
     }
     assert lines == wanted
     assert len(wanted) > 100

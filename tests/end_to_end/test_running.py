@@ -85,7 +85,6 @@ def test_every_stage_left_its_time(yuyan, first):
         "validate",
         "reconcile",
         "docs",
-        "staging",
         "star",
         "indicators",
         "estimate",

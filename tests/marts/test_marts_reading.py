@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy
 import yaml
 
+from support import built_city
 from support.examples import MODELS, PAGE, described, of_marts
 
 pytestmark = pytest.mark.database
@@ -52,6 +53,39 @@ def test_a_metadata_crawl_finds_tables_columns_types_and_comments(inspector):
             assert column["comment"], (table, column["name"])
             assert not isinstance(column["type"], sqlalchemy.types.NullType), (table, column["name"])
         assert inspector.get_pk_constraint(table, schema="marts")["constrained_columns"], table
+
+
+def test_every_mart_says_that_its_sources_are_simulated_and_how_large_the_city_is(inspector, marts):
+    for table in described():
+        assert marts.execute(f"select distinct is_simulated, city_scale from marts.{table}").fetchall() == [
+            (True, built_city.SCALE)
+        ], table
+        comment = inspector.get_table_comment(table, schema="marts")["text"]
+        assert comment.startswith("【模拟数据 / SIMULATED，规模为真实城市的 1/100】"), table
+    schema = marts.execute("select obj_description('marts'::regnamespace)").fetchone()[0]
+    assert schema.startswith("【模拟数据 / SIMULATED")
+    star = marts.execute("select obj_description('star.dim_course'::regclass)").fetchone()[0]
+    assert "SIMULATED" not in star
+
+
+def test_quantities_of_the_plan_are_compared_at_the_size_of_the_city(marts):
+    counts = marts.execute(
+        "select indicator_code, target_value / plan_target_value from marts.target_scorecard "
+        "where plan_target_value > 0"
+    ).fetchall()
+    scaled = {code for code, ratio in counts if ratio == pytest.approx(built_city.SCALE)}
+    assert scaled == {"H01", "H03", "H07"}
+    assert {code for code, ratio in counts if ratio == 1} == {code for code, _ in counts} - scaled
+    lists = marts.execute(
+        "select distinct list_item_code, quantity_min / plan_quantity_min from marts.list_progress "
+        "where plan_quantity_min > 0"
+    ).fetchall()
+    assert {code for code, ratio in lists if ratio == 1} == {"R1", "R5", "Z3"}
+    assert {ratio for code, ratio in lists if code not in ("R1", "R5", "Z3")} == {built_city.SCALE}
+    goal = marts.execute(
+        "select target_value from marts.target_scorecard where indicator_code = 'H03'"
+    ).fetchone()
+    assert goal == (1600.0,)
 
 
 def test_every_mart_of_a_subject_has_a_time_column_and_an_index_by_institution_or_cluster(inspector):

@@ -209,13 +209,13 @@ def rules(contract: Contract, as_of: str) -> list[tuple[str, str, str]]:
     document = (
         yaml.safe_load((settings.EXPECTATIONS / f"{entity}.yml").read_text(encoding="utf-8"))
         if _has_rules(entity)
-        else {"rules": []}
+        else {"rules": {}}
     )
-    for rule in document["rules"]:
+    for name, rule in document["rules"].items():
         when, check = (_expand(rule.get(part) or "true", as_of) for part in ("when", "assert"))
         typed = f"select r.src_inst_code, r.src_record_id from t.latest_{entity} r"
         sql = f"{typed} where case when {when} then not ({check}) end"
-        made.append((rule["rule_id"], rule["severity"], sql))
+        made.append((f"QR.{entity}.{name}", rule["severity"], sql))
     return made
 
 

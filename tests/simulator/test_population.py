@@ -2,6 +2,7 @@
 
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -39,7 +40,15 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
     for name in ("a", "b"):
         population.write(tmp_path / name, SEED, SMALL, 2)
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
-    assert len(files) == 35 + 35 + 4  # state, accepted records, meta.json and the three tables of the truth
+    state, truth = Path("simulator/state/day_2"), Path("simulator/truth/day_2")
+    entities = {f"{entity}.parquet" for entity in contracts.load()}
+    assert {f.name for f in files if f.parent == state} == {*entities, "meta.json"}
+    assert {f.name for f in files if f.parent == truth / "accepted_records"} == entities
+    assert {f.name for f in files if f.parent == truth} == {
+        "defects.parquet",
+        "accepted.parquet",
+        "indicators.parquet",
+    }
     assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)
 
 
@@ -256,5 +265,5 @@ def test_money_joint_contracts_and_achievements(clean):
 def test_the_command_writes_a_day(tmp_path):
     result = CliRunner().invoke(app, ["day", "--home", str(tmp_path), "--scale", str(SMALL), "--day", "2"])
     assert result.exit_code == 0, result.output
-    assert re.search(r"day 2 \(2026-10-16\): \d+ records of 35 entities", result.output)
+    assert re.search(rf"day 2 \(2026-10-16\): \d+ records of {len(contracts.load())} entities", result.output)
     assert (tmp_path / "simulator" / "truth" / "day_2" / "indicators.parquet").exists()

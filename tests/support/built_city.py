@@ -45,6 +45,7 @@ def simulated_city_dsn(pg_home, simulated_city_home, simulated_city) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("YUYAN_HOME", str(simulated_city_home))
         patch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
+        patch.setenv("YUYAN_SIMULATED", str(SCALE))
         runs.open_run("city", "warehouse", simulated_city.as_of)
         build(simulated_city.as_of, "--exclude", "path:models/marts")
         assess("city", simulated_city.as_of)

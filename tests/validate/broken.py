@@ -1,34 +1,34 @@
-"""How each rule is broken.
+"""How each rule is broken, as the entity's rule file says (see `Break` in yuyan.domain.catalogue).
 
-`world.yml` has one sound record of every entity. `breaks/<entity>.yml` adds to it:
+The contracts have one sound record of every entity (`sample:`); a rule's `break:` spoils a copy of it. The rule file adds:
 
     sound:   # further sound records: what a rule looks up, and what passes rules for which the first one is not eligible
       - {record: x2, student_id: 10611X2}
     copy: {cert_no: "P{n}"}  # what makes a copy of the sound record another sound record, besides a simple key
-    breaks:  # rule -> how a copy breaks it
-      left_on.13: {changes: {left_on: "2021-08-31"}}
-      #            record: a newer version of that record instead of a copy; also: rules of the entity that break with it;
-      #            others: {entity/record: [rules]} that fail elsewhere because of it;
-     #            with: [{entity: …, record: …, many: 3, …}] sound records that come with it
+    breaks:  # how a record breaks rules that follow from the contract, where it takes more than a value of the wrong form
+      unit_code.5: {set: {unit_code: "999"}}
 
 In values {n} is the number of the case (or of the record, of many) and {uscc} a credit code that nobody else has.
-Structural rules are broken as the contracts say.
+Other structural rules are broken as the contracts say.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-import yaml
 from small_world import SOUND, Raw
 
-from yuyan.domain import contracts
+from yuyan import settings
+from yuyan.domain import catalogue, contracts
+from yuyan.domain.catalogue import Break
+from yuyan.domain.yaml_file import YamlFile
 from yuyan_demo.simulator import defects_structural
 from yuyan_demo.simulator.columns import uscc_numbers
 
-CASES = {
-    path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
-    for path in sorted(Path(__file__).with_name("breaks").glob("*.yml"))
+FILES = {path.stem: YamlFile(path).data for path in sorted(settings.EXPECTATIONS.glob("*.yml"))}
+CASES: dict[str, dict[str, Break]] = {
+    entity: {r.rule_id: r.break_ for r in catalogue.load().rules[entity] if r.break_}
+    | {f"QR.{entity}.{name}": Break.model_validate(how) for name, how in file.get("breaks", {}).items()}
+    for entity, file in FILES.items()
 }
 LONG = "长" * 400
 
@@ -37,8 +37,8 @@ def sound(raw: Raw) -> list[dict]:
     """The sound record of every entity and the further ones."""
     further = [
         row
-        for entity, case in CASES.items()
-        for more in case.get("sound", ())
+        for entity, file in FILES.items()
+        for more in file.get("sound", ())
         for row in records(raw, {"entity": entity} | more)
     ]
     return [*(raw.version(entity) for entity in SOUND), *further]
@@ -51,14 +51,13 @@ def records(raw: Raw, more: dict) -> Iterator[dict]:
         yield raw.version(more["entity"], more["record"].format(n=number), **_values(values, number))
 
 
-def business(raw: Raw) -> Iterator[tuple[str, dict, dict]]:
+def business(raw: Raw) -> Iterator[tuple[str, Break, dict]]:
     """(rule id, how it is broken, the record that does) of every case."""
-    for entity, case in CASES.items():
-        for number, (rule, how) in enumerate(case["breaks"].items(), start=1):
-            record = how.get("record", f"x{number:03d}")
-            fresh = {} if "record" in how else _new_key(entity, number) | case.get("copy", {})
-            values = _values(fresh | how["changes"], number)
-            yield f"QR.{entity}.{rule}", how, raw.version(entity, record, **values)
+    for entity, cases in CASES.items():
+        for number, (rule_id, how) in enumerate(cases.items(), start=1):
+            record = how.record or f"x{number:03d}"
+            fresh = {} if how.record else _new_key(entity, number) | FILES[entity].get("copy", {})
+            yield rule_id, how, raw.version(entity, record, **_values(fresh | how.set_, number))
 
 
 def structural(raw: Raw) -> Iterator[tuple[str, dict]]:

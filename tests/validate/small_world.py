@@ -1,23 +1,20 @@
-"""A small warehouse to judge: sound records of world.yml, and a helper that puts versions of them into raw."""
+"""A small warehouse to judge: the samples of the contracts, and a helper that puts versions of them into raw."""
 
 from collections.abc import Iterable
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import psycopg
-import yaml
 
 from support import fill
 from yuyan.domain import contracts
 from yuyan.validate import run
 from yuyan_demo.simulator.columns import uscc_numbers
 
-SOUND: dict[str, dict[str, str]] = yaml.safe_load(
-    Path(__file__).with_name("world.yml").read_text(encoding="utf-8")
-)
+SOUND: dict[str, dict[str, str | None]] = {e: c.sample for e, c in contracts.load().items()}
+"""The sound record of every entity: the contracts' samples, consistent with each other."""
 STUDENT = ("institution", "org_unit", "degree_point", "programme", "student")
 """A student and everything above."""
 

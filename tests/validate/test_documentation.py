@@ -24,7 +24,7 @@ def test_every_rule_is_there_under_its_own_anchor():
         for entity in contracts.load()
         for r in sorted(found[entity], key=lambda r: not r.is_business)
     ]
-    assert len(in_order) == sum(map(len, found.values())) > 800
+    assert len(in_order) == sum(map(len, found.values()))
     in_order += [r.rule_id for r in credibility_rules.rules()]
     assert re.findall(r'<details id="(QR\.[^"]+)"', rules.directory_page()) == in_order
     listed = csv.DictReader(io.StringIO(rules.directory_csv().removeprefix("\ufeff")))

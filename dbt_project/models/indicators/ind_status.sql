@@ -1,3 +1,5 @@
+{# The target of a count is a quantity of the whole city; in a simulated one it is compared at that size. A growth rate is not scaled. #}
+{% set scale = "case when v.value_kind = 'count' and t.path_kind <> 'CAGR' then " ~ population_scale() ~ " else 1 end" -%}
 {# Ways from a baseline to a level; they differ in where the path is, not in how it is judged. #}
 {% set ways = "('LINEAR', 'BACKLOADED', 'PIECEWISE')" -%}
 with targets as (
@@ -23,10 +25,12 @@ definitions as (
 compared as (
     select
         v.variant_code, v.definition_version, v.grain, v.unit_code, v.period_code, v.period_year, v.is_complete, v.value,
-        t.op, t.path_kind, t.base_year, t.due_year, t.green_from, t.amber_from, t.target_value,
+        t.op, t.path_kind, t.base_year, t.due_year, t.green_from, t.amber_from,
+        t.target_value as plan_target_value,
+        t.target_value * {{ scale }} as target_value,
         d.is_in_force,
-        s.path_value as step_value,
-        s.red_below,
+        s.path_value * {{ scale }} as step_value,
+        s.red_below * {{ scale }} as red_below,
         t.variant_code is not null as has_target,
         coalesce(t.is_city_only, false) and v.grain <> 'city' as is_of_city_only,
         v.grain in ('city', 'institution')
@@ -133,6 +137,8 @@ select
     is_small as is_small_number,
     value_before,
     case when not is_of_city_only then baseline end as baseline_value,
+    -- the plan's own figure, and the level that the status compares with
+    case when not is_of_city_only then case when path_kind = 'CAGR' then target else plan_target_value end end as plan_target_value,
     case when not is_of_city_only then target end as target_value,
     case when not is_of_city_only then path end as path_value,
     case

@@ -66,7 +66,8 @@ select
     cast(c.core_{{ years }}y as integer) as core_course_{{ years }}y_count,
     cast(c.renewed_{{ years }}y as integer) as renewed_{{ years }}y_count,
     cast(c.renewed_{{ years }}y as double precision) / nullif(c.core_{{ years }}y, 0) as renewed_{{ years }}y_share{{ ',' if not loop.last }}
-    {% endfor %}
+    {% endfor %},
+    {{ provenance_columns() }}
 from counted as c
 inner join {{ ref('dim_academic_year') }} as y on y.academic_year = c.academic_year
 {{ join_institution('c') }}

@@ -40,7 +40,8 @@ select
     c.target as target_value,
     c.grade_code,
     grade.name_zh as grade_zh,
-    grade.name_en as grade_en
+    grade.name_en as grade_en,
+    {{ provenance_columns() }}
 from cards as c
 inner join {{ ref('quality_dimension') }} as d on d.dimension_code = c.dimension
 left join {{ ref('dim_institution') }} as institution on institution.inst_code = c.src_inst_code

@@ -102,7 +102,8 @@ select
     cast(least(s.supply_share, s.demand_share) as double precision) as match_share,
     cast(s.cluster_supply_share as double precision) as cluster_supply_share,
     cast(s.cluster_demand_share as double precision) as cluster_demand_share,
-    cast(least(s.cluster_supply_share, s.cluster_demand_share) as double precision) as cluster_match_share
+    cast(least(s.cluster_supply_share, s.cluster_demand_share) as double precision) as cluster_match_share,
+    {{ provenance_columns() }}
 from shared as s
 left join pairs as p on p.cluster_code = s.cluster_code and p.discipline_code = s.discipline_code
 left join degrees on degrees.match_year = s.match_year and degrees.discipline_code = s.discipline_code

@@ -57,7 +57,8 @@ select
     cast(c.employed as integer) as employed_count,
     cast(c.employed_in_chongqing as integer) as employed_in_chongqing_count,
     cast(c.in_key_post as integer) as key_post_count,
-    cast(c.verified as integer) as verified_count
+    cast(c.verified as integer) as verified_count,
+    {{ provenance_columns() }}
 from counted as c
 {{ join_institution('c') }}
 {{ join_degree_names('c') }}

@@ -22,6 +22,7 @@ stated as (
         s.unit_code,
         s.period_code,
         s.is_small_number,
+        s.plan_target_value,
         s.target_value,
         s.path_value,
         coalesce(e.status_code, s.status_code) as status_code,
@@ -88,6 +89,7 @@ select
     s.is_small_number,
     i.unit_zh,
     i.display_scale,
+    s.plan_target_value,
     s.target_value,
     s.path_value,
     s.final_status_code as status_code,
@@ -110,7 +112,8 @@ select
     s.pooled_years,
     r.lowest_value as definition_lowest,
     r.highest_value as definition_highest,
-    r.definition_count
+    r.definition_count,
+    {{ provenance_columns() }}
 from {{ ref('ind_value') }} as v
 inner join {{ ref('indicator') }} as i
     on i.variant_code = v.variant_code and i.definition_version = v.definition_version

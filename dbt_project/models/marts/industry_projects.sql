@@ -83,7 +83,8 @@ select
     cast(j.largest_amount / nullif(j.amount, 0) as double precision) as top_client_share,
     cast(coalesce(j.receipts, 0) as numeric(18, 2)) as receipt_amount_cny,
     cast(coalesce(j.refunds, 0) as numeric(18, 2)) as refund_amount_cny,
-    cast(coalesce(j.net_receipts, 0) as numeric(18, 2)) as net_receipt_amount_cny
+    cast(coalesce(j.net_receipts, 0) as numeric(18, 2)) as net_receipt_amount_cny,
+    {{ provenance_columns() }}
 from joined as j
 {{ join_institution('j') }}
 {{ join_name('client_kind', 'j.client_kind', 'client_kind') }}

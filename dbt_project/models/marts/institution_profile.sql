@@ -72,7 +72,8 @@ select
     {% for code in headlines -%}
     h.{{ code | lower }}_value,
     h.{{ code | lower }}_status_code{{ ',' if not loop.last }}
-    {% endfor %}
+    {% endfor %},
+    {{ provenance_columns() }}
 from {{ ref('dim_institution') }} as i
 cross join years as y
 {%- for part, alias in {'headline': 'h', 'sizes': 's', 'entrants': 'e', 'awards': 'a', 'courses': 'c'}.items() %}

@@ -22,7 +22,7 @@ ranked as (
         row_number() over (
             partition by list_item_code, doc_version
             order by
-                case when quantity_judged_on is not null then 0 when quantity_min is not null and not is_due then 1 when quantity_min is not null then 2 else 3 end,
+                case when quantity_judged_on is not null then 0 when plan_quantity_min is not null and not is_due then 1 when plan_quantity_min is not null then 2 else 3 end,
                 quantity_judged_on desc nulls last,
                 due_on
         ) as quantity_rank
@@ -87,17 +87,18 @@ select
     d.deadline_status_code,
     d.deadline_reason_code,
     d.deadline_status_zh,
-    case when q.quantity_min is not null then q.cycle_code end as quantity_cycle_code,
+    case when q.plan_quantity_min is not null then q.cycle_code end as quantity_cycle_code,
+    q.plan_quantity_min,
+    q.plan_quantity_max,
     q.quantity_min,
     q.quantity_max,
-    q.quantity_min_scaled,
-    q.quantity_max_scaled,
     q.quantity_unit,
     q.quantity_count,
     q.quantity_state_code,
     q.quantity_status_code,
     q.quantity_status_zh,
-    {{ worse_status('d.deadline_status_code', 'q.quantity_status_code') }} as status_code
+    {{ worse_status('d.deadline_status_code', 'q.quantity_status_code') }} as status_code,
+    {{ provenance_columns() }}
 from ranked as d
 inner join ranked as q
     on q.list_item_code = d.list_item_code and q.doc_version = d.doc_version and q.quantity_rank = 1

@@ -38,8 +38,8 @@ windows as (
         {{ year_of('q.from_on') }} + (n.nth + 1) * q.window_years - 1 as cycle_year,
         {{ make_date(year_of('q.from_on') ~ ' + n.nth * q.window_years', 1, 1) }} as window_from_on,
         {{ month_end(year_of('q.from_on') ~ ' + (n.nth + 1) * q.window_years - 1', 'i.due_month') }} as quantity_due_on,
-        cast(i.quantity_min as double precision) as quantity_min,
-        cast(i.quantity_max as double precision) as quantity_max,
+        cast(i.quantity_min as double precision) as plan_quantity_min,
+        cast(i.quantity_max as double precision) as plan_quantity_max,
         i.quantity_unit,
         q.pace_kind,
         q.red_below_path,
@@ -61,13 +61,14 @@ cycles as (
         coalesce(d.due_on, w.quantity_due_on) as due_on,
         w.window_from_on,
         w.quantity_due_on,
-        w.quantity_min,
-        w.quantity_max,
+        w.plan_quantity_min,
+        w.plan_quantity_max,
+        w.plan_quantity_min * w.scale as quantity_min,
+        w.plan_quantity_max * w.scale as quantity_max,
         w.quantity_unit,
         w.pace_kind,
         w.red_below_path,
-        coalesce(w.is_counted, false) as is_counted,
-        coalesce(w.scale, 1) as scale
+        coalesce(w.is_counted, false) as is_counted
     from deadlines as d
     full outer join windows as w
         on w.item_code = d.item_code and w.doc_version = d.doc_version and w.cycle_year = d.cycle_year
@@ -161,11 +162,9 @@ progressed as (
         end as is_verified,
         e.done_on,
         n.quantity_count,
-        c.quantity_min * c.scale as quantity_min_scaled,
-        c.quantity_max * c.scale as quantity_max_scaled,
         case
             when c.pace_kind = 'LINEAR' and c.window_from_on <= {{ as_of() }}
-                then c.quantity_min * c.scale
+                then c.quantity_min
                     * ({{ days_between('c.window_from_on', 'least(c.quantity_due_on, ' ~ as_of() ~ ')') }} + 1)
                     / ({{ days_between('c.window_from_on', 'c.quantity_due_on') }} + 1)
         end as path_quantity
@@ -191,7 +190,7 @@ stated as (
             when {{ days_between(as_of(), 'deadline_on') }} <= 60 and coalesce(progress_share, 0) < 0.8 then 'BEHIND'
             else 'NOT-DUE'
         end as deadline_state,
-        {{ count_state('quantity_count', 'quantity_min_scaled', 'quantity_max_scaled') }} as quantity_state_code
+        {{ count_state('quantity_count', 'quantity_min', 'quantity_max') }} as quantity_state_code
     from progressed as p
 ),
 
@@ -253,17 +252,18 @@ select
     deadline.status_zh as deadline_status_zh,
     j.window_from_on as quantity_from_on,
     j.quantity_due_on,
+    j.plan_quantity_min,
+    j.plan_quantity_max,
     j.quantity_min,
     j.quantity_max,
-    j.quantity_min_scaled,
-    j.quantity_max_scaled,
     j.quantity_unit,
     j.quantity_count,
     cast(j.path_quantity as double precision) as quantity_path,
     j.quantity_state_code,
     j.quantity_status_code,
     quantity.status_zh as quantity_status_zh,
-    {{ worse_status('j.deadline_status_code', 'j.quantity_status_code') }} as status_code
+    {{ worse_status('j.deadline_status_code', 'j.quantity_status_code') }} as status_code,
+    {{ provenance_columns() }}
 from judged as j
 inner join {{ ref('indicator_status') }} as deadline
     on deadline.status_code = j.deadline_status_code

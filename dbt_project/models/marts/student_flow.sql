@@ -94,7 +94,8 @@ select
     cast(f.awarded_leavers as integer) as awarded_leaver_count,
     cast(f.leavers - f.awarded_leavers as integer) as other_leaver_count,
     cast(f.in_study as integer) as in_study_count,
-    cast(f.in_study - f.opening - f.entrants + f.leavers as integer) as residual_count
+    cast(f.in_study - f.opening - f.entrants + f.leavers as integer) as residual_count,
+    {{ provenance_columns() }}
 from flows as f
 {{ join_institution('f') }}
 {{ join_degree_names('f') }}

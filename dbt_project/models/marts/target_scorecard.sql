@@ -52,6 +52,7 @@ select
     l.baseline_value,
     t.baseline_status,
     t.op as target_op,
+    l.plan_target_value,
     l.target_value,
     t.due_on,
     t.path_kind,
@@ -74,7 +75,8 @@ select
     l.definition_highest,
     e.projected_2030,
     e.projected_lcl80,
-    e.projected_ucl80
+    e.projected_ucl80,
+    {{ provenance_columns() }}
 from latest as l
 inner join {{ ref('indicator') }} as i
     on i.variant_code = l.variant_code and i.definition_version = l.definition_version

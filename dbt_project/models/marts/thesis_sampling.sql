@@ -41,7 +41,8 @@ select
     cast(s.self_sampled as integer) as self_sampled_count,
     cast(coalesce(s.passed_weight, 0) as double precision) as weighted_passed,
     cast(coalesce(s.judged_weight, 0) as double precision) as weighted_judged,
-    cast(coalesce(s.passed_weight, 0) / nullif(s.judged_weight, 0) as double precision) as weighted_pass_share
+    cast(coalesce(s.passed_weight, 0) / nullif(s.judged_weight, 0) as double precision) as weighted_pass_share,
+    {{ provenance_columns() }}
 from samplings as s
 {{ join_institution('s') }}
 {{ join_degree_names('s') }}

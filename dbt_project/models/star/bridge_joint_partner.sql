@@ -1,6 +1,6 @@
 with partners as (
     select distinct p.degree_point_id, partner.item as partner_uscc
-    from {{ ref('stg_degree_point') }} as p
+    from {{ source('accepted', 'degree_point') }} as p
     {{ each_item('p.joint_partner_uscc', 'partner') }}
     where p.is_joint_built
 )

@@ -11,7 +11,7 @@ select
     supervisor.supervisor_key,
     r.from_on <= {{ as_of() }} and (r.to_on is null or r.to_on >= {{ as_of() }}) as is_open,
     1.0 / count(*) over (partition by r.student_id) as weight_share
-from {{ ref('stg_student_supervisor') }} as r
+from {{ source('accepted', 'student_supervisor') }} as r
 left join {{ ref('dim_student') }} as student on student.student_id = r.student_id and student.is_current
 left join {{ ref('dim_supervisor') }} as supervisor
     on supervisor.supervisor_id = r.supervisor_id and supervisor.is_current

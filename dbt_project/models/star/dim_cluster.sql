@@ -3,7 +3,7 @@ with editions as (
         c.*,
         row_number() over (partition by c.cluster_code order by c.edition desc) as recency,
         max(c.edition) over (partition by c.layer) as latest_edition
-    from {{ ref('stg_cluster_reference') }} as c
+    from {{ source('accepted', 'cluster_reference') }} as c
 )
 
 select

@@ -16,5 +16,5 @@ select
     {{ joined('c.tag_codes') }} as tag_codes,
     c.active_from as active_from_on,
     c.active_to as active_to_on
-from {{ ref('stg_course') }} as c
+from {{ source('accepted', 'course') }} as c
 {{ join_name('course_rank', 'c.course_rank_code', 'course_rank') }}

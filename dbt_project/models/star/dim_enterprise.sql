@@ -1,24 +1,24 @@
 -- Facts may name a unit that the commission's directory does not have: it is a member too, so that no join loses them.
 with named as (
-    select employer_uscc as uscc from {{ ref('stg_employment') }}
+    select employer_uscc as uscc from {{ source('accepted', 'employment') }}
     union
-    select enterprise_uscc from {{ ref('stg_thesis') }}
+    select enterprise_uscc from {{ source('accepted', 'thesis') }}
     union
     select employer_uscc from {{ ref('dim_supervisor') }}
     union
-    select client_uscc from {{ ref('stg_commissioned_project') }}
+    select client_uscc from {{ source('accepted', 'commissioned_project') }}
     union
-    select enterprise_uscc from {{ ref('stg_practice_project') }}
+    select enterprise_uscc from {{ source('accepted', 'practice_project') }}
     union
-    select employer_uscc from {{ ref('stg_employer_survey') }}
+    select employer_uscc from {{ source('accepted', 'employer_survey') }}
     union
     select partner.item
-    from {{ ref('stg_degree_point') }} as p
+    from {{ source('accepted', 'degree_point') }} as p
     {{ each_item('p.joint_partner_uscc', 'partner') }}
 ),
 
 members as (
-    select uscc from {{ ref('stg_enterprise') }}
+    select uscc from {{ source('accepted', 'enterprise') }}
     union
     select uscc from named where uscc is not null
 )
@@ -40,6 +40,6 @@ select
     e.valid_from,
     e.valid_to
 from members as m
-left join {{ ref('stg_enterprise') }} as e on e.uscc = m.uscc
+left join {{ source('accepted', 'enterprise') }} as e on e.uscc = m.uscc
 {{ join_name('org_kind', 'e.org_kind', 'org_kind') }}
 left join {{ ref('industry') }} as industry on coalesce(industry.section_division_code, industry.code) = e.industry_code

@@ -1,10 +1,10 @@
 with seen as (
-    select region_code from {{ ref('stg_institution') }}
-    union select region_code from {{ ref('stg_enterprise') }}
-    union select region_code from {{ ref('stg_employment') }}
-    union select origin_region_code from {{ ref('stg_student') }}
-    union select origin_region_code from {{ ref('stg_student_versions') }}
-    union select employer_region_code from {{ ref('stg_supervisor_versions') }}
+    select region_code from {{ source('accepted', 'institution') }}
+    union select region_code from {{ source('accepted', 'enterprise') }}
+    union select region_code from {{ source('accepted', 'employment') }}
+    union select origin_region_code from {{ source('accepted', 'student') }}
+    union select origin_region_code from {{ source('accepted', 'student_versions') }}
+    union select employer_region_code from {{ source('accepted', 'supervisor_versions') }}
 ),
 
 known as (

@@ -14,6 +14,6 @@ select
     i.connected_on,
     i.valid_from,
     i.valid_to
-from {{ ref('stg_institution') }} as i
+from {{ source('accepted', 'institution') }} as i
 {{ join_name('affiliation', 'i.affiliation_code', 'affiliation') }}
 {{ join_name('peer_group', 'i.peer_group_code', 'peer_group') }}

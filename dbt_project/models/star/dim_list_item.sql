@@ -17,6 +17,6 @@ select
     l.qty_unit as quantity_unit,
     l.lead_dept,
     l.support_depts
-from {{ ref('stg_list_item') }} as l
+from {{ source('accepted', 'list_item') }} as l
 {{ join_name('list_kind', 'l.list_kind', 'list_kind') }}
 {{ join_name('period_kind', 'l.period_kind', 'period_kind') }}

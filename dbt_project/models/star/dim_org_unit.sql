@@ -10,5 +10,5 @@ select
     u.is_entity,
     u.valid_from,
     u.valid_to
-from {{ ref('stg_org_unit') }} as u
+from {{ source('accepted', 'org_unit') }} as u
 {{ join_name('unit_kind', 'u.unit_kind', 'unit_kind') }}

@@ -14,5 +14,5 @@ select
     p.amount as amount_cny,
     p.start_on,
     p.end_on
-from {{ ref('stg_practice_project') }} as p
+from {{ source('accepted', 'practice_project') }} as p
 {{ join_name('major_basis', 'p.major_basis_code', 'major_basis') }}

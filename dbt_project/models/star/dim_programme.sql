@@ -17,5 +17,5 @@ select
     p.is_interdisciplinary,
     p.platform_id,
     p.licence_linked as is_licence_linked
-from {{ ref('stg_programme') }} as p
-left join {{ ref('stg_degree_point') }} as degree_point on degree_point.degree_point_id = p.degree_point_id
+from {{ source('accepted', 'programme') }} as p
+left join {{ source('accepted', 'degree_point') }} as degree_point on degree_point.degree_point_id = p.degree_point_id

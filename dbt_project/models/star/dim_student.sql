@@ -49,4 +49,4 @@ from history as h
 {{ join_name('study_mode', 'h.study_mode', 'study_mode') }}
 {{ join_name('student_state', 'h.status_code', 'status') }}
 {{ join_name('gender', 'h.gender_code', 'gender') }}
-left join {{ ref('stg_degree_point') }} as degree_point on degree_point.degree_point_id = h.degree_point_id
+left join {{ source('accepted', 'degree_point') }} as degree_point on degree_point.degree_point_id = h.degree_point_id

@@ -9,5 +9,5 @@ select
     l.cluster_code,
     l.valid_from,
     l.valid_to
-from {{ ref('stg_urgent_discipline_list') }} as l
+from {{ source('accepted', 'urgent_discipline_list') }} as l
 {{ join_name('guidance_category', 'l.category_code', 'category') }}

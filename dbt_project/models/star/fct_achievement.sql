@@ -13,6 +13,6 @@ select
     a.doc_no,
     a.share as credit_share,
     a.graduate_education_related as is_graduate_education_related
-from {{ ref('stg_achievement') }} as a
+from {{ source('accepted', 'achievement') }} as a
 {{ join_name('achievement_kind', 'a.kind_code', 'kind') }}
 {{ join_name('award_level', 'a.level_code', 'level') }}

@@ -18,6 +18,6 @@ select
     a.prior_inst_code,
     a.admitted_on,
     a.registered as is_registered
-from {{ ref('stg_admission') }} as a
+from {{ source('accepted', 'admission') }} as a
 {{ join_versions('dim_degree_point', 'a.degree_point_id', 'a.admitted_on') }}
 {{ join_name('admission_type', 'a.admission_mode', 'admission_mode') }}

@@ -16,6 +16,6 @@ select
     ) as is_latest_revision,
     p.plan_quota as quota_count,
     p.issued_on
-from {{ ref('stg_admission_plan') }} as p
+from {{ source('accepted', 'admission_plan') }} as p
 {{ join_versions('dim_degree_point', 'p.degree_point_id', 'p.issued_on') }}
 {{ join_name('admission_special_plan', 'p.special_plan_code', 'special_plan') }}

@@ -22,7 +22,7 @@ select
     p.status_code,
     status.name_zh as status_name,
     p.graduate_involved as is_graduate_involved
-from {{ ref('stg_commissioned_project') }} as p
+from {{ source('accepted', 'commissioned_project') }} as p
 {{ join_version_then('dim_supervisor', 'p.pi_supervisor_id', 'p.signed_on') }}
 {{ join_name('client_kind', 'p.client_kind', 'client_kind') }}
 {{ join_name('fund_source', 'p.fund_source_code', 'fund_source') }}

@@ -15,5 +15,5 @@ select
     r.amount as amount_cny,
     r.is_refund,
     case when r.is_refund then -r.amount else r.amount end as net_amount_cny
-from {{ ref('stg_commissioned_receipt') }} as r
+from {{ source('accepted', 'commissioned_receipt') }} as r
 left join {{ ref('fct_commissioned_project') }} as project on project.project_id = r.project_id

@@ -18,5 +18,5 @@ select
     e.n4 + e.n5 as satisfied_count,
     e.n1 + 2 * e.n2 + 3 * e.n3 + 4 * e.n4 + 5 * e.n5 as score_sum,
     e.collected_to as collected_to_on
-from {{ ref('stg_course_evaluation') }} as e
+from {{ source('accepted', 'course_evaluation') }} as e
 left join {{ ref('fct_course_offering') }} as offering on offering.offering_id = e.offering_id

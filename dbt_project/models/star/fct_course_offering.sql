@@ -16,7 +16,7 @@ select
     o.is_cross_inst_open as is_cross_institution_open,
     o.delivery_mode,
     delivery_mode.name_zh as delivery_mode_name
-from {{ ref('stg_course_offering') }} as o
+from {{ source('accepted', 'course_offering') }} as o
 left join {{ ref('dim_course') }} as course on course.course_id = o.course_id
 {{ join_name('term', 'o.term_code', 'term') }}
 {{ join_name('delivery_mode', 'o.delivery_mode', 'delivery_mode') }}

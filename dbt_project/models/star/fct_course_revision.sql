@@ -14,7 +14,7 @@ select
     r.evidence_uri,
     r.approver_kind,
     approver_kind.name_zh as approver_kind_name
-from {{ ref('stg_course_revision') }} as r
+from {{ source('accepted', 'course_revision') }} as r
 left join {{ ref('dim_course') }} as course on course.course_id = r.course_id
 {{ join_name('revision_kind', 'r.revision_kind', 'revision_kind') }}
 {{ join_name('approver_kind', 'r.approver_kind', 'approver_kind') }}

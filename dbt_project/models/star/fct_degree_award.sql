@@ -22,10 +22,10 @@ select
     basis.name_zh as basis_name,
     a.applicant_kind,
     applicant_kind.name_zh as applicant_kind_name
-from {{ ref('stg_degree_award') }} as a
+from {{ source('accepted', 'degree_award') }} as a
 {{ join_versions('dim_student', 'a.student_id', 'a.awarded_on') }}
 {{ join_versions('dim_degree_point', 'a.degree_point_id', 'a.awarded_on') }}
-left join {{ ref('stg_thesis') }} as thesis on thesis.thesis_id = a.thesis_id
+left join {{ source('accepted', 'thesis') }} as thesis on thesis.thesis_id = a.thesis_id
 {{ join_name('degree', 'a.degree_code', 'degree') }}
 {{ join_name('award_basis', 'a.basis_code', 'basis') }}
 {{ join_name('applicant_kind', 'a.applicant_kind', 'applicant_kind') }}

@@ -13,6 +13,6 @@ select
     e.event_on,
     e.doc_no,
     e.urgent_list_id
-from {{ ref('stg_degree_point_event') }} as e
+from {{ source('accepted', 'degree_point_event') }} as e
 {{ join_versions('dim_degree_point', 'e.degree_point_id', 'e.event_on') }}
 {{ join_name('degree_point_event_type', 'e.event_type', 'event_type') }}

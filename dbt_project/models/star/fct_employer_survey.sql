@@ -12,5 +12,5 @@ select
     s.overall_score,
     s.design_weight,
     s.collected_on
-from {{ ref('stg_employer_survey') }} as s
+from {{ source('accepted', 'employer_survey') }} as s
 {{ join_versions('dim_degree_point', 's.degree_point_id', 's.collected_on') }}

@@ -34,7 +34,7 @@ select
     coalesce(e.cluster_code, enterprise.cluster_code) as resolved_cluster_code,
     e.verify_state,
     verify_state.name_zh as verify_state_name
-from {{ ref('stg_employment') }} as e
+from {{ source('accepted', 'employment') }} as e
 {{ join_versions('dim_student', 'e.student_id', 'e.status_on') }}
 {{ join_version_then('dim_degree_point', 'student_now.degree_point_id', 'e.status_on') }}
 left join {{ ref('dim_enterprise') }} as enterprise on enterprise.uscc = e.employer_uscc

@@ -2,8 +2,8 @@ with honours as (
     select
         h.*,
         case h.holder_kind when 'S' then h.holder_id when 'X' then thesis.student_id end as student_id
-    from {{ ref('stg_honour') }} as h
-    left join {{ ref('stg_thesis') }} as thesis on h.holder_kind = 'X' and thesis.thesis_id = h.holder_id
+    from {{ source('accepted', 'honour') }} as h
+    left join {{ source('accepted', 'thesis') }} as thesis on h.holder_kind = 'X' and thesis.thesis_id = h.holder_id
 )
 
 select

@@ -16,4 +16,4 @@ select
     m.reported_on,
     m.verified_by,
     m.verified_on
-from {{ ref('stg_list_milestone') }} as m
+from {{ source('accepted', 'list_milestone') }} as m

@@ -14,7 +14,7 @@ select
     o.departed_on,
     o.returned_on,
     o.credits_recognised
-from {{ ref('stg_overseas_study') }} as o
+from {{ source('accepted', 'overseas_study') }} as o
 {{ join_version_then('dim_student', 'o.student_id', 'o.selected_on') }}
 {{ join_name('overseas_scheme', 'o.scheme_code', 'scheme') }}
 {{ join_name('overseas_purpose', 'o.purpose_code', 'purpose') }}

@@ -25,7 +25,7 @@ select
     coalesce(project.is_major_industry, false) as is_major_industry,
     project.major_basis_code,
     project.cluster_code
-from {{ ref('stg_practice_participation') }} as p
+from {{ source('accepted', 'practice_participation') }} as p
 {{ join_versions('dim_student', 'p.student_id', 'p.from_on') }}
 {{ join_version_then('dim_degree_point', 'student_now.degree_point_id', 'p.from_on') }}
 left join {{ ref('dim_practice_project') }} as project on project.project_id = p.project_id

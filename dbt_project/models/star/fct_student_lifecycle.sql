@@ -1,18 +1,18 @@
 with theses as (
     select t.student_id, min(t.opened_on) as first_opened_on, max(t.submitted_on) as last_submitted_on
-    from {{ ref('stg_thesis') }} as t
+    from {{ source('accepted', 'thesis') }} as t
     group by t.student_id
 ),
 
 awards as (
     select a.student_id, min(a.awarded_on) as first_awarded_on
-    from {{ ref('stg_degree_award') }} as a
+    from {{ source('accepted', 'degree_award') }} as a
     group by a.student_id
 ),
 
 jobs as (
     select e.student_id, min(e.status_on) as first_employed_on
-    from {{ ref('stg_employment') }} as e
+    from {{ source('accepted', 'employment') }} as e
     inner join {{ ref('destination_scope') }} as scope on scope.destination_code = e.destination_code
     where scope.is_employed
     group by e.student_id

@@ -18,7 +18,7 @@ select
     e.reason_code,
     e.to_programme_id,
     to_programme.programme_key as to_programme_key
-from {{ ref('stg_student_status_event') }} as e
+from {{ source('accepted', 'student_status_event') }} as e
 {{ join_versions('dim_student', 'e.student_id', 'e.event_on') }}
 {{ join_version_then('dim_degree_point', 'student_now.degree_point_id', 'e.event_on') }}
 left join {{ ref('dim_programme') }} as to_programme on to_programme.programme_id = e.to_programme_id

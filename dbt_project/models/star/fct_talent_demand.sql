@@ -9,5 +9,5 @@ select
     d.urgency_code,
     urgency.name_zh as urgency_name,
     d.published_on
-from {{ ref('stg_talent_demand') }} as d
+from {{ source('accepted', 'talent_demand') }} as d
 {{ join_name('urgency', 'd.urgency_code', 'urgency') }}

@@ -1,7 +1,7 @@
 with projects as (
-    select project_id from {{ ref('stg_commissioned_project') }}
+    select project_id from {{ source('accepted', 'commissioned_project') }}
     union
-    select project_id from {{ ref('stg_practice_project') }}
+    select project_id from {{ source('accepted', 'practice_project') }}
 )
 
 select
@@ -35,7 +35,7 @@ select
     t.submitted_on,
     t.similarity_pct / 100 as similarity_share,
     t.confidential_level
-from {{ ref('stg_thesis') }} as t
+from {{ source('accepted', 'thesis') }} as t
 {{ join_versions('dim_student', 't.student_id', 't.opened_on') }}
 {{ join_versions('dim_degree_point', 't.degree_point_id', 't.opened_on') }}
 {{ join_version_then('dim_supervisor', 't.supervisor_id', 't.opened_on') }}

@@ -1,6 +1,6 @@
 with samplings as (
     select s.*, coalesce(s.verdict_on, {{ make_date('least(greatest(s.sampling_year, 1900), 9999)', 12, 31) }}) as judged_on
-    from {{ ref('stg_thesis_sampling') }} as s
+    from {{ source('accepted', 'thesis_sampling') }} as s
 )
 
 select

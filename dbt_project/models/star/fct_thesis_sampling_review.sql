@@ -16,7 +16,7 @@ select
     {{ joined('r.reason_codes') }} as reason_codes,
     {{ item_count('r.reason_codes') }} as reason_count,
     r.reviewed_on
-from {{ ref('stg_thesis_sampling_review') }} as r
+from {{ source('accepted', 'thesis_sampling_review') }} as r
 left join {{ ref('fct_thesis_sampling') }} as sampling on sampling.sampling_id = r.sampling_id
 {{ join_version_then('dim_degree_point', 'sampling.degree_point_id', 'r.reviewed_on') }}
 {{ join_name('thesis_expert_opinion', 'r.opinion_code', 'opinion') }}

@@ -18,7 +18,7 @@
     )
 
     select coalesce(s.{{ natural_key }}, c.{{ natural_key }}) as {{ natural_key }}, 'current version' as problem
-    from {{ ref('stg_' ~ entity) }} as s
+    from {{ source('accepted', entity) }} as s
     full join current_versions as c on c.{{ natural_key }} = s.{{ natural_key }}
     where s.{{ natural_key }} is null or c.version_count is distinct from 1
     union all

@@ -11,6 +11,7 @@ from yuyan import secrets, settings
 from yuyan.commands import init as deployment
 from yuyan.commands import report
 from yuyan.commands.console import Json, expected, print_json, terminal, warehouse_dsn
+from yuyan.commands.contract import app as contract_app
 from yuyan.commands.hold import app as hold_app
 from yuyan.commands.problem import app as problem_app
 from yuyan.pages import feedback as pages
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 dsn_app = typer.Typer(no_args_is_help=True, help="Print a database address for another program.")
 app.add_typer(dsn_app, name="dsn")
+app.add_typer(contract_app, name="contracts")
 app.add_typer(problem_app, name="problem")
 app.add_typer(hold_app, name="hold")
 

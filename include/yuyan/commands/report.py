@@ -20,7 +20,6 @@ STAGES = {
     "validate": "校验",
     "reconcile": "对账",
     "docs": "质量文档",
-    "staging": "暂存层",
     "star": "星型模型",
     "indicators": "指标",
     "estimate": "估计",
@@ -36,7 +35,7 @@ _SIGNS = {">=": "≥ ", ">": "> ", "trend": "逐年提高"}
 
 _SCORECARD = """
 select indicator_code, name_zh, period_code, is_complete, numerator, denominator, value, unit_zh, display_scale,
-       target_op, target_value, path_value, status_code, status_reason_code, status_zh, as_of
+       target_op, plan_target_value, target_value, path_value, status_code, status_reason_code, status_zh, as_of
 from marts.target_scorecard
 order by indicator_code
 """
@@ -155,6 +154,8 @@ def print_indicators(console: Console, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         status = Text(row["status_zh"] or row["status_code"], style=_COLOURS.get(row["status_code"], ""))
         target = _figure(row, row["target_value"]) if row["target_value"] is not None else ""
+        if row["plan_target_value"] != row["target_value"]:
+            target += f"（方案 {_figure(row, row['plan_target_value'])}）"
         sign = _SIGNS.get(row["target_op"], "")
         table.add_row(
             row["indicator_code"], row["name_zh"], row["period_code"] + ("" if row["is_complete"] else "（未完）"),

@@ -16,14 +16,17 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from yuyan import settings
 from yuyan.domain import contracts, macros, rule_sql, structural
 from yuyan.domain.contracts import Contract
+from yuyan.domain.yaml_file import YamlError, YamlFile
 
 BLOCKING = ("REJECT", "ERROR")
+SECTIONS = ("owner", "rules", "breaks", "copy", "sound")
+"""What a rule file may say: the owner of its rules, the rules, and for the tests how records break structural rules, what
+makes a copy of the sample another record, and further sound records."""
 
 
 class RuleError(ValueError):
@@ -39,6 +42,22 @@ class Tolerance(BaseModel):
     pct: Decimal = Field(Decimal(0), ge=0, le=100)
 
 
+class Break(BaseModel):
+    """How a record breaks the rule, for the tests: a copy of the entity's sample with the fields of `set`.
+
+    `record`: a newer version of this record instead of a copy. `also`: further rules of the entity that it breaks.
+    `others`: rules that sound records ({entity/record: [rules]}) break because of it. `with`: sound records beside it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    set_: dict[str, str | None] = Field(alias="set")
+    record: str | None = None
+    also: tuple[str, ...] = ()
+    others: dict[str, tuple[str, ...]] = {}
+    with_: tuple[dict[str, str | int | None], ...] = Field((), alias="with")
+
+
 class Rule(BaseModel):
     """One check of one entity. `when` (None: always) says which rows are eligible, `assert_` what must hold.
 
@@ -50,7 +69,7 @@ class Rule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     rule_id: str
-    version: int = Field(ge=1)
+    version: int = Field(1, ge=1)
     level: int = Field(ge=0, le=5)
     severity: Literal["REJECT", "ERROR", "WARN", "INFO"]
     column: str
@@ -65,6 +84,7 @@ class Rule(BaseModel):
     override: Literal["nobody", "university", "commission"]
     valid_from: date | None = None
     valid_to: date | None = None
+    break_: Break | None = Field(None, alias="break", exclude=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -215,21 +235,45 @@ def _affected(entity: str) -> tuple[str, ...]:
 def _read(path: Path, contract: Contract) -> list[Rule]:
     if not path.exists():
         return []
-    document, lines = _parse(path)
-    if document.get("entity") != path.stem:
-        raise RuleError(f"{path}:1: entity is {document.get('entity')!r}; name file and entity alike")
+    try:
+        file = YamlFile(path)
+    except YamlError as error:
+        raise RuleError(str(error)) from error
+    if unknown := sorted(file.data.keys() - SECTIONS):
+        raise RuleError(
+            f"{file.at(unknown[0])}: {unknown[0]!r} is none of {', '.join(SECTIONS)}; correct or remove it"
+        )
+    given = file.data.get("rules")
+    if not isinstance(given, dict) or not all(isinstance(body, dict) for body in given.values()):
+        raise RuleError(
+            f"{file.at('rules')}: rules must be a mapping of <column>.<number> to a rule; compare with a neighbouring file"
+        )
+    common = {"owner": file.data["owner"]} if "owner" in file.data else {}
     rules: list[Rule] = []
-    for node, line in zip(document["rules"], lines, strict=True):
-        where = f"{path}:{line}: {node.get('rule_id', 'a rule without rule_id')}"
+    for name, body in given.items():
+        where = f"{file.at('rules', name)}: QR.{contract.entity}.{name}"
+        column = name.rpartition(".")[0] if isinstance(name, str) else ""
+        identity = {"rule_id": f"QR.{contract.entity}.{name}", "column": column}
+        if said := sorted(identity.keys() & body.keys()):
+            raise RuleError(f"{where}: {said[0]}: follows from the name of file and rule; remove it")
         try:
-            rule = Rule.model_validate(node)
+            rule = Rule.model_validate(common | {"level": _level(contract.entity, body)} | body | identity)
         except ValidationError as error:
             first = error.errors()[0]
             raise RuleError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-        if problem := _problem(rule, contract, rules):
+        if problem := _problem(rule, contract):
             raise RuleError(f"{where}: {problem}")
         rules.append(_with_what_it_keeps_out(rule, contract))
     return rules
+
+
+def _level(entity: str, body: dict[str, Any]) -> int:
+    """The level of a rule that does not say one: 2 looks at the record alone, 3 at others, 5 at its own accepted past."""
+    text = f"{body.get('when') or ''} {body.get('assert')}"
+    read = {found for found in macros.MACRO.findall(text) if found[0] in macros.ENTITY_MACROS}
+    if not read:
+        return 2
+    return 5 if read == {("accepted", entity)} else 3
 
 
 def _with_what_it_keeps_out(rule: Rule, contract: Contract) -> Rule:
@@ -238,14 +282,12 @@ def _with_what_it_keeps_out(rule: Rule, contract: Contract) -> Rule:
     return rule.model_copy(update={"indicators": tuple(affected)})
 
 
-def _problem(rule: Rule, contract: Contract, before: list[Rule]) -> str | None:
+def _problem(rule: Rule, contract: Contract) -> str | None:
     columns = {f.name for f in contract.columns}
-    if not re.fullmatch(rf"QR\.{contract.entity}\.{re.escape(rule.column)}\.(1[1-9]|[2-9]\d)", rule.rule_id):
-        return f"the id must be QR.{contract.entity}.{rule.column}.<number from 11>"
+    if not re.fullmatch(r"(1[1-9]|[2-9]\d)", rule.rule_id.rpartition(".")[2]):
+        return "name a rule <column>.<number from 11>, with the column's next free number"
     if rule.column not in columns:
         return f"column {rule.column!r} is not stored; name a column of {contract.path.name}"
-    if rule.rule_id in {r.rule_id for r in before}:
-        return "this id is used twice; give the rule the next free number"
     for text in filter(None, (rule.when, rule.assert_)):
         if problem := macros.problem(text, columns):
             return problem
@@ -292,17 +334,3 @@ def _structural_lookups(contract: Contract) -> list[Lookup]:
         for ref in contract.references
     ]
     return [*found, Lookup("latest", contract.entity, key, contract.entity, key, frozenset(key), is_key=True)]
-
-
-def _parse(path: Path) -> tuple[dict, list[int]]:
-    """The document and the line of each of its rules."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(path.read_text(encoding="utf-8"))
-    try:
-        root = loader.get_single_node()
-        document = loader.construct_document(root)
-        rules = next(value for key, value in root.value if key.value == "rules")
-        return document, [node.start_mark.line + 1 for node in rules.value]
-    except (yaml.YAMLError, AttributeError, StopIteration) as error:
-        raise RuleError(f"{path}: not a rule file ({error}); compare with a neighbouring one") from error
-    finally:
-        loader.dispose()

@@ -1,21 +1,27 @@
-"""Entity contracts (Open Data Contract Standard v3.1 YAML in include/contracts/) as typed, immutable objects.
+"""Entity contracts (include/contracts/<entity>.yml and the field library fields.yml) as typed, immutable objects.
 
-Raw tables, casts, structural expectations and the data dictionary all follow from what this module returns, so a
-column list exists in one place only. A bad file is refused with its name and line.
+Raw tables, casts, structural rules, the data dictionary and the exchange format for universities all follow from what this
+module returns, so a column list exists in one place only. A bad file is refused with its name and line.
 """
 
 import csv
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from yuyan import settings
+from yuyan.domain.yaml_file import YamlError, YamlFile
 
-LOGICAL_TYPES = ("string", "integer", "number", "boolean", "date", "array")
+TYPE = re.compile(
+    r"(?P<base>varchar)\((?P<length>\d+)\)(?P<array>\[\])?|numeric\(\d+,\d+\)|integer|boolean|date"
+)
+"""What the type of a field may be: a type of PostgreSQL."""
+LIBRARY = "fields"
+"""File name of the field library."""
+PRESENCE = ("mandatory", "conditional", "optional")
 OWNERS = ("university", "commission")
 PRIVACY = ("drop", "pseudonymise")
 
@@ -77,6 +83,8 @@ class Contract:
     fields: tuple[Field, ...]
     references: tuple[Reference, ...]
     path: Path = field(compare=False)
+    sample: dict[str, str | None] = field(compare=False, default_factory=dict)
+    """A sound record in canonical text, consistent with the samples of all other entities."""
 
     @property
     def columns(self) -> tuple[Field, ...]:
@@ -104,14 +112,17 @@ def load(folder: Path = settings.CONTRACTS) -> dict[str, Contract]:
 
     Raises ContractError for a file that is not usable, an unknown reference or a circle of references.
     """
-    contracts = {c.entity: c for c in map(_read, sorted(folder.glob("*.yml")))}
+    library = _library(folder / f"{LIBRARY}.yml")
+    paths = sorted(path for path in folder.glob("*.yml") if path.stem != LIBRARY)
+    contracts = {path.stem: _read(path, library) for path in paths}
+    _refuse_second_definitions(contracts, library)
     for contract in contracts.values():
         for ref in contract.references:
             target = contracts.get(ref.entity)
             if target is None or any(n not in {f.name for f in target.fields} for n in ref.to_fields):
                 raise ContractError(
-                    f"{contract.path}: reference {ref.fields} points to {ref.entity}.{ref.to_fields}, which does not exist; "
-                    "add the entity's contract or correct the relationship"
+                    f"{YamlFile(contract.path).at('references')}: {contract.entity}: {ref.entity} with "
+                    f"{', '.join(ref.to_fields)} does not exist; add the entity's contract or correct the reference"
                 )
     graph = {c.entity: sorted({r.entity for r in c.references} - {c.entity}) for c in contracts.values()}
     try:
@@ -138,101 +149,167 @@ def _seed(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(f))
 
 
-def _read(path: Path) -> Contract:
-    # libyaml's loader: every task of the line reads all contracts, and the Python one takes four times as long.
-    loader = yaml.CSafeLoader(path.read_text(encoding="utf-8"))
-    root = loader.get_single_node()
-    document = loader.construct_document(root)
+ENTITY = {
+    "label": str, "purpose": str, "version": str, "owner": str, "privacy_tier": int, "period_field": str, "key": list,
+    "fields": dict, "references": list, "sample": dict,
+}  # fmt: skip
+"""What an entity's file may say."""
+FIELD = {
+    "label": str, "type": str, "presence": str, "pattern": str, "code_set": str, "privacy": str, "becomes": str,
+    "derived": bool, "description": str, "tier": int,
+}  # fmt: skip
+"""What a field may say; null takes back what the library says."""
+SHAPES = {str: "a text", int: "a whole number", bool: "true or false", list: "a list", dict: "a mapping"}
+
+
+def _file(path: Path) -> YamlFile:
     try:
-        schema = document["schema"][0]
-        own = _properties(schema)
-        contract = Contract(
-            entity=document["name"],
-            label=schema["businessName"],
-            purpose=document["description"]["purpose"],
-            version=document["version"],
-            owner=own["owner"],
-            privacy_tier=int(own["privacyTier"]),
-            period_field=own.get("periodField"),
-            fields=tuple(map(_field, schema["properties"])),
-            references=tuple(map(_reference, schema.get("relationships", []))),
-            path=path,
-        )
-    except (KeyError, TypeError, IndexError) as error:
+        return YamlFile(path)
+    except YamlError as error:
+        raise ContractError(str(error)) from error
+
+
+def _library(path: Path) -> dict[str, dict[str, Any]]:
+    """Fields that several entities share: name -> what they have in common."""
+    if not path.exists():
+        raise ContractError(f"{path}:1: the field library is missing; an empty mapping {{}} is enough")
+    file = _file(path)
+    for name, said in file.data.items():
+        _check_shape(file, (name,), said, FIELD, f"{LIBRARY}.{name}")
+    return file.data
+
+
+def _read(path: Path, library: dict[str, dict[str, Any]]) -> Contract:
+    file, entity = _file(path), path.stem
+    said = file.data
+    _check_shape(file, (), said, ENTITY, entity)
+    if missing := [name for name in ("label", "purpose", "owner", "key", "fields") if not said.get(name)]:
         raise ContractError(
-            f"{path}: {error!r} is missing or has the wrong shape; compare with a neighbouring contract"
-        ) from error
-    _check(contract, root)
+            f"{path}:1: {entity}: {missing[0]} is missing; compare with a neighbouring contract"
+        )
+    if said["owner"] not in OWNERS:
+        raise ContractError(
+            f"{file.at('owner')}: {entity}: owner {said['owner']!r} is none of {', '.join(OWNERS)}"
+        )
+    key = said["key"]
+    for name in [*key, *filter(None, [said.get("period_field")])]:
+        if name not in said["fields"]:
+            where = file.at("key" if name in key else "period_field")
+            raise ContractError(f"{where}: {entity}: {name!r} is not a field; name one of fields")
+    fields = tuple(_field(file, name, own, library, key) for name, own in said["fields"].items())
+    contract = Contract(
+        entity=entity,
+        label=said["label"],
+        purpose=said["purpose"],
+        version=said.get("version", "1.0.0"),
+        owner=said["owner"],
+        privacy_tier=said.get("privacy_tier", 0),
+        period_field=said.get("period_field"),
+        fields=fields,
+        references=tuple(
+            _reference(file, number, ref) for number, ref in enumerate(said.get("references", []))
+        ),
+        path=path,
+        sample={
+            name: None if value is None else str(value) for name, value in said.get("sample", {}).items()
+        },
+    )
+    _check_sample(file, contract)
     return contract
 
 
-def _check(contract: Contract, root: yaml.Node) -> None:
-    lines = dict(_property_lines(root))
-
-    def refuse(name: str, problem: str) -> None:
-        raise ContractError(f"{contract.path}:{lines.get(name, 1)}: {contract.entity}.{name}: {problem}")
-
-    names = {f.name for f in contract.fields}
-    if contract.entity != contract.path.stem:
-        refuse("", f"the file is called {contract.path.stem}; name file and contract alike")
-    if contract.owner not in OWNERS:
-        refuse("", f"owner {contract.owner!r} is none of {OWNERS}")
-    if not contract.key:
-        refuse("", "no primary key; set primaryKey and primaryKeyPosition on its fields")
-    if contract.period_field and contract.period_field not in names:
-        refuse("", f"periodField {contract.period_field!r} is not a field")
-    for f in contract.fields:
-        if f.type not in LOGICAL_TYPES:
-            refuse(f.name, f"logicalType {f.type!r} is none of {LOGICAL_TYPES}")
-        if f.code_set and f.code_set not in code_sets():
-            refuse(f.name, f"code set {f.code_set!r} is not in seeds/reference/code.csv")
-        if f.privacy not in (None, *PRIVACY):
-            refuse(f.name, f"privacy {f.privacy!r} is none of {PRIVACY}")
-        if f.privacy == "pseudonymise" and f.becomes not in names:
-            refuse(f.name, f"becomes {f.becomes!r}, which is not a field")
-    for ref in contract.references:
-        for name in ref.fields:
-            if name not in names:
-                refuse(name, "is used in a relationship but is not a field")
+def _check_shape(file: YamlFile, at: tuple[str, ...], said: Any, known: dict[str, type], what: str) -> None:
+    if not isinstance(said, dict):
+        raise ContractError(f"{file.at(*at)}: {what}: must be a mapping; compare with a neighbouring one")
+    for name, value in said.items():
+        where = f"{file.at(*at, name)}: {what}"
+        if name not in known:
+            raise ContractError(f"{where}: {name!r} is none of {', '.join(known)}; correct or remove it")
+        if value is not None and type(value) is not known[name]:
+            raise ContractError(f"{where}: {name} must be {SHAPES[known[name]]}, not {value!r}")
 
 
-def _property_lines(root: yaml.Node):
-    for key, value in root.value:
-        if key.value == "schema":
-            for schema_key, schema_value in value.value[0].value:
-                if schema_key.value == "properties":
-                    for node in schema_value.value:
-                        for k, v in node.value:
-                            if k.value == "name":
-                                yield v.value, node.start_mark.line + 1
+def _field(
+    file: YamlFile, name: str, own: dict[str, Any] | None, library: dict[str, dict[str, Any]], key: list[str]
+) -> Field:
+    """The field of the library with what the entity says differently."""
+    at, what = ("fields", name), f"{file.path.stem}.{name}"
+    _check_shape(file, at, own or {}, FIELD, what)
+    said = {"presence": "mandatory", **library.get(name, {}), **(own or {})}
 
+    def refuse(problem: str) -> None:
+        raise ContractError(f"{file.at(*at)}: {what}: {problem}")
 
-def _properties(node: dict[str, Any]) -> dict[str, Any]:
-    return {p["property"]: p["value"] for p in node.get("customProperties", [])}
-
-
-def _field(node: dict[str, Any]) -> Field:
-    own = _properties(node)
+    if missing := [part for part in ("label", "type") if not said.get(part)]:
+        shared = (
+            "the field library has none for it" if name in library else f"the field library has no {name}"
+        )
+        refuse(f"{missing[0]} is missing and {shared}; give it here, or share the field in {LIBRARY}.yml")
+    kind = TYPE.fullmatch(str(said["type"]))
+    if not kind:
+        refuse(
+            f"type {said['type']!r} is none of varchar(n), varchar(n)[], integer, numeric(p,s), boolean, date"
+        )
+    if said["presence"] not in PRESENCE:
+        refuse(f"presence {said['presence']!r} is none of {', '.join(PRESENCE)}")
+    if said.get("code_set") and said["code_set"] not in code_sets():
+        refuse(f"code set {said['code_set']!r} is not in seeds/reference/code.csv")
+    if said.get("privacy") not in (None, *PRIVACY):
+        refuse(f"privacy {said['privacy']!r} is none of {', '.join(PRIVACY)}")
+    if said.get("privacy") == "pseudonymise" and said.get("becomes") not in file.data["fields"]:
+        refuse(f"becomes {said.get('becomes')!r}, which is not a field")
     return Field(
-        name=node["name"],
-        label=node["businessName"],
-        type=node["logicalType"],
-        sql_type=node["physicalType"],
-        presence="mandatory" if node["required"] else own["presence"],
-        key_position=node.get("primaryKeyPosition"),
-        pattern=node.get("logicalTypeOptions", {}).get("pattern"),
-        code_set=own.get("codeSet"),
-        privacy=own.get("privacy"),
-        becomes=own.get("becomes"),
-        derived=bool(own.get("derived", False)),
-        description=node.get("description", ""),
-        tier=int(node.get("classification", "tier0").removeprefix("tier")),
+        name=name,
+        label=said["label"],
+        type="array" if kind["array"] else LOGICAL.get(said["type"].split("(")[0], said["type"]),
+        sql_type=said["type"],
+        presence=said["presence"],
+        key_position=key.index(name) + 1 if name in key else None,
+        pattern=said.get("pattern"),
+        code_set=said.get("code_set"),
+        privacy=said.get("privacy"),
+        becomes=said.get("becomes"),
+        derived=said.get("derived", False),
+        description=said.get("description", ""),
+        tier=said.get("tier", 0),
     )
 
 
-def _reference(node: dict[str, Any]) -> Reference:
-    def split(value: str | list[str]) -> list[list[str]]:
-        return [v.split(".", 1) for v in ([value] if isinstance(value, str) else value)]
+LOGICAL = {"varchar": "string", "numeric": "number"}
+"""Logical type of the types that are not called the same in PostgreSQL."""
 
-    source, target = split(node["from"]), split(node["to"])
-    return Reference(tuple(n for _, n in source), target[0][0], tuple(n for _, n in target))
+
+def _reference(file: YamlFile, number: int, said: Any) -> Reference:
+    """`{parent: field}`, `{parent: [fields]}`, or `{parent: {field: the parent's name of it}}`."""
+    what = f"{file.at('references', number)}: {file.path.stem}: reference"
+    if not isinstance(said, dict) or len(said) != 1:
+        raise ContractError(f"{what} {number + 1} must be {{parent: field}}; compare with a neighbouring one")
+    ((parent, names),) = said.items()
+    pairs = (
+        names if isinstance(names, dict) else {n: n for n in ([names] if isinstance(names, str) else names)}
+    )
+    for name in pairs:
+        if name not in file.data["fields"]:
+            raise ContractError(f"{what} to {parent}: {name!r} is not a field; name one of fields")
+    return Reference(tuple(pairs), parent, tuple(pairs.values()))
+
+
+def _check_sample(file: YamlFile, contract: Contract) -> None:
+    supplied = {f.name: f for f in contract.supplied}
+    for name in contract.sample:
+        if name not in supplied:
+            raise ContractError(
+                f"{file.at('sample', name)}: {contract.entity}.sample: {name!r} is not a field that a platform sends"
+            )
+
+
+def _refuse_second_definitions(contracts: dict[str, Contract], library: dict[str, dict[str, Any]]) -> None:
+    first: dict[str, str] = {}
+    for contract in contracts.values():
+        for f in contract.fields:
+            other = first.setdefault(f.name, contract.entity)
+            if other != contract.entity and f.name not in library:
+                raise ContractError(
+                    f"{YamlFile(contract.path).at('fields', f.name)}: {contract.entity}.{f.name}: {other} has a field "
+                    f"of that name, too; move what the two share to {LIBRARY}.yml"
+                )

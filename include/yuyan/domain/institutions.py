@@ -54,7 +54,10 @@ class Table(_Model):
 
 
 class Platform(_Model):
-    """A product. `names` says how its field names follow from the contract; `version_as` how it orders versions."""
+    """A product. `names` says how its field names follow from the contract; `version_as` how it orders versions.
+
+    `unmapped: contract`: where names are a map, entities and fields that it does not have keep the contract's names.
+    """
 
     product: str
     label: str
@@ -77,6 +80,31 @@ class Platform(_Model):
     code_prefix: dict[str, str] = {}
     inst_prefix: InstPrefix = InstPrefix()
     entities: dict[str, Table] = {}
+    unmapped: Literal["contract"] | None = None
+
+    def table_of(self, contract: Contract) -> str:
+        """What the product calls the entity."""
+        if contract.entity in self.entities:
+            return self.entities[contract.entity].table
+        return self.table.format(entity=contract.entity)
+
+    def names_of(self, contract: Contract) -> dict[str, str]:
+        """Contract field -> the product's name, for every field that the product has."""
+        if self.names == "map":
+            mapped = self.entities[contract.entity].fields if contract.entity in self.entities else {}
+            if self.unmapped:
+                return {f.name: mapped.get(f.name, f.name) for f in contract.supplied}
+            if mapped:
+                return mapped
+            raise InstitutionError(
+                f"include/platforms/{self.product}.yml: no table for {contract.entity}; add it under entities"
+            )
+        rule = {
+            "contract": lambda f: f.name,
+            "label": lambda f: f.label,
+            "prefixed": lambda f: self.prefix + f.name,
+        }[self.names]
+        return {f.name: rule(f) for f in contract.supplied}
 
 
 class _File(_Model):
@@ -149,8 +177,8 @@ class Institution:
         return EntityMap(
             inst_code=self.inst_code,
             entity=contract.entity,
-            table=_table(p, contract),
-            names=_names(p, contract) | self.fields.get(contract.entity, {}),
+            table=p.table_of(contract),
+            names=p.names_of(contract) | self.fields.get(contract.entity, {}),
             record_id=p.record_id,
             version_column=p.version,
             version_as=p.version_as,
@@ -166,9 +194,14 @@ class Institution:
 
 def load(folder: Path | None = None, platforms: Path = settings.PLATFORMS) -> dict[str, Institution]:
     """Every institution by code. Raises InstitutionError for a file that is not usable."""
-    profiles = {p.product: p for p in (_platform(path) for path in sorted(platforms.glob("*.yml")))}
+    profiles = load_platforms(platforms)
     files = sorted((folder or settings.institutions_dir()).glob("*.yml"))
     return {i.inst_code: i for i in (_institution(path, profiles) for path in files)}
+
+
+def load_platforms(folder: Path = settings.PLATFORMS) -> dict[str, Platform]:
+    """Every product's profile by its name. Raises InstitutionError for a file that is not usable."""
+    return {p.product: p for p in (_platform(path) for path in sorted(folder.glob("*.yml")))}
 
 
 def _platform(path: Path) -> Platform:
@@ -181,10 +214,10 @@ def _platform(path: Path) -> Platform:
             raise InstitutionError(f"{_at(path, 'entities', entity)}: {entity} has no contract")
         _check_fields(path, known[entity], table.fields, ("entities", entity, "fields"))
         lacking = [f.name for f in known[entity].supplied if f.mandatory and f.name not in table.fields]
-        if lacking:
+        if lacking and not platform.unmapped:
             raise InstitutionError(
                 f"{_at(path, 'entities', entity)}: {entity} has no name for {', '.join(lacking)}; "
-                "a mandatory field must be mapped"
+                "map mandatory fields, or say `unmapped: contract` if the product calls them what the contract does"
             )
     _check_code_sets(path, {**platform.codes, **dict.fromkeys(platform.code_prefix)})
     return platform
@@ -235,28 +268,6 @@ def _institution(path: Path, profiles: dict[str, Platform]) -> Institution:
 def _owned(inst_code: str) -> dict[str, Contract]:
     owner = "commission" if inst_code == settings.COMMISSION else "university"
     return {e: c for e, c in contracts.load().items() if c.owner == owner}
-
-
-def _table(platform: Platform, contract: Contract) -> str:
-    if contract.entity in platform.entities:
-        return platform.entities[contract.entity].table
-    return platform.table.format(entity=contract.entity)
-
-
-def _names(platform: Platform, contract: Contract) -> dict[str, str]:
-    if platform.names == "map":
-        table = platform.entities.get(contract.entity)
-        if table is None:
-            raise InstitutionError(
-                f"include/platforms/{platform.product}.yml: no table for {contract.entity}; add it under entities"
-            )
-        return table.fields
-    rule = {
-        "contract": lambda f: f.name,
-        "label": lambda f: f.label,
-        "prefixed": lambda f: platform.prefix + f.name,
-    }[platform.names]
-    return {f.name: rule(f) for f in contract.supplied}
 
 
 def _codes(platform: Platform, code_set: str | None) -> dict[str, str]:

@@ -26,36 +26,35 @@ LEFT_OUT = "dim_date"
 
 def page(generated: str) -> str:
     """The page in Markdown with one Mermaid diagram per subject."""
-    tables = {m["name"]: m for path in SUBJECTS for m in _models(path)}
+    tables = {m["name"]: m for path in SUBJECTS for m in models(path)}
     parts = [
         "# 星型模型关系图",
         f"{generated}每个主题一张图：实体框内是主键（PK）与指向维度的键（FK）。`||` 一端的键必填，`o|` 一端的键可以为空。"
         "日期维度未画出。列的说明见 [star-schema.md](star-schema.md)。",
     ]
     for path, title in SUBJECTS.items():
-        models = _models(path)
+        here = models(path)
         links = [
-            (m["name"], column, *target.split(".")) for m in models for column, target in _targets(m).items()
+            (m["name"], column, *target.split(".")) for m in here for column, target in targets(m).items()
         ]
-        drawn = sorted(
-            {m["name"] for m in models if _targets(m)} | {dimension for _, _, dimension, _ in links}
-        )
+        drawn = sorted({m["name"] for m in here if targets(m)} | {dimension for _, _, dimension, _ in links})
         lines = ["erDiagram"]
         for name in drawn:
-            columns, key = {c["name"]: c for c in tables[name]["columns"]}, _key(tables[name])
-            pointing = [c for t, c, _, _ in links if t == name and c not in key]
+            columns, own = {c["name"]: c for c in tables[name]["columns"]}, key(tables[name])
+            pointing = [c for t, c, _, _ in links if t == name and c not in own]
             lines.append(f"    {name} {{")
-            for column, role in [*((c, "PK") for c in key), *((c, "FK") for c in pointing)]:
+            for column, role in [*((c, "PK") for c in own), *((c, "FK") for c in pointing)]:
                 lines.append(f"        {columns[column]['data_type'].replace(' ', '_')} {column} {role}")
             lines.append("    }")
         for table, column, dimension, _ in links:
-            end = "||" if _is_mandatory(tables[table], column) else "o|"
+            end = "||" if is_mandatory(tables[table], column) else "o|"
             lines.append(f'    {table} }}o--{end} {dimension} : "{column}"')
         parts.append(f"## {title}\n\n```mermaid\n" + "\n".join(lines) + "\n```")
     return "\n\n".join(parts) + "\n"
 
 
-def _models(path: str) -> list[dict[str, Any]]:
+def models(path: str) -> list[dict[str, Any]]:
+    """The models of one file of the star."""
     stray = {p.stem for p in STAR.glob("*.yml")} - set(SUBJECTS)
     if stray:
         raise ValueError(
@@ -68,16 +67,22 @@ def _test(model: dict[str, Any], name: str) -> dict[str, Any]:
     return next((t[name]["arguments"] for t in model["data_tests"] if isinstance(t, dict) and name in t), {})
 
 
-def _key(model: dict[str, Any]) -> list[str]:
+def key(model: dict[str, Any]) -> list[str]:
+    """The columns of the table's grain."""
     return _test(model, "grain")["columns"]
 
 
-def _is_mandatory(model: dict[str, Any], name: str) -> bool:
+def is_mandatory(model: dict[str, Any], name: str) -> bool:
+    """Whether the column is never NULL."""
     column = next(c for c in model["columns"] if c["name"] == name)
     return {"type": "not_null"} in column.get("constraints", [])
 
 
-def _targets(model: dict[str, Any]) -> dict[str, str]:
-    """Key column -> `<dimension>.<column>`, without dates."""
-    keys = _test(model, "keys_resolve").get("keys", {})
-    return {column: target for column, target in keys.items() if not target.startswith(f"{LEFT_OUT}.")}
+def resolved(model: dict[str, Any]) -> dict[str, str]:
+    """Key column -> `<dimension>.<column>` that it must be found in."""
+    return _test(model, "keys_resolve").get("keys", {})
+
+
+def targets(model: dict[str, Any]) -> dict[str, str]:
+    """The resolved keys without dates."""
+    return {c: target for c, target in resolved(model).items() if not target.startswith(f"{LEFT_OUT}.")}

@@ -29,6 +29,7 @@ def find(connection: psycopg.Connection, catalogue: Catalogue, run_id: str) -> i
     """Group every standing failure by cause, note which causes are gone; returns how many stand. One transaction."""
     with connection.transaction():
         statements.run(connection, "why")
+        statements.run(connection, "whole_rules", {"rows": WHOLE_ROWS})
         broken = {
             (entity, rule_id)
             for entity, rule_id in connection.execute(
@@ -44,7 +45,7 @@ def find(connection: psycopg.Connection, catalogue: Catalogue, run_id: str) -> i
                 if (entity, rule_id := f"QR.{entity}.{field.name}.4") in broken:
                     _unknown_codes(connection, rule_id, field)
         statements.run(connection, "why_single")
-        statements.run(connection, "why_systematic", {"rows": WHOLE_ROWS})
+        statements.run(connection, "why_systematic")
         statements.run(connection, "why_batch", {"rows": WHOLE_ROWS, "share": WHOLE_BATCH_SHARE})
         return _record(connection, run_id)
 

@@ -36,6 +36,7 @@ def up(home: Path, console: Console, state: calendar.State, day: int) -> Report:
     """
     seconds: dict[str, float] = {}
     runtime = services.load(home)
+    calendar.save(runtime.home, state)  # services are told the city's size
     with _step(console, "启动数据库", seconds, "database"):
         services.start_databases(runtime)
     with ThreadPoolExecutor(1) as pool:

@@ -23,6 +23,7 @@ from yuyan.commands.console import OperatorError
 from yuyan.commands.init import POOL, POOL_DESCRIPTION, POOL_SLOTS
 from yuyan.domain import stewards
 from yuyan.warehouse import ddl, roles
+from yuyan_demo.runtime import day as calendar
 from yuyan_demo.runtime import environment, postgres, processes
 from yuyan_demo.runtime.api import Client
 
@@ -261,7 +262,7 @@ def variables(runtime: Runtime) -> dict[str, str]:
         "YUYAN_LANDING": settings.landing(),
         "YUYAN_PERSON_KEY": runtime.secrets["person_key"],
         "YUYAN_COLLECT_SCHEDULE": "",
-        "YUYAN_SIMULATED": "1",
+        "YUYAN_SIMULATED": f"{calendar.load(runtime.home).scale:.10g}",
     }
 
 

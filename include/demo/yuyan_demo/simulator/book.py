@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from yuyan import settings
+from yuyan.domain import contracts
 
 if TYPE_CHECKING:
     from yuyan_demo.simulator.population import Population
@@ -137,25 +138,18 @@ class Facts:
 
 _POINT = ("degree_level", "degree_type", "discipline_code")
 
-_DATES = ("_on", "_from", "_to")
-_NUMBERS = {
-    "strength", "share", "days", "amount", "contract_amount", "inclusion_prob", "design_weight",
-    "overall_score", "headcount",
-    "response_cnt", "eligible_cnt", "n1", "n2", "n3", "n4", "n5", "sampling_year", "survey_year",
-    "demand_year", "exam_year", "grad_year",
-}  # fmt: skip
-_BOOLEANS = {
-    "is_key", "is_joint_built", "graduate_education_related", "verified", "is_major_industry", "is_targeted",
-    "frontline_flag",
-    "is_refund", "is_key_post", "registered",
-}  # fmt: skip
+_TYPED = {
+    "date": lambda column: column.str.to_date(),
+    "integer": lambda column: column.cast(pl.Float64),
+    "number": lambda column: column.cast(pl.Float64),
+    "boolean": lambda column: column == "true",
+}
+"""Type of a contract's field -> the column from its text; other types stay text."""
 
 
 def _typed(entity: str, frame: pl.DataFrame) -> pl.DataFrame:
-    casts = [pl.col(n).str.to_date() for n in frame.columns if n.endswith(_DATES)]
-    casts += [pl.col(n).cast(pl.Float64) for n in frame.columns if n in _NUMBERS]
-    casts += [pl.col(n) == "true" for n in frame.columns if n in _BOOLEANS]
-    frame = frame.with_columns(casts)
+    fields = [f for f in contracts.load()[entity].supplied if f.type in _TYPED]
+    frame = frame.with_columns(_TYPED[f.type](pl.col(f.name)).alias(f.name) for f in fields)
     if "cert_no" in frame.columns:
         frame = frame.with_columns((pl.col("cert_type") + pl.col("cert_no")).alias("person"))
     if "inst_code" in frame.columns:

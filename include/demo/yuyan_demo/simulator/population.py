@@ -1,4 +1,4 @@
-"""The simulated city of one day: all 35 entities, the planted defects and what the warehouse must hold.
+"""The simulated city of one day: every entity, the planted defects and what the warehouse must hold.
 
 `build` is a pure function of (seed, scale, day); `write` puts the day's state and truth below `<home>/simulator/`.
 """

@@ -96,15 +96,6 @@ create table if not exists quality.last_judged (
 );
 comment on table quality.last_judged is '每个实体最近一次判定的运行；该次运行的 quality.result 即现状';
 
-create table if not exists quality.unjudged (
-    entity text primary key,
-    run_id text not null,
-    error text not null
-);
-comment on table quality.unjudged is '判定中断的实体：此前接收的数据继续有效，其批次等待下一次判定；判定成功后删除';
-comment on column quality.unjudged.run_id is '最近一次中断的运行';
-comment on column quality.unjudged.error is '中断的原因（数据库的原话）';
-
 create or replace view quality.current_result as
 select r.*
 from quality.result as r
@@ -141,12 +132,12 @@ comment on column quality.row_failure.override_id is '适用于该问题的豁�
 comment on column quality.row_failure.resolution is 'corrected 来源已更正；deleted 来源已删除；healed 所查的其他记录变化后通过；rule_changed 规则变更后通过；replaced 来源送来的新版本仍不合格，由新版本的行接续';
 create unique index if not exists row_failure_stands on quality.row_failure (entity, raw_id, rule_id) where resolved_run_id is null;
 create index if not exists row_failure_version on quality.row_failure (entity, raw_id);
-create index if not exists row_failure_resolved on quality.row_failure (resolved_run_id) where resolved_run_id is not null;
+create index if not exists row_failure_resolved on quality.row_failure (resolved_run_id);
 create index if not exists row_failure_standing on quality.row_failure (rule_id, src_inst_code) where resolved_run_id is null;
 
 create table if not exists quality.cause (
     cause_id text primary key,
-    kind text not null check (kind in ('parent_missing', 'parent_quarantined', 'unknown_code', 'same_batch', 'systematic', 'single')),
+    kind text not null check (kind in ('parent_missing', 'parent_quarantined', 'unknown_code', 'same_batch', 'single')),
     src_inst_code text not null,
     entities text[] not null,
     rule_ids text[] not null,
@@ -162,22 +153,8 @@ create table if not exists quality.cause (
     last_run_id text not null,
     resolved_run_id text
 );
-do $$
-begin
-    if not exists (
-        select 1 from pg_constraint
-        where conrelid = 'quality.cause'::regclass and conname = 'cause_kind_check'
-            and pg_get_constraintdef(oid) like '%systematic%'
-    ) then
-        alter table quality.cause drop constraint cause_kind_check;
-        alter table quality.cause add constraint cause_kind_check check (
-            kind in ('parent_missing', 'parent_quarantined', 'unknown_code', 'same_batch', 'systematic', 'single')
-        );
-    end if;
-end
-$$;
 comment on table quality.cause is '根因：同一原因造成的不合格行归为一组，缺一个上级记录是一个问题而不是一千个';
-comment on column quality.cause.kind is 'parent_missing 上级记录未报；parent_quarantined 上级记录被隔离；unknown_code 同一个未知代码；same_batch 同一批次整体不合格；systematic 一个单位的适用记录全部违反同一规则，是字段映射或系统性错误；single 其余，按规则与单位归组';
+comment on column quality.cause.kind is 'parent_missing 上级记录未报；parent_quarantined 上级记录被隔离；unknown_code 同一个未知代码；same_batch 同一批次整体不合格；single 其余，按规则与单位归组';
 comment on column quality.cause.src_inst_code is '须处理的单位：上级记录的报送单位，其余为不合格行的报送单位';
 comment on column quality.cause.entities is '不合格行所属的实体';
 comment on column quality.cause.rule_ids is '不合格行违反的规则';

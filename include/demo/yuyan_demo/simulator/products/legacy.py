@@ -1,18 +1,16 @@
 """The rest-legacy product: page numbers, errors inside HTTP 200, pinyin names, local codes, no deletes."""
 
-import csv
 import json
 import re
 import secrets
 from functools import cache
-from pathlib import Path
 
 import polars as pl
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from yuyan.domain import contracts
+from yuyan.domain import contracts, institutions
 from yuyan_demo.simulator.products import encode, faults, state
 from yuyan_demo.simulator.products.answers import BadParameter, integer, json_answer
 from yuyan_demo.simulator.products.assignment import LEGACY, entities_of, unannounced
@@ -38,12 +36,10 @@ STAMP = "%Y%m%d%H%M%S"
 
 @cache
 def tables() -> dict[str, tuple[str, dict[str, str]]]:
-    """Vendor's table name -> (entity, {field: vendor's name}), from legacy_names.csv."""
-    found: dict[str, tuple[str, dict[str, str]]] = {}
-    with Path(__file__).with_name("legacy_names.csv").open(encoding="utf-8", newline="") as f:
-        for row in csv.DictReader(f):
-            found.setdefault(row["table"], (row["entity"], {}))[1][row["field"]] = row["vendor_name"]
-    return found
+    """Vendor's table name -> (entity, {field: vendor's name}), as the product's profile has them."""
+    profile = institutions.load_platforms()[LEGACY]
+    own = [c for c in contracts.load().values() if c.owner == "university"]
+    return {profile.table_of(c): (c.entity, profile.names_of(c)) for c in own}
 
 
 class Legacy:

@@ -1,1 +1,0 @@
-{{ staging('commissioned_project') }}

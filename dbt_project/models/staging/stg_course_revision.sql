@@ -1,1 +1,0 @@
-{{ staging('course_revision') }}

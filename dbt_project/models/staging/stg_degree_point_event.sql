@@ -1,1 +1,0 @@
-{{ staging('degree_point_event') }}

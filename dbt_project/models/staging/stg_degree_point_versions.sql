@@ -1,1 +1,0 @@
-{{ staging_versions('degree_point') }}

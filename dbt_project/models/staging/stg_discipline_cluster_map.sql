@@ -1,1 +1,0 @@
-{{ staging('discipline_cluster_map') }}

@@ -1,1 +1,0 @@
-{{ staging('employer_survey') }}

@@ -1,1 +1,0 @@
-{{ staging('overseas_study') }}

@@ -1,1 +1,0 @@
-{{ staging('talent_demand') }}

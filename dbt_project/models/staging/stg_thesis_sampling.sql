@@ -1,1 +1,0 @@
-{{ staging('thesis_sampling') }}

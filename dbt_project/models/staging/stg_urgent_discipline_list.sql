@@ -1,1 +1,0 @@
-{{ staging('urgent_discipline_list') }}
