@@ -56,6 +56,12 @@ def test_rows_that_break_the_judgement_are_findings_and_all_others_are_judged(fr
     assert fragile.rows(
         "select src_inst_code, entity, state, failed from quality.problem where rule_id = 'QR.student.src_record_id.9'"
     ) == [("10611", "student", "open", 2)]
+    ((reason,),) = fragile.rows(
+        "select reason from quality.problem_event join quality.problem using (problem_id) where rule_id like '%%id.9'"
+    )
+    assert reason == (
+        "2 行的值使判定中断，已单独隔离，首行是批次 load-2-student-10611 的第 2 行：22012 division by zero"
+    )
     assert reconcile.reconcile("run-1") > 0
 
 

@@ -10,9 +10,10 @@ the line does itself (actor `yuyan`). `STEPS` is the whole life cycle.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -185,11 +186,15 @@ def next_step(problem: Problem, finding: Finding | None, as_of: date) -> tuple[s
 
 
 def settle_results(
-    connection: psycopg.Connection, run_id: str, as_of: date, others: Sequence[Finding] = ()
+    connection: psycopg.Connection,
+    run_id: str,
+    as_of: date,
+    others: Sequence[Finding] = (),
+    reasons: Mapping[tuple[str, str], str] = MappingProxyType({}),
 ) -> Counter[str]:
     """`settle` with what stands of every entity, whichever run judged it: a run may have broken off before it came here.
 
-    `others`: findings about entities that could not be judged.
+    `others`: findings about entities that could not be judged; `reasons`: (rule, institution) -> what the problem says.
     """
     stewards.publish(connection)
     judged = [entity for (entity,) in connection.execute("select entity from quality.last_judged")]
@@ -201,8 +206,9 @@ def settle_results(
         " where resolved_run_id is null group by 1, 2) c on c.rule_id = r.rule_id and c.src_inst_code = r.src_inst_code "
         "where r.verdict = 'fail' or r.overridden > 0 order by 1, 2"
     ).fetchall()
+    findings = [Finding(*row, reason=reasons.get(row[:2], "")) for row in findings]
     subjects = {*judged, *(finding.entity for finding in others)}
-    return settle(connection, run_id, as_of, [*(Finding(*row) for row in findings), *others], subjects)
+    return settle(connection, run_id, as_of, [*findings, *others], subjects)
 
 
 def promise(

@@ -12,28 +12,34 @@ from yuyan.decisions import overrides
 from yuyan.domain.catalogue import BLOCKING, Rule, Tolerance
 from yuyan.validate import statements, suite, worktable
 from yuyan.validate.scope import Arrivals
+from yuyan.validate.work import Work
 
 
 def write(
-    connection: psycopg.Connection, of_entity: tuple[Rule, ...], entity: str, run_id: str, arrivals: Arrivals
+    connection: psycopg.Connection, of_entity: tuple[Rule, ...], work: Work, run_id: str, arrivals: Arrivals
 ) -> None:
     """Bring quality.row_failure to what the work table says. Leaves `failing` and `stood`.
 
     Takes time in proportion to the rows that fail and those that stood, however many of them end at once.
     """
-    parameters = {"entity": entity, "run": run_id, "rule_set": arrivals.rule_set, "blocking": list(BLOCKING)}
-    statements.run(connection, "failing", entity=entity, verdicts=_broken(connection, of_entity, entity))
+    parameters = {
+        "entity": work.entity,
+        "run": run_id,
+        "rule_set": arrivals.rule_set,
+        "blocking": list(BLOCKING),
+    }
+    statements.run(connection, "failing", work=work, verdicts=_broken(connection, of_entity, work))
     with statements.without_nested_loops(connection):
-        statements.run(connection, "stood", parameters, entity=entity)
-        ended = statements.run(connection, "resolve_failures", parameters).rowcount
-        written = statements.run(connection, "write_failures", parameters).rowcount
+        statements.run(connection, "stood", parameters, work=work)
+        ended = statements.run(connection, "resolve_failures", parameters, work=work).rowcount
+        written = statements.run(connection, "write_failures", parameters, work=work).rowcount
     _analyze(connection, ended + written)
 
 
-def _broken(connection: psycopg.Connection, of_entity: tuple[Rule, ...], entity: str) -> list[dict[str, str]]:
+def _broken(connection: psycopg.Connection, of_entity: tuple[Rule, ...], work: Work) -> list[dict[str, str]]:
     """The verdicts that are a failure in some judged row: name, rule and what it looks at. Most rules are broken by none."""
     names = [f"v{i}" for i in range(1, len(of_entity) + 1)]
-    is_broken = statements.run(connection, "broken_rules", entity=entity, names=names).fetchone()
+    is_broken = statements.run(connection, "broken_rules", work=work, names=names).fetchone()
     return [
         {"name": name, "rule_id": rule.rule_id, "column": rule.column, "severity": rule.severity}
         | {"observed": worktable.observed(rule)}
@@ -68,15 +74,17 @@ def results(
     }
     stands = _counted(
         connection,
-        f"count(*), count(*) filter (where f.since_run_id = %(run)s), count(*) filter (where {overrides.covers('f')})",
-        "f.resolved_run_id is null",
         parameters,
+        "f.resolved_run_id is null",
+        "count(*)",
+        "count(*) filter (where f.since_run_id = %(run)s)",
+        f"count(*) filter (where {overrides.covers('f')})",
     )
     resolved = _counted(
         connection,
-        "count(*)",
-        "f.resolved_run_id = %(run)s and f.since_run_id <> %(run)s and f.resolution <> 'replaced'",
         parameters,
+        "f.resolved_run_id = %(run)s and f.since_run_id <> %(run)s and f.resolution <> 'replaced'",
+        "count(*)",
     )
     reported = {key: failed for key, (_, failed, _) in suites.items() if failed}
     if differing := set(reported.items()) ^ {(key, failed) for key, (failed, *_) in stands.items()}:
@@ -125,12 +133,8 @@ def verdict(tolerance: Tolerance, eligible: int, failed: int, unverifiable: int,
 
 
 def _counted(
-    connection: psycopg.Connection, counts: str, where: str, parameters: dict[str, str]
+    connection: psycopg.Connection, parameters: dict[str, str], where: str, *counts: str
 ) -> dict[tuple[str, str], tuple[int, ...]]:
     """(rule, institution) -> counts over the entity's row failures f."""
-    rows = connection.execute(
-        f"select f.rule_id, f.src_inst_code, {counts} from quality.row_failure f "
-        f"where f.entity = %(entity)s and {where} group by f.rule_id, f.src_inst_code",
-        parameters,
-    ).fetchall()
+    rows = statements.run(connection, "count_failures", parameters, where=where, counts=counts)
     return {(rule_id, institution): tuple(figures) for rule_id, institution, *figures in rows}

@@ -29,6 +29,7 @@ from yuyan.validate import (
     worktable,
 )  # fmt: skip
 from yuyan.validate.scope import Arrivals
+from yuyan.validate.work import Work
 
 LOCK = 7_220_261
 """Key of the advisory lock: one validation at a time."""
@@ -72,7 +73,7 @@ def validate(run_id: str, as_of: date, entities: Sequence[str] | None = None) ->
         waiting = unjudged.note(
             connection, {e: s["error"] for e, s in summaries.items() if "error" in s}, run_id
         )
-        problems.settle_results(connection, run_id, as_of, waiting)
+        problems.settle_results(connection, run_id, as_of, waiting, unjudged.rows(connection))
     return summaries
 
 
@@ -131,12 +132,12 @@ class _Judge:
 
     def _work(self, only: Sequence[int] | None = None) -> int:
         """Fill the work tables; returns the rows judged."""
-        scope.select(self.connection, self.entity, self.run_id, only)
-        scope.find_taken_keys(self.connection, self.entity)
-        scope.find_latest(self.connection, self.rules, self.entity)
-        judged = worktable.build(self.connection, self.entity, self.rules.rules[self.entity], self.as_of)
-        is_whole = self.arrivals.is_whole
-        standing.merge(self.connection, self.entity, len(self.rules.rules[self.entity]), is_whole)
+        connection, work, of_entity = self.connection, Work(self.entity), self.rules.rules[self.entity]
+        scope.select(connection, work, self.run_id, only)
+        scope.find_taken_keys(connection, work)
+        scope.find_latest(connection, self.rules, work)
+        judged = worktable.build(connection, work, of_entity, self.as_of)
+        standing.merge(connection, work, len(of_entity), self.arrivals.is_whole)
         return judged
 
     def _without_those_that_break_it(self, error: Exception) -> dict[str, Any]:
@@ -166,10 +167,10 @@ class _Judge:
     def _scope(self) -> list[tuple[str, int]]:
         """(src_inst_code, raw_id) of the rows to judge, by institution."""
         with self.connection.transaction(force_rollback=True):
-            scope.select(self.connection, self.entity, self.run_id)
-            return self.connection.execute(
-                f"select src_inst_code, raw_id from scope_{self.entity} order by 1, 2"
-            ).fetchall()
+            work = Work(self.entity)
+            scope.select(self.connection, work, self.run_id)
+            query = f"select src_inst_code, raw_id from {work.scope} order by 1, 2"
+            return self.connection.execute(query).fetchall()
 
     def _error(self, only: Sequence[int]) -> Exception | None:
         """What judging and recording these rows alone raises."""

@@ -1,9 +1,10 @@
 """The statements of validation: one file each in `sql/`, named for what it does.
 
-    statements.run(connection, "failing", {"run": run_id}, entity="student", verdicts=[...])
+    statements.run(connection, "quarantine", {"entity": "student", "run": run_id}, work=Work("student"))
 
-A file's header says what the statement reads and what it leaves. Jinja fills in names and lists of columns, which come from
-contracts and rules; values travel as parameters. A name that a file misses is an error.
+A file's header says what the statement reads and what it leaves. Jinja fills in the names of the work tables (`Work`), the
+formulas of warehouse/records.py and lists of columns, which come from contracts and rules; values travel as parameters. A
+name that a file misses is an error.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ from typing import Any
 import jinja2
 import psycopg
 
+from yuyan.warehouse import records
+
 FOLDER = Path(__file__).with_name("sql")
 
 
@@ -22,10 +25,10 @@ def run(
     connection: psycopg.Connection, name: str, parameters: Mapping[str, Any] | None = None, /, **parts: Any
 ) -> psycopg.Cursor:
     """Execute the statement `sql/<name>.sql.j2`. Raises jinja2.UndefinedError for a part that is not given."""
-    return connection.execute(text(name, **parts), parameters or {})
+    return connection.execute(text(name, **parts), parameters)
 
 
-def text(name: str, **parts: Any) -> str:
+def text(name: str, /, **parts: Any) -> str:
     """The statement with its parts filled in."""
     return _environment().get_template(f"{name}.sql.j2").render(**parts)
 
@@ -50,7 +53,10 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         autoescape=False,
     )
-    environment.globals["same_record"] = lambda a, b: (
-        f"{a}.src_inst_code = {b}.src_inst_code and {a}.src_record_id = {b}.src_record_id"
-    )
+    environment.globals |= {
+        "same_record": records.same_record,
+        "newest": records.newest,
+        "is_newest": records.is_newest,
+        "was_accepted": records.was_accepted,
+    }
     return environment

@@ -1,5 +1,6 @@
-"""Entities that a run could not judge (quality.unjudged): their accepted rows stay as they were, their batches wait.
+"""What a run could not judge, in the words of a problem: rows that break the judgement, and whole entities.
 
+An entity that could not be judged (quality.unjudged) keeps its accepted rows, and its batches wait.
 Each institution whose rows wait gets a problem that names entity, batches and rows; the next judgement ends it.
 """
 
@@ -38,6 +39,24 @@ def note(connection: psycopg.Connection, errors: Mapping[str, str], run_id: str)
         "group by u.entity, u.error, b.src_inst_code order by u.entity, b.src_inst_code"
     ).fetchall()
     return [_finding(*row) for row in waiting]
+
+
+def rows(connection: psycopg.Connection) -> dict[tuple[str, str], str]:
+    """(rule, institution) -> which rows of which batches are kept out of the judgement, and the database's own words."""
+    rules = [structural.isolated_id(entity) for entity in contracts.load()]
+    found = connection.execute(
+        "select rule_id, src_inst_code, count(*), (array_agg(batch_id order by failure_id))[1], "
+        "(array_agg(row_no order by failure_id))[1], (array_agg(observed_value order by failure_id))[1] "
+        "from quality.row_failure where resolved_run_id is null and rule_id = any(%s) group by 1, 2",
+        [rules],
+    ).fetchall()
+    return {
+        (
+            rule_id,
+            institution,
+        ): f"{count} 行的值使判定中断，已单独隔离，首行是批次 {batch} 的第 {row} 行：{error}"
+        for rule_id, institution, count, batch, row, error in found
+    }
 
 
 def _finding(

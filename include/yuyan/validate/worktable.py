@@ -11,60 +11,37 @@ import psycopg
 
 from yuyan.domain import contracts, macros, structural
 from yuyan.domain.catalogue import BLOCKING, Rule
+from yuyan.validate import statements
+from yuyan.validate.work import Work
 from yuyan.warehouse import ddl
 
 META = ("src_inst_code", "src_record_id", "raw_id", "batch_id")
 FAILS, UNVERIFIABLE, HOLDS = "'0'::\"char\"", "'1'::\"char\"", "'2'::\"char\""
 
 
-def build(connection: psycopg.Connection, entity: str, rules: tuple[Rule, ...], as_of: date) -> int:
-    """Create the entity's work table from `scope_<entity>`, `taken_<entity>` and what its rules look up; returns rows."""
-    columns = [*META, *(f.name for f in contracts.load()[entity].columns), "is_newest"]
-    verdicts = [f"{verdict(entity, rule, as_of)} as v{i}" for i, rule in enumerate(rules, start=1)]
-    worst = ", ".join(f"v{i}" for i in range(1, len(rules) + 1))
-    connection.execute(f"drop table if exists judging.{entity}")
-    # offset 0 keeps the planner from merging the levels, which would compute every cast and verdict several times
-    connection.execute(
-        f"create unlogged table judging.{entity} as select v.*, least({worst}) as worst from ("
-        f"select {', '.join('r.' + c for c in columns)}, {', '.join(verdicts)} from ({rows(entity)}) r offset 0) v"
-    )
-    _add_isolated(connection, entity, rules)
-    blocking = ", ".join(f"n.v{i}" for i, rule in enumerate(rules, start=1) if rule.severity in BLOCKING)
-    connection.execute(  # a last good version stands in for a newest one that does not pass, and for no other
-        f"delete from judging.{entity} w using judging.{entity} n where not w.is_newest and n.is_newest "
-        "and n.src_inst_code = w.src_inst_code and n.src_record_id = w.src_record_id "
-        f"and least({blocking}) is distinct from {FAILS}"
-    )
-    connection.execute(f"create index on judging.{entity} (raw_id)")
-    connection.execute(f"analyze judging.{entity} (src_inst_code, src_record_id, raw_id, is_newest, worst)")
-    (judged,) = connection.execute(f"select count(*) from judging.{entity}").fetchone()
-    return judged
-
-
-def _add_isolated(connection: psycopg.Connection, entity: str, rules: tuple[Rule, ...]) -> None:
-    """The rows in scope that break the judgement: no value is typed, one rule fails, no other is asked."""
-    broken = structural.isolated_id(entity)
-    number = next(i for i, rule in enumerate(rules, start=1) if rule.rule_id == broken)
-    connection.execute(
-        f"insert into judging.{entity} ({', '.join(META)}, is_newest, v{number}, worst) "
-        f"select {', '.join('r.' + c for c in META)}, s.is_newest, {FAILS}, {FAILS} from isolated i "
-        f"join raw.{entity} r on r.raw_id = i.raw_id join scope_{entity} s on s.raw_id = i.raw_id"
-    )
-
-
-def rows(entity: str) -> str:
-    """SQL of the rows in scope that are not kept out: META, record_key, is_newest, key_is_taken, is_isolated (false), typed
-    columns, `<column>__raw` where not text.
-    """
-    contract = contracts.load()[entity]
+def build(connection: psycopg.Connection, work: Work, rules: tuple[Rule, ...], as_of: date) -> int:
+    """Create the entity's work table from the rows in scope and what its rules look up; returns its rows."""
+    contract = contracts.load()[work.entity]
     raw = [f"r.{f.name} as {f.name}__raw" for f in contract.columns if f.type != "string"]
-    return (
-        f"select {', '.join('r.' + c for c in META)}, r.record_key, s.is_newest, (t.raw_id is not null) as key_is_taken, "
-        "false as is_isolated, "
-        f"{', '.join([ddl.typed_columns(contract), *raw])} from raw.{entity} r "
-        f"join scope_{entity} s on s.raw_id = r.raw_id left join taken_{entity} t on t.raw_id = r.raw_id "
-        "left join isolated i on i.raw_id = r.raw_id where i.raw_id is null offset 0"
+    columns = [*META, *(f.name for f in contract.columns), "is_newest"]
+    connection.execute(f"drop table if exists {work.judged}")
+    statements.run(
+        connection,
+        "work_table",
+        work=work,
+        columns=[f"r.{name}" for name in columns],
+        typed=", ".join([ddl.typed_columns(contract), *raw]),
+        verdicts={f"v{i}": verdict(work.entity, rule, as_of) for i, rule in enumerate(rules, start=1)},
     )
+    numbered = {rule.rule_id: f"v{i}" for i, rule in enumerate(rules, start=1)}
+    isolated = numbered[structural.isolated_id(work.entity)]
+    statements.run(connection, "work_table_isolated", work=work, verdict=isolated)
+    blocking = [numbered[rule.rule_id] for rule in rules if rule.severity in BLOCKING]
+    statements.run(connection, "drop_needless_stand_ins", work=work, blocking=blocking)
+    connection.execute(f"create index on {work.judged} (raw_id)")
+    connection.execute(f"analyze {work.judged} (src_inst_code, src_record_id, raw_id, is_newest, worst)")
+    (judged,) = connection.execute(f"select count(*) from {work.judged}").fetchone()
+    return judged
 
 
 def verdict(entity: str, rule: Rule, as_of: date) -> str:
