@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 
 from yuyan import settings
 from yuyan.domain import contracts
+from yuyan.domain.institutions import load as institutions_on_file
 
 Row = dict[str, Any]
 HIDDEN = "（假名，不显示）"
@@ -22,17 +23,23 @@ LISTED = 200
 """Rows of a group that the workbook lists; where there are more, all rows stand in a CSV beside it."""
 
 _STANDING = """
-with standing as (
+with each_failure as (
     select f.*, coalesce(f.cause_id, f.rule_id) as group_id,
            case when f.since_run_id = %(run)s then 'new' else 'still' end as change,
            o.state is not distinct from 'active' as is_overridden,
            f.severity in ('REJECT', 'ERROR') and o.state is distinct from 'active' as is_refused
     from quality.row_failure as f left join quality.override as o on o.override_id = f.override_id
     where f.src_inst_code = %(inst)s and f.resolved_run_id is null
+),
+standing as (  -- a record that is only noted here may be kept out by another rule
+    select e.*, bool_or(e.is_refused) over (partition by e.entity, e.src_record_id) as is_kept_out,
+           case when b.mode = 'replace' then '清单 ' || b.window_from || '，期间 ' || b.ref_period end as delivery
+    from each_failure as e left join ops.batch as b on b.batch_id = e.batch_id
 )"""
 
 _COLUMNS = """s.entity, s.src_record_id, s.record_key, s.batch_id, s.row_no, s.column_name, s.observed_value, s.rule_id,
-    s.severity, s.is_refused, s.is_overridden, s.change, s.since_run_id, s.group_id, r.message, r.why, r.fix"""
+    s.severity, s.is_refused, s.is_kept_out, s.is_overridden, s.delivery, s.change,
+    s.since_run_id, s.group_id, r.message, r.why, r.fix"""
 
 _FIRST = f"""{_STANDING}, numbered as (
     select *, row_number() over (partition by group_id order by is_refused desc, failure_id) as place from standing
@@ -46,7 +53,8 @@ order by s.is_refused desc, s.group_id, s.entity, s.batch_id, s.row_no, s.rule_i
 
 _GROUPS = f"""{_STANDING}, by_record as (
     select group_id, entity, src_record_id, max(cause_id) as cause_id, count(*) as failures,
-           bool_or(is_refused) as is_refused, count(*) filter (where change = 'new') as new
+           bool_or(is_refused) as is_refused, bool_or(is_kept_out and not is_refused) as is_kept_out,
+           count(*) filter (where change = 'new') as new
     from standing group by group_id, entity, src_record_id
 ),
 by_rule as (
@@ -59,8 +67,8 @@ rules as (
 ),
 grouped as (
     select group_id, max(cause_id) as cause_id, sum(failures)::bigint as failures, count(*) as records,
-           count(*) filter (where is_refused) as refused, sum(new)::bigint as new,
-           array_agg(distinct entity order by entity) as entities
+           count(*) filter (where is_refused) as refused, count(*) filter (where is_kept_out) as kept_out,
+           sum(new)::bigint as new, array_agg(distinct entity order by entity) as entities
     from by_record group by group_id
 )
 select g.*, s.rule_ids, s.rule_id, s.rule_version, coalesce(c.kind, 'single') as kind, c.src_inst_code as cause_inst_code,
@@ -196,6 +204,12 @@ class Facts:
     tables: dict[str, list[Row]]
     groups: list[Row]
     samples: dict[str, list[Row]]
+
+    @property
+    def delivers_files(self) -> bool:
+        """Whether the institution delivers files, and not records of a platform."""
+        known = institutions_on_file().get(self.inst_code)
+        return known is not None and known.platform.connector == "files"
 
 
 def read(connection: psycopg.Connection, inst_code: str, run_id: str, as_of: date) -> Facts:

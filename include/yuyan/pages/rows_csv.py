@@ -23,8 +23,10 @@ WHERE = {
 }
 STATE = {
     STANDING: """
-    case when o.state = 'active' then '已豁免'
-        when f.severity in ('REJECT', 'ERROR') then '未接收' else '仅提醒' end as "是否接收",
+    case when f.severity in ('REJECT', 'ERROR') and o.state is distinct from 'active' then '未接收'
+        when bool_or(f.severity in ('REJECT', 'ERROR') and o.state is distinct from 'active')
+            over (partition by f.entity, f.src_record_id) then '未接收（另有规则）'
+        when o.state = 'active' then '已豁免' else '仅提醒' end as "是否接收",
     case when f.since_run_id = %(run)s then '新增' else '仍在' end as "变化",""",
     RESOLVED: """
     coalesce(resolution.label, f.resolution) as "如何了结",""",
@@ -32,12 +34,14 @@ STATE = {
 QUERY = """
 select {state}
     coalesce(entity.label, f.entity) as "实体", {record_id} as "来源记录编号", {record_key} as "业务主键",
+    case when b.mode = 'replace' then '清单 ' || b.window_from || '，期间 ' || b.ref_period end as "交付文件",
     f.batch_id as "批次", f.row_no as "行号", coalesce(field.label, f.column_name) as "字段",
     case when f.observed_value is null then '（空）' when field.is_hidden and f.observed_value <> '' then %(hidden)s
         else {observed} end as "观察值",
     f.rule_id as "规则", coalesce(severity.label, f.severity) as "严重程度", f.cause_id as "根因编号"
 from quality.row_failure as f
 left join quality.override as o on o.override_id = f.override_id
+left join ops.batch as b on b.batch_id = f.batch_id
 left join unnest(%(entities)s::text[], %(entity_labels)s::text[]) as entity (code, label) on entity.code = f.entity
 left join unnest(%(severities)s::text[], %(severity_labels)s::text[]) as severity (code, label)
     on severity.code = f.severity
