@@ -293,7 +293,7 @@ def test_a_cause_with_very_many_rows_has_them_all_in_a_csv(tmp_path, monkeypatch
         feedback.build(connection, rows.RUN, rows.AS_OF, "", ["10611"], tmp_path)
     lines = list(csv.DictReader((tmp_path / "10611-rows.csv").open(encoding="utf-8-sig")))
     assert len([r for r in lines if r["根因编号"] == "cause-student"]) == rows.WAITING
-    first = next(r for r in lines if r["来源记录编号"] == "T0000")
+    first = next(r for r in lines if r["来源记录编号"] == "T0000" and r["根因编号"] == "cause-student")
     assert (first["实体"], first["行号"], first["字段"], first["观察值"], first["是否接收"]) == (
         "学位论文与实践成果（thesis）", "1", "学籍编号", "1061120230001", "未接收",
     )  # fmt: skip

@@ -50,6 +50,7 @@ left join unnest(%(resolutions)s::text[], %(resolution_labels)s::text[]) as reso
 left join unnest(%(owners)s::text[], %(columns)s::text[], %(column_labels)s::text[], %(hides)s::boolean[])
     as field (entity, code, label, is_hidden) on field.entity = f.entity and field.code = f.column_name
 where f.src_inst_code = %(inst)s and {where}
+order by f.failure_id
 """
 
 
