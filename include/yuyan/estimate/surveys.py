@@ -30,7 +30,9 @@ def by_grain(rows: pl.DataFrame, city: str) -> pl.DataFrame:
 def ratio(answers: pl.DataFrame, is_post_stratified: bool = False) -> pl.DataFrame:
     """grain, unit_code, period_code, period_year, rate, error: ratio of sums, or weighted to the frame of each stratum.
 
-    Errors are cluster-robust; one cluster has none.
+    Errors are cluster-robust; one cluster has none. With K clusters an error is widened by Student's t of K - 2 degrees of
+    freedom over the normal quantile (clusters of unequal size cost one more), so that 1.96 of it is the 95 % half width also
+    where courses are few.
     """
     stratum = [*UNIT, "stratum"]
     weight = pl.col("frame").sum().over(stratum) / pl.col("n").sum().over(stratum)
@@ -40,9 +42,11 @@ def ratio(answers: pl.DataFrame, is_post_stratified: bool = False) -> pl.DataFra
     cells = rows.group_by("cell", maintain_order=True).agg(
         pl.first(*UNIT, "period_year"),
         rate=(pl.col("w") * pl.col("x")).sum() / (pl.col("w") * pl.col("n")).sum(),
+        clusters=pl.len(),
     )
     error = standardise.cluster_error(*(rows[c].to_numpy() for c in ("cell", "x", "n", "w")))
-    return cells.drop("cell").with_columns(error=pl.Series(error))
+    few = stats.t.ppf(0.975, np.maximum(cells["clusters"].to_numpy() - 2, 1)) / stats.norm.ppf(0.975)
+    return cells.drop("cell", "clusters").with_columns(error=pl.Series(error * few))
 
 
 def clustered(found: pl.DataFrame, variant: str, upper: float) -> pl.DataFrame:
@@ -77,9 +81,9 @@ def weighted(answers: pl.DataFrame) -> pl.DataFrame:
 
 
 def weighted_intervals(found: pl.DataFrame, variant: str) -> pl.DataFrame:
-    """Jeffreys intervals of weighted shares, on their effective numbers of answers."""
+    """Intervals of weighted shares, on their effective numbers of answers."""
     n = found["effective"].to_numpy()
-    lower, upper = rates.jeffreys_interval(np.minimum(found["rate"].to_numpy() * n, n), n)
+    lower, upper = rates.interval(np.minimum(found["rate"].to_numpy() * n, n), n)
     return found.select(
         variant_code=pl.lit(variant),
         **{c: c for c in UNIT},
