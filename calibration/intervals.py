@@ -4,7 +4,7 @@ import numpy as np
 from scipy import stats
 
 from calibration.tables import Table, covered, rarely
-from yuyan.estimate import composite, paths, rates, standardise, stratified, trend
+from yuyan.estimate import composite, paths, rates, standardise, stratified, surveys, trend
 
 SIZES = (1, 3, 10, 12, 24, 70, 180, 600, 2000, 9000)
 """Denominators of published ratios: a degree point's graduates to the city's students."""
@@ -131,8 +131,10 @@ def courses(seed: int, simulations: int) -> Table:
         unit = np.repeat(np.arange(simulations * 3), offerings)
         order = np.argsort(np.unique(unit.astype(str)).astype(int))
         error = standardise.cluster_error(unit, x.ravel(), n.ravel())[order].reshape(simulations, 3)
-        error = error * stats.t.ppf(0.975, offerings - 2) / stats.norm.ppf(0.975)
-        inside = np.abs(share - mean) <= stats.norm.ppf(0.975) * error
+        effective = n.sum(axis=-1) ** 2 / (n**2).sum(axis=-1)
+        error = error * stats.t.ppf(0.975, effective - 1) / stats.norm.ppf(0.975)
+        lower, upper = surveys.share_limits(share, stats.norm.ppf(0.975) * error)
+        inside = (lower <= mean) & (mean <= upper)
         status = trend.trend(share, error).status
         shares = [float(np.mean(status == colour)) for colour in ("RED", "AMBER")]
         table.rows.append([offerings, round(float(n.mean() * offerings)), float(inside.mean()), *shares])

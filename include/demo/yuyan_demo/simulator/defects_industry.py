@@ -63,7 +63,7 @@ def _contracts(p: Planter, frames: dict[str, pl.DataFrame], other: Change) -> No
         "amount": "120000.00",
         "is_refund": "false",
     }
-    p.child("commissioned_receipt", paid, too_much)
+    p.child("commissioned_receipt", paid, too_much, "amount.17")
     p.clone(entity, FILES, {"contract_amount": "12.00"}, "~contract_amount.22")
     named = own & pl.col("cluster_code").is_not_null()
     p.clone(entity, LEGACY, other, "~cluster_code.23", where=named)
@@ -73,7 +73,7 @@ def _contracts(p: Planter, frames: dict[str, pl.DataFrame], other: Change) -> No
 
 def _receipts(p: Planter) -> None:
     entity = "commissioned_receipt"
-    p.clone(entity, VERSIONED, {"is_refund": "true", "amount": "99999999.00"}, "~amount.14")
+    p.clone(entity, VERSIONED, {"is_refund": "true", "amount": "99999999.00"}, "amount.14")
     for row in p.draw(entity, "any", pl.col("is_refund") == "true"):
         p.place(entity, p.new_identity(entity, row), _same(row, "amount"), "~received_on.15")
     p.clone(
