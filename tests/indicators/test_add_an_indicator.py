@@ -43,7 +43,9 @@ def test_the_steps_of_the_page_publish_the_indicator(copy_of_city, simulated_cit
         text.replace("  - name: ind_value\n", description + "\n\n  - name: ind_value\n"), encoding="utf-8"
     )
     monkeypatch.setitem(
-        transform.SELECTIONS, "indicators", ("indicator", "target", "ind_m06", "ind_value", "ind_status")
+        transform.SELECTIONS,
+        "indicators",
+        ("indicator", "target", "ind_m06", "ind_value", "ind_plan_status", "ind_status"),
     )
     with pytest.raises(transform.TransformFailed, match="ind_m06 is not in indicator_models"):
         transform.run_layer("indicators", "unnamed", simulated_city.as_of)
