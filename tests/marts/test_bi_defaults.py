@@ -89,7 +89,8 @@ def test_a_crawl_sees_what_the_views_are(simulated_city_dsn):
     engine = sqlalchemy.create_engine(simulated_city_dsn.replace("postgresql://", "postgresql+psycopg://"))
     try:
         inspector = sqlalchemy.inspect(engine)
-        assert set(inspector.get_view_names(schema="marts")) == set(VIEWS)
+        made = {v for v in inspector.get_view_names(schema="marts") if v.startswith("v_")}
+        assert made == set(VIEWS)
         for view in VIEWS:
             comment = inspector.get_table_comment(view, schema="marts")["text"]
             assert comment.startswith("【模拟数据 / SIMULATED"), view
