@@ -140,9 +140,7 @@ def _accepted_table(connection: psycopg.Connection, contract: Contract) -> None:
 def _views(connection: psycopg.Connection, contract: Contract) -> None:
     """accepted.<entity>_versions: every judged and accepted version, tombstones included; latest.<entity>: newest, typed."""
     entity, columns = contract.entity, typed_columns(contract)
-    own = ", ".join(
-        [*META_COLUMNS, *(f.name for f in contract.columns)]
-    )  # not *: columns may have been added
+    own = [*META_COLUMNS, *(f.name for f in contract.columns)]  # not *: columns may have been added
     meta = "r.src_inst_code, r.src_record_id, r.record_key, r.raw_id, r.batch_id, r.source_version, r.is_deleted, r.as_of"
     _view(
         connection,
