@@ -13,9 +13,9 @@ from psycopg.rows import dict_row
 
 from yuyan import settings
 from yuyan.domain import contracts
+from yuyan.validate.worktable import HIDDEN
 
 Row = dict[str, Any]
-HIDDEN = "（假名，不显示）"
 SAMPLE = 20
 """Rows of a group that the page shows; the workbook has all."""
 

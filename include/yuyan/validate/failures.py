@@ -26,7 +26,7 @@ def write(
     """
     parameters = {"entity": entity, "run": run_id, "rule_set": arrivals.rule_set, "blocking": list(BLOCKING)}
     verdicts = ", ".join(
-        f"(w.v{i}, '{rule.rule_id}', '{rule.column}', {worktable.observed(rule)}, '{rule.severity}')"
+        f"(w.v{i}, '{rule.rule_id}', '{rule.column}', {worktable.observed(entity, rule)}, '{rule.severity}')"
         for i, rule in enumerate(of_entity, start=1)
     )
     connection.execute(

@@ -13,6 +13,7 @@ from yuyan.domain import contracts, macros
 from yuyan.domain.catalogue import BLOCKING, Rule
 from yuyan.warehouse import ddl
 
+HIDDEN = "（假名，不显示）"
 META = ("src_inst_code", "src_record_id", "raw_id", "batch_id")
 FAILS, UNVERIFIABLE, HOLDS = "'0'::\"char\"", "'1'::\"char\"", "'2'::\"char\""
 
@@ -64,11 +65,13 @@ def verdict(entity: str, rule: Rule, as_of: date) -> str:
     )
 
 
-def observed(rule: Rule, alias: str = "r") -> str:
-    """SQL of what the rule saw: the text of its column as received, joined by | where there are several."""
-    names = rule.column.split("|")
-    return (
-        f"{alias}.{names[0]}"
-        if len(names) == 1
-        else f"concat_ws('|', {', '.join(f'{alias}.{n}' for n in names)})"
-    )
+def observed(entity: str, rule: Rule, alias: str = "r") -> str:
+    """SQL of what the rule saw: the text of its column as received, joined by | where there are several. Of a pseudonym only
+    that there was one: who reads findings has no need to know which.
+    """
+    derived = {f.name for f in contracts.load()[entity].columns if f.derived}
+    parts = [
+        f"case when {alias}.{name} is not null then '{HIDDEN}' end" if name in derived else f"{alias}.{name}"
+        for name in rule.column.split("|")
+    ]
+    return parts[0] if len(parts) == 1 else f"concat_ws('|', {', '.join(parts)})"
