@@ -8,10 +8,10 @@ from yuyan.warehouse import roles
 
 pytestmark = pytest.mark.database
 
-SCHEMAS = (
-    "raw", "latest", "accepted", "judging", "quality", "ops", "reference", "plan", "star", "indicators", "estimates",
-    "marts", "public",
-)  # fmt: skip
+SCHEMAS = sorted(
+    {"raw", "latest", "accepted", "judging", "public"}
+    | {s for schemas in roles.READABLE.values() for s in schemas}
+)
 VERBS = {
     "select": "select * from {}.probe",
     "insert": "insert into {}.probe values (1)",
