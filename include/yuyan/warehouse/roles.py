@@ -1,5 +1,5 @@
 """Who may read the warehouse: `bi_reader` the published figures, in which no person is; `analyst` also the star, whose rows
-are pseudonymous persons; `auditor` the figures, what the line did and what the rules found.
+are pseudonymous persons; `auditor` the figures, what the line did, what the rules found and what allocation hangs on.
 
 What a reader does ends before it is in the line's way: statements, waits for locks and idle transactions have a time limit,
 temporary files a size. They read only: no temporary tables, no large objects, no advisory locks, which the line holds.
