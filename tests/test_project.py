@@ -91,5 +91,7 @@ def test_the_product_is_locked_as_it_is_tested_and_without_what_only_tests_need(
 
     product, tested = pins("product.txt"), pins("lock.txt")
     assert product < tested
+    wanted = re.findall(r"^[\w-]+", (REQUIREMENTS / "base.in").read_text(), re.M)
+    assert {_normal(name) for name in wanted} <= {_normal(re.split(r"[=\[]", pin)[0]) for pin in product}
     extra = {pin.partition("==")[0].partition("[")[0] for pin in tested - product}
     assert {"pytest", "pytest-xdist", "ruff", "playwright", "hypothesis", "podman-compose"} <= extra
