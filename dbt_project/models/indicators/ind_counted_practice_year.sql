@@ -1,0 +1,81 @@
+-- H08：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+with by_person_key_rows as (
+    select
+        f.academic_year,
+        f.inst_code,
+        f.discipline_code,
+        f.is_in_study_first_day,
+        f.is_in_study_last_day,
+        f.is_participant,
+        f.degree_type,
+        f.is_continuing,
+        f.person_key,
+        case when f.discipline_code is not null then f.degree_point_id end as degree_point_id,
+        m.cluster_code
+    from {{ ref('fct_practice_year') }} as f
+    left join {{ ref('bridge_key_cluster') }} as m on m.discipline_code = f.discipline_code and m.is_matched
+    where f.academic_year is not null and f.person_key is not null
+),
+
+by_person_key_once as (
+    select
+        academic_year,
+        person_key,
+        case grouping(inst_code, degree_point_id, cluster_code)
+            when 7 then 'city'
+            when 3 then 'institution'
+            when 5 then 'degree_point'
+            when 6 then 'cluster'
+        end as grain,
+        case grouping(inst_code, degree_point_id, cluster_code)
+            when 7 then '{{ var("city_code") }}'
+            when 3 then inst_code
+            when 5 then degree_point_id
+            when 6 then cluster_code
+        end as unit_code,
+        bool_or(is_in_study_first_day) as h08_on_first_day,
+        bool_or(is_in_study_last_day) as h08_on_last_day,
+        bool_or(is_participant) as h08_participants,
+        bool_or(degree_type = '2' and is_in_study_first_day) as h08b_on_first_day,
+        bool_or(degree_type = '2' and is_in_study_last_day) as h08b_on_last_day,
+        bool_or(degree_type = '2' and is_participant) as h08b_participants,
+        bool_or(is_continuing and is_in_study_first_day) as h08c_on_first_day,
+        bool_or(is_continuing and is_in_study_last_day) as h08c_on_last_day,
+        bool_or(is_continuing and is_participant) as h08c_participants
+    from by_person_key_rows
+    group by grouping sets (
+        (academic_year, person_key),
+        (academic_year, person_key, inst_code),
+        (academic_year, person_key, degree_point_id),
+        (academic_year, person_key, cluster_code)
+    )
+),
+
+by_person_key as (
+    select
+        academic_year,
+        academic_year as period_code,
+        grain,
+        unit_code,
+        count(*) filter (where h08_on_first_day) as h08_on_first_day,
+        count(*) filter (where h08_on_last_day) as h08_on_last_day,
+        count(*) filter (where h08_participants) as h08_participants,
+        count(*) filter (where h08b_on_first_day) as h08b_on_first_day,
+        count(*) filter (where h08b_on_last_day) as h08b_on_last_day,
+        count(*) filter (where h08b_participants) as h08b_participants,
+        count(*) filter (where h08c_on_first_day) as h08c_on_first_day,
+        count(*) filter (where h08c_on_last_day) as h08c_on_last_day,
+        count(*) filter (where h08c_participants) as h08c_participants
+    from by_person_key_once
+    group by academic_year, grain, unit_code
+)
+
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+from by_person_key as c
+cross join lateral (
+    values
+        ('H08', 1, cast(c.h08_participants as double precision), cast((c.h08_on_first_day + c.h08_on_last_day) / 2.0 as double precision)),
+        ('H08b', 1, cast(c.h08b_participants as double precision), cast((c.h08b_on_first_day + c.h08b_on_last_day) / 2.0 as double precision)),
+        ('H08c', 1, cast(c.h08c_participants as double precision), cast((c.h08c_on_first_day + c.h08c_on_last_day) / 2.0 as double precision))
+) as v (variant_code, definition_version, numerator, denominator)
+where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
