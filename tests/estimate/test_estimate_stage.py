@@ -21,7 +21,8 @@ create table indicators.ind_value (variant_code text, grain text, unit_code text
     period_end_on date, value_kind text, numerator float8, denominator float8, value float8,
     definition_version int default 1);
 create table indicators.ind_status (variant_code text, grain text, unit_code text, period_code text, target_value float8,
-    status_reason_code text, definition_version int default 1, is_in_force boolean default true);
+    path_value float8, status_code text, status_reason_code text,
+    definition_version int default 1, is_in_force boolean default true);
 create table plan.target (variant_code text, doc_version text, due_on date, path_kind text, baseline_year int);
 create table plan.indicator (variant_code text, value_kind text, estimator text, adjustment text, comparator text,
     city_rule text, unit_rule text, definition_version int default 1, is_official boolean default true);
@@ -135,21 +136,21 @@ def test_projection_and_pace_of_the_city(found):
 
 
 def test_milestones_that_ask_for_a_sudden_hurry_raise_an_alarm(found, warehouse):
-    """Core courses: 30 % in three years, then 70 % in two: 3.5 times the pace. The mentors' 100 a year is even."""
+    """Core courses: 30 % by 2027-12, then 70 % in three years: 2.3 times the pace. The mentors' 100 a year is even."""
     with psycopg.connect(warehouse) as connection:
         rows = connection.execute(
             "select series_code, from_year, required_pace, pace_ratio, straight_level, is_alarm "
             "from estimates.feasibility order by 1, 2"
         ).fetchall()
     assert [(r[0], r[1], r[5]) for r in rows] == [
-        ("M06.1", 2025, False),
-        ("M06.1", 2028, True),
+        ("M06.1", 2024, False),
+        ("M06.1", 2027, True),
         ("P10", 2025, False),
         ("P10", 2026, False),
         ("P10", 2027, False),
     ]
-    assert rows[1][2:5] == pytest.approx((0.35, 3.5, 1.0))
-    assert rows[0][4] == pytest.approx(0.6)
+    assert rows[1][2:5] == pytest.approx((0.7 / 3, 7 / 3, 1.0))
+    assert rows[0][4] == pytest.approx(0.5)
 
 
 def test_a_reader_keeps_what_it_began_to_read_while_the_stage_runs(found, warehouse):

@@ -79,7 +79,7 @@ def test_the_scorecard_has_all_fifteen_targets(warehouse_of_city):
         "select indicator_code, value, status_code, status_zh from marts.target_scorecard order by 1"
     ).fetchall()
     assert [r[0] for r in rows] == [f"H{n:02d}" for n in range(1, 16)]
-    assert all(r[1] is not None for r in rows)
+    assert [r[0] for r in rows if r[1] is None] == ["H05"]  # its base year is not compared with itself
     assert {r[2] for r in rows} <= {"BLUE", "GREEN", "AMBER", "RED", "GREY"}
 
 

@@ -103,3 +103,66 @@ def test_the_threshold_in_force_gives_the_official_match_and_others_move_it(mart
     assert len(series) > 100
     assert all(counts == sorted(counts, reverse=True) and sizes == 1 for counts, sizes in series)
     assert any(counts[0] > counts[-1] for counts, _ in series)
+
+
+def test_a_value_below_its_target_is_not_labelled_normal(marts):
+    """What decided stands beside it: pooled counts, shrunk value, floor and the probability of being below it."""
+    labels = marts.execute(
+        f"select judged_by_code, status_zh, count(*) from {VALUES} where status_code = 'GREEN' and value < target_value "
+        "group by 1, 2"
+    ).fetchall()
+    assert "PATH" in {by for by, *_ in labels}
+    assert [label for _, label, _ in labels if label.startswith("正常")] == []
+    of_pooled = (
+        f"select distinct status_zh from {VALUES} where judged_by_code = 'RATE' and status_code = 'GREEN'"
+    )
+    assert marts.execute(of_pooled).fetchall() == [("按3年合并估计未见异常",)]
+    pooled = marts.execute(
+        f"select count(*), count(*) filter (where judged_numerator <= judged_denominator and judged_denominator >= 10 "
+        "and judged_value between 0 and 1 and judged_floor = 0.95 and probability_below between 0 and 1 "
+        f"and pooled_years = 3) from {VALUES} where judged_by_code = 'RATE'"
+    ).fetchone()
+    assert pooled[0] == pooled[1] > 10
+    unexplained = marts.execute(
+        f"select count(*) from {VALUES} where (judged_by_code is null) <> (status_code in ('GREY', 'NCID'))"
+    ).fetchone()
+    assert unexplained == (0,)
+
+
+def test_a_level_is_red_only_where_its_interval_excludes_the_path(marts):
+    rows = marts.execute(
+        f"select status_code, judged_by_code, value, ucl95, path_value, v.variant_code from {VALUES} v "
+        "join plan.indicator i using (variant_code, definition_version) where i.city_rule like 'LEVEL%' "
+        "and judged_by_code in ('PATH', 'INTERVAL') and status_code in ('RED', 'AMBER')"
+    ).fetchall()
+    assert {by for _, by, *_ in rows} == {"PATH", "INTERVAL"}
+    for colour, by, _, upper, path, variant in rows:
+        if by == "INTERVAL":
+            assert (colour, upper >= path) == ("AMBER", True), variant
+        elif colour == "RED":
+            assert upper is None or upper < path, variant
+
+
+def test_no_line_of_the_scorecard_compares_a_year_with_itself(marts):
+    rows = marts.execute(
+        "select indicator_code, period_year, baseline_year, path_kind, path_value, gap_to_path, running_period_code, "
+        "running_value, running_path_value, status_code from marts.target_scorecard"
+    ).fetchall()
+    base = {}
+    for code, year, start, kind, path, gap, *running, colour in rows:
+        if start is not None and kind in ("LINEAR", "CAGR") and year <= start:
+            assert (path, gap) == (None, None), code
+            base[code] = (*running, colour)
+    assert set(base) >= {"H05", "H10", "H11", "H13", "H14"}
+    for code in ("H10", "H11"):
+        assert base[code][0] == "2026"
+        assert base[code][1] is not None
+        assert base[code][2] is not None
+    floor = marts.execute(
+        "select required_annual_change from marts.target_scorecard where path_kind in ('FLOOR', 'TREND')"
+    ).fetchall()
+    assert floor == [(None,)] * 3
+    (h14,) = marts.execute(
+        "select status_code, status_reason_code from marts.target_scorecard where indicator_code = 'H14'"
+    ).fetchall()
+    assert h14 == ("GREY", "UNDECIDED")

@@ -4,11 +4,12 @@ with by_person_key_rows as (
         f.academic_year,
         f.inst_code,
         f.discipline_code,
-        f.is_in_study_first_day,
-        f.is_in_study_last_day,
+        f.is_at_first_census,
+        f.is_at_second_census,
         f.is_participant,
         f.degree_type,
         f.is_continuing,
+        f.is_continuing_at_second_census,
         f.person_key,
         case when f.discipline_code is not null then f.degree_point_id end as degree_point_id,
         m.cluster_code
@@ -33,15 +34,15 @@ by_person_key_once as (
             when 5 then degree_point_id
             when 6 then cluster_code
         end as unit_code,
-        bool_or(is_in_study_first_day) as h08_on_first_day,
-        bool_or(is_in_study_last_day) as h08_on_last_day,
+        bool_or(is_at_first_census) as h08_at_first_census,
+        bool_or(is_at_second_census) as h08_at_second_census,
         bool_or(is_participant) as h08_participants,
-        bool_or(degree_type = '2' and is_in_study_first_day) as h08b_on_first_day,
-        bool_or(degree_type = '2' and is_in_study_last_day) as h08b_on_last_day,
+        bool_or(degree_type = '2' and is_at_first_census) as h08b_at_first_census,
+        bool_or(degree_type = '2' and is_at_second_census) as h08b_at_second_census,
         bool_or(degree_type = '2' and is_participant) as h08b_participants,
-        bool_or(is_continuing and is_in_study_first_day) as h08c_on_first_day,
-        bool_or(is_continuing and is_in_study_last_day) as h08c_on_last_day,
-        bool_or(is_continuing and is_participant) as h08c_participants
+        bool_or(is_at_first_census and is_continuing) as h08_continuing_at_first,
+        bool_or(is_at_second_census and is_continuing_at_second_census) as h08_continuing_at_second,
+        bool_or(is_participant and is_continuing) as h08_continuing_participants
     from by_person_key_rows
     group by grouping sets (
         (academic_year, person_key),
@@ -57,15 +58,15 @@ by_person_key as (
         academic_year as period_code,
         grain,
         unit_code,
-        count(*) filter (where h08_on_first_day) as h08_on_first_day,
-        count(*) filter (where h08_on_last_day) as h08_on_last_day,
+        count(*) filter (where h08_at_first_census) as h08_at_first_census,
+        count(*) filter (where h08_at_second_census) as h08_at_second_census,
         count(*) filter (where h08_participants) as h08_participants,
-        count(*) filter (where h08b_on_first_day) as h08b_on_first_day,
-        count(*) filter (where h08b_on_last_day) as h08b_on_last_day,
+        count(*) filter (where h08b_at_first_census) as h08b_at_first_census,
+        count(*) filter (where h08b_at_second_census) as h08b_at_second_census,
         count(*) filter (where h08b_participants) as h08b_participants,
-        count(*) filter (where h08c_on_first_day) as h08c_on_first_day,
-        count(*) filter (where h08c_on_last_day) as h08c_on_last_day,
-        count(*) filter (where h08c_participants) as h08c_participants
+        count(*) filter (where h08_continuing_at_first) as h08_continuing_at_first,
+        count(*) filter (where h08_continuing_at_second) as h08_continuing_at_second,
+        count(*) filter (where h08_continuing_participants) as h08_continuing_participants
     from by_person_key_once
     group by academic_year, grain, unit_code
 )
@@ -74,8 +75,8 @@ select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code
 from by_person_key as c
 cross join lateral (
     values
-        ('H08', 1, cast(c.h08_participants as double precision), cast((c.h08_on_first_day + c.h08_on_last_day) / 2.0 as double precision)),
-        ('H08b', 1, cast(c.h08b_participants as double precision), cast((c.h08b_on_first_day + c.h08b_on_last_day) / 2.0 as double precision)),
-        ('H08c', 1, cast(c.h08c_participants as double precision), cast((c.h08c_on_first_day + c.h08c_on_last_day) / 2.0 as double precision))
+        ('H08', 1, cast(c.h08_participants as double precision), cast((c.h08_at_first_census + c.h08_at_second_census) / 2.0 as double precision)),
+        ('H08b', 1, cast(c.h08b_participants as double precision), cast((c.h08b_at_first_census + c.h08b_at_second_census) / 2.0 as double precision)),
+        ('H08c', 1, cast(c.h08_continuing_participants as double precision), cast((c.h08_continuing_at_first + c.h08_continuing_at_second) / 2.0 as double precision))
 ) as v (variant_code, definition_version, numerator, denominator)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

@@ -4,11 +4,14 @@
 {% set ways = "('LINEAR', 'BACKLOADED', 'PIECEWISE')" -%}
 with targets as (
     select
-        variant_code, target_value, op, path_kind, baseline_value, baseline_status, is_city_only, judged_finer_grains, green_from, amber_from,
-        coalesce(baseline_year, {{ var('base_year') }}) as base_year,
-        {{ year_of('due_on') }} as due_year
-    from {{ ref('target') }}
-    where doc_version = '{{ var("plan_doc_version") }}'
+        t.variant_code, t.target_value, t.op, t.path_kind, t.baseline_value, t.baseline_status, t.is_city_only,
+        t.judged_finer_grains, t.green_from, t.amber_from,
+        coalesce(t.baseline_year, {{ var('base_year') }}) as base_year,
+        {{ year_of('t.due_on') }} as due_year,
+        d.decision_code is not null as is_undecided
+    from {{ ref('target') }} as t
+    left join {{ ref('decision_log') }} as d on d.decision_code = t.awaits_decision_code and d.state = 'open'
+    where t.doc_version = '{{ var("plan_doc_version") }}'
 ),
 
 steps as (
@@ -25,6 +28,7 @@ definitions as (
 compared as (
     select
         v.variant_code, v.definition_version, v.grain, v.unit_code, v.period_code, v.period_year, v.is_complete, v.value,
+        v.value_kind, t.is_undecided,
         t.op, t.path_kind, t.base_year, t.due_year, t.green_from, t.amber_from,
         t.target_value as plan_target_value,
         t.target_value * {{ scale }} as target_value,
@@ -38,9 +42,9 @@ compared as (
         v.value_kind = 'ratio' and v.denominator < coalesce(i.small_number_minimum, 0) as is_small,
         case when coalesce(guard.value, 0) < i.guard_minimum then i.guard_reason_code end as guard_reason,
         case when lag(v.period_year) over series = v.period_year - 1 then lag(v.value) over series end as value_before,
-        case t.baseline_status
-            when 'SIGNED' then t.baseline_value
-            when 'PROVISIONAL'
+        case
+            when t.baseline_status in ('SIGNED', 'PROVISIONAL') and t.baseline_value is not null then t.baseline_value
+            when t.baseline_status = 'PROVISIONAL'
                 then max(case when v.period_year = t.base_year then v.value end) over unit
         end as baseline
     from {{ ref('ind_value') }} as v
@@ -81,7 +85,7 @@ pathed as (
             when path_kind = 'STEP' then step_value
             when path_kind = 'TREND' then value_before
             when path_kind = 'FLOOR' then target
-            when period_year < base_year then null
+            when period_year <= base_year then null
             when path_kind = 'CAGR' then baseline * power(1 + target_value, period_year - base_year)
             when baseline >= target then target
             when path_kind = 'PIECEWISE' then step_value
@@ -111,17 +115,22 @@ reasoned as (
         p.*,
         case
             when not has_target then 'NO-TARGET'
+            when value_kind = 'growth' and path_kind in {{ ways }} and period_year = base_year and not is_of_city_only
+                then 'BASE-YEAR'
             when value is null then 'NO-DATA'
             when is_of_city_only then 'CITY-ONLY'
             when is_small then 'SMALL-N'
             when not is_judged_grain then 'NOT-JUDGED'
             when guard_reason is not null then guard_reason
+            when is_undecided then 'UNDECIDED'
             when not is_complete then 'NOT-DUE'
             when (path_kind in {{ ways }} or path_kind = 'CAGR') and baseline is null then 'N/A-BASELINE'
             when path_kind = 'CAGR' and baseline <= 0 then 'N/A-BASELINE'
             when path_kind = 'TREND' and value_before is null then 'N/A-BASELINE'
-            when path_kind in {{ ways }} and period_year <= base_year and not is_met then 'NOT-DUE'
-            when path_kind = 'CAGR' and period_year <= base_year then 'NOT-DUE'
+            when path_kind in {{ ways }} and period_year = base_year and not is_met then 'BASE-YEAR'
+            when path_kind = 'CAGR' and period_year = base_year then 'BASE-YEAR'
+            when path_kind in {{ ways }} and period_year < base_year and not is_met then 'NOT-DUE'
+            when path_kind = 'CAGR' and period_year < base_year then 'NOT-DUE'
             when path_kind = 'STEP' and step_value is null and not is_met then 'NOT-DUE'
         end as reason
     from progressed as p

@@ -6,6 +6,7 @@ with counted as (
 variant_periods as (
     select
         i.variant_code, i.definition_version, i.value_kind, i.grains,
+        i.comparator = 'BASE-YEAR' and p.period_year = {{ var('base_year') }} as is_own_base,
         p.period_basis, p.period_code, p.period_year, p.start_on, p.end_on, p.is_complete
     from {{ ref('indicator') }} as i
     inner join {{ ref('ind_period') }} as p on p.period_basis = i.period_basis and p.start_year >= i.first_year
@@ -49,7 +50,7 @@ reported as (
 completed as (
     select
         variant_code, definition_version, grain, unit_code, period_basis, period_code, period_year, start_on, end_on,
-        is_complete, value_kind,
+        is_complete, value_kind, is_own_base,
         case when value_kind = 'index' then numerator else coalesce(numerator, 0) end as numerator,
         case
             when value_kind = 'count' then null
@@ -77,6 +78,8 @@ select
         when value_kind = 'count' then numerator
         when value_kind in ('ratio', 'index') then numerator / nullif(denominator, 0)
         when denominator <= 0 or numerator < 0 then null
+        -- the base year compared with itself is no reading
+        when value_kind = 'growth' and is_own_base then null
         when value_kind = 'growth' then numerator / denominator - 1
         when value_kind = 'cagr' and period_year > {{ var('base_year') }}
             then power(numerator / denominator, 1.0 / (period_year - {{ var('base_year') }})) - 1

@@ -26,6 +26,15 @@ stated as (
         s.target_value,
         s.path_value,
         coalesce(e.status_code, s.status_code) as status_code,
+        case
+            when e.status_code is not null then e.judged_by
+            when p.path_kind in ('TREND', 'FLOOR') then 'RAW'
+            when p.path_kind is not null then 'PATH'
+        end as judged_by,
+        e.judged_numerator,
+        e.judged_denominator,
+        e.judged_value,
+        e.judged_floor,
         case when e.status_code is null then s.status_reason_code else e.status_reason_code end as status_reason_code,
         e.estimator,
         e.lcl95,
@@ -37,6 +46,8 @@ stated as (
         e.probability_decline,
         e.pooled_years
     from {{ ref('ind_status') }} as s
+    left join {{ ref('target') }} as p
+        on p.variant_code = s.variant_code and p.doc_version = '{{ var("plan_doc_version") }}'
     left join {{ source('estimates', 'indicator_estimate') }} as e
         on s.is_in_force
         and e.variant_code = s.variant_code
@@ -56,7 +67,8 @@ judged as (
         c.weakest_entity,
         c.weakest_dimension,
         case when c.grade = 'NCID' then 'NCID' else s.status_code end as final_status_code,
-        case when c.grade = 'NCID' then 'DATA-QUALITY' else s.status_reason_code end as final_reason_code
+        case when c.grade = 'NCID' then 'DATA-QUALITY' else s.status_reason_code end as final_reason_code,
+        case when coalesce(c.grade, '') <> 'NCID' and s.status_code <> 'GREY' then s.judged_by end as final_judged_by
     from stated as s
     inner join {{ ref('ind_unit') }} as u on u.grain = s.grain and u.unit_code = s.unit_code
     left join confidence as c
@@ -94,7 +106,7 @@ select
     s.path_value,
     s.final_status_code as status_code,
     s.final_reason_code as status_reason_code,
-    t.status_zh,
+    coalesce(replace(j.status_zh, '{years}', cast(s.pooled_years as text)), j.status_zh, t.status_zh) as status_zh,
     i.name_zh,
     i.name_en,
     s.grade as confidence_grade,
@@ -110,6 +122,12 @@ select
     s.probability_below,
     s.probability_decline,
     s.pooled_years,
+    s.final_judged_by as judged_by_code,
+    j.rule_zh as judged_by_zh,
+    s.judged_numerator,
+    s.judged_denominator,
+    s.judged_value,
+    s.judged_floor,
     r.lowest_value as definition_lowest,
     r.highest_value as definition_highest,
     r.definition_count,
@@ -133,4 +151,6 @@ left join {{ ref('ind_definition_range') }} as r
 inner join {{ ref('indicator_status') }} as t
     on t.status_code = s.final_status_code
     and coalesce(t.status_reason_code, '') = coalesce(s.final_reason_code, '')
+left join {{ ref('indicator_judgement') }} as j
+    on j.judged_by_code = s.final_judged_by and j.status_code = s.final_status_code
 {{ join_name('data_confidence', 's.grade', 'grade') }}

@@ -14,17 +14,27 @@ with official as (
     where v.is_official and v.grain = 'city'
 ),
 
--- the latest complete period that has a value; without one the latest period
+-- the latest complete period that has a value (a base year that is only compared with itself has none); without one the
+-- latest period
 latest as (
     select
         o.*,
         row_number() over (
             partition by indicator_code
             order by
-                case when is_complete and value is not null then 0 else 1 end,
+                case when is_complete and (value is not null or status_reason_code = 'BASE-YEAR') then 0 else 1 end,
                 period_year desc
         ) as recency
     from official as o
+),
+
+-- the year that is running, beside it: what is known so far, not judged
+running as (
+    select distinct on (indicator_code)
+        indicator_code, period_code, period_end_on, numerator, denominator, value, path_value
+    from official
+    where not is_complete
+    order by indicator_code, period_year desc
 )
 
 select
@@ -59,8 +69,12 @@ select
     l.path_value,
     l.value - l.target_value as gap_to_target,
     l.value - l.path_value as gap_to_path,
-    case when l.target_value is not null then greatest(l.target_value - l.value, 0) end
-        / nullif(greatest({{ year_of("t.due_on") }} - l.period_year, 0), 0) as required_annual_change,
+    -- a floor or a trend is to be held, not approached
+    case
+        when t.path_kind in ('FLOOR', 'TREND') then null
+        when l.status_reason_code = 'BASE-YEAR' and l.value is null then l.target_value - l.baseline_value
+        when l.target_value is not null then greatest(l.target_value - l.value, 0)
+    end / nullif(greatest({{ year_of("t.due_on") }} - l.period_year, 0), 0) as required_annual_change,
     l.status_code,
     l.status_reason_code,
     l.status_zh,
@@ -76,6 +90,18 @@ select
     e.projected_2030,
     e.projected_lcl80,
     e.projected_ucl80,
+    l.judged_by_code,
+    l.judged_by_zh,
+    l.judged_value,
+    l.judged_floor,
+    l.probability_below,
+    l.probability_decline,
+    r.period_code as running_period_code,
+    r.period_end_on as running_period_end_on,
+    r.numerator as running_numerator,
+    r.denominator as running_denominator,
+    r.value as running_value,
+    r.path_value as running_path_value,
     {{ provenance_columns() }}
 from latest as l
 inner join {{ ref('indicator') }} as i
@@ -86,4 +112,5 @@ left join {{ source('estimates', 'indicator_estimate') }} as e
     and e.grain = l.grain
     and e.unit_code = l.unit_code
     and e.period_code = l.period_code
+left join running as r on r.indicator_code = l.indicator_code and r.period_code <> l.period_code
 where l.recency = 1

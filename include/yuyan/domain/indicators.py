@@ -22,7 +22,7 @@ from yuyan.domain.yaml_file import YamlError, YamlFile
 
 REGISTRY = {
     "name": "name_zh", "name_en": "name_en", "official": "is_official", "clause": "clause_zh", "numerator": "numerator_zh",
-    "denominator": "denominator_zh", "kind": "value_kind", "unit": "unit_zh", "scale": "display_scale", "direction": "direction",
+    "denominator": "denominator_zh", "denominator_day": "denominator_day_zh", "kind": "value_kind", "unit": "unit_zh", "scale": "display_scale", "direction": "direction",
     "grains": "grains", "small_number": "small_number_minimum", "department": "responsible_dept_zh",
     "sources": "source_entities", "caveat": "caveat_zh", "section": "plan_section_zh", "role": "variant_role",
     "estimator": "estimator", "adjustment": "adjustment", "comparator": "comparator", "city_rule": "city_rule",
@@ -54,7 +54,7 @@ MEASURE = re.compile(
 TERM = r"(\w+)(?:@(\w+))?"
 SIDE = re.compile(rf"1|{TERM}|mean\({TERM}, {TERM}\)")
 TARGET_COLUMNS = ("doc_version", "target_value", "op", "due_on", "path_kind", "baseline_value", "baseline_year", "baseline_status",
-                  "is_city_only", "judged_finer_grains", "green_from", "amber_from", "note_zh")  # fmt: skip
+                  "awaits_decision_code", "is_city_only", "judged_finer_grains", "green_from", "amber_from", "note_zh")  # fmt: skip
 STEP_COLUMNS = ("path_value", "red_below")
 
 

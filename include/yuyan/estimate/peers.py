@@ -53,7 +53,7 @@ def warnings(counts: pl.DataFrame, variant: str, rule: Rule) -> pl.DataFrame:
 
 
 def statuses(found: pl.DataFrame, rule: Rule) -> pl.DataFrame:
-    """The warnings of the rule's own window as statuses: KEY, probability_below, status_code, reason, pooled_years."""
+    """The warnings of the rule's own window as statuses, with the counts and the shrunk rate that decided."""
     is_few = pl.col("status_code") == "GREY"
     return found.filter(pl.col("pooled_years") == int(rule.number("years"))).select(
         *KEY,
@@ -61,6 +61,11 @@ def statuses(found: pl.DataFrame, rule: Rule) -> pl.DataFrame:
         "status_code",
         pl.when(is_few).then(pl.lit("SMALL-N")).alias("status_reason_code"),
         "pooled_years",
+        judged_by=pl.lit("RATE"),
+        judged_numerator="sound",
+        judged_denominator="cases",
+        judged_value="shrunk_value",
+        judged_floor="floor_value",
     )
 
 
@@ -121,6 +126,11 @@ def judged(found: pl.DataFrame, variant: str, rule: Rule) -> pl.DataFrame:
                 *KEY,
                 probability_below=pl.Series(judged.probability_below),
                 status_code=pl.Series(judged.status, dtype=pl.String),
+                judged_by=pl.lit("BENCHMARK"),
+                judged_numerator=pl.Series(x),
+                judged_denominator=pl.Series(n),
+                judged_value=pl.Series(judged.shrunk),
+                judged_floor=pl.Series(floor),
             ).with_columns(
                 pl.when(is_few).then(pl.lit("SMALL-N")).alias("status_reason_code"),
                 pl.lit(1, pl.Int64).alias("pooled_years"),

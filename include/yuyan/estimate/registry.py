@@ -23,7 +23,8 @@ class Rule:
 
 KNOWN = {
     "PATH": set(),
-    "FLOOR": {"amber", "red"},
+    "LEVEL": {"interval"},
+    "FLOOR": {"amber", "red", "run", "falling"},
     "TREND": {"tolerance", "red"},
     "RATE": {"counts", "floor", "amber", "red", "years", "minimum"},
     "BENCHMARK": {"margin", "amber", "red", "minimum"},

@@ -12,7 +12,7 @@ import psycopg
 import yaml
 
 from yuyan import settings
-from yuyan.estimate import intervals, outlook, peers, registry, sources, surveys
+from yuyan.estimate import intervals, outlook, peers, registry, sources, statuses, surveys
 from yuyan.estimate.composite import Component, composite
 from yuyan.estimate.intervals import KEY
 
@@ -25,11 +25,7 @@ COLUMNS = [
     "benchmark_value",
     "benchmark_error",
     "benchmark_own_share",
-    "probability_below",
-    "probability_decline",
-    "status_code",
-    "status_reason_code",
-    "pooled_years",
+    *statuses.COLUMNS,
     "projected_2030",
     "projected_lcl80",
     "projected_ucl80",
@@ -182,13 +178,13 @@ def _joined(
     trends: list[pl.DataFrame],
 ) -> pl.DataFrame:
     """One row per value that something is said of, columns COLUMNS."""
-    statuses = _statuses(values, known, ranges, likes, warned, trends)
+    judged = statuses.judged(values, known, ranges, likes, warned, trends)
     found = values.select(KEY)
     for part in (
         ranges.drop("probability_below"),
         pl.concat(adjusted),
         likes.drop("observed", "cases"),
-        statuses,
+        judged,
         outlook.projections(values),
         outlook.pace(values),
     ):
@@ -196,55 +192,6 @@ def _joined(
     found = found.with_columns(pl.col(n).fill_nan(None) for n, t in found.schema.items() if t.is_float())
     return (
         found.select(COLUMNS).filter(pl.any_horizontal(pl.col(COLUMNS[len(KEY) :]).is_not_null())).sort(KEY)
-    )
-
-
-def _statuses(
-    values: pl.DataFrame,
-    known: pl.DataFrame,
-    ranges: pl.DataFrame,
-    likes: pl.DataFrame,
-    warned: pl.DataFrame,
-    trends: list[pl.DataFrame],
-) -> pl.DataFrame:
-    """Statuses by the statistical rules of the registry: KEY, probabilities, status, reason, years pooled.
-
-    Of complete periods only. Where the path rule gave a reason not to judge, that stands, except for the rate rule: it pools
-    years, so its own small-number rule counts.
-    """
-    complete = values.filter(pl.col("is_complete")).select(*KEY, "path_reason")
-    parts = [p.with_columns(pl.lit(None, pl.Float64).alias("probability_below")) for p in trends]
-    for variant, rule in registry.rules(known, "city_rule", "FLOOR").items():
-        below = pl.col("probability_below")
-        colour = pl.when(below >= rule.number("red")).then(pl.lit("RED"))
-        colour = colour.when(below >= rule.number("amber")).then(pl.lit("AMBER")).otherwise(pl.lit("GREEN"))
-        rows = ranges.filter((pl.col("variant_code") == variant) & below.is_not_nan() & below.is_not_null())
-        parts.append(
-            rows.select(
-                *KEY, "probability_below", status_code=colour, status_reason_code=None, pooled_years=1
-            )
-        )
-    for variant, rule in registry.rules(known, "unit_rule", "BENCHMARK").items():
-        parts.append(peers.judged(likes, variant, rule))
-    kinds = {"probability_below": pl.Float64, "probability_decline": pl.Float64, "status_code": pl.String,
-             "status_reason_code": pl.String, "pooled_years": pl.Int64}  # fmt: skip
-    single = [_shaped(p, kinds) for p in parts]
-    unjudged = (
-        pl.concat(single).join(complete, on=KEY).filter(pl.col("path_reason").is_null()).drop("path_reason")
-    )
-    pooled = [
-        _shaped(peers.statuses(warned.filter(pl.col("variant_code") == v), rule), kinds).join(
-            complete.select(KEY), on=KEY
-        )
-        for v, rule in registry.rules(known, "unit_rule", "RATE").items()
-    ]
-    return pl.concat([unjudged, *pooled])
-
-
-def _shaped(part: pl.DataFrame, kinds: dict[str, Any]) -> pl.DataFrame:
-    return part.select(
-        *KEY,
-        *(pl.col(n).cast(t) if n in part.columns else pl.lit(None, t).alias(n) for n, t in kinds.items()),
     )
 
 

@@ -16,7 +16,8 @@ COMPOSITE = "select indicator_code, variant_code, weight::float8 as weight from 
 VALUES = """
 select v.variant_code, v.grain, v.unit_code, v.period_code, v.period_year, v.value_kind,
     (v.period_end_on <= {as_of})::int as is_complete, v.numerator, v.denominator, v.value, s.target_value as target,
-    s.status_reason_code as path_reason, extract(year from t.due_on)::int as due_year,
+    s.path_value as path, s.status_code as path_status, s.status_reason_code as path_reason,
+    extract(year from t.due_on)::int as due_year,
     coalesce(t.baseline_year, {base_year})::int as base_year, t.path_kind
 from indicators.ind_value v
 join indicators.ind_status s using (variant_code, definition_version, grain, unit_code, period_code)
@@ -67,9 +68,9 @@ select series_code, name_zh, unit_zh, year as period_year, level, is_start::int 
 from plan.milestone where doc_version = {doc_version} order by series_code, year
 """
 TEXTS = (
-    "variant_code", "grain", "unit_code", "period_code", "value_kind", "path_reason", "path_kind", "inst_code",
-    "stratum", "kind", "degree_level", "degree_type", "category_code", "estimator", "adjustment", "comparator", "city_rule",
-    "unit_rule", "series_code", "name_zh", "unit_zh", "indicator_code",
+    "variant_code", "grain", "unit_code", "period_code", "value_kind", "path_status", "path_reason", "path_kind",
+    "inst_code", "stratum", "kind", "degree_level", "degree_type", "category_code", "estimator", "adjustment",
+    "comparator", "city_rule", "unit_rule", "series_code", "name_zh", "unit_zh", "indicator_code",
 )  # fmt: skip
 YEARS = ("period_year", "due_year", "base_year")
 TRUTHS = ("is_complete", "is_passed", "is_start")

@@ -51,6 +51,21 @@ def probability_decline(
     return stats.norm.cdf((np.asarray(before, dtype=float) - np.asarray(now, dtype=float)) / spread)
 
 
+def falling(values: ArrayLike, errors: ArrayLike) -> Floats:
+    """P(true slope < 0) of series that fell in every year; 0 where one year did not, NaN where a year has no value.
+
+    Shapes and the slope as in `trend`, over all years given; Phi(-slope * sqrt(S_xx)).
+    """
+    y, e = np.atleast_2d(np.asarray(values, dtype=float)), np.atleast_2d(np.asarray(errors, dtype=float))
+    known = (~np.isnan(y) & (e > 0)).all(axis=1)
+    weight = np.where(known[:, None], 1 / np.where(known[:, None], e, 1) ** 2, 1)
+    t = np.arange(y.shape[1], dtype=float)
+    from_mean = t - (weight @ t / weight.sum(axis=1))[:, None]
+    sxx = (weight * from_mean**2).sum(axis=1)
+    below = stats.norm.cdf(-(weight * from_mean * np.where(known[:, None], y, 0)).sum(axis=1) / np.sqrt(sxx))
+    return np.where(known, np.where((np.diff(y, axis=1) < 0).all(axis=1), below, 0.0), np.nan)
+
+
 def trend(
     values: ArrayLike,
     errors: ArrayLike,

@@ -14,7 +14,6 @@ from yuyan_demo.simulator.book import (
     Facts,
     Values,
     academic_year,
-    combine,
     distinct,
     scope,
 )
@@ -222,13 +221,19 @@ def _practice(book: Book, facts: Facts) -> None:
             pl.col("left_on").is_null() | (pl.col("left_on") > first)
         )
         active = joined.filter(overlapping & pl.col("from_on").is_between(first, last))
-        ends = [in_study(students, day) for day in (first, last)]
+        active = active.with_columns(is_senior=pl.col("entry_on") < first)
+        present = [
+            in_study(students, date(y, 9, 30)).with_columns(is_senior=pl.col("entry_on") < date(y, 9, 1))
+            for y in (year, year + 1)
+            if date(y, 9, 30) <= facts.as_of
+        ]
         for variant, which in {
             "H08": pl.lit(True),
             "H08b": pl.col("degree_type") == "2",
-            "H08c": pl.col("entry_on") < first,
+            "H08c": pl.col("is_senior"),
         }.items():
-            mean = combine(*(_persons(facts, e.filter(which)) for e in ends), 0.5, 0.5)
+            sizes = [_persons(facts, census.filter(which)) for census in present]
+            mean = {u: fsum(s.get(u) or 0 for s in sizes) / len(sizes) for u in set().union(*sizes)}
             book.add(variant, period, _persons(facts, active.filter(which)), mean)
 
 
