@@ -1,4 +1,4 @@
-"""The examples of every indicator, by the SQL that is compiled from its file and by the second evaluator; compared exactly."""
+"""The examples of every indicator, by the SQL compiled from its file and by the second evaluator; compared exactly."""
 
 import csv
 import io
@@ -6,8 +6,8 @@ import secrets
 
 import psycopg
 import pytest
-from support import evaluate
 
+from support import evaluate
 from yuyan.domain import indicator_models, indicators
 from yuyan.domain.indicators import Example, Indicator
 from yuyan_demo.runtime import postgres
@@ -63,19 +63,24 @@ def compiled(connection: psycopg.Connection, indicator: Indicator, example: Exam
     models, found = indicator_models.models(), set()
     variables = {**indicators.parameters(), **example.parameters, "as_of": example.as_of}
     with connection.transaction(force_rollback=True):
-        connection.execute("create temp table ind_period (period_basis text, period_code text, period_year int)")
+        connection.execute(
+            "create temp table ind_period (period_basis text, period_code text, period_year int)"
+        )
         connection.cursor().executemany(
             "insert into ind_period values (%s, %s, %s)",
             [(b, str(y), y) for b in indicators.period_bases() for y in range(2000, last_year(example) + 1)],
         )
         for fact in {*(v.fact for v in indicator.variants), "bridge_key_cluster"}:
             columns = indicators.facts()[fact]
-            connection.execute(f"create temp table {fact} ({', '.join(f'{c} {t}' for c, t in columns.items())})")
+            connection.execute(
+                f"create temp table {fact} ({', '.join(f'{c} {t}' for c, t in columns.items())})"
+            )
             given = list(csv.DictReader(io.StringIO(example.rows.get(fact, ""))))
             for row in given:
                 places = ", ".join(f"cast(%s as {columns[c]})" for c in row)
                 connection.execute(
-                    f"insert into {fact} ({', '.join(row)}) values ({places})", [v or None for v in row.values()]
+                    f"insert into {fact} ({', '.join(row)}) values ({places})",
+                    [v or None for v in row.values()],
                 )
         for fact in sorted({v.fact for v in indicator.variants}):
             sql = indicator_models.render(models["ind_counted_" + fact.removeprefix("fct_")], str, variables)
@@ -90,7 +95,9 @@ def evaluated(indicator: Indicator, example: Example) -> set[Row]:
         fact: evaluate.table(fact, example.rows.get(fact, ""))
         for fact in {*(v.fact for v in indicator.variants), "bridge_key_cluster"}
     }
-    evaluator = evaluate.Evaluator(frames, example.as_of, range(2000, last_year(example) + 1), example.parameters)
+    evaluator = evaluate.Evaluator(
+        frames, example.as_of, range(2000, last_year(example) + 1), example.parameters
+    )
     return set(evaluator.rows(indicator.variants).rows())
 
 

@@ -1,7 +1,7 @@
 """A second opinion on indicators: their files evaluated on data frames, without the SQL that is compiled from them.
 
-Shares with the compiler the grammar (yuyan.domain.indicators) and nothing else: conditions are read by polars' own SQL parser,
-each grain is counted on its own, years are shifted by looking them up.
+Shares with the compiler the grammar (yuyan.domain.indicators) and nothing else: conditions are read by polars' own SQL
+parser, each grain is counted on its own, years are shifted by looking them up.
 """
 
 import csv
@@ -114,7 +114,9 @@ class Evaluator:
         }[shift]
         units = {unit for unit, _ in counts}
         return {
-            (unit, y): sum(counts.get((unit, other), 0.0) for other in years(y)) for unit in units for y in self.periods
+            (unit, y): sum(counts.get((unit, other), 0.0) for other in years(y))
+            for unit in units
+            for y in self.periods
         }
 
     def _counts(self, variant: Variant, measure: Measure, grain: str) -> Counts:
@@ -133,7 +135,10 @@ class Evaluator:
         else:
             frame = frame.with_columns(amount=pl.lit(1))
         sums = frame.group_by("unit", "period").agg(pl.col("amount").sum())
-        return {(unit, period): float(n or 0) for unit, period, n in sums.select("unit", "period", "amount").iter_rows()}
+        return {
+            (unit, period): float(n or 0)
+            for unit, period, n in sums.select("unit", "period", "amount").iter_rows()
+        }
 
     def _expression(self, condition: Condition) -> pl.Expr:
         def parameter(name: str) -> str:
@@ -159,7 +164,11 @@ class Evaluator:
             known = pl.col("discipline_code").is_not_null()
             return frame.with_columns(unit=pl.when(known).then(pl.col("degree_point_id")))
         if grain == "cluster" and variant.cluster == BY_DISCIPLINE:
-            pairs = self.frames["bridge_key_cluster"].filter("is_matched").select("discipline_code", unit="cluster_code")
+            pairs = (
+                self.frames["bridge_key_cluster"]
+                .filter("is_matched")
+                .select("discipline_code", unit="cluster_code")
+            )
             return frame.join(pairs, on="discipline_code", how="inner")
         if grain == "cluster":
             return frame.with_columns(unit=pl.col(variant.cluster))

@@ -2,8 +2,8 @@
 with by_canonical_id_rows as (
     select
         f.calendar_year,
-        f.kind_code,
-        f.canonical_id
+        f.canonical_id,
+        f.kind_code
     from {{ ref('fct_achievement_year') }} as f
     where f.calendar_year is not null and f.canonical_id is not null
 ),

@@ -2,11 +2,11 @@
 with by_person_key_rows as (
     select
         f.exam_year,
+        f.person_key,
         f.inst_code,
         f.discipline_code,
         f.is_registered,
-        f.is_urgent_discipline,
-        f.person_key
+        f.is_urgent_discipline
     from {{ ref('fct_admission') }} as f
     where f.exam_year is not null and f.person_key is not null
 ),

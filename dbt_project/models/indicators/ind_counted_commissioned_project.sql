@@ -2,12 +2,12 @@
 with by_contract_no_digest_rows as (
     select
         f.signed_year,
+        f.contract_no_digest,
         f.inst_code,
-        f.contract_amount_cny,
         f.fund_source_code,
         f.client_kind,
         f.signed_on,
-        f.contract_no_digest,
+        f.contract_amount_cny,
         f.cluster_code
     from {{ ref('fct_commissioned_project') }} as f
     where f.signed_year is not null and f.contract_no_digest is not null

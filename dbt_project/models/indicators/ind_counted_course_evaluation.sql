@@ -4,10 +4,10 @@ with by_row_rows as (
         f.academic_year,
         f.inst_code,
         f.response_count,
+        f.instrument_version,
         f.satisfied_count,
         f.score_sum,
-        f.eligible_count,
-        f.instrument_version
+        f.eligible_count
     from {{ ref('fct_course_evaluation') }} as f
     where f.academic_year is not null
 ),

@@ -5,8 +5,8 @@ with by_row_rows as (
         f.inst_code,
         f.discipline_code,
         f.design_weight,
-        f.weighted_score,
         f.overall_score,
+        f.weighted_score,
         case when f.discipline_code is not null then f.degree_point_id end as degree_point_id
     from {{ ref('fct_employer_survey') }} as f
     where f.survey_year is not null

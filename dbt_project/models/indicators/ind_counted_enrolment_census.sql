@@ -2,6 +2,7 @@
 with by_person_key_rows as (
     select
         f.census_year,
+        f.person_key,
         f.inst_code,
         f.degree_level,
         f.degree_type,
@@ -9,10 +10,10 @@ with by_person_key_rows as (
         f.is_in_match_scope,
         f.is_discipline_matched,
         f.study_mode,
-        f.person_key,
         m.cluster_code
     from {{ ref('fct_enrolment_census') }} as f
-    left join {{ ref('bridge_key_cluster') }} as m on m.discipline_code = f.discipline_code and m.is_matched
+    left join {{ ref('bridge_key_cluster') }} as m
+        on m.discipline_code = f.discipline_code and m.is_matched
     where f.census_year is not null and f.person_key is not null
 ),
 

@@ -2,12 +2,13 @@
 with by_degree_point_id_rows as (
     select
         f.census_year,
+        f.degree_point_id,
         f.inst_code,
         f.is_discipline_matched,
-        f.degree_point_id,
         m.cluster_code
     from {{ ref('fct_match_point') }} as f
-    left join {{ ref('bridge_key_cluster') }} as m on m.discipline_code = f.discipline_code and m.is_matched
+    left join {{ ref('bridge_key_cluster') }} as m
+        on m.discipline_code = f.discipline_code and m.is_matched
     where f.census_year is not null and f.degree_point_id is not null
 ),
 

@@ -2,6 +2,7 @@
 with by_person_key_rows as (
     select
         f.academic_year,
+        f.person_key,
         f.inst_code,
         f.discipline_code,
         f.is_at_first_census,
@@ -10,11 +11,11 @@ with by_person_key_rows as (
         f.degree_type,
         f.is_continuing,
         f.is_continuing_at_second_census,
-        f.person_key,
         case when f.discipline_code is not null then f.degree_point_id end as degree_point_id,
         m.cluster_code
     from {{ ref('fct_practice_year') }} as f
-    left join {{ ref('bridge_key_cluster') }} as m on m.discipline_code = f.discipline_code and m.is_matched
+    left join {{ ref('bridge_key_cluster') }} as m
+        on m.discipline_code = f.discipline_code and m.is_matched
     where f.academic_year is not null and f.person_key is not null
 ),
 

@@ -2,15 +2,16 @@
 with by_degree_point_id_rows as (
     select
         f.calendar_year,
+        f.degree_point_id,
         f.inst_code,
         f.degree_level,
         f.degree_type,
         f.is_joint_built,
         f.event_type,
-        f.degree_point_id,
         m.cluster_code
     from {{ ref('fct_urgent_point_year') }} as f
-    left join {{ ref('bridge_key_cluster') }} as m on m.discipline_code = f.discipline_code and m.is_matched
+    left join {{ ref('bridge_key_cluster') }} as m
+        on m.discipline_code = f.discipline_code and m.is_matched
     where f.calendar_year is not null and f.degree_point_id is not null
 ),
 

@@ -17,7 +17,10 @@ TOKEN = re.compile(
     r"|(?P<comparison><=|>=|<>|=|<|>)|(?P<mark>[(),])|(?P<other>\S))"
 )
 KEYWORDS = {"and", "or", "not", "in", "is", "null", "true", "false", "as_of"}
-REMEDY = "a condition compares columns with literals by = <> < <= > >= in, is null, and, or, not; make anything else a column of the fact"
+REMEDY = (
+    "a condition compares columns with literals (= <> < <= > >=, in, is null), joined by and, or, not; "
+    "make anything else a column of the fact"
+)
 
 
 class ConditionError(ValueError):

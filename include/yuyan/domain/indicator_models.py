@@ -20,11 +20,17 @@ from yuyan.domain.indicators import BY_DISCIPLINE, Side, Term, Variant
 GENERATED = "由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。"
 CATEGORY = "substr(discipline_code, 1, 2)"
 PARTS = {
-    "city": (), "institution": ("inst_code",), "level_type": ("degree_level", "degree_type"), "category": (CATEGORY,),
-    "discipline": ("discipline_code",), "institution_level_type": ("inst_code", "degree_level", "degree_type"),
-    "institution_category": ("inst_code", CATEGORY), "institution_discipline": ("inst_code", "discipline_code"),
-    "degree_point": ("degree_point_id",), "cluster": ("cluster_code",),
-}  # fmt: skip
+    "city": (),
+    "institution": ("inst_code",),
+    "level_type": ("degree_level", "degree_type"),
+    "category": (CATEGORY,),
+    "discipline": ("discipline_code",),
+    "institution_level_type": ("inst_code", "degree_level", "degree_type"),
+    "institution_category": ("inst_code", CATEGORY),
+    "institution_discipline": ("inst_code", "discipline_code"),
+    "degree_point": ("degree_point_id",),
+    "cluster": ("cluster_code",),
+}
 """Grain -> the expressions whose combination is one unit."""
 WITHIN = {
     "base": "{year} = {{{{ var('base_year') }}}}",
@@ -143,7 +149,9 @@ class _Select:
     basis: str
 
 
-def _select(scan: _Scan, variant: Variant, grains: tuple[str, ...], numerator: Side, denominator: Side | None) -> _Select:
+def _select(
+    scan: _Scan, variant: Variant, grains: tuple[str, ...], numerator: Side, denominator: Side | None
+) -> _Select:
     shifted: list[tuple[str, str]] = []
     is_shifted = any(t.shift for s in (numerator, denominator) if s for t in s.terms)
 
@@ -180,7 +188,11 @@ def _count(scan: _Scan, variant: Variant, term: Term) -> str:
     if known:
         return known.name
     taken = {c.name for c in scan.counts.values()}
-    wished = (f"{variant.indicator}_{measure.name}", f"{variant.code}_{measure.name}", f"{variant.code}_v{variant.version}_{measure.name}")
+    wished = (
+        f"{variant.indicator}_{measure.name}",
+        f"{variant.code}_{measure.name}",
+        f"{variant.code}_v{variant.version}_{measure.name}",
+    )
     name = next(n for n in (w.lower().replace("-", "_") for w in wished) if n not in taken)
     scan.counts[measure.amount, written] = _Count(name, measure.amount, written)
     return name
@@ -195,56 +207,64 @@ def _parameter(name: str) -> str:
     return f"'{{{{ var('{name}') }}}}'" if isinstance(value, str) else f"{{{{ var('{name}') }}}}"
 
 
-def _period_code(scan: _Scan, column: str) -> str:
-    return column if scan.year_kind == "text" else f"cast({column} as text)"
+def _period_code(scan: _Scan) -> str:
+    return scan.period if scan.year_kind == "text" else f"cast({scan.period} as text)"
+
+
+def _cte(name: str, columns: Iterable[str], source: str) -> str:
+    return f"{name} as (\n    select\n        " + ",\n        ".join(columns) + f"\n    {source}\n)"
 
 
 def _ctes(scan: _Scan) -> list[str]:
-    """The rows of a scan with the columns of its grains, and their counts by unit."""
-    grains = scan.ordered_grains()
-    columns = dict.fromkeys(c for g in grains if g != "cluster" for c in indicators.GRAIN_COLUMNS[g])
-    used = dict.fromkeys(c.amount for c in scan.counts.values() if c.amount)
-    for count in scan.counts.values():
-        used.update(dict.fromkeys(_columns_of(count.where, scan.fact)))
+    """The rows of a scan with the columns of its grains, each key of a unit once, and the counts by unit."""
+    grains, counts = scan.ordered_grains(), list(scan.counts.values())
+    parts, source = [_rows(scan, grains)], f"{scan.name}_rows"
+    units, group = [_grain_columns(grains)], _by_grain([scan.period], grains)
     if scan.key:
-        used[scan.key] = None
+        once = [scan.period, scan.key, *units, *(f"{_once(c)} as {c.name}" for c in counts)]
+        parts.append(
+            _cte(
+                f"{scan.name}_once", once, f"from {source}\n    {_by_grain([scan.period, scan.key], grains)}"
+            )
+        )
+        source = f"{scan.name}_once"
+        units, group = ["grain", "unit_code"], f"group by {scan.period}, grain, unit_code"
+    period = [scan.period, f"{_period_code(scan)} as period_code"]
+    counted = [f"{_aggregate(c, scan.key)} as {c.name}" for c in counts]
+    parts.append(_cte(scan.name, [*period, *units, *counted], f"from {source}\n    {group}"))
+    if scan.of_city:
+        over = f"filter (where grain = 'city') over (partition by {scan.period})"
+        city = [f"max({n}) {over} as {n}_of_city" for n in sorted(scan.of_city)]
+        parts.append(_cte(f"{scan.name}_of_city", ["*", *city], f"from {scan.name}"))
+    return parts
+
+
+def _rows(scan: _Scan, grains: list[str]) -> str:
+    """The fact's columns that the scan needs."""
+    columns = dict.fromkeys(c for g in grains if g != "cluster" for c in indicators.GRAIN_COLUMNS[g])
     columns.pop("degree_point_id", None)
-    names = [f"f.{c}" for c in dict.fromkeys([scan.period, *columns, *used])]
+    for count in scan.counts.values():
+        columns.update(
+            dict.fromkeys([*([count.amount] if count.amount else []), *_columns_of(count.where, scan.fact)])
+        )
+    names = [f"f.{c}" for c in dict.fromkeys([scan.period, *([scan.key] if scan.key else []), *columns])]
+    joined = ""
     if "degree_point" in grains:
         # a record whose degree point is not accepted has no discipline and is of no degree point
         names.append("case when f.discipline_code is not null then f.degree_point_id end as degree_point_id")
-    joins = ""
     if "cluster" in grains and scan.cluster == BY_DISCIPLINE:
         names.append("m.cluster_code")
-        joins = (
-            "\n    left join {{ ref('bridge_key_cluster') }} as m on m.discipline_code = f.discipline_code and m.is_matched"
-        )
+        joined = "\n    left join {{ ref('bridge_key_cluster') }} as m"
+        joined += "\n        on m.discipline_code = f.discipline_code and m.is_matched"
     elif "cluster" in grains:
-        names = [n for n in names if n != f"f.{scan.cluster}"]
-        names.append(f"f.{scan.cluster} as cluster_code" if scan.cluster != "cluster_code" else "f.cluster_code")
-    where = f"\n    where f.{scan.period} is not null" + (f" and f.{scan.key} is not null" if scan.key else "")
-    rows = f"{scan.name}_rows as (\n    select\n        " + ",\n        ".join(names)
-    rows += f"\n    from {{{{ ref('{scan.fact}') }}}} as f{joins}{where}\n)"
-    parts = [rows]
-    source = f"{scan.name}_rows"
-    if scan.key:
-        once = [f"{_once(c)} as {c.name}" for c in scan.counts.values()]
-        parts.append(
-            f"{scan.name}_once as (\n    select\n        {scan.period},\n        {scan.key},\n        {_grain_columns(grains)},\n        "
-            + ",\n        ".join(once) + f"\n    from {source}\n    {_by_grain([scan.period, scan.key], grains)}\n)"  # fmt: skip
-        )
-        source = f"{scan.name}_once"
-    counted = [f"{_aggregate(c, scan.key)} as {c.name}" for c in scan.counts.values()]
-    units = "grain,\n        unit_code" if scan.key else _grain_columns(grains)
-    group = f"group by {scan.period}, grain, unit_code" if scan.key else _by_grain([scan.period], grains)
-    parts.append(
-        f"{scan.name} as (\n    select\n        {scan.period},\n        {_period_code(scan, scan.period)} as period_code,\n        {units},\n        "
-        + ",\n        ".join(counted) + f"\n    from {source}\n    {group}\n)"  # fmt: skip
+        own = f"f.{scan.cluster}"
+        names = [n for n in names if n != own] + [
+            own if scan.cluster == "cluster_code" else f"{own} as cluster_code"
+        ]
+    where = " and ".join(f"f.{c} is not null" for c in (scan.period, scan.key) if c)
+    return _cte(
+        f"{scan.name}_rows", names, f"from {{{{ ref('{scan.fact}') }}}} as f{joined}\n    where {where}"
     )
-    if scan.of_city:
-        city = [f"max({n}) filter (where grain = 'city') over (partition by {scan.period}) as {n}_of_city" for n in sorted(scan.of_city)]
-        parts.append(f"{scan.name}_of_city as (\n    select\n        *,\n        " + ",\n        ".join(city) + f"\n    from {scan.name}\n)")
-    return parts
 
 
 def _columns_of(where: str | None, fact: str) -> list[str]:
@@ -268,17 +288,23 @@ def _aggregate(count: _Count, key: str | None) -> str:
 
 
 def _grain_columns(grains: list[str]) -> str:
-    """Grain and unit of a grouping set. grouping() has a bit per column, the first the highest, set where it is not grouped by."""
+    """Grain and unit of a grouping set; grouping() has a bit per column, the first the highest, set if not grouped by."""
     columns = list(dict.fromkeys(p for g in grains for p in PARTS[g]))
     if not columns:
         return "'city' as grain,\n        '{{ var(\"city_code\") }}' as unit_code"
-    bits = {g: sum((c not in PARTS[g]) << (len(columns) - 1 - i) for i, c in enumerate(columns)) for g in grains}
+    bits = {
+        g: sum((c not in PARTS[g]) << (len(columns) - 1 - i) for i, c in enumerate(columns)) for g in grains
+    }
     which = f"grouping({', '.join(columns)})"
     names = "".join(f"\n            when {bits[g]} then '{g}'" for g in grains)
     city = "'{{ var(\"city_code\") }}'"
-    units = "".join(f"\n            when {bits[g]} then {' || chr(45) || '.join(PARTS[g]) or city}" for g in grains)
+    units = "".join(
+        f"\n            when {bits[g]} then {' || chr(45) || '.join(PARTS[g]) or city}" for g in grains
+    )
     units = units.replace("chr(45)", "'-'")
-    return f"case {which}{names}\n        end as grain,\n        case {which}{units}\n        end as unit_code"
+    return (
+        f"case {which}{names}\n        end as grain,\n        case {which}{units}\n        end as unit_code"
+    )
 
 
 def _by_grain(keys: list[str], grains: list[str]) -> str:
@@ -296,20 +322,23 @@ def _shifted_cte(scan: _Scan, basis: str, selects: list[_Select]) -> str:
         + (name if shift == "now" else f"{name}_{shift}")
         for name, shift in wanted
     ]
-    return (
-        f"{scan.name}_{basis.lower()} as (\n    select\n        p.period_code,\n        c.grain,\n        c.unit_code,\n        "
-        + ",\n        ".join(columns)
-        + f"\n    from {{{{ ref('ind_period') }}}} as p\n    inner join {scan.name} as c\n"
+    join = (
+        f"from {{{{ ref('ind_period') }}}} as p\n    inner join {scan.name} as c\n"
         f"        on {year} between {period} - 3 and {period} or {year} = {{{{ var('base_year') }}}}\n"
-        f"    where p.period_basis = '{basis}'\n    group by p.period_code, c.grain, c.unit_code\n)"
+        f"    where p.period_basis = '{basis}'\n    group by p.period_code, c.grain, c.unit_code"
     )
+    return _cte(f"{scan.name}_{basis.lower()}", ["p.period_code", "c.grain", "c.unit_code", *columns], join)
 
 
 def _union(selects: list[_Select]) -> list[str]:
     """One select per source and set of grains, its variants as values beside each other."""
     groups: dict[tuple, list[_Select]] = {}
     for s in selects:
-        source = f"{s.scan.name}_{s.basis.lower()}" if s.shifted else s.scan.name + ("_of_city" if s.scan.of_city else "")
+        source = (
+            f"{s.scan.name}_{s.basis.lower()}"
+            if s.shifted
+            else s.scan.name + ("_of_city" if s.scan.of_city else "")
+        )
         groups.setdefault((source, s.scan.name, s.grains), []).append(s)
     found = []
     for (source, name, grains), members in groups.items():
@@ -339,15 +368,25 @@ def render(model: str, ref: Callable[[str], str], variables: dict[str, str]) -> 
 
 def properties() -> str:
     """The description of the counting models for dbt."""
-    lines = [f"# {GENERATED}", "version: 2", "", "models:", "  - name: ind_counted",
-             "    description: 每个口径、单位、期间一行，只有发生的：所有计数模型的行。", "    columns: &counted_columns",
-             *(f"      - {{name: {name}, data_type: {kind}, description: {text}}}" for name, kind, text in COLUMNS)]  # fmt: skip
+    lines = [
+        f"# {GENERATED}",
+        "version: 2",
+        "",
+        "models:",
+        "  - name: ind_counted",
+        "    description: 每个口径、单位、期间一行，只有发生的：所有计数模型的行。",
+        "    columns: &counted_columns",
+        *(
+            f"      - {{name: {name}, data_type: {kind}, description: {text}}}"
+            for name, kind, text in COLUMNS
+        ),
+    ]
     for n, (name, sql) in enumerate(models().items()):
-        codes = sql.removeprefix("-- ").split("：")[0]
+        codes, fact = sql.removeprefix("-- ").split("：")[0], "fct_" + name.removeprefix("ind_counted_")
         key = f"&counted_key [{{type: primary_key, columns: [{KEY_COLUMNS}]}}]" if n == 0 else "*counted_key"
         lines += [
             f"  - name: {name}",
-            f"    description: 每个口径、单位、期间一行，只有发生的。{codes} 中以 fct_{name.removeprefix('ind_counted_')} 计数的口径。",
+            f"    description: 每个口径、单位、期间一行，只有发生的。{codes} 中以 {fact} 计数的口径。",
             f"    constraints: {key}",
             "    columns: *counted_columns",
         ]

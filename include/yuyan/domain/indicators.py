@@ -21,30 +21,70 @@ from yuyan.domain.conditions import Condition, ConditionError
 from yuyan.domain.yaml_file import YamlError, YamlFile
 
 REGISTRY = {
-    "name": "name_zh", "name_en": "name_en", "official": "is_official", "clause": "clause_zh", "numerator": "numerator_zh",
-    "denominator": "denominator_zh", "denominator_day": "denominator_day_zh", "kind": "value_kind", "unit": "unit_zh", "scale": "display_scale", "direction": "direction",
-    "grains": "grains", "small_number": "small_number_minimum", "department": "responsible_dept_zh",
-    "sources": "source_entities", "caveat": "caveat_zh", "section": "plan_section_zh", "role": "variant_role",
-    "estimator": "estimator", "adjustment": "adjustment", "comparator": "comparator", "city_rule": "city_rule",
-    "unit_rule": "unit_rule", "answers": "answers", "value_upper": "value_upper", "sampled_kinds": "sampled_kinds",
+    "name": "name_zh",
+    "name_en": "name_en",
+    "official": "is_official",
+    "clause": "clause_zh",
+    "numerator": "numerator_zh",
+    "denominator": "denominator_zh",
+    "denominator_day": "denominator_day_zh",
+    "kind": "value_kind",
+    "unit": "unit_zh",
+    "scale": "display_scale",
+    "direction": "direction",
+    "grains": "grains",
+    "small_number": "small_number_minimum",
+    "department": "responsible_dept_zh",
+    "sources": "source_entities",
+    "caveat": "caveat_zh",
+    "section": "plan_section_zh",
+    "role": "variant_role",
+    "estimator": "estimator",
+    "adjustment": "adjustment",
+    "comparator": "comparator",
+    "city_rule": "city_rule",
+    "unit_rule": "unit_rule",
+    "answers": "answers",
+    "value_upper": "value_upper",
+    "sampled_kinds": "sampled_kinds",
     "threshold_range": "threshold_range",
-}  # fmt: skip
+}
 """Key of a file -> column of the registry (seed plan/indicator.csv)."""
 GUARD = {"variant": "guard_variant_code", "minimum": "guard_minimum", "reason": "guard_reason_code"}
 COUNTING = {"fact", "period", "cluster", "where", "value", "share_of_city"}
 OF_FILE = {"measures", "variants", "examples"}
-REQUIRED = ("name", "name_en", "clause", "numerator", "kind", "unit", "scale", "direction", "grains", "sources", "section",
-            "role", "fact", "period", "value")  # fmt: skip
+REQUIRED = (
+    "name",
+    "name_en",
+    "clause",
+    "numerator",
+    "kind",
+    "unit",
+    "scale",
+    "direction",
+    "grains",
+    "sources",
+    "section",
+    "role",
+    "fact",
+    "period",
+    "value",
+)
 KINDS = ("count", "ratio", "index", "growth", "cagr")
 SHIFTS = ("base", "previous", "three_years", "three_years_before")
 """`measure@base` is its value in the base year, `@previous` of the year before, `@three_years` the sum of three years."""
 WHOLE = ("city", "institution")
 GRAIN_COLUMNS = {
-    "city": (), "institution": ("inst_code",), "level_type": ("degree_level", "degree_type"), "category": ("discipline_code",),
-    "discipline": ("discipline_code",), "institution_level_type": ("inst_code", "degree_level", "degree_type"),
-    "institution_category": ("inst_code", "discipline_code"), "institution_discipline": ("inst_code", "discipline_code"),
+    "city": (),
+    "institution": ("inst_code",),
+    "level_type": ("degree_level", "degree_type"),
+    "category": ("discipline_code",),
+    "discipline": ("discipline_code",),
+    "institution_level_type": ("inst_code", "degree_level", "degree_type"),
+    "institution_category": ("inst_code", "discipline_code"),
+    "institution_discipline": ("inst_code", "discipline_code"),
     "degree_point": ("degree_point_id", "discipline_code"),
-}  # fmt: skip
+}
 """Grain -> the columns that a fact must have; `cluster` needs what the key `cluster` says."""
 BY_DISCIPLINE = "by discipline"
 MEASURE = re.compile(
@@ -53,8 +93,22 @@ MEASURE = re.compile(
 )
 TERM = r"(\w+)(?:@(\w+))?"
 SIDE = re.compile(rf"1|{TERM}|mean\({TERM}, {TERM}\)")
-TARGET_COLUMNS = ("doc_version", "target_value", "op", "due_on", "path_kind", "baseline_value", "baseline_year", "baseline_status",
-                  "awaits_decision_code", "is_city_only", "judged_finer_grains", "green_from", "amber_from", "note_zh")  # fmt: skip
+TARGET_COLUMNS = (
+    "doc_version",
+    "target_value",
+    "op",
+    "due_on",
+    "path_kind",
+    "baseline_value",
+    "baseline_year",
+    "baseline_status",
+    "awaits_decision_code",
+    "is_city_only",
+    "judged_finer_grains",
+    "green_from",
+    "amber_from",
+    "note_zh",
+)
 STEP_COLUMNS = ("path_value", "red_below")
 
 
@@ -140,8 +194,13 @@ class Indicator:
 
 
 @cache
-def load(folder: Path = settings.INDICATORS) -> dict[str, Indicator]:
+def load() -> dict[str, Indicator]:
     """Every indicator by code, in the order of codes. Raises IndicatorError."""
+    return read(settings.INDICATORS)
+
+
+def read(folder: Path) -> dict[str, Indicator]:
+    """The indicators of a folder. Raises IndicatorError."""
     found = {}
     for path in sorted(folder.glob("*.yml")):
         try:
@@ -155,9 +214,9 @@ def load(folder: Path = settings.INDICATORS) -> dict[str, Indicator]:
     return found
 
 
-def variants(folder: Path = settings.INDICATORS) -> list[Variant]:
+def variants() -> list[Variant]:
     """Every variant of every indicator."""
-    return list(_variants(load(folder)))
+    return list(_variants(load()))
 
 
 def _variants(known: dict[str, Indicator]) -> Iterator[Variant]:
@@ -218,9 +277,13 @@ class _Reader:
                 steps += path
         used = {t.measure for v in found for value in v.values.values() for s in value if s for t in s.terms}
         if unused := [m for m in self.measures if m not in used]:
-            self._refuse(["measures", unused[0]], f"measure {unused[0]} is in no value", "use it or delete it")
+            self._refuse(
+                ["measures", unused[0]], f"measure {unused[0]} is in no value", "use it or delete it"
+            )
         if sum(v.row["is_official"] == "true" for v in found) != 1:
-            self._refuse(["variants"], "needs exactly one `official: true`", "say which variant is the official one")
+            self._refuse(
+                ["variants"], "needs exactly one `official: true`", "say which variant is the official one"
+            )
         examples = tuple(self._example(n, given) for n, given in enumerate(data["examples"]))
         return Indicator(self.code, self.measures, tuple(found), tuple(targets), tuple(steps), examples)
 
@@ -250,25 +313,39 @@ class _Reader:
         where: list[str | int] = ["variants", key]
         match = re.fullmatch(r"([\w-]+?)(?: v(\d+))?", key)
         if not match or not match[1].startswith(self.code):
-            self._refuse(where, f"{key!r} is no variant of {self.code}", f"a variant is {self.code}… or {self.code}… v2")
+            self._refuse(
+                where,
+                f"{key!r} is no variant of {self.code}",
+                f"a variant is {self.code}… or {self.code}… v2",
+            )
         for name in given:
             self._known([*where, name], name, {*REGISTRY, *COUNTING, "guard", "target"})
         data = self.defaults | given
         data["period"] = self.defaults.get("period", {}) | given.get("period", {})
         for name in REQUIRED:
             if data.get(name) in (None, ""):
-                self._refuse(where, f"{key} has no {name}", f"write `{name}:` in the variant or at the head of the file")
+                self._refuse(
+                    where,
+                    f"{key} has no {name}",
+                    f"write `{name}:` in the variant or at the head of the file",
+                )
         self._known(where, data["kind"], KINDS, "kind")
         fact = data["fact"]
         self._known(where, fact, facts(), "star table")
         period = data["period"]
         if set(period) != {"basis", "column", "first_year"}:
-            self._refuse(where, "period must have basis, column and first_year", "period: {basis: CY, column: …, first_year: 2016}")
+            self._refuse(
+                where,
+                "period must have basis, column and first_year",
+                "period: {basis: CY, column: …, first_year: 2016}",
+            )
         self._known(where, period["basis"], period_bases(), "period basis")
         grains = (*WHOLE, *data["grains"]) if data["grains"] != "whole" else WHOLE
         for grain in grains:
             self._known(where, grain, known_grains(), "grain")
-        conditions_of = [self._condition([*where, "where"], g["where"]) for g in (self.defaults, given) if g.get("where")]
+        conditions_of = [
+            self._condition([*where, "where"], g["where"]) for g in (self.defaults, given) if g.get("where")
+        ]
         variant = Variant(
             indicator=self.code,
             code=match[1],
@@ -294,15 +371,20 @@ class _Reader:
         for grain, text in by_grain.items():
             sides = [self._side([*where, "value"], part.strip()) for part in str(text).split(" / ")]
             if len(sides) > 2:
-                self._refuse([*where, "value"], f"{text!r} has more than one division", "write NUMERATOR / DENOMINATOR")
+                self._refuse(
+                    [*where, "value"], f"{text!r} has more than one division", "write NUMERATOR / DENOMINATOR"
+                )
             found[grain] = (sides[0], sides[1] if len(sides) == 2 else None)
         return found
 
     def _side(self, where: list[str | int], text: str) -> Side:
         match = SIDE.fullmatch(text)
         if not match:
-            self._refuse(where, f"{text!r} is no numerator or denominator",
-                         "write a measure, measure@base, measure@previous, mean(one, other) or 1")  # fmt: skip
+            self._refuse(
+                where,
+                f"{text!r} is no numerator or denominator",
+                "write a measure, measure@base, measure@previous, mean(one, other) or 1",
+            )
         names = [(match[n], match[n + 1]) for n in (1, 3, 5) if match[n]]
         for name, shift in names:
             self._known(where, name, self.measures, "measure of this file")
@@ -317,7 +399,11 @@ class _Reader:
         for grain in variant.grains:
             if grain == "cluster":
                 if not variant.cluster:
-                    self._refuse(where, "grain cluster needs `cluster:`", f"cluster: COLUMN, or cluster: {BY_DISCIPLINE}")
+                    self._refuse(
+                        where,
+                        "grain cluster needs `cluster:`",
+                        f"cluster: COLUMN, or cluster: {BY_DISCIPLINE}",
+                    )
                 used += ["discipline_code"] if variant.cluster == BY_DISCIPLINE else [variant.cluster]
             else:
                 used += GRAIN_COLUMNS[grain]
@@ -327,19 +413,45 @@ class _Reader:
             for m in measures:
                 used += [c for c in (m.amount, m.key) if c] + (m.where.columns if m.where else [])
             if len({m.key for m in measures}) > 1:
-                self._refuse([*where, "value"], "counts one side by another key than the other", "use one key for both sides")
-            if variant.cluster == BY_DISCIPLINE and "cluster" in variant.grains and any(m.key is None for m in measures):
-                self._refuse([*where, "cluster"], "a row of two clusters would count twice", "count distinct keys, or name a column")
+                self._refuse(
+                    [*where, "value"],
+                    "counts one side by another key than the other",
+                    "use one key for both sides",
+                )
+            if (
+                variant.cluster == BY_DISCIPLINE
+                and "cluster" in variant.grains
+                and any(m.key is None for m in measures)
+            ):
+                self._refuse(
+                    [*where, "cluster"],
+                    "a row of two clusters would count twice",
+                    "count distinct keys, or name a column",
+                )
             if any(t.shift for t in terms) and columns.get(variant.period_column) == "text":
-                self._refuse([*where, "value"], f"{variant.period_column} is no year that can be shifted", "shift years only")
+                self._refuse(
+                    [*where, "value"],
+                    f"{variant.period_column} is no year that can be shifted",
+                    "shift years only",
+                )
             if (denominator is None) != (variant.kind == "count"):
-                self._refuse([*where, "value"], f"does not fit kind {variant.kind}", "a count has no denominator, all others have one")
+                self._refuse(
+                    [*where, "value"],
+                    f"does not fit kind {variant.kind}",
+                    "a count has no denominator, all others have one",
+                )
         for column in used:
             self._known(where, column, columns, f"column of {variant.fact}")
 
     def _row(self, variant: Variant, data: dict[str, Any]) -> dict[str, str]:
-        row = {"variant_code": variant.code, "indicator_code": self.code, "definition_version": str(variant.version),
-               "is_official": "false", "period_basis": variant.basis, "first_year": str(data["period"]["first_year"])}  # fmt: skip
+        row = {
+            "variant_code": variant.code,
+            "indicator_code": self.code,
+            "definition_version": str(variant.version),
+            "is_official": "false",
+            "period_basis": variant.basis,
+            "first_year": str(data["period"]["first_year"]),
+        }
         for key, column in REGISTRY.items():
             row[column] = _text(data.get(key, row.get(column, "")))
         row["is_official"] = _text(bool(data.get("official")))
@@ -361,7 +473,11 @@ class _Reader:
                 for name in step:
                     self._known(where, name, STEP_COLUMNS, "column of a step")
                 steps.append(
-                    {"variant_code": variant.code, "doc_version": row["doc_version"], "period_year": str(year)}
+                    {
+                        "variant_code": variant.code,
+                        "doc_version": row["doc_version"],
+                        "period_year": str(year),
+                    }
                     | {c: _text(step.get(c)) for c in STEP_COLUMNS}
                 )
             yield row, steps
@@ -369,13 +485,20 @@ class _Reader:
     def _example(self, number: int, given: dict[str, Any]) -> Example:
         where: list[str | int] = ["examples", number]
         if missing := {"name", "as_of", "rows", "expect"} - set(given):
-            self._refuse(where, f"an example has no {', '.join(sorted(missing))}", "compare with a neighbouring file")
+            self._refuse(
+                where, f"an example has no {', '.join(sorted(missing))}", "compare with a neighbouring file"
+            )
         for fact, text in given["rows"].items():
             self._known(where, fact, facts(), "star table")
             for column in text.splitlines()[0].split(","):
                 self._known(where, column, facts()[fact], f"column of {fact}")
-        return Example(given["name"], str(given["as_of"]), {k: str(v) for k, v in given.get("parameters", {}).items()},
-                       dict(given["rows"]), given["expect"])  # fmt: skip
+        return Example(
+            given["name"],
+            str(given["as_of"]),
+            {k: str(v) for k, v in given.get("parameters", {}).items()},
+            dict(given["rows"]),
+            given["expect"],
+        )
 
     def _known(self, where: list[str | int], name: Any, known: Any, what: str = "key") -> None:
         if name not in known:
