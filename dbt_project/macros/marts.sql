@@ -26,9 +26,50 @@
 {{ join_name('degree_type', row ~ '.degree_type', 'degree_type') }}
 {%- endmacro %}
 
-{# Name of an institution, as `institution.inst_name`. #}
-{% macro join_institution(row) -%}
-    left join {{ ref('dim_institution') }} as institution on institution.inst_code = {{ row }}.inst_code
+{# Name of an institution and its place in the official order (that of the national codes), as `institution.inst_name`, `institution.inst_order`. #}
+{% macro join_institution(row) -%}{{ join_institution_of(row ~ '.inst_code') }}{%- endmacro %}
+
+{% macro join_institution_of(code) -%}
+    left join (
+        select inst_code, inst_name, cast(row_number() over (order by inst_code) as integer) as inst_order
+        from {{ ref('dim_institution') }}
+    ) as institution on institution.inst_code = {{ code }}
+{%- endmacro %}
+
+{# Whether a period is over, and whether it is the last one that is; `series` are the columns within which periods follow each other. #}
+{% macro completeness(end_on, series=[]) -%}
+    {{ end_on }} <= {{ as_of() }} as is_complete,
+    {{ end_on }} = max({{ end_on }}) filter (where {{ end_on }} <= {{ as_of() }})
+        over ({% if series %}partition by {{ series | join(', ') }}{% endif %}) is true as is_latest_complete
+{%- endmacro %}
+
+{#
+  A figure as a reader sees it: value × scale with its unit. A share that is not whole is never shown as 100 % or 0 %.
+#}
+{% macro display(value, unit, scale) -%}
+    case
+        when {{ value }} is null then null
+        when {{ unit }} = '%' and {{ value }} < 1 and {{ value }} >= 0.9995 then '>99.9 %'
+        when {{ unit }} = '%' and {{ value }} > 0 and {{ value }} < 0.0005 then '<0.1 %'
+        when {{ unit }} = '%' then to_char(round(cast({{ value }} * {{ scale }} as numeric), 1), 'FM999,999,990.0') || ' %'
+        when {{ unit }} = '分' or ({{ value }} <> round(cast({{ value }} as numeric), 0) and abs({{ value }}) < 100)
+            then to_char(round(cast({{ value }} * {{ scale }} as numeric), 2), 'FM999,990.00') || ' ' || {{ unit }}
+        else to_char(round(cast({{ value }} * {{ scale }} as numeric), 0), 'FM999,999,999,999,990') || ' ' || {{ unit }}
+    end
+{%- endmacro %}
+
+{# The target as a reader sees it: with its comparison, and the plan's own figure where the city's size changes it. #}
+{% macro display_target(op, value, plan_value, unit, scale) -%}
+    case
+        when {{ op }} = 'trend' then '逐年提高'
+        else case {{ op }} when '>=' then '≥ ' when '>' then '> ' else '' end || {{ display(value, unit, scale) }}
+            || case when {{ plan_value }} <> {{ value }} then '（方案 ' || {{ display(plan_value, unit, scale) }} || '）' else '' end
+    end
+{%- endmacro %}
+
+{# Order and colour of a status, from plan.status, joined as `<alias>`. #}
+{% macro join_status(code, alias='colour') -%}
+    inner join {{ ref('status') }} as {{ alias }} on {{ alias }}.status_code = {{ code }}
 {%- endmacro %}
 
 {# Year of the first census (09-30) on or after a day. #}

@@ -16,7 +16,11 @@ Tables = dict[str, dict[str, str]]
 
 def declared_tables(folder: Path = settings.DBT_PROJECT / "models" / "marts") -> Tables:
     """Table -> column -> type, from the models' enforced contracts."""
-    documents = [yaml.safe_load(p.read_text(encoding="utf-8")) for p in sorted(folder.glob("*.yml"))]
+    documents = [
+        yaml.safe_load(p.read_text(encoding="utf-8"))
+        for p in sorted(folder.rglob("*.yml"))
+        if "unit_tests" not in p.parts
+    ]
     models = [m for document in documents for m in document.get("models", [])]
     return {
         m["name"]: {c["name"]: c["data_type"] for c in m["columns"]}

@@ -23,7 +23,7 @@ def test_the_models_are_what_is_published():
 
 
 def test_the_snapshot_covers_every_mart():
-    models = {p.stem for p in (published.settings.DBT_PROJECT / "models" / "marts").glob("*.sql")}
+    models = {p.stem for p in (published.settings.DBT_PROJECT / "models" / "marts").rglob("*.sql")}
     assert models == set(published.snapshot()[1])
 
 

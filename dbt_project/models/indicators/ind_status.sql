@@ -39,7 +39,7 @@ compared as (
         coalesce(t.is_city_only, false) and v.grain <> 'city' as is_of_city_only,
         v.grain in ('city', 'institution')
         or ';' || coalesce(t.judged_finer_grains, '') || ';' like '%;' || v.grain || ';%' as is_judged_grain,
-        v.value_kind = 'ratio' and v.denominator < coalesce(i.small_number_minimum, 0) as is_small,
+        v.value_kind = 'ratio' and coalesce(n.case_count, v.denominator) < coalesce(i.small_number_minimum, 0) as is_small,
         case when coalesce(guard.value, 0) < i.guard_minimum then i.guard_reason_code end as guard_reason,
         case when lag(v.period_year) over series = v.period_year - 1 then lag(v.value) over series end as value_before,
         case
@@ -50,6 +50,8 @@ compared as (
     from {{ ref('ind_value') }} as v
     inner join {{ ref('indicator') }} as i
         on i.variant_code = v.variant_code and i.definition_version = v.definition_version
+    left join {{ ref('ind_case_count') }} as n
+        on n.variant_code = v.variant_code and n.grain = v.grain and n.unit_code = v.unit_code and n.period_code = v.period_code
     left join targets as t on t.variant_code = v.variant_code
     left join steps as s on s.variant_code = v.variant_code and s.period_year = v.period_year
     inner join definitions as d on d.variant_code = v.variant_code and d.definition_version = v.definition_version
@@ -146,6 +148,7 @@ select
     is_small as is_small_number,
     value_before,
     case when not is_of_city_only then baseline end as baseline_value,
+    case when not is_of_city_only then op end as target_op,
     -- the plan's own figure, and the level that the status compares with
     case when not is_of_city_only then case when path_kind = 'CAGR' then target else plan_target_value end end as plan_target_value,
     case when not is_of_city_only then target end as target_value,

@@ -83,6 +83,7 @@ shared as (
 select
     s.match_year,
     {{ make_date('s.match_year', 12, 31) }} as period_end_on,
+    {{ completeness(make_date('s.match_year', 12, 31)) }},
     s.cluster_code,
     {{ label_zh('s.cluster_name') }} as cluster_zh,
     {{ label_en('cluster.name_en') }} as cluster_en,
@@ -109,3 +110,5 @@ left join pairs as p on p.cluster_code = s.cluster_code and p.discipline_code = 
 left join degrees on degrees.match_year = s.match_year and degrees.discipline_code = s.discipline_code
 left join {{ ref('dim_discipline') }} as discipline on discipline.discipline_code = s.discipline_code
 left join {{ ref('cluster') }} as cluster on cluster.code = s.cluster_code
+-- from the first year of H02c on, and no year that has not begun
+where s.match_year between (select min(first_year) from {{ ref('indicator') }} where variant_code = 'H02c') and {{ year_of(as_of()) }}

@@ -22,6 +22,7 @@ stated as (
         s.unit_code,
         s.period_code,
         s.is_small_number,
+        s.target_op,
         s.plan_target_value,
         s.target_value,
         s.path_value,
@@ -88,25 +89,32 @@ select
     s.unit_name_zh,
     s.unit_name_en,
     s.inst_code,
+    case when v.grain = 'city' then 0 else institution.inst_order end as inst_order,
     v.period_basis,
     v.period_code,
     v.period_year,
     v.period_start_on,
     v.period_end_on,
-    v.is_complete,
+    {{ completeness('v.period_end_on', ['v.variant_code', 'v.grain']) }},
     {{ as_of() }} as as_of,
     v.numerator,
     v.denominator,
     v.value,
+    case when v.value_kind = 'ratio' then coalesce(n.case_count, v.denominator) when v.value_kind = 'count' and i.unit_zh <> '元' then v.numerator end as case_count,
     s.is_small_number,
     i.unit_zh,
     i.display_scale,
     s.plan_target_value,
     s.target_value,
     s.path_value,
+    {{ display('v.value', 'i.unit_zh', 'i.display_scale') }} as value_display,
+    {{ display_target('s.target_op', 's.target_value', 's.plan_target_value', 'i.unit_zh', 'i.display_scale') }} as target_display,
+    {{ display('s.path_value', 'i.unit_zh', 'i.display_scale') }} as path_display,
     s.final_status_code as status_code,
     s.final_reason_code as status_reason_code,
     coalesce(replace(j.status_zh, '{years}', cast(s.pooled_years as text)), j.status_zh, t.status_zh) as status_zh,
+    colour.status_order,
+    colour.colour_hex as status_colour,
     i.name_zh,
     i.name_en,
     s.grade as confidence_grade,
@@ -151,6 +159,10 @@ left join {{ ref('ind_definition_range') }} as r
 inner join {{ ref('indicator_status') }} as t
     on t.status_code = s.final_status_code
     and coalesce(t.status_reason_code, '') = coalesce(s.final_reason_code, '')
+left join {{ ref('ind_case_count') }} as n
+    on n.variant_code = v.variant_code and n.grain = v.grain and n.unit_code = v.unit_code and n.period_code = v.period_code
+{{ join_status('s.final_status_code') }}
+{{ join_institution_of('s.inst_code') }}
 left join {{ ref('indicator_judgement') }} as j
     on j.judged_by_code = s.final_judged_by and j.status_code = s.final_status_code
 {{ join_name('data_confidence', 's.grade', 'grade') }}

@@ -67,8 +67,10 @@ joined as (
 select
     j.project_year,
     {{ make_date('j.project_year', 12, 31) }} as period_end_on,
+    {{ completeness(make_date('j.project_year', 12, 31)) }},
     j.inst_code,
     institution.inst_name,
+    institution.inst_order,
     j.cluster_code,
     case when j.cluster_code = '-' then '未指明' else {{ label_zh('named.cluster_name') }} end as cluster_zh,
     {{ label_en('cluster.name_en') }} as cluster_en,

@@ -39,9 +39,10 @@ years as (
 select
     y.profile_year,
     {{ make_date('y.profile_year', 12, 31) }} as period_end_on,
-    {{ make_date('y.profile_year', 12, 31) }} <= {{ as_of() }} as is_complete,
+    {{ completeness(make_date('y.profile_year', 12, 31)) }},
     i.inst_code,
     i.inst_name,
+    cast(dense_rank() over (order by i.inst_code) as integer) as inst_order,
     i.peer_group_code,
     i.peer_group_name as peer_group_zh,
     peer_group.name_en as peer_group_en,

@@ -98,10 +98,15 @@ select
     q.quantity_status_code,
     q.quantity_status_zh,
     {{ worse_status('d.deadline_status_code', 'q.quantity_status_code') }} as status_code,
+    colour.name_zh as status_zh,
+    colour.name_en as status_en,
+    colour.status_order,
+    colour.colour_hex as status_colour,
     {{ provenance_columns() }}
 from ranked as d
 inner join ranked as q
     on q.list_item_code = d.list_item_code and q.doc_version = d.doc_version and q.quantity_rank = 1
 inner join totals as t on t.list_item_code = d.list_item_code and t.doc_version = d.doc_version
+{{ join_status(worse_status('d.deadline_status_code', 'q.quantity_status_code')) }}
 left join stray on stray.list_item_id = d.list_item_code and stray.doc_version = d.doc_version
 where d.deadline_rank = 1

@@ -263,6 +263,10 @@ select
     j.quantity_status_code,
     quantity.status_zh as quantity_status_zh,
     {{ worse_status('j.deadline_status_code', 'j.quantity_status_code') }} as status_code,
+    colour.name_zh as status_zh,
+    colour.name_en as status_en,
+    colour.status_order,
+    colour.colour_hex as status_colour,
     {{ provenance_columns() }}
 from judged as j
 inner join {{ ref('indicator_status') }} as deadline
@@ -273,5 +277,6 @@ inner join {{ ref('indicator_status') }} as quantity
     and coalesce(quantity.status_reason_code, '') = case j.quantity_state_code when 'MET' then '' else j.quantity_state_code end
 left join {{ ref('dim_list_item') }} as reported
     on reported.list_item_id = j.item_code and reported.doc_version = j.doc_version
+{{ join_status(worse_status('j.deadline_status_code', 'j.quantity_status_code')) }}
 {{ join_name('list_kind', 'j.list_kind_code', 'list_kind') }}
 {{ join_name('period_kind', 'j.period_kind_code', 'period_kind') }}

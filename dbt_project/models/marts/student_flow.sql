@@ -82,8 +82,11 @@ flows as (
 select
     cast(f.census_year as integer) as census_year,
     f.census_on,
+    f.census_on as period_end_on,
+    {{ completeness('f.census_on') }},
     f.inst_code,
     institution.inst_name,
+    institution.inst_order,
     {{ degree_columns('f') }},
     f.study_mode,
     {{ label_zh('study_mode.name_zh') }} as study_mode_zh,

@@ -26,8 +26,10 @@ with samplings as (
 select
     s.sampling_year,
     {{ make_date('s.sampling_year', 12, 31) }} as period_end_on,
+    {{ completeness(make_date('s.sampling_year', 12, 31)) }},
     s.inst_code,
     institution.inst_name,
+    institution.inst_order,
     {{ degree_columns('s') }},
     s.category_code,
     {{ label_zh('s.category_zh') }} as category_zh,

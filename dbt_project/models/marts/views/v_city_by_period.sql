@@ -1,0 +1,28 @@
+select
+    indicator_code,
+    name_zh,
+    name_en,
+    period_code,
+    period_year,
+    period_end_on,
+    numerator,
+    denominator,
+    case_count,
+    value,
+    value_display,
+    unit_zh,
+    lcl95,
+    ucl95,
+    target_value,
+    target_display,
+    path_value,
+    path_display,
+    status_code,
+    status_zh,
+    status_order,
+    status_colour,
+    confidence_grade,
+    is_simulated,
+    city_scale
+from {{ ref('indicator_value') }}
+where is_official and grain = 'city' and is_complete

@@ -1,0 +1,28 @@
+select
+    grad_year,
+    period_end_on,
+    is_latest_complete,
+    inst_code,
+    inst_name,
+    inst_order,
+    degree_level,
+    degree_level_zh,
+    degree_level_en,
+    degree_type,
+    degree_type_zh,
+    degree_type_en,
+    destination_group,
+    destination_group_zh,
+    destination_group_en,
+    region_scope,
+    region_scope_zh,
+    region_scope_en,
+    graduate_count,
+    employed_count,
+    employed_in_chongqing_count,
+    key_post_count,
+    verified_count,
+    is_simulated,
+    city_scale
+from {{ ref('graduate_destination') }}
+where point_code = 'EP2' and is_complete
