@@ -84,7 +84,7 @@ def compiled(connection: psycopg.Connection, indicator: Indicator, example: Exam
                 )
         for fact in sorted({v.fact for v in indicator.variants}):
             sql = indicator_models.render(models["ind_counted_" + fact.removeprefix("fct_")], str, variables)
-            found |= set(connection.execute(sql).fetchall())
+            found |= {row[:7] for row in connection.execute(sql).fetchall()}
     own = {(v.code, v.version) for v in indicator.variants}
     return {r for r in found if r[:2] in own}
 

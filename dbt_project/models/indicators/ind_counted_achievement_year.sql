@@ -65,22 +65,22 @@ by_row as (
     )
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_canonical_id as c
 cross join lateral (
     values
-        ('H07', 1, cast(c.h07_achievements as double precision), cast(null as double precision)),
-        ('H07a', 1, cast(c.h07a_achievements as double precision), cast(null as double precision)),
-        ('H07b', 1, cast(c.h07b_achievements as double precision), cast(null as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H07', 1, cast(c.h07_achievements as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H07a', 1, cast(c.h07a_achievements as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H07b', 1, cast(c.h07b_achievements as double precision), cast(null as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
 union all
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values
-        ('H07', 1, cast(c.h07_credits as double precision), cast(null as double precision)),
-        ('H07a', 1, cast(c.h07a_credits as double precision), cast(null as double precision)),
-        ('H07b', 1, cast(c.h07b_credits as double precision), cast(null as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H07', 1, cast(c.h07_credits as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H07a', 1, cast(c.h07a_credits as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H07b', 1, cast(c.h07b_credits as double precision), cast(null as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

@@ -73,12 +73,12 @@ by_person_key_ex as (
     group by p.period_code, c.grain, c.unit_code
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_person_key_ex as c
 cross join lateral (
     values
-        ('H05a', 1, cast(c.h05_urgent as double precision), cast(c.h05_urgent_base as double precision)),
-        ('H05b', 1, cast(c.h05_urgent as double precision), cast(c.h05_urgent_previous as double precision)),
-        ('H05c', 1, cast(c.h05_entrants as double precision), cast(c.h05_entrants_base as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H05a', 1, cast(c.h05_urgent as double precision), cast(c.h05_urgent_base as double precision), cast(null as double precision)),
+        ('H05b', 1, cast(c.h05_urgent as double precision), cast(c.h05_urgent_previous as double precision), cast(null as double precision)),
+        ('H05c', 1, cast(c.h05_entrants as double precision), cast(c.h05_entrants_base as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

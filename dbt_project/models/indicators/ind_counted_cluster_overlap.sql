@@ -34,20 +34,20 @@ by_row as (
     )
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values
-        ('H02c', 1, cast(c.h02_overlap_of_city as double precision), cast(1 as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H02c', 1, cast(c.h02_overlap_of_city as double precision), cast(1 as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
     and c.grain in ('city', 'cluster')
 union all
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values
-        ('H02c', 1, cast(c.h02_overlap_of_institution as double precision), cast(1 as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H02c', 1, cast(c.h02_overlap_of_institution as double precision), cast(1 as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
     and c.grain in ('institution')

@@ -66,21 +66,21 @@ by_contract_no_digest_cy as (
     group by p.period_code, c.grain, c.unit_code
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_contract_no_digest as c
 cross join lateral (
     values
-        ('H10', 1, cast(c.h10_contracts as double precision), cast(null as double precision)),
-        ('H11s', 1, cast(c.h11_contract_amount as double precision), cast(null as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H10', 1, cast(c.h10_contracts as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H11s', 1, cast(c.h11_contract_amount as double precision), cast(null as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
 union all
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_contract_no_digest_cy as c
 cross join lateral (
     values
-        ('H10a', 1, cast(c.h10_contracts as double precision), cast(c.h10_contracts_base as double precision)),
-        ('H10b', 1, cast(c.h10_contracts as double precision), cast(c.h10_contracts_previous as double precision)),
-        ('H10c', 1, cast(c.h10_contracts_three_years as double precision), cast(c.h10_contracts_three_years_before as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H10a', 1, cast(c.h10_contracts as double precision), cast(c.h10_contracts_base as double precision), cast(null as double precision)),
+        ('H10b', 1, cast(c.h10_contracts as double precision), cast(c.h10_contracts_previous as double precision), cast(null as double precision)),
+        ('H10c', 1, cast(c.h10_contracts_three_years as double precision), cast(c.h10_contracts_three_years_before as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

@@ -50,19 +50,19 @@ by_row_cy as (
     group by p.period_code, c.grain, c.unit_code
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values
-        ('H11', 1, cast(c.h11_receipts as double precision), cast(null as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H11', 1, cast(c.h11_receipts as double precision), cast(null as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
 union all
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_row_cy as c
 cross join lateral (
     values
-        ('H11a', 1, cast(c.h11_receipts as double precision), cast(c.h11_receipts_base as double precision)),
-        ('H11b', 1, cast(c.h11_receipts as double precision), cast(c.h11_receipts_previous as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H11a', 1, cast(c.h11_receipts as double precision), cast(c.h11_receipts_base as double precision), cast(null as double precision)),
+        ('H11b', 1, cast(c.h11_receipts as double precision), cast(c.h11_receipts_previous as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

@@ -35,12 +35,12 @@ by_row as (
     )
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values
-        ('H06', 1, cast(c.h06_satisfied as double precision), cast(c.h06_responses as double precision)),
-        ('H06b', 1, cast(c.h06_score as double precision), cast(c.h06_responses as double precision)),
-        ('H06r', 1, cast(c.h06_responses as double precision), cast(c.h06_eligible as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H06', 1, cast(c.h06_satisfied as double precision), cast(c.h06_responses as double precision), cast(null as double precision)),
+        ('H06b', 1, cast(c.h06_score as double precision), cast(c.h06_responses as double precision), cast(null as double precision)),
+        ('H06r', 1, cast(c.h06_responses as double precision), cast(c.h06_eligible as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

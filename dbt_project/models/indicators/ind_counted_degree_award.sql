@@ -47,12 +47,12 @@ by_row as (
     )
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values
-        ('H12', 1, cast(c.h12_frontline as double precision), cast(c.h12_theses as double precision)),
-        ('H12b', 1, cast(c.h12_claimed as double precision), cast(c.h12_theses as double precision)),
-        ('H12g', 1, cast(c.h12_unevidenced as double precision), cast(c.h12_theses as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H12', 1, cast(c.h12_frontline as double precision), cast(c.h12_theses as double precision), cast(null as double precision)),
+        ('H12b', 1, cast(c.h12_claimed as double precision), cast(c.h12_theses as double precision), cast(null as double precision)),
+        ('H12g', 1, cast(c.h12_unevidenced as double precision), cast(c.h12_theses as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

@@ -27,6 +27,7 @@ by_row as (
             when 2 then degree_point_id
         end as unit_code,
         coalesce(sum(design_weight), 0) as h15_weight,
+        count(*) filter (where design_weight > 0 and overall_score is not null) as h15_answers,
         coalesce(sum(design_weight) filter (where overall_score >= 4), 0) as h15_satisfied,
         coalesce(sum(weighted_score), 0) as h15_score
     from by_row_rows
@@ -37,11 +38,11 @@ by_row as (
     )
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values
-        ('H15', 1, cast(c.h15_satisfied as double precision), cast(c.h15_weight as double precision)),
-        ('H15b', 1, cast(c.h15_score as double precision), cast(c.h15_weight as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H15', 1, cast(c.h15_satisfied as double precision), cast(c.h15_weight as double precision), cast(c.h15_answers as double precision)),
+        ('H15b', 1, cast(c.h15_score as double precision), cast(c.h15_weight as double precision), cast(c.h15_answers as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

@@ -74,33 +74,33 @@ by_row as (
     )
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values
-        ('H02d', 1, cast(c.h02_graduates_in_cluster as double precision), cast(c.h02_graduates as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H02d', 1, cast(c.h02_graduates_in_cluster as double precision), cast(c.h02_graduates as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
     and c.grain in ('city', 'institution', 'cluster')
 union all
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values
-        ('H13a', 1, cast(c.h13_here as double precision), cast(c.h02_graduates as double precision)),
-        ('H13b', 1, cast(c.h13_here as double precision), cast(c.h13_graduates as double precision)),
-        ('H13c', 1, cast(c.h13c_here as double precision), cast(c.h13_employed as double precision)),
-        ('H13v', 1, cast(c.h13_verified as double precision), cast(c.h13_graduates as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H13a', 1, cast(c.h13_here as double precision), cast(c.h02_graduates as double precision), cast(null as double precision)),
+        ('H13b', 1, cast(c.h13_here as double precision), cast(c.h13_graduates as double precision), cast(null as double precision)),
+        ('H13c', 1, cast(c.h13c_here as double precision), cast(c.h13_employed as double precision), cast(null as double precision)),
+        ('H13v', 1, cast(c.h13_verified as double precision), cast(c.h13_graduates as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
     and c.grain in ('city', 'institution', 'level_type', 'category', 'discipline', 'institution_level_type', 'institution_category', 'institution_discipline', 'degree_point')
 union all
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values
-        ('H14', 1, cast(c.h14_in_key_post as double precision), cast(c.h14_graduates as double precision)),
-        ('H14b', 1, cast(c.h14b_in_key_post as double precision), cast(c.h14b_graduates as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H14', 1, cast(c.h14_in_key_post as double precision), cast(c.h14_graduates as double precision), cast(null as double precision)),
+        ('H14b', 1, cast(c.h14b_in_key_post as double precision), cast(c.h14b_graduates as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
     and c.grain in ('city', 'institution')

@@ -86,31 +86,31 @@ by_person_key_of_city as (
     from by_person_key
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_person_key_of_city as c
 cross join lateral (
     values
-        ('H02b', 1, cast(c.h02_matched_persons as double precision), cast(case when c.grain in ('cluster') and c.h02_persons > 0 then c.h02_persons_of_city else c.h02_persons end as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H02b', 1, cast(c.h02_matched_persons as double precision), cast(case when c.grain in ('cluster') and c.h02_persons > 0 then c.h02_persons_of_city else c.h02_persons end as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
     and c.grain in ('city', 'institution', 'cluster')
 union all
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_person_key_of_city as c
 cross join lateral (
     values
-        ('H03', 1, cast(c.h03_persons as double precision), cast(null as double precision)),
-        ('H03-FT', 1, cast(c.h03_ft_persons as double precision), cast(null as double precision)),
-        ('H03-PT', 1, cast(c.h03_pt_persons as double precision), cast(null as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H03', 1, cast(c.h03_persons as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H03-FT', 1, cast(c.h03_ft_persons as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H03-PT', 1, cast(c.h03_pt_persons as double precision), cast(null as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
     and c.grain in ('city', 'institution', 'level_type', 'category', 'discipline', 'institution_level_type', 'institution_category', 'institution_discipline')
 union all
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_person_key_of_city as c
 cross join lateral (
     values
-        ('H04', 1, cast(c.h04_doctoral as double precision), cast(c.h03_persons as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H04', 1, cast(c.h04_doctoral as double precision), cast(c.h03_persons as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
     and c.grain in ('city', 'institution', 'category', 'discipline', 'institution_category', 'institution_discipline')

@@ -55,10 +55,10 @@ by_degree_point_id_of_city as (
     from by_degree_point_id
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_degree_point_id_of_city as c
 cross join lateral (
     values
-        ('H02a', 1, cast(c.h02_matched_points as double precision), cast(case when c.grain in ('cluster') and c.h02_points > 0 then c.h02_points_of_city else c.h02_points end as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H02a', 1, cast(c.h02_matched_points as double precision), cast(case when c.grain in ('cluster') and c.h02_points > 0 then c.h02_points_of_city else c.h02_points end as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

@@ -72,12 +72,12 @@ by_person_key as (
     group by academic_year, grain, unit_code
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_person_key as c
 cross join lateral (
     values
-        ('H08', 1, cast(c.h08_participants as double precision), cast((c.h08_at_first_census + c.h08_at_second_census) / 2.0 as double precision)),
-        ('H08b', 1, cast(c.h08b_participants as double precision), cast((c.h08b_at_first_census + c.h08b_at_second_census) / 2.0 as double precision)),
-        ('H08c', 1, cast(c.h08_continuing_participants as double precision), cast((c.h08_continuing_at_first + c.h08_continuing_at_second) / 2.0 as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H08', 1, cast(c.h08_participants as double precision), cast((c.h08_at_first_census + c.h08_at_second_census) / 2.0 as double precision), cast(null as double precision)),
+        ('H08b', 1, cast(c.h08b_participants as double precision), cast((c.h08b_at_first_census + c.h08b_at_second_census) / 2.0 as double precision), cast(null as double precision)),
+        ('H08c', 1, cast(c.h08_continuing_participants as double precision), cast((c.h08_continuing_at_first + c.h08_continuing_at_second) / 2.0 as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

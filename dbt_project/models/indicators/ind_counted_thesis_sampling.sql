@@ -30,14 +30,17 @@ by_row as (
             when 2 then degree_point_id
         end as unit_code,
         coalesce(sum(sampling_weight) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2')), 0) as h09_judged,
+        count(*) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2')) as h09_judged_theses,
         coalesce(sum(sampling_weight) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2') and verdict_code = '1'), 0) as h09_passed,
         coalesce(sum(sampling_weight) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2') and degree_level = '1'), 0) as h09a_judged,
+        count(*) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2') and degree_level = '1') as h09a_judged_theses,
         coalesce(sum(sampling_weight) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2') and degree_level = '1' and verdict_code = '1'), 0) as h09a_passed,
         coalesce(sum(sampling_weight) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2') and degree_level = '2' and degree_type = '1'), 0) as h09b_judged,
+        count(*) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2') and degree_level = '2' and degree_type = '1') as h09b_judged_theses,
         coalesce(sum(sampling_weight) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2') and degree_level = '2' and degree_type = '1' and verdict_code = '1'), 0) as h09b_passed,
         coalesce(sum(sampling_weight) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2') and degree_level = '2' and degree_type = '2'), 0) as h09c_judged,
+        count(*) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2') and degree_level = '2' and degree_type = '2') as h09c_judged_theses,
         coalesce(sum(sampling_weight) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2') and degree_level = '2' and degree_type = '2' and verdict_code = '1'), 0) as h09c_passed,
-        count(*) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2')) as h09_judged_theses,
         count(*) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2') and verdict_code = '1') as h09_passed_theses
     from by_row_rows
     group by grouping sets (
@@ -47,14 +50,14 @@ by_row as (
     )
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values
-        ('H09', 1, cast(c.h09_passed as double precision), cast(c.h09_judged as double precision)),
-        ('H09a', 1, cast(c.h09a_passed as double precision), cast(c.h09a_judged as double precision)),
-        ('H09b', 1, cast(c.h09b_passed as double precision), cast(c.h09b_judged as double precision)),
-        ('H09c', 1, cast(c.h09c_passed as double precision), cast(c.h09c_judged as double precision)),
-        ('H09d', 1, cast(c.h09_passed_theses as double precision), cast(c.h09_judged_theses as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H09', 1, cast(c.h09_passed as double precision), cast(c.h09_judged as double precision), cast(c.h09_judged_theses as double precision)),
+        ('H09a', 1, cast(c.h09a_passed as double precision), cast(c.h09a_judged as double precision), cast(c.h09a_judged_theses as double precision)),
+        ('H09b', 1, cast(c.h09b_passed as double precision), cast(c.h09b_judged as double precision), cast(c.h09b_judged_theses as double precision)),
+        ('H09c', 1, cast(c.h09c_passed as double precision), cast(c.h09c_judged as double precision), cast(c.h09c_judged_theses as double precision)),
+        ('H09d', 1, cast(c.h09_passed_theses as double precision), cast(c.h09_judged_theses as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

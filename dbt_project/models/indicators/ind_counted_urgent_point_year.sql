@@ -63,14 +63,14 @@ by_degree_point_id as (
     group by calendar_year, grain, unit_code
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
 from by_degree_point_id as c
 cross join lateral (
     values
-        ('H01', 1, cast(c.h01_points as double precision), cast(null as double precision)),
-        ('H01b', 1, cast(c.h01b_points as double precision), cast(null as double precision)),
-        ('H01c', 1, cast(c.h01c_points as double precision), cast(null as double precision)),
-        ('H01d', 1, cast(c.h01d_points as double precision), cast(null as double precision)),
-        ('H01e', 1, cast(c.h01e_points as double precision), cast(null as double precision))
-) as v (variant_code, definition_version, numerator, denominator)
+        ('H01', 1, cast(c.h01_points as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H01b', 1, cast(c.h01b_points as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H01c', 1, cast(c.h01c_points as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H01d', 1, cast(c.h01d_points as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H01e', 1, cast(c.h01e_points as double precision), cast(null as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

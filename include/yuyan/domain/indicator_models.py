@@ -1,7 +1,7 @@
 """What dbt reads of the indicators, compiled from their files: one counting model per fact, its description, the seeds.
 
 A model counts all grains and all indicators of its fact in one scan for plain rows and one per key that is counted once
-(grouping sets). Its rows: variant_code, definition_version, grain, unit_code, period_code, numerator, denominator, only
+(grouping sets). Its rows: variant_code, definition_version, grain, unit_code, period_code, numerator, denominator, case_count, only
 where something was counted. `render` turns a model into SQL that PostgreSQL runs without dbt, for the examples.
 """
 
@@ -49,6 +49,7 @@ COLUMNS = (
     ("period_code", "text", "期间代码，口径的期间见登记表"),
     ("numerator", "double precision", "分子"),
     ("denominator", "double precision", "分母；计数类为空"),
+    ("case_count", "double precision", "分母是权数时所代表的篇数、份数；其余为空"),
 )
 
 
@@ -144,6 +145,7 @@ class _Select:
     grains: tuple[str, ...]
     numerator: str
     denominator: str
+    cases: str
     shifted: list[tuple[str, str]]
     """Columns of the scan that are shifted, with their shift."""
     basis: str
@@ -176,7 +178,8 @@ def _select(
         scan.of_city.add(name)
         listed = ", ".join(f"'{g}'" for g in cities)
         written = f"case when c.grain in ({listed}) and c.{name} > 0 then c.{name}_of_city else c.{name} end"
-    return _Select(scan, variant, grains, side(numerator), written, shifted, variant.basis)
+    cases = side(Side((variant.cases,)) if variant.cases else None)
+    return _Select(scan, variant, grains, side(numerator), written, cases, shifted, variant.basis)
 
 
 def _count(scan: _Scan, variant: Variant, term: Term) -> str:
@@ -345,15 +348,15 @@ def _union(selects: list[_Select]) -> list[str]:
         scan = next(s.scan for s in members if s.scan.name == name)
         values = ",\n        ".join(
             f"('{s.variant.code}', {s.variant.version}, cast({s.numerator} as double precision), "
-            f"cast({s.denominator} as double precision))"
+            f"cast({s.denominator} as double precision), cast({s.cases} as double precision))"
             for s in members
         )
         listed = ", ".join(f"'{g}'" for g in grains)
         only = "" if set(grains) == scan.grains else f"\n    and c.grain in ({listed})"
         found.append(
-            "select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator\n"
+            "select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count\n"
             f"from {source} as c\ncross join lateral (\n    values\n        {values}\n"
-            ") as v (variant_code, definition_version, numerator, denominator)\n"
+            ") as v (variant_code, definition_version, numerator, denominator, case_count)\n"
             f"where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0){only}"
         )
     return found

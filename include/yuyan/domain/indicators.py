@@ -48,10 +48,11 @@ REGISTRY = {
     "value_upper": "value_upper",
     "sampled_kinds": "sampled_kinds",
     "threshold_range": "threshold_range",
+    "beside_official": "is_beside_official",
 }
 """Key of a file -> column of the registry (seed plan/indicator.csv)."""
 GUARD = {"variant": "guard_variant_code", "minimum": "guard_minimum", "reason": "guard_reason_code"}
-COUNTING = {"fact", "period", "cluster", "where", "value", "share_of_city"}
+COUNTING = {"fact", "period", "cluster", "where", "value", "share_of_city", "cases"}
 OF_FILE = {"measures", "variants", "examples"}
 REQUIRED = (
     "name",
@@ -161,6 +162,8 @@ class Variant:
     kind: str
     values: dict[str, tuple[Side, Side | None]]
     share_of_city: tuple[str, ...]
+    cases: Term | None
+    """What the weights of the denominator stand for: a count of its own."""
     row: dict[str, str]
     """The registry's row, by column, as text."""
 
@@ -276,6 +279,7 @@ class _Reader:
                 targets.append(row)
                 steps += path
         used = {t.measure for v in found for value in v.values.values() for s in value if s for t in s.terms}
+        used |= {v.cases.measure for v in found if v.cases}
         if unused := [m for m in self.measures if m not in used]:
             self._refuse(
                 ["measures", unused[0]], f"measure {unused[0]} is in no value", "use it or delete it"
@@ -359,6 +363,7 @@ class _Reader:
             kind=data["kind"],
             values=self._values(where, data["value"]),
             share_of_city=tuple(data.get("share_of_city", ())),
+            cases=self._cases(where, data.get("cases")),
             row={},
         )
         self._check(where, variant)
@@ -376,6 +381,11 @@ class _Reader:
                 )
             found[grain] = (sides[0], sides[1] if len(sides) == 2 else None)
         return found
+
+    def _cases(self, where: list[str | int], name: str | None) -> Term | None:
+        if name is not None:
+            self._known([*where, "cases"], name, self.measures, "measure of this file")
+        return Term(name) if name else None
 
     def _side(self, where: list[str | int], text: str) -> Side:
         match = SIDE.fullmatch(text)
@@ -409,6 +419,7 @@ class _Reader:
                 used += GRAIN_COLUMNS[grain]
         for numerator, denominator in variant.values.values():
             terms = [t for s in (numerator, denominator) if s for t in s.terms]
+            terms += [variant.cases] if variant.cases else []
             measures = [self.measures[t.measure] for t in terms]
             for m in measures:
                 used += [c for c in (m.amount, m.key) if c] + (m.where.columns if m.where else [])
