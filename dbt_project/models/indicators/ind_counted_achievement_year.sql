@@ -65,7 +65,8 @@ by_row as (
     )
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
 from by_canonical_id as c
 cross join lateral (
     values
@@ -75,7 +76,8 @@ cross join lateral (
 ) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
 union all
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values

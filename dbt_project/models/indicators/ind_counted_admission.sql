@@ -73,7 +73,8 @@ by_person_key_ex as (
     group by p.period_code, c.grain, c.unit_code
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
 from by_person_key_ex as c
 cross join lateral (
     values

@@ -34,7 +34,8 @@ by_row as (
     )
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values
@@ -43,7 +44,8 @@ cross join lateral (
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
     and c.grain in ('city', 'cluster')
 union all
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values

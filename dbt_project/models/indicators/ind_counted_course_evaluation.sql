@@ -35,7 +35,8 @@ by_row as (
     )
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
 from by_row as c
 cross join lateral (
     values

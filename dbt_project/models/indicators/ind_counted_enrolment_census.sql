@@ -86,7 +86,8 @@ by_person_key_of_city as (
     from by_person_key
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
 from by_person_key_of_city as c
 cross join lateral (
     values
@@ -95,7 +96,8 @@ cross join lateral (
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
     and c.grain in ('city', 'institution', 'cluster')
 union all
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
 from by_person_key_of_city as c
 cross join lateral (
     values
@@ -106,7 +108,8 @@ cross join lateral (
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
     and c.grain in ('city', 'institution', 'level_type', 'category', 'discipline', 'institution_level_type', 'institution_category', 'institution_discipline')
 union all
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
 from by_person_key_of_city as c
 cross join lateral (
     values

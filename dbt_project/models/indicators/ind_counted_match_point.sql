@@ -55,7 +55,8 @@ by_degree_point_id_of_city as (
     from by_degree_point_id
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
 from by_degree_point_id_of_city as c
 cross join lateral (
     values

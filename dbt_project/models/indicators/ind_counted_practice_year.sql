@@ -72,7 +72,8 @@ by_person_key as (
     group by academic_year, grain, unit_code
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
 from by_person_key as c
 cross join lateral (
     values

@@ -63,7 +63,8 @@ by_degree_point_id as (
     group by calendar_year, grain, unit_code
 )
 
-select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
 from by_degree_point_id as c
 cross join lateral (
     values

@@ -1,8 +1,8 @@
 """What dbt reads of the indicators, compiled from their files: one counting model per fact, its description, the seeds.
 
 A model counts all grains and all indicators of its fact in one scan for plain rows and one per key that is counted once
-(grouping sets). Its rows: variant_code, definition_version, grain, unit_code, period_code, numerator, denominator, case_count, only
-where something was counted. `render` turns a model into SQL that PostgreSQL runs without dbt, for the examples.
+(grouping sets). Its rows have COLUMNS and are only where something was counted. `render` turns a model into SQL that
+PostgreSQL runs without dbt, for the examples.
 """
 
 import csv
@@ -354,7 +354,8 @@ def _union(selects: list[_Select]) -> list[str]:
         listed = ", ".join(f"'{g}'" for g in grains)
         only = "" if set(grains) == scan.grains else f"\n    and c.grain in ({listed})"
         found.append(
-            "select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code, v.numerator, v.denominator, v.case_count\n"
+            "select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,\n"
+            "    v.numerator, v.denominator, v.case_count\n"
             f"from {source} as c\ncross join lateral (\n    values\n        {values}\n"
             ") as v (variant_code, definition_version, numerator, denominator, case_count)\n"
             f"where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0){only}"
