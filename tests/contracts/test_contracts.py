@@ -131,6 +131,10 @@ fields:
 references:
   - {city: city_code}
 sample: {town_code: '500101', city_code: null, founded_on: '1990-01-01'}
+simulate:
+  rows: 3
+  of: {city: "city_code < '6'"}
+  values: {kinds: {'1': 0.5, '2': 0.5}}
 """
 
 
@@ -162,6 +166,10 @@ def test_a_field_is_the_librarys_with_what_the_entity_says_differently(folder):
     )
     assert town.sample == {"town_code": "500101", "city_code": None, "founded_on": "1990-01-01"}
     assert known["city"]["city_code"].label == "城市"
+    assert town.simulate == contracts.Simulation(
+        3, {"city": "city_code < '6'"}, {"kinds": {"1": 0.5, "2": 0.5}}
+    )
+    assert known["city"].simulate is None
 
 
 @pytest.mark.parametrize(
@@ -185,8 +193,12 @@ def test_a_field_is_the_librarys_with_what_the_entity_says_differently(folder):
         ("- {city: city_code}", "- city", 12, "town: reference 1 must be"),
         ("- {city: city_code}", "- {city: city_id}", 12, "town: reference to city: 'city_id' is not a field"),
         ("- {city: city_code}", "- {city: {city_code: id}}", 11, "town: city with id does not exist"),
-        ("- {city: city_code}", "- {land: city_code}", 11, "town: land with city_code does not exist"),
+        ("- {city: city_code}", "- {city: city_code}\n  - {land: city_code}", 11, "town: land with city_code does not"),
         ("city_code: null", "city: null", 13, "town.sample: 'city' is not a field that a platform sends"),
+        ("rows: 3", "rows: many", 15, "town.simulate: rows must be a whole number, not 'many'"),
+        ("rows: 3", "count: 3", 15, "town.simulate: 'count' is none of rows, of, values"),
+        ("of: {city:", "of: {land:", 16, "town.simulate.of: 'land' is no entity that it refers to"),
+        ("values: {kinds:", "values: {kind:", 17, "town.values: 'kind' is not a field that a platform sends"),
         ("  kinds:", "  town_code:", 10, "town_code is used twice"),
         ("label: 城镇\n", "label: 城: 镇\n", 1, "not YAML"),
     ],

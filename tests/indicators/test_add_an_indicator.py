@@ -18,7 +18,14 @@ def test_the_file_of_the_page_publishes_the_indicator(
     (own_indicators.folder / "M06.yml").write_text(FILE, encoding="utf-8")
     written = own_indicators.compile()
     assert "ind_counted_course_offering.sql" in {path.name for path in written}
-    scope = ("path:seeds/plan", "ind_counted_course_offering", "ind_counted", "ind_value", "ind_status")
+    scope = (
+        "path:seeds/plan",
+        "ind_counted_course_offering",
+        "ind_counted",
+        "ind_value",
+        "ind_plan_status",
+        "ind_status",
+    )
     monkeypatch.setitem(transform.SELECTIONS, "indicators", scope)
     for layer in ("indicators", "marts"):
         transform.run_layer(layer, "added", simulated_city.as_of)

@@ -13,7 +13,14 @@ pytestmark = pytest.mark.database
 PAGE = (settings.PROJECT / "docs" / "how-to" / "add-an-indicator.md").read_text(encoding="utf-8")
 CHANGES = re.findall(r"```diff\n(.*?)```", PAGE[PAGE.index("## A second definition") :], re.S)
 LAYERS = {
-    "indicators": ("path:seeds/plan", "ind_counted_employment", "ind_counted", "ind_value", "ind_status"),
+    "indicators": (
+        "path:seeds/plan",
+        "ind_counted_employment",
+        "ind_counted",
+        "ind_value",
+        "ind_plan_status",
+        "ind_status",
+    ),
     "marts": ("indicator_value", "target_scorecard"),
 }
 COUNTED = """

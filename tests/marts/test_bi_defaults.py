@@ -108,11 +108,15 @@ def test_every_table_with_a_period_says_what_is_complete(marts):
     assert tables == {
         "indicator_value", "target_scorecard", "institution_profile", "student_flow", "thesis_sampling",
         "graduate_destination", "discipline_match", "course_renewal", "industry_projects", "data_confidence",
-    } | ({"indicator_change"} & tables)  # fmt: skip
-    for table in sorted(tables - {"target_scorecard", "data_confidence", "indicator_change"}):
-        series = {"indicator_value": "variant_code, grain", "graduate_destination": "point_code"}.get(
-            table, "1"
-        )
+        "target_by_version",
+    }  # fmt: skip
+    series_of = {
+        "indicator_value": "variant_code, grain",
+        "target_by_version": "doc_version, variant_code, grain",
+        "graduate_destination": "point_code",
+    }
+    for table in sorted(tables - {"target_scorecard", "data_confidence"}):
+        series = series_of.get(table, "1")
         rows = marts.execute(
             f"select {series}, count(distinct period_end_on) filter (where is_latest_complete), "
             f"max(period_end_on) filter (where is_complete) = max(period_end_on) filter (where is_latest_complete) "
@@ -189,3 +193,18 @@ def test_the_match_starts_where_its_indicator_does(marts):
     ).fetchone()
     years = marts.execute("select min(match_year), max(match_year) from marts.discipline_match").fetchone()
     assert years == (first, last)
+
+
+def test_every_version_of_the_plan_is_computed_and_one_is_in_force(marts):
+    versions = marts.execute("select count(*) from plan.plan_version").fetchone()[0]
+    rows = marts.execute(
+        "select count(distinct doc_version), count(distinct doc_version) filter (where is_plan_in_force), "
+        "count(distinct indicator_code) from marts.target_by_version"
+    ).fetchone()
+    assert rows == (versions, 1, 15)
+    differing = marts.execute(
+        "select count(*) from marts.target_by_version t join marts.indicator_value v "
+        "using (variant_code, grain, unit_code, period_code) where v.is_official and t.is_plan_in_force "
+        "and (t.value, t.target_value, t.path_value) is distinct from (v.value, v.target_value, v.path_value)"
+    ).fetchone()
+    assert differing == (0,)

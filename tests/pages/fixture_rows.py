@@ -13,6 +13,8 @@ RUN, LAST_RUN = "warehouse-2", "warehouse-1"
 FORMULA = '=HYPERLINK("http://192.0.2.1/","x")'
 PSEUDONYM = "a" * 64
 WARNED = "QR.achievement.share.12"
+NOTED_AS_WELL = "QR.thesis.source_project_id.12"
+"""A rule that only warns, broken by a thesis that another rule keeps out."""
 WAITING = 45
 """Theses of one student record that never came."""
 
@@ -149,6 +151,7 @@ def _failures(connection: psycopg.Connection) -> None:
     fail("QR.student.left_on.13", "S5", "2020-01-01", resolved_run_id=RUN, resolution="corrected")
     fail("QR.student.left_on.13", "S6", "2020-01-01", resolved_run_id=RUN, resolution="replaced")
     fail(WARNED, "W1", "很长的观察值" * 30)
+    fail(NOTED_AS_WELL, "T0000", "x")
     fail("QR.student.degree_point_id.5", "O1", "10611D9999", src_inst_code="10635", cause_id="cause-point")
     insert(connection, "quality.row_failure", rows)
     refused = [

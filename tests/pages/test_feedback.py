@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from yuyan import runs, settings
+from yuyan.domain import institutions, labels
 from yuyan.pages import documentation, facts, feedback, sheets, workbook
 
 
@@ -86,7 +87,7 @@ def test_rows_are_grouped_by_cause_and_the_page_points_to_the_rest(said):
     assert "学籍 1061120230001 未报 本单位 45 条，本次新增 45 行" in said
     assert "补报学籍（student） 1061120230001" in said
     assert "共 45 行，这里是前 20 行，全部见工作簿“逐行问题”，根因编号 cause-student" in said
-    assert len(re.findall(r"\bT00\d\d\b", said.replace("10611|T", ""))) == facts.SAMPLE
+    assert len(set(re.findall(r"\bT00\d\d\b", said.replace("10611|T", "")))) == facts.SAMPLE
     assert "先更正学位授权点（degree_point） 10611D0812（它违反 QR.degree_point.discipline_code.4）" in said
     assert said.index("学籍 1061120230001 未报") < said.index("学位授权点 10611D0812 被隔离")
 
@@ -144,13 +145,55 @@ def test_no_pseudonym_leaves_the_warehouse(feedback_folder, book, said):
 
 
 def test_rows_that_passed_and_other_institutions_that_wait(said):
-    passed = said[said.index("提醒与已豁免（已接收）") : said.index("问题与豁免 一条规则")]
+    passed = said[said.index("提醒与已豁免 已接收的行计入指标") : said.index("问题与豁免 一条规则")]
     assert "W1" in passed
     assert "10611D0812 学位授权点 10611D0812 被隔离 1 10635" in said
 
 
+def test_a_record_that_another_rule_keeps_out_is_not_called_accepted(said, book):
+    noted = said[said.index("提醒与已豁免 已接收的行计入指标") : said.index("问题与豁免 一条规则")]
+    assert "另有 1 条因其他规则未接收" in noted
+    line = next(r for r in book["逐行问题"] if r["规则"] == rows.NOTED_AS_WELL)
+    assert (line["来源记录编号"], line["是否接收"]) == ("T0000", "未接收（另有规则）")
+
+
+def test_an_institution_that_delivers_files_is_sent_to_its_files(feedback_dsn):
+    with psycopg.connect(feedback_dsn) as connection:
+        read = {code: facts.read(connection, code, rows.RUN, rows.AS_OF) for code in ("10611",)}
+    files = [i.inst_code for i in institutions.load().values() if i.platform.connector == "files"]
+    assert "10611" not in files
+    assert feedback._where(read["10611"]).endswith("在本单位平台上查找。")
+    delivering = facts.Facts(files[0], "", rows.RUN, rows.AS_OF, {}, [], {})
+    assert "清单序号和期间" in feedback._where(delivering)
+    assert "平台" not in feedback._where(delivering)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(1, "1"), (0.99997, "0.99997"), (0.9999999, "0.9999999"), (0.8551, "0.8551"), (1234.5, "1,234.5"), (0, "0"),
+     (0.00001, "0.00001"), (-2.25, "-2.25")],
+)  # fmt: skip
+def test_what_is_not_whole_never_looks_whole(value, shown):
+    assert sheets.figure(value) == shown
+
+
+def test_a_grade_below_a_says_what_to_do(said, book):
+    grade = next(r for r in book["指标可信等级"] if r["等级"] == "NCID")
+    assert grade["怎么办"] == "学位论文与实践成果（thesis）：更正未接收的记录；见“未接收的数据及原因”。"
+    assert "更正未接收的记录；见“未接收的数据及原因”" in said
+    every = {d for d in labels.dimensions() if re.fullmatch(r"D\d\d", d)} - {"D11"}
+    assert set(labels.DIMENSION_REMEDIES) == every
+
+
+def test_a_sheet_without_rows_is_left_out(feedback_folder, book):
+    assert all(book.values())
+    names = fastexcel.read_excel(feedback_folder / "10635.xlsx").sheet_names
+    assert "豁免" not in names
+    assert names[0] == "说明"
+
+
 def test_problems_with_state_promise_override_and_history(said, book):
-    assert "已承诺修复 ERROR 学籍编号所引用的学籍不存在或未被接收" in said
+    assert "已承诺修复 错误（隔离） 学籍编号所引用的学籍不存在或未被接收" in said
     assert "承诺修复日期 2026-10-31" in said
     assert "至多放行 5 行，到期 2026-11-30" in said
     assert "2026-10-14 cqjw-zhang 批准豁免 已申请豁免 已豁免 同意，至十一月底" in said
@@ -161,7 +204,7 @@ def test_problems_with_state_promise_override_and_history(said, book):
 def test_holds_changes_scorecard_and_grades(said, book):
     assert "课程（course） 骤减 待定 2026-10-15 800 500" in said
     assert "学籍（student） 1 3 1" in said
-    assert "学位论文与实践成果（thesis） 45 3 0" in said
+    assert "学位论文与实践成果（thesis） 45 4 0" in said
     assert "离校日期早于入学日期 来源已更正 1" in said
     assert [r["来源记录编号"] for r in book["已了结"]] == ["S5"]
     assert "D03 有效性 D 0.8551 0.999 295 345" in said
@@ -200,7 +243,7 @@ def test_a_long_table_goes_on_in_a_next_sheet(tmp_path, monkeypatch, feedback_ds
     parts = [n for n in reader.sheet_names if n.startswith("逐行问题")]
     counts = [reader.load_sheet(n, header_row=1).height for n in parts]
     assert parts == ["逐行问题", "逐行问题 2", "逐行问题 3"]
-    assert counts == [20, 20, 13]
+    assert counts == [20, 20, 14]
     assert written["institutions"] == 1
     assert not (tmp_path / "index.html").exists()
     assert settings.SIMULATED not in (tmp_path / "10611.html").read_text(encoding="utf-8").split("<main")[0]

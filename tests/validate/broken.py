@@ -1,4 +1,4 @@
-"""How each rule is broken, as the entity's rule file says (see `Break` in yuyan.domain.catalogue).
+"""How each rule is broken, as the entity's rule file says (see `Break` in yuyan.domain.breaks).
 
 The contracts have one sound record of every entity (`sample:`); a rule's `break:` spoils a copy of it. The rule file adds:
 
@@ -17,18 +17,16 @@ from collections.abc import Iterator
 import numpy as np
 from small_world import SOUND, Raw
 
-from yuyan import settings
 from yuyan.domain import catalogue, contracts
-from yuyan.domain.catalogue import Break
-from yuyan.domain.yaml_file import YamlFile
+from yuyan.domain.breaks import Break
 from yuyan_demo.simulator import defects_structural
 from yuyan_demo.simulator.columns import uscc_numbers
 
-FILES = {path.stem: YamlFile(path).data for path in sorted(settings.EXPECTATIONS.glob("*.yml"))}
+FURTHER = {entity: catalogue.cases(entity) for entity in contracts.load()}
 CASES: dict[str, dict[str, Break]] = {
     entity: {r.rule_id: r.break_ for r in catalogue.load().rules[entity] if r.break_}
-    | {f"QR.{entity}.{name}": Break.model_validate(how) for name, how in file.get("breaks", {}).items()}
-    for entity, file in FILES.items()
+    | {f"QR.{entity}.{name}": how for name, how in further.breaks.items()}
+    for entity, further in FURTHER.items()
 }
 LONG = "长" * 400
 
@@ -37,8 +35,8 @@ def sound(raw: Raw) -> list[dict]:
     """The sound record of every entity and the further ones."""
     further = [
         row
-        for entity, file in FILES.items()
-        for more in file.get("sound", ())
+        for entity, further in FURTHER.items()
+        for more in further.sound
         for row in records(raw, {"entity": entity} | more)
     ]
     return [*(raw.version(entity) for entity in SOUND), *further]
@@ -56,8 +54,8 @@ def business(raw: Raw) -> Iterator[tuple[str, Break, dict]]:
     for entity, cases in CASES.items():
         for number, (rule_id, how) in enumerate(cases.items(), start=1):
             record = how.record or f"x{number:03d}"
-            fresh = {} if how.record else _new_key(entity, number) | FILES[entity].get("copy", {})
-            yield rule_id, how, raw.version(entity, record, **_values(fresh | how.set_, number))
+            fresh = {} if how.record else _new_key(entity, number) | FURTHER[entity].copy_
+            yield rule_id, how, raw.version(entity, record, **_values(fresh | how.on | how.set_, number))
 
 
 def structural(raw: Raw) -> Iterator[tuple[str, dict]]:

@@ -207,6 +207,18 @@ def test_a_bad_rule_is_refused_with_file_and_line(tmp_path, old, new, message):
     assert message in str(refused.value)
 
 
+def test_what_a_file_says_for_tests_and_city_is_checked_too(tmp_path):
+    text = EXAMPLE + "planted:\n  duration_years.2: {set: {duration_years: x}, wher: a = 1}\n"
+    (tmp_path / "programme.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(RuleError, match=r"programme\.yml:11: planted\.duration_years\.2\.wher: Extra inputs"):
+        catalogue.cases("programme", tmp_path)
+    (tmp_path / "programme.yml").write_text(text.replace("wher:", "where:"), encoding="utf-8")
+    catalogue.cases.cache_clear()
+    assert catalogue.cases("programme", tmp_path).planted["duration_years.2"].where == "a = 1"
+    assert catalogue.cases("course", tmp_path).planted == {}
+    catalogue.cases.cache_clear()
+
+
 def test_a_name_used_twice_is_refused_at_the_second(tmp_path):
     (tmp_path / "programme.yml").write_text(EXAMPLE + EXAMPLE.split("rules:\n")[1], encoding="utf-8")
     with pytest.raises(RuleError, match=r"programme\.yml:10: duration_years\.11 is used twice"):

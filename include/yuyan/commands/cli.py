@@ -13,6 +13,7 @@ from yuyan.commands import report
 from yuyan.commands.console import Json, expected, print_json, terminal, warehouse_dsn
 from yuyan.commands.contract import app as contract_app
 from yuyan.commands.hold import app as hold_app
+from yuyan.commands.plan import app as plan_app
 from yuyan.commands.problem import app as problem_app
 from yuyan.pages import feedback as pages
 from yuyan.warehouse import roles
@@ -29,6 +30,7 @@ app.add_typer(dsn_app, name="dsn")
 app.add_typer(contract_app, name="contracts")
 app.add_typer(problem_app, name="problem")
 app.add_typer(hold_app, name="hold")
+app.add_typer(plan_app, name="plan")
 
 
 Role = StrEnum("Role", {role: role for role in roles.READABLE})

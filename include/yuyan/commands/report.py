@@ -99,27 +99,27 @@ class NothingYet(OperatorError):
 
 def indicators(dsn: str) -> list[dict[str, Any]]:
     """The city's headline indicators, one dictionary per indicator code. Raises NothingYet."""
-    return _rows(dsn, _SCORECARD)
+    return rows(dsn, _SCORECARD)
 
 
 def quality(dsn: str) -> list[dict[str, Any]]:
     """One dictionary per institution: last outcome, rows over all batches, rows waiting in quarantine, commonest rule."""
-    return _rows(dsn, _QUALITY)
+    return rows(dsn, _QUALITY)
 
 
 def failed_rules(dsn: str, inst_code: str) -> list[dict[str, Any]]:
     """The rules that records of an institution break, the most frequent first; `new` since the judgement before."""
-    return _rows(dsn, _RULES, inst=inst_code)
+    return rows(dsn, _RULES, inst=inst_code)
 
 
 def balance(dsn: str, run_id: str) -> dict[str, Any]:
     """Reconciliation totals of a warehouse run."""
-    return _rows(dsn, _BALANCE, run_id=run_id)[0]
+    return rows(dsn, _BALANCE, run_id=run_id)[0]
 
 
 def last_runs(dsn: str) -> list[dict[str, Any]]:
     """The newest run of each kind."""
-    return _rows(
+    return rows(
         dsn,
         "select distinct on (kind) kind, run_id, as_of, state, started_at, ended_at from ops.run "
         "order by kind, started_at desc",
@@ -137,7 +137,7 @@ def explanations(dsn: str, runs: dict[str, str]) -> list[str]:
         "select node_id || '：' || coalesce(message, status) as line from ops.model_result "
         "where run_id = any(%(ids)s) and status in ('error', 'fail', 'runtime error') order by 1",
     )
-    return [row["line"] for query in queries for row in _rows(dsn, query, ids=ids)]
+    return [row["line"] for query in queries for row in rows(dsn, query, ids=ids)]
 
 
 def print_indicators(console: Console, rows: list[dict[str, Any]]) -> None:
@@ -224,7 +224,7 @@ def _figure(row: dict[str, Any], value: Any) -> str:
     return f"{scaled:,.{decimals}f} {row['unit_zh'] or ''}".strip()
 
 
-def _rows(dsn: str, query: str, **values: Any) -> list[dict[str, Any]]:
+def rows(dsn: str, query: str, **values: Any) -> list[dict[str, Any]]:
     try:
         with psycopg.connect(dsn, row_factory=dict_row) as connection:
             return connection.execute(query, values).fetchall()

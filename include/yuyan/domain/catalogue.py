@@ -20,13 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from yuyan import settings
 from yuyan.domain import contracts, macros, structural
+from yuyan.domain.breaks import Break, Cases, City
 from yuyan.domain.contracts import Contract
 from yuyan.domain.yaml_file import YamlError, YamlFile
 
 BLOCKING = ("REJECT", "ERROR")
-SECTIONS = ("owner", "rules", "breaks", "copy", "sound")
-"""What a rule file may say: the owner of its rules, the rules, and for the tests how records break structural rules, what
-makes a copy of the sample another record, and further sound records."""
+SECTIONS = ("owner", "rules", *(f.alias or name for name, f in Cases.model_fields.items()))
+"""What a rule file may say."""
 LOOKUP = re.compile(r"\{(accepted|latest):(\w+)\}\s+(?:as\s+)?(\w+)")
 
 
@@ -41,22 +41,6 @@ class Tolerance(BaseModel):
 
     rows: int = Field(0, ge=0)
     pct: Decimal = Field(Decimal(0), ge=0, le=100)
-
-
-class Break(BaseModel):
-    """How a record breaks the rule, for the tests: a copy of the entity's sample with the fields of `set`.
-
-    `record`: a newer version of this record instead of a copy. `also`: further rules of the entity that it breaks.
-    `others`: rules that sound records ({entity/record: [rules]}) break because of it. `with`: sound records beside it.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    set_: dict[str, str | None] = Field(alias="set")
-    record: str | None = None
-    also: tuple[str, ...] = ()
-    others: dict[str, tuple[str, ...]] = {}
-    with_: tuple[dict[str, str | int | None], ...] = Field((), alias="with")
 
 
 class Rule(BaseModel):
@@ -86,6 +70,7 @@ class Rule(BaseModel):
     valid_from: date | None = None
     valid_to: date | None = None
     break_: Break | None = Field(None, alias="break", exclude=True)
+    city: City | None = Field(None, exclude=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -233,13 +218,17 @@ def _affected(entity: str) -> tuple[str, ...]:
     return tuple(sorted(code for code, entities in indicator_entities().items() if entities & family))
 
 
+def _file(path: Path) -> YamlFile:
+    try:
+        return YamlFile(path)
+    except YamlError as error:
+        raise RuleError(str(error)) from error
+
+
 def _read(path: Path, contract: Contract) -> list[Rule]:
     if not path.exists():
         return []
-    try:
-        file = YamlFile(path)
-    except YamlError as error:
-        raise RuleError(str(error)) from error
+    file = _file(path)
     if unknown := sorted(file.data.keys() - SECTIONS):
         raise RuleError(
             f"{file.at(unknown[0])}: {unknown[0]!r} is none of {', '.join(SECTIONS)}; correct or remove it"
@@ -266,6 +255,22 @@ def _read(path: Path, contract: Contract) -> list[Rule]:
             raise RuleError(f"{where}: {problem}")
         rules.append(_with_what_it_keeps_out(rule, contract))
     return rules
+
+
+@cache
+def cases(entity: str, folder: Path = settings.EXPECTATIONS) -> Cases:
+    """What the entity's rule file says besides its rules, for the tests and the simulated city. Raises RuleError."""
+    path = folder / f"{entity}.yml"
+    if not path.exists():
+        return Cases()
+    file = _file(path)
+    try:
+        return Cases.model_validate({name: file.data[name] for name in SECTIONS[2:] if name in file.data})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RuleError(
+            f"{file.at(*first['loc'])}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        ) from error
 
 
 def _level(entity: str, body: dict[str, Any]) -> int:

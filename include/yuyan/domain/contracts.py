@@ -70,6 +70,19 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Simulation:
+    """How the simulated city makes records of an entity that no program of it makes: copies of the sample.
+
+    `rows` of every source. `of`: parent -> SQL that holds for the parents they refer to. `values`: field -> value -> share;
+    it also serves fields that a program does not know.
+    """
+
+    rows: int = 0
+    of: dict[str, str] = field(default_factory=dict)
+    values: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Contract:
     """One entity: what a platform must supply and what the warehouse stores."""
 
@@ -85,6 +98,7 @@ class Contract:
     path: Path = field(compare=False)
     sample: dict[str, str | None] = field(compare=False, default_factory=dict)
     """A sound record in canonical text, consistent with the samples of all other entities."""
+    simulate: Simulation | None = field(compare=False, default=None)
 
     @property
     def columns(self) -> tuple[Field, ...]:
@@ -151,7 +165,7 @@ def _seed(name: str) -> list[dict[str, str]]:
 
 ENTITY = {
     "label": str, "purpose": str, "version": str, "owner": str, "privacy_tier": int, "period_field": str, "key": list,
-    "fields": dict, "references": list, "sample": dict,
+    "fields": dict, "references": list, "sample": dict, "simulate": dict,
 }  # fmt: skip
 """What an entity's file may say."""
 FIELD = {
@@ -159,6 +173,8 @@ FIELD = {
     "derived": bool, "description": str, "tier": int,
 }  # fmt: skip
 """What a field may say; null takes back what the library says."""
+SIMULATION = {"rows": int, "of": dict, "values": dict}
+"""What `simulate:` may say."""
 SHAPES = {str: "a text", int: "a whole number", bool: "true or false", list: "a list", dict: "a mapping"}
 
 
@@ -197,6 +213,9 @@ def _read(path: Path, library: dict[str, dict[str, Any]]) -> Contract:
             where = file.at("key" if name in key else "period_field")
             raise ContractError(f"{where}: {entity}: {name!r} is not a field; name one of fields")
     fields = tuple(_field(file, name, own, library, key) for name, own in said["fields"].items())
+    simulate = said.get("simulate")
+    if simulate is not None:
+        _check_shape(file, ("simulate",), simulate, SIMULATION, f"{entity}.simulate")
     contract = Contract(
         entity=entity,
         label=said["label"],
@@ -213,8 +232,17 @@ def _read(path: Path, library: dict[str, dict[str, Any]]) -> Contract:
         sample={
             name: None if value is None else str(value) for name, value in said.get("sample", {}).items()
         },
+        simulate=Simulation(**simulate) if simulate is not None else None,
     )
-    _check_sample(file, contract)
+    _check_names(file, contract, "sample", contract.sample)
+    if simulate:
+        _check_names(file, contract, "values", contract.simulate.values, ("simulate",))
+        for parent in contract.simulate.of:
+            if parent not in {ref.entity for ref in contract.references}:
+                where = file.at("simulate", "of", parent)
+                raise ContractError(
+                    f"{where}: {entity}.simulate.of: {parent!r} is no entity that it refers to"
+                )
     return contract
 
 
@@ -294,12 +322,14 @@ def _reference(file: YamlFile, number: int, said: Any) -> Reference:
     return Reference(tuple(pairs), parent, tuple(pairs.values()))
 
 
-def _check_sample(file: YamlFile, contract: Contract) -> None:
-    supplied = {f.name: f for f in contract.supplied}
-    for name in contract.sample:
+def _check_names(
+    file: YamlFile, contract: Contract, part: str, names: dict[str, Any], above: tuple[str, ...] = ()
+) -> None:
+    supplied = {f.name for f in contract.supplied}
+    for name in names:
         if name not in supplied:
             raise ContractError(
-                f"{file.at('sample', name)}: {contract.entity}.sample: {name!r} is not a field that a platform sends"
+                f"{file.at(*above, part, name)}: {contract.entity}.{part}: {name!r} is not a field that a platform sends"
             )
 
 

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 
 from yuyan import settings
 from yuyan.domain import contracts
+from yuyan.domain.institutions import load as institutions_on_file
 
 Row = dict[str, Any]
 HIDDEN = "（假名，不显示）"
@@ -20,17 +21,23 @@ SAMPLE = 20
 """Rows of a group that the page shows; the workbook has all."""
 
 _STANDING = """
-with standing as (
+with each_failure as (
     select f.*, coalesce(f.cause_id, f.rule_id) as group_id,
            case when f.since_run_id = %(run)s then 'new' else 'still' end as change,
            o.state is not distinct from 'active' as is_overridden,
            f.severity in ('REJECT', 'ERROR') and o.state is distinct from 'active' as is_refused
     from quality.row_failure as f left join quality.override as o on o.override_id = f.override_id
     where f.src_inst_code = %(inst)s and f.resolved_run_id is null
+),
+standing as (  -- a record that is only noted here may be kept out by another rule
+    select e.*, bool_or(e.is_refused) over (partition by e.entity, e.src_record_id) as is_kept_out,
+           case when b.mode = 'replace' then '清单 ' || b.window_from || '，期间 ' || b.ref_period end as delivery
+    from each_failure as e left join ops.batch as b on b.batch_id = e.batch_id
 )"""
 
 _COLUMNS = """s.entity, s.src_record_id, s.record_key, s.batch_id, s.row_no, s.column_name, s.observed_value, s.rule_id,
-    s.severity, s.is_refused, s.is_overridden, s.change, s.since_run_id, s.group_id, r.message, r.why, r.fix"""
+    s.severity, s.is_refused, s.is_kept_out, s.is_overridden, s.delivery, s.change,
+    s.since_run_id, s.group_id, r.message, r.why, r.fix"""
 
 _FAILURES = f"""{_STANDING}
 select {_COLUMNS}
@@ -39,7 +46,8 @@ order by s.is_refused desc, s.group_id, s.entity, s.batch_id, s.row_no, s.rule_i
 """
 
 _SAMPLES = f"""{_STANDING}, numbered as (
-    select *, row_number() over (partition by group_id order by is_refused desc, entity, batch_id, row_no, rule_id) as place
+    select standing.*,
+           row_number() over (partition by group_id order by is_refused desc, entity, batch_id, row_no, rule_id) as place
     from standing
 )
 select {_COLUMNS}
@@ -51,6 +59,7 @@ order by s.group_id, s.place
 _GROUPS = f"""{_STANDING}, grouped as (
     select group_id, max(cause_id) as cause_id, count(*) as failures, count(distinct (entity, src_record_id)) as records,
            count(distinct (entity, src_record_id)) filter (where is_refused) as refused,
+           count(distinct (entity, src_record_id)) filter (where is_kept_out and not is_refused) as kept_out,
            count(*) filter (where change = 'new') as new, array_agg(distinct rule_id order by rule_id) as rule_ids,
            array_agg(distinct entity order by entity) as entities, (array_agg(rule_id order by rule_id))[1] as rule_id,
            (array_agg(rule_version order by rule_id))[1] as rule_version
@@ -182,6 +191,12 @@ class Facts:
     tables: dict[str, list[Row]]
     groups: list[Row]
     samples: dict[str, list[Row]]
+
+    @property
+    def delivers_files(self) -> bool:
+        """Whether the institution delivers files, and not records of a platform."""
+        known = institutions_on_file().get(self.inst_code)
+        return known is not None and known.platform.connector == "files"
 
 
 def read(connection: psycopg.Connection, inst_code: str, run_id: str, as_of: date) -> Facts:

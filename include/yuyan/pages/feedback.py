@@ -138,6 +138,7 @@ def page(read: Facts, mark: str) -> str:
         remedy=remedy,
         owner_of=owner_of,
         rule_links=_rule_links,
+        where=_where(read),
     )
 
 
@@ -146,6 +147,16 @@ def _rule_links(rule_ids: Sequence[str]) -> Markup:
     links = [Markup('<a href="{}#{}"><code>{}</code></a>').format(rules.FILE, r, r) for r in rule_ids[:LINKS]]
     more = f" 等 {len(rule_ids)} 条" if len(rule_ids) > LINKS else ""
     return Markup("、").join(links) + more
+
+
+def _where(read: Facts) -> str:
+    """Where the institution finds a row that is named: in its platform, or in the file that it delivered."""
+    if read.delivers_files:
+        return (
+            "“交付文件”是清单序号和期间：在该清单列出的本实体文件的第一个工作表中，"
+            "按“行号”（表头不计）和来源记录编号查找。"
+        )
+    return "按来源记录编号在本单位平台上查找。"
 
 
 def _by_problem(rows: list[Row]) -> dict[int, list[Row]]:
@@ -178,7 +189,8 @@ def _cover(read: Facts, mark: str) -> list[tuple[str, Any]]:
         ("待处理问题", figures["problems"]),
         ("待决定的暂缓", figures["holds"]),
         ("怎么用", "先看“根因”：一次更正能了结的行归为一组。再到“逐行问题”按根因编号筛选。"),
-        ("怎么找到记录", "按“来源记录编号”在本单位平台上查找并更正。"),
-        ("更正之后", "在来源平台更正即可，下一次采集自动重新判定；上级记录补报后，下级记录不必重送。"),
+        ("怎么找到记录", _where(read)),
+        ("更正之后", ("更正文件并随下一份清单重送" if read.delivers_files else "在来源平台更正即可")
+         + "，下一次采集自动重新判定；上级记录补报后，下级记录不必重送。"),
         ("规则含义", f"见 {rules.FILE}，按规则编号查找。"),
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from yuyan.decisions import holds, overrides, problems
 from yuyan.domain import labels
 from yuyan.pages.facts import Row
 from yuyan.pages.rules import field_label, tolerance
-from yuyan.pages.wording import entity_label, headline, owner_of, remedy
+from yuyan.pages.wording import entity_label, grade_remedy, headline, owner_of, remedy
 
 SHORT = 14
 """Width up to which a text is not broken."""
@@ -47,12 +47,22 @@ def _coded(head: str, width: int, key: str, names: dict[str, str]) -> Column:
     return _text(head, width, lambda row: names.get(row[key], row[key]))
 
 
+def received(row: Row) -> str:
+    """What became of the record of a failing row."""
+    if row["is_refused"]:
+        return "未接收"
+    if row["is_kept_out"]:
+        return "未接收（另有规则）"
+    return "已豁免" if row["is_overridden"] else "仅提醒"
+
+
 ENTITY = _text("实体", 24, lambda row: entity_label(row["entity"]))
 RULE = _text("规则", 36, "rule_id")
 MESSAGE = _text("问题", 36, "message")
 RECORD = (
     _text("来源记录编号", 24, "src_record_id"),
     _text("业务主键", 24, "record_key"),
+    _text("交付文件", 24, lambda row: row.get("delivery")),
     _text("批次", 32, "batch_id"),
     _int("行号", "row_no"),
     _text("字段", 18, lambda row: field_label(row["entity"], row["column_name"])),
@@ -107,7 +117,7 @@ SHEETS: dict[str, tuple[Column, ...]] = {
         _text("影响单位", 30, lambda row: "、".join(row["institutions"])),
     ),
     "逐行问题": (
-        _text("是否接收", 10, lambda row: "未接收" if row["is_refused"] else "已豁免" if row["is_overridden"] else "仅提醒"),
+        _text("是否接收", 12, lambda row: received(row)),
         _coded("变化", 8, "change", labels.CHANGES),
         ENTITY,
         *RECORD,
@@ -197,6 +207,7 @@ SHEETS: dict[str, tuple[Column, ...]] = {
         _text("等级", 8, "grade"),
         _text("最弱的实体", 18, lambda row: entity_label(row["weakest_entity"]) if row["weakest_entity"] else None),
         _text("最弱的维度", 18, lambda row: labels.dimensions().get(row["weakest_dimension"], row["weakest_dimension"])),
+        _text("怎么办", 50, grade_remedy),
     ),
     "可信度警报": (
         RULE,
@@ -249,6 +260,15 @@ def view(table: str, rows: Iterable[Row], *heads: str) -> View:
     )
 
 
+def figure(value: float) -> str:
+    """A number with as many digits as it takes not to look whole when it is not: 0.99997 is never 1."""
+    for digits in (4, 6, 8, 12):
+        text = f"{value:,.{digits}f}"
+        if float(text.replace(",", "")) != round(value) or value == round(value):
+            break
+    return text.rstrip("0").rstrip(".")
+
+
 def _shown(column: Column, value: Any) -> str:
     if value is None or value == "":
         return "—"
@@ -259,6 +279,6 @@ def _shown(column: Column, value: Any) -> str:
     if column.kind == "share":
         return f"{float(value):.2%}"
     if column.is_number:
-        return f"{float(value):,.4f}".rstrip("0").rstrip(".")
+        return figure(float(value))
     text = str(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -2,7 +2,7 @@
 
 import re
 
-from yuyan.domain import contracts, credibility_rules
+from yuyan.domain import contracts, credibility_rules, labels
 from yuyan.pages.facts import Row
 
 
@@ -41,3 +41,12 @@ def remedy(group: Row) -> str:
     if group["kind"] == "unknown_code":
         return f"{fix} 若“{group['observed_value']}”是新代码，请通知市教委加入代码集或映射。"
     return fix
+
+
+def grade_remedy(row: Row) -> str | None:
+    """What to do about a grade below A: the entity and the dimension that decide, and what mends that dimension."""
+    if row["grade"] in (None, "A") or not row["weakest_dimension"]:
+        return None
+    subject = entity_label(row["weakest_entity"]) if row["weakest_entity"] else "全部实体"
+    mend = labels.DIMENSION_REMEDIES.get(row["weakest_dimension"], "见评分卡")
+    return f"{subject}：{mend}"

@@ -26,8 +26,8 @@ FORMATS = {
     "text": {"text_wrap": True, "valign": "top"},
     "int": {"num_format": "#,##0", "valign": "top"},
     "figure": {"num_format": "#,##0", "align": "left"},
-    "number": {"num_format": "#,##0.####", "valign": "top"},
-    "share": {"num_format": "0.00%", "valign": "top"},
+    "number": {"num_format": "#,##0.############", "valign": "top"},
+    "share": {"num_format": "0.00####%", "valign": "top"},
     "date": {"num_format": "yyyy-mm-dd", "valign": "top", "align": "left"},
     "time": {"num_format": "yyyy-mm-dd hh:mm", "valign": "top", "align": "left"},
     "head": {"bold": True, "bg_color": "#E3E8EE", "border": 1, "text_wrap": True, "valign": "vcenter"},
@@ -87,7 +87,10 @@ def _table(
     columns: tuple[Column, ...],
     rows: Iterable[Row],
 ) -> int:
-    """One table on as many sheets as it needs: title with the mark, header, rows; frozen, filtered. Returns its rows."""
+    """One table on as many sheets as it needs, none when it is empty: title with the mark, header, rows; frozen, filtered.
+
+    Returns its rows.
+    """
     written = 0
     for part, sheet_rows in enumerate(_parts(rows), start=1):
         sheet = book.add_worksheet(name if part == 1 else f"{name} {part}")
@@ -120,9 +123,8 @@ def _lines(column: Column, value: Any) -> int:
 
 
 def _parts(rows: Iterable[Row]) -> Iterator[Iterator[Row]]:
-    """The rows in pieces that fit on a sheet; one empty piece when there are none."""
+    """The rows in pieces that fit on a sheet; none when there are none."""
     rows = iter(rows)
-    yield islice(rows, ROWS)
     for first in rows:
         yield chain([first], islice(rows, ROWS - 1))
 

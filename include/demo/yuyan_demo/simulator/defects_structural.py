@@ -11,12 +11,10 @@ from functools import cached_property
 
 import polars as pl
 
-from yuyan.domain import contracts
+from yuyan.domain import catalogue, contracts
 from yuyan.domain.contracts import Contract, Field, Reference
-from yuyan_demo.simulator.defects_also import ALSO, WHERE
-from yuyan_demo.simulator.defects_values import unsampled
 from yuyan_demo.simulator.identities import Change, Row
-from yuyan_demo.simulator.planting import CannotPlant, Planter
+from yuyan_demo.simulator.planting import CannotPlant, Planter, records_where
 from yuyan_demo.simulator.products.assignment import COMMISSION, EXCHANGE, FILES, LEGACY, VERSIONED
 
 PRODUCTS = (VERSIONED, EXCHANGE, FILES, LEGACY)
@@ -62,12 +60,10 @@ class _World:
     def _keys(self) -> dict[tuple[str, tuple[str, ...]], set[tuple]]:
         return {}
 
-    def where(self, rule_id: str) -> pl.Expr | None:
+    def where(self, contract: Contract, rule: str) -> pl.Expr | None:
         """Which records can be broken for a rule."""
-        entity = rule_id.split(".")[1]
-        if entity == "degree_award":
-            return unsampled(self.frames) & (pl.col("degree_type") == "2")
-        return WHERE.get(rule_id, WHERE.get(f"QR.{entity}"))
+        said = catalogue.cases(contract.entity).structural.where
+        return records_where(self.frames, contract.entity, said.get(rule, said.get("every")))
 
     def fails(self, contract: Contract, row: Row, change: Change) -> Iterator[str]:
         """References and ownership that the row violates since the change."""
@@ -136,9 +132,10 @@ def _one(
 ) -> None:
     places = (COMMISSION,) if contract.owner == "commission" else products[turn % len(products) :] + products
     rule_id = f"QR.{contract.entity}.{rule}"
+    p.draw_apart(rule_id)
     for place in places:
         try:
-            rows = p.draw(contract.entity, place, world.where(rule_id))
+            rows = p.draw(contract.entity, place, world.where(contract, rule))
         except CannotPlant:
             continue
         for row in rows:
@@ -147,15 +144,21 @@ def _one(
             after = copy | {k: v(copy) if callable(v) else v for k, v in change.items()}
             typed = rule.endswith(".2")
             seen = [] if typed else [r for r in world.fails(contract, after, change) if r != rule]
-            p.place(contract.entity, copy, change, rule, *seen, *ALSO.get(rule_id, ()))
+            p.place(contract.entity, copy, change, rule, *seen, *_also(contract, rule))
         return
     raise CannotPlant(f"{rule_id}: no sound {contract.entity} at {', '.join(places)}; widen its condition")
 
 
 def _twin(p: Planter, world: _World, contract: Contract) -> None:
-    rule_id = f"QR.{contract.entity}.key.6"
+    p.draw_apart(f"{contract.entity}.key.6")
     place = COMMISSION if contract.owner == "commission" else "any"
-    p.twin(contract.entity, place, "key.6", *ALSO.get(rule_id, ()), where=world.where(rule_id))
+    rules = ("key.6", *_also(contract, "key.6"))
+    p.twin(contract.entity, place, *rules, where=world.where(contract, "key.6"))
+
+
+def _also(contract: Contract, rule: str) -> tuple[str, ...]:
+    """Business rules that look at a field without asking whether it is sound, and so break with it."""
+    return catalogue.cases(contract.entity).structural.also.get(rule, ())
 
 
 def _reference_rule(contract: Contract, ref: Reference) -> str:

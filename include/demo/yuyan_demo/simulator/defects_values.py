@@ -5,18 +5,13 @@ from collections.abc import Callable
 import polars as pl
 
 from yuyan.domain import contracts
-from yuyan_demo.simulator.columns import USCC_LETTERS
-from yuyan_demo.simulator.identities import Change, Row, right_check
+from yuyan_demo.simulator.identities import Change, Row
 from yuyan_demo.simulator.planting import shift_date
 
 STUDYING = (pl.col("status_code") == "10") & (pl.col("entry_on") < "2026-01-01")
 GONE = pl.col("status_code") == "90"
-ENDED = pl.col("to_on").is_not_null()
-CHANGED = pl.col("revision_kind").is_in(["2", "3"])
-FIRST_ISSUE = pl.col("revision_no") == "0"
-DEPARTED = pl.col("departed_on").is_not_null()
+GRANTS_BACHELOR = pl.col("src_inst_code") != "89650"
 SUBMITTED = pl.col("submitted_on").is_not_null()
-BEFORE_2025 = pl.col("sampling_year") < "2025"
 
 NOBODY = "91500000MA00000000"
 """A credit code of the right length whose check character is wrong."""
@@ -39,16 +34,9 @@ def added(*names: str, plus: int = 0) -> Value:
     return lambda r: str(sum(int(r[n]) for n in names) + plus)
 
 
-def next_ay(row: Row) -> str:
-    """The academic year after the sampling frame."""
-    start = int(row["frame_ay"][:4]) + 1
-    return f"{start}-{start + 1}"
-
-
-def wrong_check(row: Row) -> str:
-    """A credit code whose check character is the one after the right one."""
-    right = right_check(row)
-    return right[:-1] + USCC_LETTERS[(USCC_LETTERS.index(right[-1]) + 1) % 31]
+def elsewhere(row: Row) -> str:
+    """Another institution than the one that reports."""
+    return "10635" if row["src_inst_code"] != "10635" else "10611"
 
 
 def neighbour(row: Row) -> str:

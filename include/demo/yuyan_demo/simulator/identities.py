@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from yuyan.domain import contracts
-from yuyan_demo.simulator.columns import uscc_numbers
+from yuyan_demo.simulator.columns import USCC_LETTERS, uscc_numbers
 
 Row = dict[str, Any]
 Change = dict[str, str | Callable[[Row], str | None] | None]
@@ -24,6 +24,12 @@ def tail(row: Row, n: int) -> str:
 def right_check(row: Row) -> str:
     """A credit code that nobody has and whose check character is right."""
     return uscc_numbers("91", ["500000"], np.array([10_000_000 + _number(row)])).item()
+
+
+def wrong_check(row: Row) -> str:
+    """A credit code whose check character is the one after the right one."""
+    right = right_check(row)
+    return right[:-1] + USCC_LETTERS[(USCC_LETTERS.index(right[-1]) + 1) % 31]
 
 
 def _number(row: Row) -> int:

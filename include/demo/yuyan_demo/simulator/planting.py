@@ -1,16 +1,18 @@
 """The tool that plants defects: copies or spoils sound records, and notes what must be found."""
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 import numpy as np
 import polars as pl
 
 from yuyan import settings
-from yuyan.domain import contracts
+from yuyan.domain import catalogue, contracts
 from yuyan_demo.simulator.columns import stream
-from yuyan_demo.simulator.identities import Change, Row, renew, renew_but_key
+from yuyan_demo.simulator.identities import Change, Row, renew, renew_but_key, right_check, wrong_check
 from yuyan_demo.simulator.products.assignment import (
     ASSIGNMENT,
     COMMISSION,
@@ -62,13 +64,17 @@ class Planter:
         self, frames: dict[str, pl.DataFrame], seed: int, day: int, times: int, taken: set[str]
     ) -> None:
         self._frames, self._times = frames, times
-        self._rng = stream(seed, 80, day)
+        self._seed, self._rng = seed, stream(seed, 80, day)
         self._count = day * 100_000
         self.day = day
         self._rows: dict[str, list[Row]] = {}
         self._taken = taken
         self._used: set[str] = set()
         self.defects: list[Defect] = []
+
+    def draw_apart(self, name: str) -> None:
+        """From here on draw as nothing before has any influence on: what is added elsewhere changes no record here."""
+        self._rng = stream(self._seed, 81, self.day, zlib.crc32(name.encode()))
 
     def clone(
         self,
@@ -181,9 +187,8 @@ class Planter:
 
     def _note(self, entity: str, row: Row, rules: tuple[str, ...], healed: int | None) -> None:
         for rule in rules:
-            severity, name = ("WARN", rule[1:]) if rule.startswith("~") else ("ERROR", rule)
-            key = (row["src_inst_code"], entity, row["src_record_id"])
-            self.defects.append(Defect(*key, f"QR.{entity}.{name}", severity, self.day, healed))
+            rule_id, key = f"QR.{entity}.{rule}", (row["src_inst_code"], entity, row["src_record_id"])
+            self.defects.append(Defect(*key, rule_id, _severities()[rule_id], self.day, healed))
 
     def draw(self, entity: str, place: str, where: pl.Expr | None = None) -> list[Row]:
         """Sound records at an institution of the place, the institution rotating from one call to the next.
@@ -248,6 +253,42 @@ class Planter:
         row["change_version"] = self.day * VERSIONS_PER_DAY + 500_000_000 + nth
         row["updated_at"] = moment(self.day) + timedelta(seconds=nth % 3000)
         return row
+
+
+@cache
+def _severities() -> dict[str, str]:
+    return {r.rule_id: r.severity for rules in catalogue.load().rules.values() for r in rules}
+
+
+def records_where(
+    frames: dict[str, pl.DataFrame], entity: str, where: str | None, key: tuple[str, ...] = KEY
+) -> pl.Expr | None:
+    """The records of an entity for which a condition in SQL holds; it may look at other entities in a subquery.
+
+    `key`: what tells its records apart.
+    """
+    if where is None:
+        return None
+    found = pl.SQLContext(frames).execute(f"select {', '.join(key)} from {entity} where {where}", eager=True)
+    return pl.struct(key).is_in(found.select(pl.struct(key).alias("key"))["key"].implode())
+
+
+CREDIT_CODES = {"free_uscc": right_check, "wrong_uscc": wrong_check}
+
+
+def computed(expression: str) -> Callable[[Row], str | None]:
+    """A value from the record's own fields by an SQL expression.
+
+    It may use `free_uscc`, a credit code that nobody has, and `wrong_uscc`, one whose check character is wrong.
+    """
+
+    def value(row: Row) -> str | None:
+        texts = {name: text for name, text in row.items() if text is None or isinstance(text, str)}
+        texts |= {name: make(row) for name, make in CREDIT_CODES.items() if name in expression}
+        frame = pl.DataFrame([texts], schema=dict.fromkeys(texts, pl.String))
+        return frame.select(pl.sql_expr(expression)).item()
+
+    return value
 
 
 def moment(day: int) -> datetime:

@@ -25,6 +25,7 @@ from yuyan_demo.simulator import (
     outcomes,
     people,
     registrations,
+    samples,
     teaching,
     theses,
     truth,
@@ -104,6 +105,8 @@ def build(seed: int = SEED, scale: float = SCALE, day: int = 1, every_rule: bool
     ledger.later = defects.plant(planter, frames)
     if every_rule:
         defects_structural.plant(planter, frames)
+    for entity, rows in defects.plant_new(planter, frames).items():
+        ledger.later.setdefault(entity, []).extend(rows)
     frames |= planter.frames()
     ledger.defects += planter.defects
     frames = days.prepare_stale(frames, ledger, seed)
@@ -119,7 +122,8 @@ def build(seed: int = SEED, scale: float = SCALE, day: int = 1, every_rule: bool
 
 def clean(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     """Day 1 as it would be if nothing were wrong."""
-    return {entity: envelope(entity, frame) for entity, frame in _entities(seed, scale).items()}
+    made = {e: samples.with_new_fields(seed, e, f) for e, f in _entities(seed, scale).items()}
+    return {entity: envelope(entity, frame) for entity, frame in (made | samples.frames(seed, made)).items()}
 
 
 def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:

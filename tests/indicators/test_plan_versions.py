@@ -1,0 +1,78 @@
+"""A new version of the plan stands beside the old one: added by one command, compared by another."""
+
+import csv
+import shutil
+
+import pytest
+
+from yuyan import settings
+from yuyan.commands import plan
+
+
+@pytest.fixture
+def seeds(tmp_path):
+    """A copy of the plan's seeds."""
+    return shutil.copytree(settings.SEEDS / "plan", tmp_path / "plan")
+
+
+def rows(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_version_is_added_and_the_old_one_stays(seeds):
+    before = {seed: rows(seeds / f"{seed}.csv") for seed in plan.VERSIONED}
+    added = plan.copy("2026-draft", "2026-final", "正式文本", "Final text", seeds)
+    assert added["target"] == 15
+    assert added["action_item"] == 41
+    for seed, old in before.items():
+        now = rows(seeds / f"{seed}.csv")
+        assert now[: len(old)] == old
+        assert now[len(old) :] == [row | {"doc_version": "2026-final"} for row in old]
+    assert rows(seeds / "plan_version.csv")[-1] == {
+        "doc_version": "2026-final",
+        "name_zh": "正式文本",
+        "name_en": "Final text",
+        "milestones_of": "2026-draft",
+    }
+
+
+def test_every_seed_with_versions_is_copied():
+    versioned = {
+        path.stem
+        for path in (settings.SEEDS / "plan").glob("*.csv")
+        if "doc_version" in path.read_text(encoding="utf-8").splitlines()[0].split(",")
+    }
+    assert versioned == {*plan.VERSIONED, "plan_version"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("2025", "2026-final", "2026-draft"),
+        ("2026-draft", "2026-draft", "已经存在"),
+        ("2026-draft", "", "为空"),
+    ],
+)
+def test_a_version_that_cannot_be_added_changes_nothing(seeds, old, new, said):
+    before = {path.name: path.read_bytes() for path in seeds.glob("*.csv")}
+    with pytest.raises(plan.PlanError, match=said):
+        plan.copy(old, new, "名", "Name", seeds)
+    assert {path.name: path.read_bytes() for path in seeds.glob("*.csv")} == before
+
+
+def test_only_what_differs_is_compared():
+    def row(code, version, target):
+        return {
+            "code": code, "period_code": "2026", "doc_version": version, "target_display": target,
+            "path_display": "1", "status_code": "GREEN",
+        }  # fmt: skip
+
+    draft = [
+        row("H13", "draft", "≥ 40.0 %"),
+        row("H04", "draft", "≥ 12.0 %"),
+        row("H14", "draft", "> 50.0 %"),
+    ]
+    final = [row("H13", "final", "≥ 45.0 %"), row("H04", "final", "≥ 12.0 %")]
+    assert plan.differences(draft + final) == [draft[0], final[0], draft[2]]
+    assert plan.differences(draft) == []
