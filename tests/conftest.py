@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from support.built_city import simulated_city, simulated_city_dsn, simulated_city_home  # noqa: F401 - fixtures
+from support.signed_city import city, quick_schemes, signed_city  # noqa: F401 - fixtures
 from yuyan.warehouse import ddl
 from yuyan_demo.runtime import postgres
 

@@ -38,6 +38,11 @@ def institutions_dir() -> Path:
     return Path(os.environ.get("YUYAN_INSTITUTIONS", INSTITUTIONS))
 
 
+def schemes_dir() -> Path:
+    """Folder of allocation schemes and last grants; YUYAN_SCHEMES replaces the project's own."""
+    return Path(os.environ.get("YUYAN_SCHEMES", PROJECT / "include" / "schemes"))
+
+
 def stewards_file() -> Path:
     """File of the accounts that may act on problems; YUYAN_STEWARDS replaces the project's own."""
     return Path(os.environ.get("YUYAN_STEWARDS", PROJECT / "include" / "stewards.yml"))

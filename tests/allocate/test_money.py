@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
 
+from yuyan import settings as project
 from yuyan.allocate import money
 from yuyan.allocate.formula import Formula
 from yuyan.allocate.scores import Indicators
@@ -28,6 +29,17 @@ def test_the_example_worked_by_hand_comes_out_to_the_yuan():
     assert steps.paid == pytest.approx(example.PAID, abs=0.005)
     assert steps.final.tolist() == example.FINAL
     assert steps.final.sum() == formula.budget
+
+
+def test_the_page_shows_the_figures_of_the_example():
+    text = (project.PROJECT / "docs" / "allocation.md").read_text(encoding="utf-8")
+    steps = example.FORMULA.steps(np.array(example.SCORES))
+    shown = [f"**{s:g}**" for s in example.SCORES] + [f"**{g:,}**" for g in example.FINAL]
+    shown += [f"{v:,.2f}" for v in (*steps.performance, *steps.unclamped, *steps.paid[[0, 2]])]
+    shown += [f"{v:,.0f}" for v in (*steps.lower, *steps.upper, *steps.received[[1, 3]])]
+    shown += [f"{v:,.2f}" for v in money.payments(steps.unclamped, steps.clamped)[2, [0, 1, 3]]]
+    shown += [f"{r.factor:.6f}" for r in steps.rounds[1:3]]
+    assert [figure for figure in shown if figure not in text] == []
 
 
 def test_the_rounds_of_clamping_are_told():
@@ -127,6 +139,14 @@ def test_many_draws_at_once_get_what_one_by_one_would(city):
     for one, many in zip(score, formula.grants(score), strict=True):
         steps = formula.steps(one)
         assert steps.clamped + steps.received - steps.paid == pytest.approx(many, abs=0.01)
+
+
+def test_shares_that_lie_twenty_powers_of_ten_apart_are_clamped_all_the_same():
+    amounts = np.array([1e-11, 16_534_247.0])
+    lower, upper = money.bounds([10_000, 16_360_700], Decimal("0.01"), Decimal("0.01"))
+    one, _ = money.clamp(amounts, lower, upper)
+    assert one == pytest.approx([9_940, 16_524_307], abs=0.01)
+    assert money.clamped(amounts[None], lower, upper)[0] == pytest.approx(one, abs=0.01)
 
 
 @EXACT

@@ -49,7 +49,7 @@ def test_the_bag_is_not_empty_and_every_file_is_in_it(bag):
     assert (
         set(bag["dags"])
         == {path.stem for path in DAGS.glob("*.py")}
-        == {"collect", "warehouse", "replay", "override"}
+        == {"collect", "warehouse", "replay", "override", "allocate"}
     )
 
 
@@ -126,6 +126,11 @@ def test_an_approved_override_is_followed_by_a_replay(bag, tasks):
     assert bag["dags"]["override"]["max_active_runs"] >= 100
     assert tasks["override.decide"]["upstream"] == ["request"]
     assert set(tasks["override.replay"]["upstream"]) == {"request", "decide"}
+
+
+def test_an_allocation_is_reported_after_it_is_written(bag, tasks):
+    assert bag["dags"]["allocate"]["cron"] is None
+    assert tasks["allocate.report"]["upstream"] == ["allocate"]
 
 
 def test_layers_show_their_models_from_the_prepared_manifest(tmp_path):

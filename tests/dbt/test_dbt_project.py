@@ -19,6 +19,7 @@ MAY_READ = {
         "quality",
         "ops",
         "estimates",
+        "allocation",
     },  # assess and estimate come before
 }
 PREFIXES = {

@@ -7,8 +7,10 @@ import fixture_rows
 import psycopg
 import pytest
 
+from support.signed_city import restore
 from yuyan import settings
-from yuyan.pages import documentation, feedback
+from yuyan.allocate import run
+from yuyan.pages import allocation, documentation, feedback
 from yuyan_demo.runtime import postgres
 
 
@@ -42,4 +44,17 @@ def pages_folder(tmp_path_factory) -> Path:
     """Folder with the pages that a reader of the repository builds by `make docs`."""
     folder = tmp_path_factory.mktemp("pages")
     documentation.publish(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def allocation_folder(signed_city, quick_schemes, tmp_path_factory) -> Path:
+    """Folder with the report of an allocation in the simulated city, which is then taken back."""
+    folder = tmp_path_factory.mktemp("allocation")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("YUYAN_SCHEMES", str(quick_schemes))
+        number = run.allocate(signed_city, "default")["allocation_id"]
+    with psycopg.connect(signed_city) as connection:
+        allocation.build(connection, number, settings.SIMULATED, folder)
+    restore(signed_city)
     return folder

@@ -15,6 +15,9 @@ Floats = NDArray[np.float64]
 CENT = 1e-6
 """Amounts nearer than this many yuan are equal: what sums of floating-point numbers may differ by."""
 
+TINY = 1e-200
+"""Stands for an amount of 0 where one divides by it."""
+
 
 class MoneyError(ValueError):
     """A budget that the floors, caps and last grants do not allow; the message says by how much and what to change."""
@@ -110,22 +113,23 @@ def clamp(amounts: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> tuple[Float
 def clamped(amounts: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> Floats:
     """What `clamp` returns, for many draws at once: amounts (..., units), bounds (units,).
 
-    The sum of min(max(t x amount, lower), upper) rises with t, so t is found by bisection.
+    The sum of min(max(t x amount, lower), upper) rises with t, so log t is found by bisection: shares may lie twenty powers
+    of ten apart, and t with them.
     """
     amounts, lower, upper = (np.asarray(v, dtype=float) for v in (amounts, lower, upper))
     total = amounts.sum(axis=-1, keepdims=True)
     _feasible(float(total.min()), lower, np.full_like(upper, np.inf))
     _feasible(float(total.max()), np.zeros_like(lower), upper)
-    low, high = np.zeros_like(total), np.full_like(total, 1.0)
-    while (short := np.clip(high * amounts, lower, upper).sum(axis=-1, keepdims=True) < total - CENT).any():
-        high = np.where(short, high * 2, high)
-        if high.max() > 1e12:  # what no factor reaches is within rounding of the sum of the caps
-            break
-    for _ in range(60):
+    weight = np.maximum(amounts, TINY)
+    low = np.log(
+        (np.maximum(lower, CENT) / weight).min(axis=-1, keepdims=True)
+    )  # everybody at the lower bound
+    high = np.log((np.minimum(upper, total) / weight).max(axis=-1, keepdims=True))  # enough for the whole sum
+    for _ in range(70):
         middle = (low + high) / 2
-        short = np.clip(middle * amounts, lower, upper).sum(axis=-1, keepdims=True) < total
+        short = np.clip(np.exp(middle) * amounts, lower, upper).sum(axis=-1, keepdims=True) < total
         low, high = np.where(short, middle, low), np.where(short, high, middle)
-    return np.clip(high * amounts, lower, upper)
+    return np.clip(np.exp(high) * amounts, lower, upper)
 
 
 def reference(last: ArrayLike, clamped_amounts: ArrayLike, total: float, lower: ArrayLike) -> Floats:

@@ -119,7 +119,7 @@ def robustness(problem: Problem, n: int, seed: int) -> Robustness:
         again = assumption in ("normalisation", "definition", "sampling")
         return outputs(ranks(_composite(problem, mix, _normalised(problem, mix) if again else normal)))
 
-    other = outputs(ranks(_composite(problem, second, _normalised(problem, second))))
+    other = outputs(ranks(drawn_scores(problem, second)))
     indices = sobol(outputs(rank), other, [mixed(name) for name in ASSUMPTIONS])
     low, high = np.quantile(rank, [0.05, 0.95], axis=0, method="nearest")
     score_low, score_high = np.quantile(score, [0.05, 0.95], axis=0)
@@ -156,6 +156,11 @@ def draw(problem: Problem, n: int, rng: np.random.Generator) -> Draws:
         rng.integers(known, size=(n, k)),
         rng.standard_normal((n, u, k)),
     )
+
+
+def drawn_scores(problem: Problem, draws: Draws) -> Floats:
+    """Composite scores (n, u), one row per draw."""
+    return _composite(problem, draws, _normalised(problem, draws))
 
 
 def ranks(score: Floats) -> Floats:

@@ -10,11 +10,13 @@ import typer
 from yuyan import secrets, settings
 from yuyan.commands import init as deployment
 from yuyan.commands import report
+from yuyan.commands.allocate import app as allocate_app
 from yuyan.commands.console import Json, expected, print_json, terminal, warehouse_dsn
 from yuyan.commands.contract import app as contract_app
 from yuyan.commands.hold import app as hold_app
 from yuyan.commands.plan import app as plan_app
 from yuyan.commands.problem import app as problem_app
+from yuyan.commands.quota import quota
 from yuyan.pages import feedback as pages
 from yuyan.warehouse import roles
 
@@ -31,6 +33,8 @@ app.add_typer(contract_app, name="contracts")
 app.add_typer(problem_app, name="problem")
 app.add_typer(hold_app, name="hold")
 app.add_typer(plan_app, name="plan")
+app.add_typer(allocate_app, name="allocate")
+app.command("quota")(quota)
 
 
 Role = StrEnum("Role", {role: role for role in roles.READABLE})

@@ -12,7 +12,7 @@ PUBLISHED = ("marts", "indicators", "estimates", "reference", "plan")
 READABLE = {
     "bi_reader": PUBLISHED,
     "analyst": (*PUBLISHED, "star"),
-    "auditor": (*PUBLISHED, "quality", "ops"),
+    "auditor": (*PUBLISHED, "quality", "ops", "allocation"),
 }
 """Role -> schemas it may select from."""
 

@@ -1,0 +1,20 @@
+select
+    allocation_id,
+    inst_code,
+    inst_name,
+    component_kind,
+    component_code,
+    component_zh,
+    pillar_code,
+    period_code,
+    confidence_grade,
+    published_value,
+    used_value,
+    use_code,
+    score,
+    weight,
+    own_weight,
+    points,
+    yuan_per_ten_points,
+    {{ provenance_columns() }}
+from {{ source('allocation', 'score') }}
