@@ -68,7 +68,8 @@ cycles as (
         w.quantity_unit,
         w.pace_kind,
         w.red_below_path,
-        w.counted_in
+        w.counted_in,
+        w.counted_in is not null as is_counted
     from deadlines as d
     full outer join windows as w
         on w.item_code = d.item_code and w.doc_version = d.doc_version and w.cycle_year = d.cycle_year
