@@ -30,7 +30,7 @@ clean: $(INSTALLED) ## stop everything and forget all data; the installed enviro
 	@$(BIN)/yuyan clean
 
 bench: $(INSTALLED) $(BENCH_INSTALLED) ## ratios of speed against peers and floors
-	@for what in collect.py validate.py 'validate.py 0.667 1' orchestration.py allocate.py; do \
+	@for what in collect.py validate.py 'validate.py 0.667 1' failing.py orchestration.py allocate.py; do \
 		echo "== $$what"; $(BIN)/python bench/$$what || exit 1; done
 
 docs: $(INSTALLED) ## write the generated documents, and the rule directory and indicator dictionary as pages into .yuyan/docs

@@ -69,7 +69,8 @@ def _typed(entity: str) -> str:
     return (
         f"select r.src_inst_code, r.src_record_id, r.raw_id, r.record_key, {ddl.typed_columns(contract)}"
         f"{', ' + raw if raw else ''}, r.record_key is not null and row_number() over (partition by r.record_key "
-        "order by r.src_record_id) > 1 as key_is_taken from (select distinct on (src_inst_code, src_record_id) * "
+        "order by r.src_record_id) > 1 as key_is_taken, false as is_isolated from "
+        "(select distinct on (src_inst_code, src_record_id) * "
         f"from raw.{entity} {order}) r where not r.is_deleted offset 0"
     )
 

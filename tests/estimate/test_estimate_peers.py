@@ -6,8 +6,8 @@ import pytest
 from yuyan.estimate import peers, rates
 from yuyan.estimate.registry import RuleError, parse
 
-RATE = parse("RATE(counts=H09d;floor=0.95;amber=0.30;red=0.50;years=3;minimum=10)", "H09")
-AGAINST = parse("BENCHMARK(margin=0.03;amber=0.30;red=0.50;minimum=10)", "H13a")
+RATE = parse("RATE(counts=H09d;floor=0.95;amber=0.30;red=0.95;years=3;minimum=10;strength=50)", "H09")
+AGAINST = parse("BENCHMARK(margin=0.03;amber=0.30;red=0.95;minimum=10;strength=50)", "H13a")
 
 
 def _counts(rows: list[tuple]) -> pl.DataFrame:

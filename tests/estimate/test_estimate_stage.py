@@ -114,7 +114,7 @@ def test_thesis_sampling_has_stratified_intervals_around_the_weighted_value(foun
     assert city["lcl95"] < 280 / 330 < city["ucl95"] < 1
     assert one["lcl95"] < 60 / 90 < one["ucl95"]
     assert one["ucl95"] - one["lcl95"] > 2 * (doctors["ucl95"] - doctors["lcl95"])
-    wide = proportion_confint(18, 20, method="jeffreys")
+    wide = proportion_confint(18, 20, method="beta")
     assert doctors["ucl95"] - doctors["lcl95"] == pytest.approx(
         (wide[1] - wide[0]) * (1 - 0.1) ** 0.5, rel=0.05
     )

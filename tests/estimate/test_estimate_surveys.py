@@ -11,7 +11,7 @@ from yuyan.estimate.composite import Component, composite
 from yuyan.estimate.registry import parse
 
 CITY = "500000"
-RULE = parse("TREND(tolerance=0.002;red=0.95)", "H06")
+RULE = parse("TREND(tolerance=0.002;red=0.975)", "H06")
 
 
 def _offerings(rows: list[tuple]) -> pl.DataFrame:

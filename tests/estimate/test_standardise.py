@@ -43,8 +43,8 @@ def test_strata_without_answers_are_left_out_and_told():
     assert np.isnan(found.rate[1])
 
 
-def test_cluster_error_is_the_robust_error_of_a_regression_through_the_clusters():
-    """Answers stacked one by one, constant model, errors clustered by course, as statsmodels computes them."""
+def test_cluster_error_is_what_leaving_out_one_course_at_a_time_gives():
+    """And hardly more than the robust error of a regression on the answers, where courses are many and alike."""
     rng = np.random.default_rng(7)
     n = rng.integers(5, 40, 30)
     x = rng.binomial(n, rng.beta(12, 3, 30))
@@ -53,7 +53,10 @@ def test_cluster_error_is_the_robust_error_of_a_regression_through_the_clusters(
     fit = sm.OLS(answers, np.ones_like(answers)).fit(
         cov_type="cluster", cov_kwds={"groups": course, "use_correction": False}
     )
-    assert cluster_error(["u"] * 30, x, n) == pytest.approx(fit.bse * np.sqrt(30 / 29))
+    (error,) = cluster_error(["u"] * 30, x, n)
+    without = (x.sum() - x) / (n.sum() - n)
+    assert error == pytest.approx(np.sqrt(29 / 30 * ((without - x.sum() / n.sum()) ** 2).sum()))
+    assert 1 < error / fit.bse[0] < 1.1
     assert np.isnan(cluster_error(["u"], [3], [5])).all()
 
 

@@ -1,4 +1,4 @@
-"""The stratified rate against a published example, the Jeffreys interval and the normal approximation of Cochran."""
+"""The stratified rate against a published example, the exact interval and the normal approximation of Cochran."""
 
 import numpy as np
 import pytest
@@ -20,12 +20,22 @@ def test_the_published_example():
     assert (found.upper + found.lower) / 2 == pytest.approx(0.2465, abs=0.001)
 
 
-def test_one_stratum_of_an_endless_frame_has_the_jeffreys_interval():
+def test_one_stratum_of_an_endless_frame_has_the_exact_interval():
     one = Strata(np.array([57.0]), np.array([60.0]), np.array([1e9]))
     found = stratified_rate(one, seed=1, draws=100_000)
-    assert [found.lower, found.upper] == pytest.approx(
-        proportion_confint(57, 60, method="jeffreys"), abs=0.001
-    )
+    assert [found.lower, found.upper] == pytest.approx(proportion_confint(57, 60, method="beta"), abs=0.001)
+
+
+def test_an_invented_failure_for_every_stratum_is_one_for_the_city():
+    """The city exactly at 98 %: 39 of 1,965 theses fail in 33 institutions, and it is not called below its floor."""
+    sampled = np.full(65, 30.0)
+    passed = sampled - (np.arange(65) < 39)
+    found = stratified_rate(Strata(passed, sampled, sampled * 20), seed=1, floor=0.98)
+    assert found.value == pytest.approx(0.98)
+    assert found.lower < 0.98 < found.upper
+    assert found.below < 0.60
+    worse = stratified_rate(Strata(sampled - 1.2, sampled, sampled * 20), seed=1, floor=0.98)
+    assert worse.below > 0.95
 
 
 def test_the_finite_frame_narrows_the_interval_to_nothing():

@@ -1,17 +1,19 @@
 """The feedback page and workbook of an institution say what the warehouse knows, all of it, and nothing of persons."""
 
+import csv
 import re
 import zipfile
 from html.parser import HTMLParser
 
 import fastexcel
 import fixture_rows as rows
+import polars as pl
 import psycopg
 import pytest
 
 from yuyan import runs, settings
 from yuyan.domain import institutions, labels
-from yuyan.pages import documentation, facts, feedback, sheets, workbook
+from yuyan.pages import documentation, facts, feedback, sheets, wording, workbook
 
 
 class Text(HTMLParser):
@@ -283,3 +285,40 @@ def test_a_failing_page_leaves_the_old_one(feedback_dsn, tmp_path, monkeypatch):
         with pytest.raises(ZeroDivisionError):
             feedback.build(connection, rows.RUN, rows.AS_OF, "", ["10611"], tmp_path)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_a_cause_with_very_many_rows_has_them_all_in_a_csv(tmp_path, monkeypatch, feedback_dsn):
+    monkeypatch.setattr(facts, "LISTED", 30)
+    with psycopg.connect(feedback_dsn) as connection:
+        feedback.build(connection, rows.RUN, rows.AS_OF, "", ["10611"], tmp_path)
+    lines = list(csv.DictReader((tmp_path / "10611-rows.csv").open(encoding="utf-8-sig")))
+    assert len([r for r in lines if r["根因编号"] == "cause-student"]) == rows.WAITING
+    first = next(r for r in lines if r["来源记录编号"] == "T0000" and r["根因编号"] == "cause-student")
+    assert (first["实体"], first["行号"], first["字段"], first["观察值"], first["是否接收"]) == (
+        "学位论文与实践成果（thesis）", "1", "学籍编号", "1061120230001", "未接收",
+    )  # fmt: skip
+    by_record = {r["来源记录编号"]: r for r in lines}
+    assert by_record["S2"]["观察值"] == "'" + rows.FORMULA
+    assert by_record["S4"]["观察值"] == facts.HIDDEN
+    assert by_record["S1"]["观察值"] == "（空）"
+    assert by_record["S3"]["是否接收"] == "已豁免"
+    sheet = fastexcel.read_excel(tmp_path / "10611.xlsx").load_sheet("逐行问题", header_row=1).to_polars()
+    assert len(sheet.filter(pl.col("根因编号") == "cause-student")) == 30
+    said = str(Text((tmp_path / "10611.html").read_text(encoding="utf-8")))
+    assert "共 45 行，这里是前 20 行，工作簿“逐行问题”列前 30 行，全部见 10611-rows.csv" in said
+    assert not (tmp_path / "10611-resolved.csv").exists()
+
+
+def test_a_csv_that_is_no_longer_needed_goes(tmp_path, feedback_dsn):
+    (tmp_path / "10611-rows.csv").write_text("yesterday", encoding="utf-8")
+    with psycopg.connect(feedback_dsn) as connection:
+        feedback.build(connection, rows.RUN, rows.AS_OF, "", ["10611"], tmp_path)
+    assert not (tmp_path / "10611-rows.csv").exists()
+
+
+def test_a_systematic_error_is_no_matter_of_single_rows():
+    group = {
+        "kind": "systematic", "cause_entity": None, "cause_key": None, "records": 28785, "fix": "按日期填写。",
+        "cause_rule_ids": [], "batch_id": None, "observed_value": None,
+    }  # fmt: skip
+    assert "28,785 条记录全部不合格，不是个别记录填错，不要逐条更正" in wording.remedy(group)

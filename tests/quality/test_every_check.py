@@ -1,5 +1,7 @@
 """Every rule about indicators has an institution that breaks it and one that passes it, with the rule's own parameters."""
 
+from datetime import date
+
 import indicator_tables
 import psycopg
 import pytest
@@ -26,8 +28,21 @@ insert into star.fct_employment select code, year, 'EP2', kind, kind from sample
 -- days from 1 to 100 against 30 days throughout; amounts and answers of all kinds against round and uniform ones
 insert into star.fct_practice_participation select code, '2025-2026', case code when '{sound}' then n else 30 end from sample
     where year = 2026;
-insert into star.fct_commissioned_project select code, 2026, case code when '{sound}' then 100001 else 100000 end * n
-    from sample where year = 2026;
+insert into star.fct_commissioned_project select code, year, case code when '{sound}' then 100001 else 100000 end * n,
+        make_date(year, 3, 1), code || year || n, '10', '10'
+    from sample where year = 2026 or code = '{sound}' or n <= 10;
+-- up to the day as many as last year against many more or fewer, and one row that outweighs the city
+insert into star.fct_commissioned_receipt select code, year, make_date(year, 3, 1), 100000, 100000, '10', '10' from sample;
+insert into star.fct_degree_award select code, make_date(year, 6, 30) from sample
+    where year = 2025 or code = '{sound}' or n <= 10;
+insert into star.fct_degree_award select '{sound}', '2025-12-31' from generate_series(1, 500);
+insert into star.fct_thesis_sampling select code, year, 20, false, '1' from sample;
+insert into star.fct_employer_survey select code, year, 1.5 from sample;
+insert into star.fct_commissioned_project values ('{broken}', 2026, 1e9, '2026-03-01', 'great', '10', '10');
+insert into star.fct_commissioned_receipt values ('{broken}', 2026, '2026-03-01', 5e8, -5e8, '10', '10');
+insert into star.fct_thesis_sampling values ('{broken}', 2026, 10000, false, '1');
+insert into star.fct_employer_survey values ('{broken}', 2026, 900);
+insert into star.fct_course_evaluation values ('{broken}', '2025-2026', 20000, 0, 0, 0, 0, 20000);
 insert into star.fct_course_evaluation select code, '2025-2026', 20, 0, 0, 0, b, 20 - b
     from (select code, case code when '{sound}' then 3 else 0 end as b from sample where year = 2026) s;
 """
@@ -53,7 +68,7 @@ def checked(warehouse) -> dict[tuple[str, str], tuple]:
             {"broken": BROKEN, "codes": [SOUND, BROKEN]},
         )
         connection.execute(ROWS.format(sound=SOUND, broken=BROKEN))
-        found = credibility.check(connection)
+        found = credibility.check(connection, date(2026, 10, 15))
     names = ("rule_id", "src_inst_code", "threshold", "is_alarm")
     return {(rule, code): rest for rule, code, *rest in found.select(names).iter_rows()}
 

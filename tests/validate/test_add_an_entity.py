@@ -92,8 +92,9 @@ def test_what_follows_is_written_by_the_command(copy):
 
 @pytest.mark.database
 def test_the_projects_own_tests_and_the_city_agree(copy):
-    own = ("tests/contracts", "tests/validate/test_rules.py", "tests/validate/test_documentation.py")
+    """Each rule's own broken record, contracts and documents; then a city in which every rule is broken."""
+    own = ("tests/validate/test_rules.py", "tests/contracts", "tests/validate/test_documentation.py")
+    structural = "tests/validate/test_rules.py::test_every_structural_rule_finds_a_record_that_breaks_it"  # the city's, too
     run(copy, "-m", "yuyan.pages.documentation")
-    run(
-        copy, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *own, "tests/validate/after_the_how_to.py"
-    )
+    options = ("-q", "-x", "-p", "no:cacheprovider", "--deselect", structural)
+    run(copy, "-m", "pytest", *options, *own, "tests/validate/after_the_how_to.py")

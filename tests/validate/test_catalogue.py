@@ -24,17 +24,9 @@ def test_every_entity_has_rules_and_every_id_is_unique():
 def test_who_may_override_follows_from_what_a_failure_does():
     assert BY_ID["QR.student.left_on.12"].override == "commission"
     assert BY_ID["QR.student.birth_year.16"].override == "university"
-    structural = {
-        "1": "nobody",
-        "2": "nobody",
-        "4": "nobody",
-        "5": "nobody",
-        "6": "nobody",
-        "7": "nobody",
-    }
     for rule in BY_ID.values():
         if not rule.is_business and not rule.rule_id.endswith(".3"):
-            assert rule.override == structural[rule.rule_id[-1]], rule.rule_id
+            assert rule.override == "nobody", rule.rule_id
     assert BY_ID["QR.thesis.title.3"].override == "commission"  # a length
     assert BY_ID["QR.course_offering.academic_year.3"].override == "nobody"  # a pattern
     assert BY_ID["QR.programme.programme_id.3"].override == "nobody"  # the length of a key
@@ -196,6 +188,11 @@ def test_the_level_of_a_rule_follows_from_what_it_looks_at(tmp_path, condition, 
             "duration_years between 1 and 8",
             "exists (select 1 from {latest:nothing} p where p.a = r.b)",
             "no such entity",
+        ),
+        (
+            "duration_years between 1 and 8",
+            "exists (select 1 from {accepted:degree_point} p where p.degree_point_id = = r.degree_point_id)",
+            "not SQL that can be read",
         ),
     ],
 )

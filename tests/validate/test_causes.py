@@ -123,3 +123,49 @@ def test_the_rest_is_grouped_by_rule_and_institution_and_keeps_its_name(raw):
     assert raw.rows("select cause_id, failed_rows, since_run_id, last_run_id from quality.cause") == [
         (before[0], 2, "run-1", "run-2")
     ]
+
+
+def test_a_rule_that_every_record_of_an_institution_breaks_is_a_systematic_error(raw):
+    """Not twenty wrong records but one wrong mapping: whatever the values are, and however many batches they came in."""
+    raw.put_sound(STUDENT[:4])
+    raw.put(*students(raw, 12, gender_code="男"), *students(raw, 1, source="10635"))
+    raw.put(*students(raw, 12, start=12, gender_code="女"))
+    raw.judge("run-1")
+    found = raw.rows(
+        "select kind, src_inst_code, rule_ids, failed_rows, message from quality.cause where kind = 'systematic'"
+    )
+    assert [row[:4] for row in found] == [("systematic", "10611", ["QR.student.gender_code.4"], 24)]
+    assert found[0][4].startswith("字段映射或系统性错误，学籍的适用记录全部不合格：")
+    assert raw.rows(
+        "select count(distinct cause_id), count(cause_id) from quality.row_failure where rule_id like '%%gender_code.4'"
+    ) == [(1, 24)]
+
+
+def test_one_sound_record_makes_it_a_matter_of_records(raw):
+    raw.put_sound(STUDENT)
+    raw.put(*students(raw, 24, birth_year="1900"))
+    raw.judge("run-1")
+    kinds = raw.rows("select kind from quality.cause where rule_ids = array['QR.student.birth_year.16']")
+    assert kinds == [("same_batch",)]
+
+
+def test_children_of_one_missing_parent_stay_one_cause_of_that_parent(raw):
+    """An institution that the commission has not registered: nothing of the mapping is wrong."""
+    raw.put(*students(raw, 30))
+    raw.judge("run-1")
+    assert "systematic" not in causes(raw)
+
+
+def students(raw, count: int, start: int = 0, source: str = "10611", **changes) -> list[dict]:
+    """Students with keys of their own."""
+    return [
+        raw.version(
+            "student",
+            f"m{i}",
+            source=source,
+            student_id=f"10611M{source}{i}",
+            cert_no=f"M{source}{i}",
+            **changes,
+        )
+        for i in range(start, start + count)
+    ]

@@ -34,7 +34,10 @@ def test_every_rule_has_a_record_that_passes_and_each_broken_one_is_found_by_its
     passed = raw.rows(
         "select rule_id from quality.result group by rule_id having sum(eligible - failed - unverifiable) > 0"
     )
-    assert sorted({r.rule_id for r in _rules()} - {rule_id for (rule_id,) in passed}) == []
+    never_eligible = {
+        f"QR.{entity}.src_record_id.{number}" for entity in catalogue.load().rules for number in (8, 9)
+    }
+    assert {r.rule_id for r in _rules()} - {rule_id for (rule_id,) in passed} == never_eligible
     expected: dict[tuple[str, str], set[str]] = {}
     rows = []
     for rule_id, how, row in broken.business(raw):

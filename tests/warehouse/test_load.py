@@ -9,8 +9,8 @@ from batches import AS_OF, CONTRACT, INSTITUTIONS, counts, fetch, landed, live, 
 
 from yuyan.collect import landing
 from yuyan.collect.source import Window
-from yuyan.load import loader as loader
-from yuyan.load import versions
+from yuyan.domain import keys
+from yuyan.load import loader, versions
 from yuyan.load.loader import Loader, LoadError, load, prepare
 
 pytestmark = [pytest.mark.database, pytest.mark.usefixtures("work")]
@@ -295,3 +295,21 @@ def test_live_count(warehouse):
         assert versions.live_count(connection, "10611", "org_unit") == 2
         assert versions.live_count(connection, "10611", "org_unit", at_most=1) == 1
         assert versions.live_count(connection, "10635", "org_unit") == 0
+
+
+def test_a_record_id_that_no_index_takes_is_shortened_and_stays_one_record(warehouse):
+    """20,000 characters in the field of the record id: the row is stored under a shorter id, and its next versions too."""
+    long = "".join(chr(0x4E00 + i * 7919 % 20000) for i in range(20_000))
+    put(warehouse, "10611", [unit("a", 1), unit(long, 1, unit_code="b"), unit(long + "x", 1, unit_code="c")])
+    put(warehouse, "10611", [unit(long, 2, unit_code="b", name="新")], since="1")
+    ids = fetch(warehouse, "select distinct src_record_id from raw.org_unit order by 1")
+    assert ids == sorted([("a",), (keys.bounded(long),), (keys.bounded(long + "x"),)])
+    assert fetch(warehouse, "select unit_name from latest.org_unit where unit_code = 'b'") == [("新",)]
+
+
+def test_a_name_of_a_field_that_no_index_takes_is_shortened(warehouse):
+    name = "".join(chr(0x4E00 + i * 7919 % 20000) for i in range(5_000))
+    with psycopg.connect(warehouse) as connection:
+        for _ in range(2):
+            loader.record_drift(connection, "run", "10611", "org_unit", {name: ("unannounced", 3)})
+    assert fetch(warehouse, "select field, rows from ops.schema_drift") == [(keys.bounded(name), 6)]

@@ -214,6 +214,13 @@ def share_shift(before: ArrayLike, last: ArrayLike, *, floor: float, minimum_n: 
     return Checked(distance, np.zeros_like(distance), np.where(judged, np.maximum(floor, chance), np.nan))
 
 
+def single_row(shares: ArrayLike, *, floor: float, is_judged: bool) -> Checked:
+    """Whether one row makes more than `floor` of the city's total. Not judged where the city has too few rows."""
+    shares = np.asarray(shares, dtype=float)
+    threshold = np.full_like(shares, floor if is_judged else np.nan)
+    return Checked(shares, np.zeros_like(shares), threshold, only_above=True)
+
+
 def heaping(hits: ArrayLike, sizes: ArrayLike, *, expected: float, floor: float, minimum_n: int) -> Checked:
     """Whether more of `sizes` values than `expected` (a share) fall on the digits in question: exact binomial test at TAIL.
 

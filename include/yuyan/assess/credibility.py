@@ -1,10 +1,11 @@
 """Credibility of indicators (levels 4-5): runs the checks of indicator_rules.py on the indicators and the star.
 
-Judged is the latest complete period of a check's variant, per institution. Everything is counted in the database and judged
-on arrays (checks.py).
+Judged is the latest complete period of a check's variant, per institution; a running change and a single row also in the
+period that is running. Everything is counted in the database and judged on arrays (checks.py).
 """
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -62,42 +63,60 @@ from stock s left join entered e using (inst_code) left join departed d using (i
 """
 
 
-def check(connection: psycopg.Connection) -> pl.DataFrame:
+_UP_TO_DAY = """
+select inst_code as unit_code, extract(year from {period})::int as period_year, ({measure})::float8 as value
+from {source}
+where {eligible} and {period} <= date '{as_of}' and extract(year from {period}) >= {year} - 8
+    and to_char({period}, 'MMDD') <= to_char(date '{as_of}', 'MMDD')
+group by 1, 2
+"""
+_LARGEST = """
+select inst_code as unit_code, ({period})::int as period_year, max(abs({measure}))::float8 as largest,
+    sum(abs({measure}))::float8 as total, count(*) as n
+from {source} where {eligible} and ({period})::int between {year} - 1 and {year} + 1 group by 1, 2
+"""
+
+
+def check(connection: psycopg.Connection, as_of: date) -> pl.DataFrame:
     """Run every check on the indicators and the star as they are; columns COLUMNS, a row per check and institution.
 
     A check whose variant has no complete period yet has no rows. `threshold` is NULL where too little is there to judge.
     """
     wanted = sorted({c.variant_code for c in load()} | {c.exposure_variant for c in load()} - {""})
     values = frames.read(connection, _VALUES, [wanted])
-    parts = [_run(connection, c, values) for c in load()]
+    parts = [_run(connection, c, values, as_of) for c in load()]
     return pl.concat([p for p in parts if p is not None] or [_empty()])
 
 
-def _run(connection: psycopg.Connection, c: Check, values: pl.DataFrame) -> pl.DataFrame | None:
-    own = values.filter(pl.col("variant_code") == c.variant_code)
-    if own.is_empty():
-        return None
-    period, year = own.sort("period_year").select("period_code", "period_year").row(-1)
-    units, checked = _KINDS[c.kind.check](connection, c, own, values, year)
+def _run(connection: psycopg.Connection, c: Check, values: pl.DataFrame, as_of: date) -> pl.DataFrame | None:
+    if c.kind.check in _RUNNING:
+        units, checked, periods = _RUNNING[c.kind.check](connection, c, as_of)
+    else:
+        own = values.filter(pl.col("variant_code") == c.variant_code)
+        if own.is_empty():
+            return None
+        period, year = own.sort("period_year").select("period_code", "period_year").row(-1)
+        units, checked = _KINDS[c.kind.check](connection, c, own, values, year)
+        periods = [period] * len(units)
     rows = pl.DataFrame(
-        {"src_inst_code": units}
+        {"src_inst_code": units, "period_code": periods}
         | {
             k: np.asarray(getattr(checked, k), dtype=float)
             for k in ("observed", "expected", "threshold", "is_alarm")
         }
         | {"cases": np.full(len(units), np.nan) if checked.cases is None else checked.cases},
-        schema_overrides={"src_inst_code": pl.String},
+        schema_overrides={"src_inst_code": pl.String, "period_code": pl.String},
     ).filter(pl.col("observed").is_not_nan())
     return rows.select(
         pl.lit(c.rule_id).alias("rule_id"),
         "src_inst_code",
         pl.lit(c.variant_code).alias("variant_code"),
         pl.lit("" if c.topic == c.variant_code else c.topic).alias("category"),
-        pl.lit(period).alias("period_code"),
+        "period_code",
         *(pl.col(k).fill_nan(None) for k in ("observed", "expected", "threshold")),
         pl.col("is_alarm") == 1,
-        pl.struct("observed", "expected", "threshold")
-        .map_elements(lambda row: _explain(c, period, row), pl.String)
+        pl.struct("period_code", "observed", "expected", "threshold")
+        .map_elements(lambda row: _explain(c, row), pl.String)
         .alias("explanation"),
         pl.col("cases").fill_nan(None),
     )
@@ -166,6 +185,45 @@ def _heaping(
     return counted["unit_code"].to_list(), found
 
 
+def _running_change(
+    connection: psycopg.Connection, c: Check, as_of: date
+) -> tuple[list[str], Checked, list[str]]:
+    """The running year up to this day against the same part of earlier years; a unit with no row of a year has 0."""
+    found = frames.read(connection, _UP_TO_DAY.format(**c.__dict__, as_of=as_of, year=as_of.year))
+    years = pl.DataFrame(
+        {"period_year": range(as_of.year - 8, as_of.year + 1)}, schema={"period_year": pl.Int64}
+    )
+    grid = found.select("unit_code").unique().join(years, how="cross")
+    series = grid.join(found, on=["unit_code", "period_year"], how="left").with_columns(
+        pl.col("value").fill_null(0)
+    )
+    units, (matrix,) = _matrix(series, ("value",)) if len(series) else ([], [np.zeros((0, 9))])
+    checked = checks.yearly_change(matrix, None, relative=True, noise=c.noise, floor=c.floor, least=c.least)
+    return units, checked, [f"{as_of.year} 年 1 月 1 日至 {as_of.month} 月 {as_of.day} 日"] * len(units)
+
+
+def _single_row(
+    connection: psycopg.Connection, c: Check, as_of: date
+) -> tuple[list[str], Checked, list[str]]:
+    """The greatest part of a city's total that one row of a unit makes, in the last period and the one that is running.
+
+    The total of a period that has just begun is small: the one before stands in where it is greater.
+    """
+    found = frames.read(connection, _LARGEST.format(**c.__dict__, year=as_of.year))
+    city = found.group_by("period_year").agg(pl.col("total", "n").sum()).sort("period_year").tail(2)
+    total, rows = city["total"].max() or 0.0, city["n"].max() or 0
+    worst = (
+        found.join(city.select("period_year"), on="period_year", how="semi")
+        .sort("largest", "period_year")
+        .unique("unit_code", keep="last", maintain_order=True)
+        .sort("unit_code")
+    )
+    share = worst["largest"].cast(pl.Float64).to_numpy() / (total or np.nan)
+    checked = checks.single_row(share, floor=c.floor, is_judged=rows >= c.minimum_n)
+    return worst["unit_code"].to_list(), checked, worst["period_year"].cast(pl.String).to_list()
+
+
+_RUNNING = {"running_change": _running_change, "single_row": _single_row}
 _KINDS = {
     "yearly_change": _yearly_change,
     "peer_funnel": _peer_funnel,
@@ -189,7 +247,8 @@ def _matrix(own: pl.DataFrame, measures: tuple[str, ...]) -> tuple[list[str], li
     return units.to_list(), found
 
 
-def _explain(c: Check, period: str, row: dict[str, float]) -> str:
+def _explain(c: Check, row: dict[str, Any]) -> str:
+    period = row.pop("period_code")
     shown = {k: _shown(v, c.display) for k, v in row.items()}
     judged = np.isfinite(row["threshold"])
     return (c.kind.explanation if judged else c.kind.not_judged).format(period=period, **shown)

@@ -35,7 +35,8 @@ _SIGNS = {">=": "≥ ", ">": "> ", "trend": "逐年提高"}
 
 _SCORECARD = """
 select indicator_code, name_zh, period_code, is_complete, numerator, denominator, value, unit_zh, display_scale,
-       target_op, plan_target_value, target_value, path_value, status_code, status_reason_code, status_zh, as_of
+       target_op, plan_target_value, target_value, path_value, status_code, status_reason_code, status_zh, judged_by_code,
+       judged_by_zh, running_period_code, running_value, running_path_value, as_of
 from marts.target_scorecard
 order by indicator_code
 """
@@ -150,7 +151,8 @@ def print_indicators(console: Console, rows: list[dict[str, Any]]) -> None:
         table.add_column(name)
     for name in ("数值", "目标", "路径"):
         table.add_column(name, justify="right")
-    table.add_column("状态")
+    table.add_column("状态（怎样判定）")
+    table.add_column("正在进行（未完，不判定）")
     for row in rows:
         status = Text(row["status_zh"] or row["status_code"], style=_COLOURS.get(row["status_code"], ""))
         target = _figure(row, row["target_value"]) if row["target_value"] is not None else ""
@@ -159,7 +161,7 @@ def print_indicators(console: Console, rows: list[dict[str, Any]]) -> None:
         sign = _SIGNS.get(row["target_op"], "")
         table.add_row(
             row["indicator_code"], row["name_zh"], row["period_code"] + ("" if row["is_complete"] else "（未完）"),
-            _figure(row, row["value"]), f"{sign}{target}", _figure(row, row["path_value"]), status,
+            _figure(row, row["value"]), f"{sign}{target}", _figure(row, row["path_value"]), status, _running(row),
         )  # fmt: skip
     console.print(table)
 
@@ -214,6 +216,16 @@ def print_elapsed(console: Console, seconds: dict[str, float]) -> None:
     """Seconds per stage in one line."""
     parts = [f"{STAGES.get(name, name)} {value:.1f}" for name, value in seconds.items()]
     console.print(f"用时（秒）：{' · '.join(parts)}", highlight=False)
+
+
+def _running(row: dict[str, Any]) -> str:
+    """The year that is running: what is known so far, and its path at the end."""
+    if row["running_period_code"] is None:
+        return ""
+    path = (
+        "" if row["running_path_value"] is None else f"，期末路径 {_figure(row, row['running_path_value'])}"
+    )
+    return f"{row['running_period_code']}：{_figure(row, row['running_value'])}{path}"
 
 
 def _figure(row: dict[str, Any], value: Any) -> str:

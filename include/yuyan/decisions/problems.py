@@ -10,9 +10,10 @@ the line does itself (actor `yuyan`). `STEPS` is the whole life cycle.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -76,6 +77,8 @@ class Finding:
     failed: int
     causes: int = 0
     new_period: str = ""
+    reason: str = ""
+    """What the problem's first event says instead of the amount."""
 
     @property
     def amount(self) -> str:
@@ -170,7 +173,7 @@ def next_step(problem: Problem, finding: Finding | None, as_of: date) -> tuple[s
         is_done = problem.state in STEPS["settled"][0]
         return ("settled", "已无不合格，或已在容许范围内") if is_done else None
     if problem.state == "fixed":
-        return "failed_again", f"再次出现 {finding.amount}，超出容许范围"
+        return "failed_again", finding.reason or f"再次出现 {finding.amount}，超出容许范围"
     if problem.state == "fix_promised" and as_of > problem.promised_for:
         return "overdue", f"承诺 {problem.promised_for} 前修复，仍有 {finding.amount}"
     if problem.state == "known" and finding.failed > problem.known_rows:
@@ -182,8 +185,17 @@ def next_step(problem: Problem, finding: Finding | None, as_of: date) -> tuple[s
     return None
 
 
-def settle_results(connection: psycopg.Connection, run_id: str, as_of: date) -> Counter[str]:
-    """`settle` with what stands of every entity, whichever run judged it: a run may have broken off before it came here."""
+def settle_results(
+    connection: psycopg.Connection,
+    run_id: str,
+    as_of: date,
+    others: Sequence[Finding] = (),
+    reasons: Mapping[tuple[str, str], str] = MappingProxyType({}),
+) -> Counter[str]:
+    """`settle` with what stands of every entity, whichever run judged it: a run may have broken off before it came here.
+
+    `others`: findings about entities that could not be judged; `reasons`: (rule, institution) -> what the problem says.
+    """
     stewards.publish(connection)
     judged = [entity for (entity,) in connection.execute("select entity from quality.last_judged")]
     findings = connection.execute(
@@ -194,7 +206,9 @@ def settle_results(connection: psycopg.Connection, run_id: str, as_of: date) -> 
         " where resolved_run_id is null group by 1, 2) c on c.rule_id = r.rule_id and c.src_inst_code = r.src_inst_code "
         "where r.verdict = 'fail' or r.overridden > 0 order by 1, 2"
     ).fetchall()
-    return settle(connection, run_id, as_of, (Finding(*row) for row in findings), judged)
+    findings = [Finding(*row, reason=reasons.get(row[:2], "")) for row in findings]
+    subjects = {*judged, *(finding.entity for finding in others)}
+    return settle(connection, run_id, as_of, [*findings, *others], subjects)
 
 
 def promise(
@@ -322,7 +336,7 @@ def _open(connection: psycopg.Connection, finding: Finding, run_id: str, as_of: 
         [finding.rule_id, finding.src_inst_code, finding.entity, finding.severity, finding.failed, finding.causes,
          run_id, run_id],
     ).fetchone()  # fmt: skip
-    reason = f"{finding.amount}，超出容许范围"
+    reason = finding.reason or f"{finding.amount}，超出容许范围"
     _note(connection, problem_id, as_of, LINE, "found", None, reason, run_id, None)
 
 

@@ -33,7 +33,8 @@ class City(_Model):
     `at`: of which institution, product, or any. `where`: of which record, by SQL. The copy gets what the rule's `break`
     sets, unless `set` (texts), `compute` (SQL over the record) or `same` (fields that it shares with the record copied) say
     otherwise. Of `same`, `both`: that record breaks the rule as well; `kept`: it must stay as it is. `itself`: the record
-    is changed instead of a copy, and put right on the day `until`. `also`: further rules of the entity that break with it.
+    is changed instead of a copy, and put right on the day `until`. `newer`: the record is changed on day 2, against its own
+    accepted past. `also`: further rules of the entity that break with it.
     """
 
     at: str | None = None
@@ -44,6 +45,7 @@ class City(_Model):
     both: bool = False
     kept: bool = False
     itself: bool = False
+    newer: bool = False
     until: int | None = None
     also: tuple[str, ...] = ()
 

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from yuyan import settings
-from yuyan.domain import contracts, macros, structural
+from yuyan.domain import contracts, macros, rule_sql, structural
 from yuyan.domain.breaks import Break, Cases, City
 from yuyan.domain.contracts import Contract
 from yuyan.domain.yaml_file import YamlError, YamlFile
@@ -27,7 +27,6 @@ from yuyan.domain.yaml_file import YamlError, YamlFile
 BLOCKING = ("REJECT", "ERROR")
 SECTIONS = ("owner", "rules", *(f.alias or name for name, f in Cases.model_fields.items()))
 """What a rule file may say."""
-LOOKUP = re.compile(r"\{(accepted|latest):(\w+)\}\s+(?:as\s+)?(\w+)")
 
 
 class RuleError(ValueError):
@@ -275,9 +274,8 @@ def cases(entity: str, folder: Path = settings.EXPECTATIONS) -> Cases:
 
 def _level(entity: str, body: dict[str, Any]) -> int:
     """The level of a rule that does not say one: 2 looks at the record alone, 3 at others, 5 at its own accepted past."""
-    read = {
-        (kind, parent) for kind, parent, _ in LOOKUP.findall(f"{body.get('when') or ''} {body.get('assert')}")
-    }
+    text = f"{body.get('when') or ''} {body.get('assert')}"
+    read = {found for found in macros.MACRO.findall(text) if found[0] in macros.ENTITY_MACROS}
     if not read:
         return 2
     return 5 if read == {("accepted", entity)} else 3
@@ -298,32 +296,29 @@ def _problem(rule: Rule, contract: Contract) -> str | None:
     for text in filter(None, (rule.when, rule.assert_)):
         if problem := macros.problem(text, columns):
             return problem
-        for kind, entity, alias in LOOKUP.findall(text):
-            if entity not in contracts.load():
-                return f"{{{kind}:{entity}}}: there is no such entity"
-            if not _pairs(text, alias):
-                return f"look {entity} up by {alias}.<key> = r.<column>, so that its changes are followed"
+        try:
+            found = rule_sql.lookups(text)
+        except rule_sql.SqlError as error:
+            return f"not SQL that can be read: {error}"
+        for lookup in found:
+            if lookup.entity not in contracts.load():
+                return f"{{{lookup.kind}:{lookup.entity}}}: there is no such entity"
+            if not lookup.pairs:
+                return f"look {lookup.entity} up by {lookup.alias}.<key> = r.<column>, so that its changes are followed"
     return None
-
-
-def _pairs(text: str, alias: str) -> list[tuple[str, str]]:
-    """(field of the other record, own field) of every equality between alias and r."""
-    forward = re.findall(rf"\b{alias}\.(\w+)\s*=\s*r\.(\w+)", text)
-    backward = [(b, a) for a, b in re.findall(rf"\br\.(\w+)\s*=\s*{alias}\.(\w+)", text)]
-    return list(dict.fromkeys(forward + backward))
 
 
 def _lookups(entity: str, rule: Rule, folder: Path) -> list[Lookup]:
     found = []
-    text = f"{rule.when or ''} {rule.assert_}"
-    for kind, parent, alias in LOOKUP.findall(text):
-        to_fields, own_fields = zip(*_pairs(text, alias), strict=True)
-        used = frozenset(re.findall(rf"\b{alias}\.(\w+)", text)) - {"src_inst_code", "src_record_id"}
-        if unknown := sorted(used - {f.name for f in contracts.load()[parent].columns}):
-            raise RuleError(
-                f"{folder / (entity + '.yml')}: {rule.rule_id}: {parent} has no column {unknown[0]!r}"
-            )
-        found.append(Lookup(kind, parent, to_fields, entity, own_fields, used))
+    for part in filter(None, (rule.when, rule.assert_)):
+        for lookup in rule_sql.lookups(part):
+            to_fields, own_fields = zip(*lookup.pairs, strict=True)
+            used = lookup.used - {"src_inst_code", "src_record_id"}
+            if unknown := sorted(used - {f.name for f in contracts.load()[lookup.entity].columns}):
+                raise RuleError(
+                    f"{folder / (entity + '.yml')}: {rule.rule_id}: {lookup.entity} has no column {unknown[0]!r}"
+                )
+            found.append(Lookup(lookup.kind, lookup.entity, to_fields, entity, own_fields, used))
     return found
 
 

@@ -1,7 +1,7 @@
 """The rules about indicators: checks of credibility, as data.
 
 A check is a row of expectations/credibility.csv and a rule of its own (`QR.indicator.<variant or topic>.<n>`), so that an
-explanation is of one indicator; the texts of the five kinds are in expectations/credibility_check.csv.
+explanation is of one indicator; the texts of the seven kinds are in expectations/credibility_check.csv.
 """
 
 import csv

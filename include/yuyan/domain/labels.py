@@ -19,6 +19,7 @@ CAUSES = {
     "parent_quarantined": "上级记录被隔离",
     "unknown_code": "同一个未知代码",
     "same_batch": "整批不合格",
+    "systematic": "字段映射或系统性错误",
     "single": "逐条更正",
 }
 RESOLUTIONS = {

@@ -1,9 +1,9 @@
-"""Structural rules, derived from a contract: presence, type, form, code set, reference, key, ownership."""
+"""Structural rules, derived from a contract: presence, type, form, code set, reference, key, owner, the record."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from yuyan.domain import contracts
+from yuyan.domain import contracts, keys
 from yuyan.domain.contracts import Contract, Field, Reference
 from yuyan.domain.macros import quote
 
@@ -24,6 +24,7 @@ def rules(contract: Contract, indicators: tuple[str, ...]) -> list[dict[str, Any
     found.append(_key(contract))
     if contract.owner == "university" and any(f.name == "inst_code" for f in contract.columns):
         found.append(_ownership(contract))
+    found += _of_record(contract)
     return [common | _override(contract, rule) | rule for rule in found]
 
 
@@ -122,6 +123,27 @@ def _ownership(contract: Contract) -> dict[str, Any]:
         "各单位只报送本单位的数据，代报的记录无法认定责任，也会重复。",
         "核对单位代码；确属其他单位的记录请由该单位报送。", "r.inst_code is not null",
     )  # fmt: skip
+
+
+def isolated_id(entity: str) -> str:
+    """The rule that a record fails whose values break the judgement itself."""
+    return f"QR.{entity}.src_record_id.9"
+
+
+def _of_record(contract: Contract) -> list[dict[str, Any]]:
+    return [
+        _rule(
+            contract, "src_record_id", 8, 1, "false", f"来源记录编号超过 {keys.LONGEST} 个字符",
+            "编号用来识别记录，过长多为字段错位或把整段内容当作编号；仓库中以开头部分加摘要代替，原文在落地文件中。",
+            f"在来源平台给这条记录一个不超过 {keys.LONGEST} 个字符、永不改变的编号，重新报送。",
+            f"r.src_record_id ~ {quote([keys.SHORTENED])}",
+        ),
+        _rule(
+            contract, "src_record_id", 9, 2, "false", "这条记录的值使判定中断",
+            "个别值（过大、过长）使数据库无法判定这条记录；只隔离它，其余记录照常判定和发布。",
+            "核对这条记录的各字段，更正后重新报送；观察值是数据库的原话，请数据工程师据以检查规则。", "r.is_isolated",
+        ),
+    ]  # fmt: skip
 
 
 def _rule(

@@ -26,7 +26,7 @@ def counted(values: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 def jeffreys(values: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Intervals of ratios of counts at every grain, also of periods still running; nothing where it is no rate."""
     rows = counted(values, known).filter(is_rate())
-    lower, upper = rates.jeffreys_interval(rows["numerator"], rows["denominator"])
+    lower, upper = rates.interval(rows["numerator"], rows["denominator"])
     return rows.select(
         *KEY,
         estimator=pl.lit("JEFFREYS"),

@@ -105,21 +105,30 @@ def benchmarks(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def judged(found: pl.DataFrame, variant: str, rule: Rule) -> pl.DataFrame:
-    """Institutions against their benchmark less a margin: P(true rate < benchmark - margin) under the city's prior.
+    """Institutions against their benchmark less a margin: P(true rate < benchmark - margin).
 
-    The same thresholds as the rate rule, and at least one adverse case; the prior is fitted per period on all institutions.
+    The thresholds work as in the rate rule, with at least one adverse case. The prior stands at the unit's own benchmark,
+    not at the city's rate, which would pull a unit of another mix towards what it is not compared with; how many cases it
+    is worth is fitted per period on all institutions, up to the rule's strength.
     """
     rows = found.filter((pl.col("variant_code") == variant) & (pl.col("grain") == "institution"))
     parts = []
     for (_,), period in rows.partition_by("period_code", as_dict=True, maintain_order=True).items():
         n = period["cases"].to_numpy()
         x = np.clip(np.rint(period["observed"].to_numpy() * n), 0, n)
-        prior = rates.fit_prior(x, n)
+        strength = rates.fit_prior(x, n, max_strength=rule.number("strength")).strength
+        centre = np.clip(period["benchmark_value"].to_numpy(), 0.5 / strength, 1 - 0.5 / strength)
         floor = np.clip(period["benchmark_value"].to_numpy() - rule.number("margin"), 0, 1)
         judged = rates.warning(
-            x, n, prior.alpha, prior.beta, floor=floor, amber=rule.number("amber"), red=rule.number("red"),
+            x,
+            n,
+            centre * strength,
+            (1 - centre) * strength,
+            floor=floor,
+            amber=rule.number("amber"),
+            red=rule.number("red"),
             minimum=rule.number("minimum"),
-        )  # fmt: skip
+        )
         is_few = pl.col("status_code") == "GREY"
         parts.append(
             period.select(
@@ -150,7 +159,7 @@ def _window(
     n: np.ndarray,
 ) -> pl.DataFrame:
     group = units["group"].to_numpy()
-    priors = rates.fit_priors(group, x, n)
+    priors = rates.fit_priors(group, x, n, max_strength=rule.number("strength"))
     alpha, beta = (np.array([getattr(priors[g], name) for g in group]) for name in ("alpha", "beta"))
     floor = rule.number("floor")
     judged = rates.warning(

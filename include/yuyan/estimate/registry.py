@@ -26,8 +26,8 @@ KNOWN = {
     "LEVEL": {"interval"},
     "FLOOR": {"amber", "red", "run", "falling"},
     "TREND": {"tolerance", "red"},
-    "RATE": {"counts", "floor", "amber", "red", "years", "minimum"},
-    "BENCHMARK": {"margin", "amber", "red", "minimum"},
+    "RATE": {"counts", "floor", "amber", "red", "years", "minimum", "strength"},
+    "BENCHMARK": {"margin", "amber", "red", "minimum", "strength"},
 }
 """Rules and the parameters that each must have (docs/statistics.md)."""
 

@@ -66,9 +66,10 @@ def standardised(unit: ArrayLike, x: ArrayLike, n: ArrayLike, weight: ArrayLike)
 def cluster_error(unit: ArrayLike, x: ArrayLike, n: ArrayLike, weight: ArrayLike | None = None) -> Floats:
     """Standard error of each unit's ratio sum(w x) / sum(w n) when its rows are clusters (answers of one course).
 
-    Linearised ratio estimator with clusters as drawn: sqrt(K / (K - 1) sum e_k^2), e_k = w_k (x_k - p n_k) / sum(w n):
-    Cochran (1977), section 6.3, K clusters; the design effect is in it. (units,) in the order of np.unique; NaN for one
-    cluster.
+    Jackknife that leaves one cluster out, sqrt((K - 1) / K sum (e_k / (1 - h_k))^2) with e_k = w_k (x_k - p n_k) / sum(w n)
+    and h_k = w_k n_k / sum(w n), the cluster's share: Wolter (2007), Introduction to Variance Estimation, chapter 4; K
+    clusters, and the design effect is in it. Without the h_k a few courses of unequal size look surer than they are.
+    (units,) in the order of np.unique; NaN for one cluster.
     """
     units, at = np.unique(np.asarray(unit, dtype=str), return_inverse=True)
     x, n = np.asarray(x, dtype=float), np.asarray(n, dtype=float)
@@ -76,10 +77,10 @@ def cluster_error(unit: ArrayLike, x: ArrayLike, n: ArrayLike, weight: ArrayLike
     total = np.bincount(at, w * n, len(units))
     with np.errstate(invalid="ignore", divide="ignore"):
         p = np.bincount(at, w * x, len(units)) / total
-        e = w * (x - p[at] * n) / total[at]
+        e = w * (x - p[at] * n) / total[at] / (1 - w * n / total[at])
         clusters = np.bincount(at, n > 0, len(units))
         spread = np.bincount(at, np.where(n > 0, e, 0) ** 2, len(units))
-        return np.where(clusters > 1, np.sqrt(clusters / (clusters - 1) * spread), np.nan)
+        return np.where(clusters > 1, np.sqrt((clusters - 1) / clusters * spread), np.nan)
 
 
 def benchmark(unit: ArrayLike, stratum: ArrayLike, x: ArrayLike, n: ArrayLike) -> Benchmark:

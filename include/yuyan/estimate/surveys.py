@@ -6,7 +6,8 @@ stratum, x (numerator), n (denominator) and frame (whom the stratum stands for);
 
 import numpy as np
 import polars as pl
-from scipy import stats
+from numpy.typing import ArrayLike, NDArray
+from scipy import special, stats
 
 from yuyan.estimate import rates, standardise
 from yuyan.estimate.intervals import KEY
@@ -30,7 +31,9 @@ def by_grain(rows: pl.DataFrame, city: str) -> pl.DataFrame:
 def ratio(answers: pl.DataFrame, is_post_stratified: bool = False) -> pl.DataFrame:
     """grain, unit_code, period_code, period_year, rate, error: ratio of sums, or weighted to the frame of each stratum.
 
-    Errors are cluster-robust; one cluster has none.
+    Errors are cluster-robust; one cluster has none. An error is widened by Student's t over the normal quantile, so that
+    1.96 of it is the 95 % half width also where courses are few: degrees of freedom are one less than the effective number
+    of clusters, (sum w n)^2 / sum (w n)^2, since a few large courses decide (Kish 1965).
     """
     stratum = [*UNIT, "stratum"]
     weight = pl.col("frame").sum().over(stratum) / pl.col("n").sum().over(stratum)
@@ -40,22 +43,40 @@ def ratio(answers: pl.DataFrame, is_post_stratified: bool = False) -> pl.DataFra
     cells = rows.group_by("cell", maintain_order=True).agg(
         pl.first(*UNIT, "period_year"),
         rate=(pl.col("w") * pl.col("x")).sum() / (pl.col("w") * pl.col("n")).sum(),
+        effective=(pl.col("w") * pl.col("n")).sum() ** 2 / ((pl.col("w") * pl.col("n")) ** 2).sum(),
     )
     error = standardise.cluster_error(*(rows[c].to_numpy() for c in ("cell", "x", "n", "w")))
-    return cells.drop("cell").with_columns(error=pl.Series(error))
+    few = stats.t.ppf(0.975, np.maximum(cells["effective"].to_numpy() - 1, 1)) / stats.norm.ppf(0.975)
+    return cells.drop("cell", "effective").with_columns(error=pl.Series(error * few))
 
 
 def clustered(found: pl.DataFrame, variant: str, upper: float) -> pl.DataFrame:
-    """`ratio` as intervals: rate +- 1.96 errors, between 0 and `upper` (1 for shares, 5 for scores)."""
-    half = stats.norm.ppf(0.975) * pl.col("error")
+    """`ratio` as intervals: rate +- 1.96 errors; shares (`upper` 1) on the logit scale, scores between 0 and `upper`."""
+    half = stats.norm.ppf(0.975) * found["error"].to_numpy()
+    lower, higher = (
+        share_limits(found["rate"].to_numpy(), half)
+        if upper == 1
+        else np.clip([found["rate"].to_numpy() - half, found["rate"].to_numpy() + half], 0, upper)
+    )
     return found.select(
         variant_code=pl.lit(variant),
         **{c: c for c in UNIT},
         estimator=pl.lit("CLUSTERED"),
-        lcl95=(pl.col("rate") - half).clip(0, upper),
-        ucl95=(pl.col("rate") + half).clip(0, upper),
+        lcl95=pl.lit(pl.Series(lower, dtype=pl.Float64)),
+        ucl95=pl.lit(pl.Series(higher, dtype=pl.Float64)),
         probability_below=pl.lit(None, pl.Float64),
     ).drop_nans("lcl95")
+
+
+def share_limits(share: ArrayLike, half: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """expit(logit p -+ half / (p (1 - p))): near 1 a share is uncertain downward more than upward.
+
+    Korn, Graubard (1998), Confidence intervals for proportions with small expected number of positive counts estimated from
+    survey data, Survey Methodology 24(2). No limit where there is no half width (NaN); the share itself where it is 0.
+    """
+    p = np.clip(np.asarray(share, dtype=float), 1e-12, 1 - 1e-12)
+    centre, width = special.logit(p), np.asarray(half, dtype=float) / (p * (1 - p))
+    return special.expit(centre - width), special.expit(centre + width)
 
 
 def weighted(answers: pl.DataFrame) -> pl.DataFrame:
@@ -77,9 +98,9 @@ def weighted(answers: pl.DataFrame) -> pl.DataFrame:
 
 
 def weighted_intervals(found: pl.DataFrame, variant: str) -> pl.DataFrame:
-    """Jeffreys intervals of weighted shares, on their effective numbers of answers."""
+    """Intervals of weighted shares, on their effective numbers of answers."""
     n = found["effective"].to_numpy()
-    lower, upper = rates.jeffreys_interval(np.minimum(found["rate"].to_numpy() * n, n), n)
+    lower, upper = rates.interval(np.minimum(found["rate"].to_numpy() * n, n), n)
     return found.select(
         variant_code=pl.lit(variant),
         **{c: c for c in UNIT},

@@ -12,7 +12,7 @@ YEARS = 3
 TOLERANCE = 0.002
 """A slope is not falling while its lower bound is above minus 0.2 percentage points a year [param]."""
 
-CERTAIN = 0.95
+CERTAIN = 0.975
 """A fall is RED from this probability on [param]."""
 
 

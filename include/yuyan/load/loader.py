@@ -14,6 +14,7 @@ from psycopg import sql
 from yuyan.collect import mapping as mapped
 from yuyan.collect.landing import Landed
 from yuyan.collect.source import DELETES, KEY_CHANGES
+from yuyan.domain import keys
 from yuyan.domain.contracts import Contract
 from yuyan.domain.institutions import EntityMap
 from yuyan.load import lines, versions
@@ -127,7 +128,7 @@ def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: 
         pl.col("row_no").cast(pl.Int64),
         (mapped.is_deleted(mapping) | (pl.col("_feed") == DELETES)).alias("gone"),
         *mapped.columns(contract, mapping),
-    ).with_columns(record_key=mapped.record_key(contract))
+    ).with_columns(record_key=mapped.record_key(contract), id=_bounded(frame[mapping.record_id]))
     return Batch(landed, contract, mapping, _digested(rows, contract), correction)
 
 
@@ -231,6 +232,15 @@ def load(
     return Loader(connection, run_id, as_of).load(prepare(landed, contract, mapping, correction), cursor)
 
 
+def _bounded(ids: pl.Series) -> pl.Series:
+    """Record ids; those that are too long for an index shortened, which validation then names."""
+    is_long = (ids.str.len_chars() > keys.LONGEST).fill_null(False)
+    if not is_long.any():
+        return ids
+    short = {text: keys.bounded(text) for text in ids.filter(is_long)}
+    return ids.replace(short)
+
+
 def _digested(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     """Deletion mark and business columns as one COPY text, and its digest."""
     mark = pl.when("gone").then(pl.lit("t")).otherwise(pl.lit("f")).alias("mark")
@@ -324,7 +334,10 @@ def record_drift(
             "insert into ops.schema_drift values (%s, %s, %s, %s, %s, %s) "
             "on conflict (run_id, src_inst_code, entity, field) "
             "do update set kind = excluded.kind, rows = ops.schema_drift.rows + excluded.rows",
-            [(run_id, inst_code, entity, name, kind, rows) for name, (kind, rows) in drift.items()],
+            [
+                (run_id, inst_code, entity, keys.bounded(name), kind, rows)
+                for name, (kind, rows) in drift.items()
+            ],
         )
 
 
@@ -336,6 +349,7 @@ def _record_key_changes(connection: psycopg.Connection, batch: Batch) -> None:
     changes = frame.filter(pl.col("_feed") == KEY_CHANGES).select(
         mapping.record_id, "old_key", "new_key", mapped.source_version(mapping, None)
     )
+    changes = changes.with_columns(_bounded(changes[mapping.record_id]))
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into ops.key_change values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing",

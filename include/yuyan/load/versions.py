@@ -10,6 +10,8 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
+from yuyan.warehouse import records
+
 _HELD = {
     "id": pl.String,
     "held_version": pl.Int64,
@@ -18,15 +20,8 @@ _HELD = {
     "ref_period": pl.String,
 }
 
-_NEWEST = """
-copy (
-    select distinct on (r.src_record_id) r.src_record_id, r.source_version, encode(r.row_hash, 'hex'),
-        case when r.is_deleted then 'true' else 'false' end, b.ref_period
-    from raw.{entity} r left join ops.batch b using (batch_id)
-    where r.src_inst_code = {inst_code} {some}
-    order by r.src_record_id, r.source_version desc, r.raw_id desc
-) to stdout (format csv)
-"""
+_HASHES = """r.src_record_id, r.source_version, encode(r.row_hash, 'hex'),
+    case when r.is_deleted then 'true' else 'false' end, b.ref_period"""
 
 
 def newest(rows: pl.DataFrame) -> pl.DataFrame:
@@ -41,10 +36,11 @@ def held(connection: psycopg.Connection, inst_code: str, entity: str, ids: pl.Se
 
     However many are asked for, none is read but these: a window's cost grows with its rows, not with all that is held.
     """
-    some = sql.SQL("")
-    if ids is not None:
-        some = sql.SQL("and r.src_record_id = any({})").format(ids.unique().to_list())
-    query = sql.SQL(_NEWEST).format(entity=sql.Identifier(entity), inst_code=inst_code, some=some)
+    where = "r.src_inst_code = {inst_code}" + ("" if ids is None else " and r.src_record_id = any({ids})")
+    select = records.newest(entity, _HASHES, where, "left join ops.batch b using (batch_id)")
+    query = sql.SQL(f"copy ({select}) to stdout (format csv)").format(
+        inst_code=inst_code, ids=None if ids is None else ids.unique().to_list()
+    )
     with connection.cursor() as cursor, cursor.copy(query) as copy:
         text = b"".join(map(bytes, copy))
     if not text:
@@ -101,11 +97,8 @@ def live_count(
     connection: psycopg.Connection, inst_code: str, entity: str, at_most: int | None = None
 ) -> int:
     """Records of an institution whose newest version is not a deletion; `at_most` ends the counting there."""
-    query = sql.SQL(
-        "select count(*) from (select from (select distinct on (src_record_id) is_deleted "
-        "from raw.{} where src_inst_code = %s order by src_record_id, source_version desc, raw_id desc) newest "
-        "where not is_deleted limit %s) live"
-    ).format(sql.Identifier(entity))
+    newest = records.newest(entity, "r.is_deleted", "r.src_inst_code = %s")
+    query = f"select count(*) from (select from ({newest}) n where not n.is_deleted limit %s) live"
     return connection.execute(query, [inst_code, at_most]).fetchone()[0]
 
 

@@ -18,7 +18,9 @@ from yuyan.domain.institutions import load as institutions_on_file
 Row = dict[str, Any]
 HIDDEN = "（假名，不显示）"
 SAMPLE = 20
-"""Rows of a group that the page shows; the workbook has all."""
+"""Rows of a group that the page shows."""
+LISTED = 200
+"""Rows of a group that the workbook lists; where there are more, all rows stand in a CSV beside it."""
 
 _STANDING = """
 with each_failure as (
@@ -39,45 +41,56 @@ _COLUMNS = """s.entity, s.src_record_id, s.record_key, s.batch_id, s.row_no, s.c
     s.severity, s.is_refused, s.is_kept_out, s.is_overridden, s.delivery, s.change,
     s.since_run_id, s.group_id, r.message, r.why, r.fix"""
 
-_FAILURES = f"""{_STANDING}
-select {_COLUMNS}
-from standing as s left join quality.rule as r on r.rule_id = s.rule_id and r.version = s.rule_version
-order by s.is_refused desc, s.group_id, s.entity, s.batch_id, s.row_no, s.rule_id
-"""
-
-_SAMPLES = f"""{_STANDING}, numbered as (
-    select standing.*,
-           row_number() over (partition by group_id order by is_refused desc, entity, batch_id, row_no, rule_id) as place
-    from standing
+_FIRST = f"""{_STANDING}, numbered as (
+    select *, row_number() over (partition by group_id order by is_refused desc, failure_id) as place from standing
 )
 select {_COLUMNS}
 from numbered as s left join quality.rule as r on r.rule_id = s.rule_id and r.version = s.rule_version
-where s.place <= {SAMPLE}
-order by s.group_id, s.place
+where s.place <= %(rows)s
+order by s.is_refused desc, s.group_id, s.entity, s.batch_id, s.row_no, s.rule_id
 """
+"""The first rows of every group."""
 
-_GROUPS = f"""{_STANDING}, grouped as (
-    select group_id, max(cause_id) as cause_id, count(*) as failures, count(distinct (entity, src_record_id)) as records,
-           count(distinct (entity, src_record_id)) filter (where is_refused) as refused,
-           count(distinct (entity, src_record_id)) filter (where is_kept_out and not is_refused) as kept_out,
-           count(*) filter (where change = 'new') as new, array_agg(distinct rule_id order by rule_id) as rule_ids,
-           array_agg(distinct entity order by entity) as entities, (array_agg(rule_id order by rule_id))[1] as rule_id,
+_GROUPS = f"""{_STANDING}, by_record as (
+    select group_id, entity, src_record_id, max(cause_id) as cause_id, count(*) as failures,
+           bool_or(is_refused) as is_refused, bool_or(is_kept_out and not is_refused) as is_kept_out,
+           count(*) filter (where change = 'new') as new
+    from standing group by group_id, entity, src_record_id
+),
+by_rule as (
+    select group_id, rule_id, max(rule_version) as rule_version from standing group by group_id, rule_id
+),
+rules as (
+    select group_id, array_agg(rule_id order by rule_id) as rule_ids, (array_agg(rule_id order by rule_id))[1] as rule_id,
            (array_agg(rule_version order by rule_id))[1] as rule_version
-    from standing group by group_id
+    from by_rule group by group_id
+),
+grouped as (
+    select group_id, max(cause_id) as cause_id, sum(failures)::bigint as failures, count(*) as records,
+           count(*) filter (where is_refused) as refused, count(*) filter (where is_kept_out) as kept_out,
+           sum(new)::bigint as new, array_agg(distinct entity order by entity) as entities
+    from by_record group by group_id
 )
-select g.*, coalesce(c.kind, 'single') as kind, c.src_inst_code as cause_inst_code, c.cause_entity, c.cause_key,
-       c.cause_rule_ids, c.batch_id, c.observed_value, coalesce(c.message, r.message) as message, r.why, r.fix, r.owner
+select g.*, s.rule_ids, s.rule_id, s.rule_version, coalesce(c.kind, 'single') as kind, c.src_inst_code as cause_inst_code,
+       c.cause_entity, c.cause_key, c.cause_rule_ids, c.batch_id, c.observed_value,
+       coalesce(c.message, r.message) as message, r.why, r.fix, r.owner
 from grouped as g
+inner join rules as s on s.group_id = g.group_id
 left join quality.cause as c on c.cause_id = g.cause_id
-left join quality.rule as r on r.rule_id = g.rule_id and r.version = g.rule_version
+left join quality.rule as r on r.rule_id = s.rule_id and r.version = s.rule_version
 order by g.refused desc, g.records desc, g.group_id
 """
 
 _RESOLVED = """
+with numbered as (
+    select f.*, row_number() over (partition by rule_id, resolution order by failure_id) as place
+    from quality.row_failure as f
+    where f.src_inst_code = %(inst)s and f.resolved_run_id = %(run)s and f.resolution <> 'replaced'
+)
 select f.entity, f.src_record_id, f.record_key, f.batch_id, f.row_no, f.column_name, f.observed_value, f.rule_id,
        f.severity, f.resolution, f.since_run_id, r.message
-from quality.row_failure as f left join quality.rule as r on r.rule_id = f.rule_id and r.version = f.rule_version
-where f.src_inst_code = %(inst)s and f.resolved_run_id = %(run)s and f.resolution <> 'replaced'
+from numbered as f left join quality.rule as r on r.rule_id = f.rule_id and r.version = f.rule_version
+where f.place <= %(rows)s
 order by f.rule_id, f.entity, f.src_record_id
 """
 
@@ -201,7 +214,7 @@ class Facts:
 
 def read(connection: psycopg.Connection, inst_code: str, run_id: str, as_of: date) -> Facts:
     """What to say to an institution after the run. Raises nothing for one without any row: its page says so."""
-    values = {"inst": inst_code, "run": run_id}
+    values = {"inst": inst_code, "run": run_id, "rows": SAMPLE}
     with connection.cursor(row_factory=dict_row) as cursor:
 
         def rows(query: str) -> list[Row]:
@@ -209,7 +222,7 @@ def read(connection: psycopg.Connection, inst_code: str, run_id: str, as_of: dat
 
         tables = {name: rows(query) for name, query in _QUERIES.items()}
         samples: dict[str, list[Row]] = {}
-        for row in rows(_SAMPLES):
+        for row in rows(_FIRST):
             samples.setdefault(row["group_id"], []).append(row)
         groups = rows(_GROUPS)
         name = cursor.execute(
@@ -227,12 +240,12 @@ def read(connection: psycopg.Connection, inst_code: str, run_id: str, as_of: dat
 
 
 def failures(connection: psycopg.Connection, inst_code: str, run_id: str) -> Iterator[Row]:
-    """Every standing failure of the institution, refused rows first, one after the other: there may be very many."""
-    return _stream(connection, "standing", _FAILURES, inst_code, run_id)
+    """The first standing failures of every group of the institution, refused rows first, one after the other."""
+    return _stream(connection, "standing", _FIRST, inst_code, run_id)
 
 
 def resolved(connection: psycopg.Connection, inst_code: str, run_id: str) -> Iterator[Row]:
-    """Every failure that the run saw resolved."""
+    """Failures that the run saw resolved: the first of every rule and resolution."""
     return _stream(connection, "resolved", _RESOLVED, inst_code, run_id)
 
 
@@ -241,7 +254,7 @@ def _stream(
 ) -> Iterator[Row]:
     with connection.cursor(name=name, row_factory=dict_row) as cursor:
         cursor.itersize = 5000
-        for row in cursor.execute(query, {"inst": inst_code, "run": run_id}):
+        for row in cursor.execute(query, {"inst": inst_code, "run": run_id, "rows": LISTED}):
             yield _without_persons(row)
 
 
@@ -262,11 +275,15 @@ def _accepted(cursor: psycopg.Cursor, entity: str, values: dict[str, str]) -> in
     return cursor.execute(query, values).fetchone()["n"]
 
 
+def is_hidden(entity: str, column_name: str) -> bool:
+    """Whether one of the columns (separated by |) stands for a person: pseudonyms mean nothing to a source."""
+    contract = contracts.load().get(entity)
+    hidden = {f.name for f in contract.columns if f.derived} if contract else set()
+    return bool(hidden & set(column_name.split("|")))
+
+
 def _without_persons(row: Row) -> Row:
-    """The row with no value of a field that stands for a person: a source cannot read its pseudonyms, nobody else should."""
-    if row.get("observed_value") and row.get("column_name"):
-        contract = contracts.load().get(row["entity"])
-        hidden = {f.name for f in contract.columns if f.derived} if contract else set()
-        if hidden & set(row["column_name"].split("|")):
-            row["observed_value"] = HIDDEN
+    """The row with no value of a field that stands for a person."""
+    if row.get("observed_value") and row.get("column_name") and is_hidden(row["entity"], row["column_name"]):
+        row["observed_value"] = HIDDEN
     return row

@@ -4,7 +4,7 @@ A page replaces the one before, so their number stays bounded; the rule director
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from markupsafe import Markup
 from yuyan import settings
 from yuyan.decisions import holds, overrides, problems
 from yuyan.domain import contracts, labels
-from yuyan.pages import documentation, facts, render, rules, workbook
+from yuyan.pages import documentation, facts, render, rows_csv, rules, workbook
 from yuyan.pages.facts import Facts, Row
 from yuyan.pages.sheets import view
 from yuyan.pages.wording import entity_label, headline, owner_of, remedy
@@ -58,13 +58,14 @@ def build(
         summaries = []
         for inst_code in institutions or known:
             read = facts.read(connection, inst_code, run_id, as_of)
+            long = rows_csv.write(connection, folder, read)
             with render.replacing(folder / f"{inst_code}.xlsx") as path:
                 streams = {
                     "逐行问题": facts.failures(connection, inst_code, run_id),
                     "已了结": facts.resolved(connection, inst_code, run_id),
                 }
-                written = workbook.write(path, read, streams, mark, _cover(read, mark))
-            render.write(folder / f"{inst_code}.html", page(read, mark))
+                written = workbook.write(path, read, streams, mark, _cover(read, mark, long))
+            render.write(folder / f"{inst_code}.html", page(read, mark, long))
             summaries.append(summary(read) | {"inst_code": inst_code, "name": read.name, "rows": written})
     if not institutions:
         index = render.page(
@@ -111,8 +112,8 @@ def summary(read: Facts) -> dict[str, Any]:
     }
 
 
-def page(read: Facts, mark: str) -> str:
-    """The feedback page of an institution."""
+def page(read: Facts, mark: str, long: Collection[str] = ()) -> str:
+    """The feedback page of an institution. `long`: which of its CSV files there are (rows_csv.write)."""
     tables = read.tables
     return render.page(
         "feedback",
@@ -126,6 +127,8 @@ def page(read: Facts, mark: str) -> str:
         refused=[g for g in read.groups if g["refused"]],
         noted=[g for g in read.groups if not g["refused"]],
         shown=GROUPS,
+        listed=facts.LISTED,
+        files={name: rows_csv.file_name(read.inst_code, name) for name in long},
         shown_problems=PROBLEMS,
         events=_by_problem(tables["events"]),
         overrides=_by_problem(tables["overrides"]),
@@ -173,7 +176,7 @@ def _missing(read: Facts) -> list[str]:
     return [entity_label(e) for e, c in contracts.load().items() if c.owner == owner and e not in came]
 
 
-def _cover(read: Facts, mark: str) -> list[tuple[str, Any]]:
+def _cover(read: Facts, mark: str, long: Collection[str]) -> list[tuple[str, Any]]:
     figures = summary(read)
     return [
         ("单位", f"{read.name}（{read.inst_code}）"),
@@ -189,6 +192,10 @@ def _cover(read: Facts, mark: str) -> list[tuple[str, Any]]:
         ("待处理问题", figures["problems"]),
         ("待决定的暂缓", figures["holds"]),
         ("怎么用", "先看“根因”：一次更正能了结的行归为一组。再到“逐行问题”按根因编号筛选。"),
+        *(
+            ("行数太多时", f"每个根因（已了结的：每条规则）在本工作簿列前 {facts.LISTED} 行，全部行见 {name}")
+            for name in (rows_csv.file_name(read.inst_code, n) for n in sorted(long, reverse=True))
+        ),
         ("怎么找到记录", _where(read)),
         ("更正之后", ("更正文件并随下一份清单重送" if read.delivers_files else "在来源平台更正即可")
          + "，下一次采集自动重新判定；上级记录补报后，下级记录不必重送。"),

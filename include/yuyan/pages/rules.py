@@ -26,7 +26,9 @@ def tolerance(rows: int, pct: float) -> str:
 def field_label(entity: str, column: str | None) -> str:
     """Chinese names of one or more fields of an entity (a key rule names several); what is no field stays as it is."""
     contract = contracts.load().get(entity)
-    labels = {f.name: f.label for f in contract.fields} if contract else {}
+    labels = {"src_record_id": "来源记录编号"} | (
+        {f.name: f.label for f in contract.fields} if contract else {}
+    )
     return "、".join(labels.get(name, name) for name in re.split(r"[,;| ]+", column or ""))
 
 

@@ -38,6 +38,11 @@ def remedy(group: Row) -> str:
         )
     if group["kind"] == "same_batch":
         return f"批次 {group['batch_id']} 几乎全部不合格，多为导出程序或字段映射有误：核对后整批重送。{fix}"
+    if group["kind"] == "systematic":
+        return (
+            f"适用的 {rows:,} 条记录全部不合格，不是个别记录填错，不要逐条更正：核对这个字段的来源列、代码对照、"
+            f"日期和数值格式及导出程序；映射由数据工程师改正后重放，导出由本单位改正后整批重送。{fix}"
+        )
     if group["kind"] == "unknown_code":
         return f"{fix} 若“{group['observed_value']}”是新代码，请通知市教委加入代码集或映射。"
     return fix

@@ -10,66 +10,53 @@ import psycopg
 
 from yuyan.decisions import overrides
 from yuyan.domain.catalogue import BLOCKING, Rule, Tolerance
-from yuyan.validate import suite, worktable
-from yuyan.validate.scope import Arrivals, same_record
-
-STANDS = "f.entity = %(entity)s and f.resolved_run_id is null"
+from yuyan.validate import statements, suite, worktable
+from yuyan.validate.scope import Arrivals
+from yuyan.validate.work import Work
 
 
 def write(
-    connection: psycopg.Connection, of_entity: tuple[Rule, ...], entity: str, run_id: str, arrivals: Arrivals
+    connection: psycopg.Connection, of_entity: tuple[Rule, ...], work: Work, run_id: str, arrivals: Arrivals
 ) -> None:
-    """Bring quality.row_failure to what the work table says. Leaves `failing`: (raw_id, rule_id, …) of every failing row.
+    """Bring quality.row_failure to what the work table says. Leaves `failing` and `stood`.
 
-    A last good version that can no longer stand in for a newer one is written once, with the blocking rules it breaks,
-    and as settled, since the newest version is what stands for the record.
+    Takes time in proportion to the rows that fail and those that stood, however many of them end at once.
     """
-    parameters = {"entity": entity, "run": run_id, "rule_set": arrivals.rule_set, "blocking": list(BLOCKING)}
-    verdicts = ", ".join(
-        f"(w.v{i}, '{rule.rule_id}', '{rule.column}', {worktable.observed(rule)}, '{rule.severity}')"
-        for i, rule in enumerate(of_entity, start=1)
-    )
-    connection.execute(
-        "create temp table failing on commit drop as select r.raw_id, f.rule_id, k.version, w.is_newest, r.src_inst_code, "
-        "r.src_record_id, r.record_key, r.batch_id, r.row_no, f.name, f.observed, f.severity "
-        f"from judging.{entity} w join raw.{entity} r on r.raw_id = w.raw_id cross join lateral (values {verdicts}) "
-        "f(verdict, rule_id, name, observed, severity) join quality.rule k on k.rule_id = f.rule_id and k.is_current "
-        "where w.worst = '0' and f.verdict = '0'"
-    )
-    connection.execute("analyze failing")
-    connection.execute(
-        "with touched as (select f.failure_id, n.raw_id, n.is_deleted from quality.row_failure f "
-        f"join newest_{entity} n on {same_record('n', 'f')} where {STANDS} union select f.failure_id, s.raw_id, false "
-        f"from quality.row_failure f join scope_{entity} s on {same_record('s', 'f')} where {STANDS} and s.is_newest), "
-        "settled as (select f.failure_id, case when t.is_deleted then 'deleted' "
-        f"when t.raw_id <> f.raw_id then {_replaced_or_corrected('f')} "
-        "when j.rule_set is distinct from %(rule_set)s then 'rule_changed' else 'healed' end as resolution "
-        "from touched t join quality.row_failure f on f.failure_id = t.failure_id "
-        "left join quality.judged j on j.entity = f.entity and j.batch_id = f.batch_id "
-        "where not exists (select 1 from failing g where g.is_newest and g.raw_id = f.raw_id and g.rule_id = f.rule_id)), "
-        "closed as (update quality.row_failure f set resolved_run_id = %(run)s, resolution = s.resolution "
-        "from settled s where s.failure_id = f.failure_id returning f.*) "
-        "insert into quality.row_failure (entity, raw_id, rule_id, rule_version, src_inst_code, src_record_id, record_key, "
-        "batch_id, row_no, column_name, observed_value, severity, since_run_id, last_run_id, resolved_run_id, resolution) "
-        "select %(entity)s, g.raw_id, g.rule_id, g.version, g.src_inst_code, g.src_record_id, g.record_key, g.batch_id, "
-        "g.row_no, g.name, g.observed, g.severity, coalesce(c.since_run_id, %(run)s), %(run)s, "
-        f"case when not g.is_newest then %(run)s end, case when not g.is_newest then {_replaced_or_corrected('g')} end "
-        f"from failing g left join closed c on g.is_newest and c.resolution = 'replaced' and {same_record('c', 'g')} "
-        "and c.rule_id = g.rule_id where g.is_newest or (g.severity = any(%(blocking)s) and not exists (select 1 from "
-        "quality.row_failure e where e.entity = %(entity)s and e.raw_id = g.raw_id and e.rule_id = g.rule_id)) "
-        "on conflict (entity, raw_id, rule_id) where resolved_run_id is null do update set "
-        "last_run_id = excluded.last_run_id, rule_version = excluded.rule_version, column_name = excluded.column_name, "
-        "observed_value = excluded.observed_value, severity = excluded.severity",
-        parameters,
-    )
+    parameters = {
+        "entity": work.entity,
+        "run": run_id,
+        "rule_set": arrivals.rule_set,
+        "blocking": list(BLOCKING),
+    }
+    statements.run(connection, "failing", work=work, verdicts=_broken(connection, of_entity, work))
+    with statements.without_nested_loops(connection):
+        statements.run(connection, "stood", parameters, work=work)
+        ended = statements.run(connection, "resolve_failures", parameters, work=work).rowcount
+        written = statements.run(connection, "write_failures", parameters, work=work).rowcount
+    _analyze(connection, ended + written)
 
 
-def _replaced_or_corrected(alias: str) -> str:
-    """SQL: whether the newest version of the record breaks the rule as well."""
-    return (
-        f"case when exists (select 1 from failing n where n.is_newest and {same_record('n', alias)} "
-        f"and n.rule_id = {alias}.rule_id) then 'replaced' else 'corrected' end"
-    )
+def _broken(connection: psycopg.Connection, of_entity: tuple[Rule, ...], work: Work) -> list[dict[str, str]]:
+    """The verdicts that are a failure in some judged row: name, rule and what it looks at. Most rules are broken by none."""
+    names = [f"v{i}" for i in range(1, len(of_entity) + 1)]
+    is_broken = statements.run(connection, "broken_rules", work=work, names=names).fetchone()
+    return [
+        {"name": name, "rule_id": rule.rule_id, "column": rule.column, "severity": rule.severity}
+        | {"observed": worktable.observed(rule)}
+        for name, rule, broken in zip(names, of_entity, is_broken, strict=True)
+        if broken
+    ]
+
+
+def _analyze(connection: psycopg.Connection, changed: int) -> None:
+    """Fresh statistics once a good part of the failures has changed: the next statements count and join them."""
+    (known,) = connection.execute(
+        "select greatest(reltuples, 0) from pg_class where oid = 'quality.row_failure'::regclass"
+    ).fetchone()
+    if changed > 1000 + known / 10:
+        connection.execute(
+            "analyze quality.row_failure (entity, raw_id, rule_id, src_inst_code, since_run_id, resolved_run_id)"
+        )
 
 
 def results(
@@ -87,15 +74,17 @@ def results(
     }
     stands = _counted(
         connection,
-        f"count(*), count(*) filter (where f.since_run_id = %(run)s), count(*) filter (where {overrides.covers('f')})",
-        "f.resolved_run_id is null",
         parameters,
+        "f.resolved_run_id is null",
+        "count(*)",
+        "count(*) filter (where f.since_run_id = %(run)s)",
+        f"count(*) filter (where {overrides.covers('f')})",
     )
     resolved = _counted(
         connection,
-        "count(*)",
-        "f.resolved_run_id = %(run)s and f.since_run_id <> %(run)s and f.resolution <> 'replaced'",
         parameters,
+        "f.resolved_run_id = %(run)s and f.since_run_id <> %(run)s and f.resolution <> 'replaced'",
+        "count(*)",
     )
     reported = {key: failed for key, (_, failed, _) in suites.items() if failed}
     if differing := set(reported.items()) ^ {(key, failed) for key, (failed, *_) in stands.items()}:
@@ -144,12 +133,8 @@ def verdict(tolerance: Tolerance, eligible: int, failed: int, unverifiable: int,
 
 
 def _counted(
-    connection: psycopg.Connection, counts: str, where: str, parameters: dict[str, str]
+    connection: psycopg.Connection, parameters: dict[str, str], where: str, *counts: str
 ) -> dict[tuple[str, str], tuple[int, ...]]:
     """(rule, institution) -> counts over the entity's row failures f."""
-    rows = connection.execute(
-        f"select f.rule_id, f.src_inst_code, {counts} from quality.row_failure f "
-        f"where f.entity = %(entity)s and {where} group by f.rule_id, f.src_inst_code",
-        parameters,
-    ).fetchall()
+    rows = statements.run(connection, "count_failures", parameters, where=where, counts=counts)
     return {(rule_id, institution): tuple(figures) for rule_id, institution, *figures in rows}

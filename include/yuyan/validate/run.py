@@ -2,7 +2,9 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,22 @@ import psycopg
 from yuyan import settings
 from yuyan.decisions import problems
 from yuyan.domain import catalogue as rule_catalogue
+from yuyan.domain import structural
 from yuyan.domain.catalogue import Catalogue
-from yuyan.validate import causes, docs, record, rulebook, scope, standing, suite, worktable
+from yuyan.validate import (
+    causes,
+    docs,
+    isolation,
+    record,
+    rulebook,
+    scope,
+    standing,
+    suite,
+    unjudged,
+    worktable,
+)  # fmt: skip
 from yuyan.validate.scope import Arrivals
+from yuyan.validate.work import Work
 
 LOCK = 7_220_261
 """Key of the advisory lock: one validation at a time."""
@@ -26,8 +41,10 @@ def validate(run_id: str, as_of: date, entities: Sequence[str] | None = None) ->
     """Judge what is not judged yet; returns per entity judged, accepted, quarantined, healed, rules, failed_rules, seconds.
 
     `entities` restricts the judgement; the others catch up in the next run. Safe to repeat: a second call with the same
-    run judges nothing twice, and a killed one is taken up where it stopped. Raises RuleError for a bad rule file,
-    KeyError for an unknown entity.
+    run judges nothing twice, and a killed one is taken up where it stopped. A row that breaks the judgement is kept out of
+    it (`isolated` says how many); an entity that cannot be judged at all (`error` says why) stays as it was and is a problem
+    of the institutions whose rows wait, while the others are judged. Raises RuleError for a bad rule file, KeyError for an
+    unknown entity, psycopg.OperationalError when the warehouse is gone.
     """
     rules = rule_catalogue.load()
     if unknown := set(entities or ()) - set(rules.order):
@@ -38,53 +55,135 @@ def validate(run_id: str, as_of: date, entities: Sequence[str] | None = None) ->
         with connection.transaction():
             connection.execute(Path(__file__).with_name("structure.sql").read_text(encoding="utf-8"))
         rulebook.register(connection, rules, run_id)
+        isolation.keep_out(connection, {})
+        broken: dict[str, Exception] = {}
+        arrivals: dict[str, Arrivals] = {}
         with connection.transaction():
-            arrivals = {entity: scope.arrive(connection, rules, entity, run_id, as_of) for entity in order}
+            for entity in order:
+                with _isolated(connection, entity, broken), connection.transaction():
+                    arrivals[entity] = scope.arrive(connection, rules, entity, run_id, as_of)
+        summaries = {}
         with suite.batches() as batch:
-            summaries = {
-                entity: _judge(connection, batch, rules, entity, run_id, as_of, arrivals[entity])
-                for entity in order
-            }
+            for entity in arrivals:
+                with _isolated(connection, entity, broken):
+                    judge = _Judge(connection, batch, rules, entity, run_id, as_of, arrivals[entity])
+                    summaries[entity] = judge.run()
+        summaries |= {entity: {"error": isolation.text(error)} for entity, error in broken.items()}
         causes.find(connection, rules, run_id)
-        problems.settle_results(connection, run_id, as_of)
+        waiting = unjudged.note(
+            connection, {e: s["error"] for e, s in summaries.items() if "error" in s}, run_id
+        )
+        problems.settle_results(connection, run_id, as_of, waiting, unjudged.rows(connection))
     return summaries
 
 
-def _judge(
-    connection: psycopg.Connection,
-    batch: Any,
-    rules: Catalogue,
-    entity: str,
-    run_id: str,
-    as_of: date,
-    arrivals: Arrivals,
-) -> dict[str, Any]:
-    started = time.monotonic()
-    of_entity = rules.rules[entity]
-    summary = {
-        "judged": 0,
-        "accepted": 0,
-        "quarantined": 0,
-        "healed": 0,
-        "rules": len(of_entity),
-        "failed_rules": 0,
-    }
-    if arrivals.unjudged or not scope.is_idle(connection, entity, run_id):
+@contextmanager
+def _isolated(connection: psycopg.Connection, entity: str, broken: dict[str, Exception]) -> Iterator[None]:
+    """An exception of the block is this entity's alone, unless the connection is gone, which is everybody's."""
+    try:
+        yield
+    except Exception as error:
+        if connection.closed:
+            raise
+        log.exception("%s: not judged", entity)
+        broken[entity] = error
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """The judgement of one entity in one run."""
+
+    connection: psycopg.Connection
+    batch: Any
+    rules: Catalogue
+    entity: str
+    run_id: str
+    as_of: date
+    arrivals: Arrivals
+
+    def run(self) -> dict[str, Any]:
+        """Judge; where rows break the judgement, find them and judge again without them. Returns the summary."""
+        started = time.monotonic()
+        summary: dict[str, Any] = dict.fromkeys(("judged", "accepted", "quarantined", "healed"), 0)
+        summary |= {"rules": len(self.rules.rules[self.entity]), "failed_rules": 0}
+        if self.arrivals.unjudged or not scope.is_idle(self.connection, self.entity, self.run_id):
+            try:
+                summary |= self._judged()
+            except Exception as error:
+                if self.connection.closed:
+                    raise
+                summary |= self._without_those_that_break_it(error)
+        summary["seconds"] = round(time.monotonic() - started, 3)
+        log.info("%s: %s", self.entity, summary)
+        return summary
+
+    def _judged(self) -> dict[str, Any]:
+        connection, entity, of_entity = self.connection, self.entity, self.rules.rules[self.entity]
         with connection.transaction():
-            scope.select(connection, entity, run_id)
-            scope.find_taken_keys(connection, entity)
-            scope.find_latest(connection, rules, entity)
-            judged = worktable.build(connection, entity, of_entity, as_of)
-            standing.merge(connection, entity, len(of_entity), arrivals.is_whole)
-        result = suite.run(batch, entity, of_entity)
-        counts = record.judgement(connection, rules, entity, run_id, as_of, arrivals, result)
-        docs.keep(result, run_id, as_of)
-        summary |= counts | {"judged": judged, "accepted": judged - counts["quarantined"]}
-        summary["failed_rules"] = sum(not one.success for one in result.results)
-        _analyze(connection, rules, entity, judged)
-    summary["seconds"] = round(time.monotonic() - started, 3)
-    log.info("%s: %s", entity, summary)
-    return summary
+            judged = self._work()
+        result = suite.run(self.batch, entity, of_entity)
+        counts = record.judgement(
+            connection, self.rules, entity, self.run_id, self.as_of, self.arrivals, result
+        )
+        docs.keep(result, self.run_id, self.as_of)
+        _analyze(connection, self.rules, entity, judged)
+        failed = sum(not one.success for one in result.results)
+        return counts | {"judged": judged, "accepted": judged - counts["quarantined"], "failed_rules": failed}
+
+    def _work(self, only: Sequence[int] | None = None) -> int:
+        """Fill the work tables; returns the rows judged."""
+        connection, work, of_entity = self.connection, Work(self.entity), self.rules.rules[self.entity]
+        scope.select(connection, work, self.run_id, only)
+        scope.find_taken_keys(connection, work)
+        scope.find_latest(connection, self.rules, work)
+        judged = worktable.build(connection, work, of_entity, self.as_of)
+        standing.merge(connection, work, len(of_entity), self.arrivals.is_whole)
+        return judged
+
+    def _without_those_that_break_it(self, error: Exception) -> dict[str, Any]:
+        """Those that did so before, and where that is not enough, those that do so now. Raises `error` when it is no row."""
+        rows = self._scope()
+        rule_id = structural.isolated_id(self.entity)
+        before = isolation.known(self.connection, self.entity, rule_id)
+        for find in (lambda: before, lambda: isolation.find(rows, self._error)):
+            isolation.keep_out(self.connection, {})
+            if isolated := {r: said for r, said in find().items() if r in {raw_id for _, raw_id in rows}}:
+                isolation.keep_out(self.connection, isolated)
+                try:
+                    found = self._judged() | {"isolated": len(isolated)}
+                except Exception as again:
+                    if self.connection.closed:
+                        raise
+                    log.warning("%s: %s rows kept out are not enough: %s", self.entity, len(isolated), again)
+                else:
+                    log.warning(
+                        "%s: %s rows kept out of the judgement: %s", self.entity, len(isolated), error
+                    )
+                    return found
+                finally:
+                    isolation.keep_out(self.connection, {})
+        raise error
+
+    def _scope(self) -> list[tuple[str, int]]:
+        """(src_inst_code, raw_id) of the rows to judge, by institution."""
+        with self.connection.transaction(force_rollback=True):
+            work = Work(self.entity)
+            scope.select(self.connection, work, self.run_id)
+            query = f"select src_inst_code, raw_id from {work.scope} order by 1, 2"
+            return self.connection.execute(query).fetchall()
+
+    def _error(self, only: Sequence[int]) -> Exception | None:
+        """What judging and recording these rows alone raises."""
+        try:
+            with self.connection.transaction(force_rollback=True):
+                self._work(only)
+                arguments = (self.rules, self.entity, self.run_id, self.as_of, self.arrivals)
+                record.judgement(self.connection, *arguments, None)
+        except Exception as error:
+            if self.connection.closed:
+                raise
+            return error
+        return None
 
 
 def _analyze(connection: psycopg.Connection, rules: Catalogue, entity: str, judged: int) -> None:

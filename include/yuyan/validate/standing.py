@@ -8,6 +8,9 @@ So is an empty one: the tables are unlogged, and a crash of the server empties t
 import psycopg
 from psycopg import sql
 
+from yuyan.validate import statements
+from yuyan.validate.work import Work
+
 
 def is_kept(connection: psycopg.Connection, entity: str, rule_set: str) -> bool:
     """Whether the entity's verdicts under these rules are there."""
@@ -16,28 +19,23 @@ def is_kept(connection: psycopg.Connection, entity: str, rule_set: str) -> bool:
     return digest == rule_set and connection.execute(f"select exists (select 1 from {table})").fetchone()[0]
 
 
-def merge(connection: psycopg.Connection, entity: str, verdicts: int, is_whole: bool) -> None:
+def merge(connection: psycopg.Connection, work: Work, verdicts: int, is_whole: bool) -> None:
     """Put the verdicts of the work table in the place of what stood for its records; deleted records go.
 
-    Expects `newest_<entity>`, `scope_<entity>` and `judging.<entity>`. `is_whole`: every record was judged. The view
-    `judging.judged`, on which the suites run, then shows the table.
+    `is_whole`: every record was judged. The view `judging.judged`, on which the suites run, then shows the table.
     """
-    table = f"judging.standing_{entity}"
     names = ", ".join(
         ["src_inst_code", "src_record_id", "raw_id", *(f"v{i}" for i in range(1, verdicts + 1)), "worst"]
     )
-    judged = f"select {names} from judging.{entity} where is_newest"
+    judged = f"select {names} from {work.judged} where is_newest"
     connection.execute("drop view if exists judging.judged")
     if is_whole:
-        connection.execute(f"drop table if exists {table}")
-        connection.execute(f"create unlogged table {table} as {judged}")
+        connection.execute(f"drop table if exists {work.standing}")
+        connection.execute(f"create unlogged table {work.standing} as {judged}")
     else:
-        connection.execute(
-            f"delete from {table} where (src_inst_code, src_record_id) in (select src_inst_code, src_record_id from "
-            f"newest_{entity} union all select src_inst_code, src_record_id from scope_{entity} where is_newest)"
-        )
-        connection.execute(f"insert into {table} ({names}) {judged}")
-    connection.execute(f"create view judging.judged as select * from {table}")
+        statements.run(connection, "standing_gone", work=work)
+        connection.execute(f"insert into {work.standing} ({names}) {judged}")
+    connection.execute(f"create view judging.judged as select * from {work.standing}")
 
 
 def confirm(connection: psycopg.Connection, entity: str, rule_set: str) -> None:

@@ -9,44 +9,39 @@ from datetime import date
 
 import psycopg
 
-from yuyan.domain import contracts, macros
+from yuyan.domain import contracts, macros, structural
 from yuyan.domain.catalogue import BLOCKING, Rule
+from yuyan.validate import statements
+from yuyan.validate.work import Work
 from yuyan.warehouse import ddl
 
 META = ("src_inst_code", "src_record_id", "raw_id", "batch_id")
 FAILS, UNVERIFIABLE, HOLDS = "'0'::\"char\"", "'1'::\"char\"", "'2'::\"char\""
 
 
-def build(connection: psycopg.Connection, entity: str, rules: tuple[Rule, ...], as_of: date) -> int:
-    """Create the entity's work table from `scope_<entity>`, `taken_<entity>` and what its rules look up; returns rows."""
-    columns = [*META, *(f.name for f in contracts.load()[entity].columns), "is_newest"]
-    verdicts = [f"{verdict(entity, rule, as_of)} as v{i}" for i, rule in enumerate(rules, start=1)]
-    worst = ", ".join(f"v{i}" for i in range(1, len(rules) + 1))
-    connection.execute(f"drop table if exists judging.{entity}")
-    # offset 0 keeps the planner from merging the levels, which would compute every cast and verdict several times
-    connection.execute(
-        f"create unlogged table judging.{entity} as select v.*, least({worst}) as worst from ("
-        f"select {', '.join('r.' + c for c in columns)}, {', '.join(verdicts)} from ({rows(entity)}) r offset 0) v"
-    )
-    blocking = ", ".join(f"n.v{i}" for i, rule in enumerate(rules, start=1) if rule.severity in BLOCKING)
-    connection.execute(  # a last good version stands in for a newest one that does not pass, and for no other
-        f"delete from judging.{entity} w using judging.{entity} n where not w.is_newest and n.is_newest "
-        "and n.src_inst_code = w.src_inst_code and n.src_record_id = w.src_record_id "
-        f"and least({blocking}) is distinct from {FAILS}"
-    )
-    (judged,) = connection.execute(f"select count(*) from judging.{entity}").fetchone()
-    return judged
-
-
-def rows(entity: str) -> str:
-    """SQL of the rows in scope: META, record_key, is_newest, key_is_taken, typed columns, `<column>__raw` where not text."""
-    contract = contracts.load()[entity]
+def build(connection: psycopg.Connection, work: Work, rules: tuple[Rule, ...], as_of: date) -> int:
+    """Create the entity's work table from the rows in scope and what its rules look up; returns its rows."""
+    contract = contracts.load()[work.entity]
     raw = [f"r.{f.name} as {f.name}__raw" for f in contract.columns if f.type != "string"]
-    return (
-        f"select {', '.join('r.' + c for c in META)}, r.record_key, s.is_newest, (t.raw_id is not null) as key_is_taken, "
-        f"{', '.join([ddl.typed_columns(contract), *raw])} from raw.{entity} r "
-        f"join scope_{entity} s on s.raw_id = r.raw_id left join taken_{entity} t on t.raw_id = r.raw_id offset 0"
+    columns = [*META, *(f.name for f in contract.columns), "is_newest"]
+    connection.execute(f"drop table if exists {work.judged}")
+    statements.run(
+        connection,
+        "work_table",
+        work=work,
+        columns=[f"r.{name}" for name in columns],
+        typed=", ".join([ddl.typed_columns(contract), *raw]),
+        verdicts={f"v{i}": verdict(work.entity, rule, as_of) for i, rule in enumerate(rules, start=1)},
     )
+    numbered = {rule.rule_id: f"v{i}" for i, rule in enumerate(rules, start=1)}
+    isolated = numbered[structural.isolated_id(work.entity)]
+    statements.run(connection, "work_table_isolated", work=work, verdict=isolated)
+    blocking = [numbered[rule.rule_id] for rule in rules if rule.severity in BLOCKING]
+    statements.run(connection, "drop_needless_stand_ins", work=work, blocking=blocking)
+    connection.execute(f"create index on {work.judged} (raw_id)")
+    connection.execute(f"analyze {work.judged} (src_inst_code, src_record_id, raw_id, is_newest, worst)")
+    (judged,) = connection.execute(f"select count(*) from {work.judged}").fetchone()
+    return judged
 
 
 def verdict(entity: str, rule: Rule, as_of: date) -> str:
@@ -65,7 +60,11 @@ def verdict(entity: str, rule: Rule, as_of: date) -> str:
 
 
 def observed(rule: Rule, alias: str = "r") -> str:
-    """SQL of what the rule saw: the text of its column as received, joined by | where there are several."""
+    """SQL of what the rule saw: the text of its column as received, joined by | where there are several; of a row that was
+    kept out, the error that it raised.
+    """
+    if rule.rule_id == structural.isolated_id(rule.rule_id.split(".")[1]):
+        return f"(select i.error from isolated i where i.raw_id = {alias}.raw_id)"
     names = rule.column.split("|")
     return (
         f"{alias}.{names[0]}"

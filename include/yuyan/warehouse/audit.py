@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 from yuyan.domain.contracts import load
+from yuyan.warehouse import records
 
 _DELETION = """
 select '{entity}' as entity, r.src_inst_code, r.src_record_id, before.record_key, r.raw_id, r.as_of, r.batch_id, b.run_id,
     b.loaded_at, b.mode, case when r.row_no = 0 then 'missing' else 'source' end as reason, h.hold_id,
-    not exists (
-        select from raw.{entity} n where n.src_inst_code = r.src_inst_code and n.src_record_id = r.src_record_id
-        and (n.source_version, n.raw_id) > (r.source_version, r.raw_id)
-    ) as is_gone
+    {is_newest} as is_gone
 from raw.{entity} r
 left join ops.batch b on b.batch_id = r.batch_id
 left join quality.hold h on h.state = 'applied' and h.src_inst_code = r.src_inst_code and h.entity = '{entity}'
@@ -79,7 +77,9 @@ class View:
 
 def views() -> list[View]:
     """quality.deletion and quality.quarantine_exit: one branch per entity, all with the same columns."""
-    deletions = [_DELETION.format(entity=entity) for entity in load()]
+    deletions = [
+        _DELETION.format(entity=entity, is_newest=records.is_newest("r", entity)) for entity in load()
+    ]
     exits = [_EXIT.format(entity=entity) for entity in load()]
     return [
         View(

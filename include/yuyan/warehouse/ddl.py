@@ -3,7 +3,7 @@
 import psycopg
 
 from yuyan.domain.contracts import Contract, Field, load
-from yuyan.warehouse import audit, migrate
+from yuyan.warehouse import audit, migrate, records
 
 _SHAPES = {
     "integer": r"^-?\d+$",
@@ -141,16 +141,13 @@ def _views(connection: psycopg.Connection, contract: Contract) -> None:
     _view(
         connection,
         f"accepted.{entity}_versions",
-        f"select {meta}, {columns} from raw.{entity} r where exists "
-        f"(select 1 from quality.judged j where j.entity = '{entity}' and j.batch_id = r.batch_id) and not exists "
-        f"(select 1 from quality.quarantine q where q.entity = '{entity}' and q.raw_id = r.raw_id "
-        "and q.state <> 'stood_down')",
+        f"select {meta}, {columns} from raw.{entity} r where {records.was_accepted('r', entity)}",
     )
+    newest = records.newest(entity, "r.*")
     _view(
         connection,
         f"latest.{entity}",
-        f"select {meta}, {columns} from (select distinct on (src_inst_code, src_record_id) * from raw.{entity} "
-        "order by src_inst_code, src_record_id, source_version desc, raw_id desc) r where not r.is_deleted",
+        f"select {meta}, {columns} from ({newest}) r where not r.is_deleted",
     )
 
 

@@ -1,5 +1,5 @@
 """Who may read the warehouse: `bi_reader` the published figures, in which no person is; `analyst` also the star, whose rows
-are pseudonymous persons; `auditor` the figures, what the line did and what the rules found.
+are pseudonymous persons; `auditor` the figures, what the line did, what the rules found and what allocation hangs on.
 
 Rights are granted on schemas and by default privileges, so that tables which dbt builds anew stay readable.
 """

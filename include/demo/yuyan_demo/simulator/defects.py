@@ -58,9 +58,10 @@ SOUND = "sound"
 """Name of a planted record with which nothing is wrong."""
 
 
-def order() -> list[str]:
-    """What is planted one after another. Records are drawn one after another, so another order would be another city."""
-    listed = ORDER.read_text(encoding="utf-8").split("\n")[:-1]
+def order(day: int) -> list[str]:
+    """What is planted on day 1 or 2, one after another: records are drawn so, and another order would be another city."""
+    text = ORDER.read_text(encoding="utf-8").split("day 2\n")[day - 1]
+    listed = text.split("\n")[:-1]
     if stray := [n for n in listed if not n.startswith(STORY) and n not in faults()]:
         raise ValueError(f"{ORDER}: {stray[0]} is in no rule file; remove its line")
     return listed
@@ -70,7 +71,7 @@ def plant(p: Planter, frames: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
     """Plant everything of day 1. Returns per entity the rows that day 2 brings: corrections, and parents that come late."""
     later: dict[str, list[Row]] = {}
     stories = Stories(p, frames, later)
-    for name in order():
+    for name in order(1):
         if name.startswith(STORY):
             getattr(stories, name.removeprefix(STORY))()
         else:
@@ -81,9 +82,9 @@ def plant(p: Planter, frames: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
 def plant_new(p: Planter, frames: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
     """Plant what the order does not name yet, each fault for itself: it changes nothing that was there before."""
     later: dict[str, list[Row]] = {}
-    listed = set(order())
+    listed = set(order(1))
     for name, fault in faults().items():
-        if name not in listed:
+        if name not in listed and not fault.city.newer:
             p.draw_apart(name)
             _plant(p, frames, fault, later)
     return later

@@ -58,8 +58,3 @@ def award_of(point: Value) -> Change:
     return {"degree_code": code} | {
         name: (lambda r, i=i: point(r).split("-")[i]) for name, i in parts.items()
     }
-
-
-def unsampled(frames: dict[str, pl.DataFrame]) -> pl.Expr:
-    """Awards that no sampling refers to: nothing depends on them."""
-    return ~pl.col("award_id").is_in(frames["thesis_sampling"]["award_id"].implode())

@@ -188,7 +188,7 @@ class Planter:
     def _note(self, entity: str, row: Row, rules: tuple[str, ...], healed: int | None) -> None:
         for rule in rules:
             rule_id, key = f"QR.{entity}.{rule}", (row["src_inst_code"], entity, row["src_record_id"])
-            self.defects.append(Defect(*key, rule_id, _severities()[rule_id], self.day, healed))
+            self.defects.append(Defect(*key, rule_id, severities()[rule_id], self.day, healed))
 
     def draw(self, entity: str, place: str, where: pl.Expr | None = None) -> list[Row]:
         """Sound records at an institution of the place, the institution rotating from one call to the next.
@@ -256,7 +256,8 @@ class Planter:
 
 
 @cache
-def _severities() -> dict[str, str]:
+def severities() -> dict[str, str]:
+    """Rule -> its severity."""
     return {r.rule_id: r.severity for rules in catalogue.load().rules.values() for r in rules}
 
 

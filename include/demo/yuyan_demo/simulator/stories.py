@@ -480,7 +480,7 @@ class Stories:
             "amount": "120000.00",
             "is_refund": "false",
         }
-        self.p.child("commissioned_receipt", paid, too_much)
+        self.p.child("commissioned_receipt", paid, too_much, "amount.17")
 
     def crowded_project(self) -> None:
         """More students than any project can have; each took part for a few days, and nobody verified it."""
