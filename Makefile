@@ -48,10 +48,10 @@ contracts: $(INSTALLED) ## export the contracts as Open Data Contracts and lint 
 	@echo 'datacontract lint accepts all of them'
 
 lock: ## resolve requirements/*.in into locks with hashes (needs a package registry)
-	@test -x .yuyan/tools/bin/uv || { $(PYTHON) -m venv .yuyan/tools && .yuyan/tools/bin/pip install --quiet uv; }
-	@for pair in test:lock bench:bench; do \
+	@test -x .yuyan/tools/bin/uv || { $(PYTHON) -m venv .yuyan/tools && .yuyan/tools/bin/pip install --quiet uv==0.13.9; }
+	@for pair in test:lock bench:bench base:product; do \
 		.yuyan/tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-			--no-strip-extras requirements/$${pair%:*}.in -o requirements/$${pair#*:}.txt || exit 1; done
+			--no-strip-extras requirements/$${pair%:*}.in $$(test $$pair = base:product && echo '-c requirements/lock.txt') -o requirements/$${pair#*:}.txt || exit 1; done
 
 $(INSTALLED): | python
 	@echo 'installing the locked environment into $(VENV) …'

@@ -4,7 +4,8 @@
 资产 `raw` 更新后运行：校验 → 对账 → 星型模型 → 指标 → 评估（`assess`：可信度、评分卡、可信等级）
 和估计（`estimate`：区间、基准、统计判定、预测）→ 集市，旁边生成数据质量文档（Data Docs），
 最后是给各单位的反馈（`feedback`）。
-统计日期取自触发它的采集运行；每一步都可以重跑，结果相同。
+统计日期取已结束的采集中最新的一天，不后退（要重算从前某一天，手工触发并填写 `as_of`）；每一步都可以重跑，结果相同。
+运行期间又采集到的数据由 `follow_up` 交给紧接着的下一次运行。
 
 **先做什么 / what to do first**
 
@@ -48,8 +49,7 @@ def warehouse():
         from yuyan.validate.run import validate
 
         events = [e for asset_events in triggering_asset_events.values() for e in asset_events]
-        day = runs.as_of(params["as_of"] or runs.newest_day(events), dag_run.logical_date, dag_run.run_after)
-        runs.open_run(dag_run.run_id, "warehouse", day)
+        day = runs.open_warehouse_run(dag_run.run_id, params["as_of"], events, dag_run.run_after)
         with runs.stage(dag_run.run_id, "validate") as detail:
             detail |= validate(dag_run.run_id, day)
 
@@ -103,15 +103,20 @@ def warehouse():
         with runs.stage(dag_run.run_id, "feedback") as detail:
             detail |= feedback.after(dag_run.run_id, runs.day_of(dag_run.run_id))
 
+    @task(outlets=[RAW], on_failure_callback=None)
+    def follow_up(dag_run, outlet_events) -> None:
+        """Start another run if something was collected meanwhile. A teardown: whatever failed, and no part of the result."""
+        outlet_events[RAW].extra = runs.follow_up(dag_run.run_id)
+
     step = validate()
-    step >> docs()
+    step >> (pages := docs())
     step = step >> reconcile()
     for name in LAYERS:
         last = {"outlets": [MARTS]} if name == LAYERS[-1] else {}
         step = step >> layer.override(task_id=name, doc_md=manifest.describe(name), **last)(name)
         if name == "indicators":
             step = [step >> estimate(), step >> assess()]
-    step >> feedback()
+    [step >> feedback(), pages] >> follow_up().as_teardown()
 
 
 warehouse()

@@ -63,7 +63,7 @@ def test_every_imported_package_is_a_direct_dependency():
 
 
 def test_locks_pin_everything_with_hashes_and_name_no_index():
-    for path in (REQUIREMENTS / "lock.txt", REQUIREMENTS / "bench.txt"):
+    for path in (REQUIREMENTS / f"{name}.txt" for name in ("lock", "product", "bench")):
         text = path.read_text()
         pins = re.findall(r"^[\w.\[\],-]+==\S+", text, re.M)
         assert len(pins) > 20
@@ -83,3 +83,15 @@ def test_no_file_holds_an_absolute_path_of_a_machine_or_a_secret():
         if re.search(r"-----BEGIN [A-Z ]*PRIVATE KEY-----", text):
             wrong.append(path.name)
     assert wrong == []
+
+
+def test_the_product_is_locked_as_it_is_tested_and_without_what_only_tests_need():
+    def pins(name: str) -> set[str]:
+        return {line.split(" ")[0] for line in (REQUIREMENTS / name).read_text().splitlines() if "==" in line}
+
+    product, tested = pins("product.txt"), pins("lock.txt")
+    assert product < tested
+    wanted = re.findall(r"^[\w-]+", (REQUIREMENTS / "base.in").read_text(), re.M)
+    assert {_normal(name) for name in wanted} <= {_normal(re.split(r"[=\[]", pin)[0]) for pin in product}
+    extra = {pin.partition("==")[0].partition("[")[0] for pin in tested - product}
+    assert {"pytest", "pytest-xdist", "ruff", "playwright", "hypothesis", "podman-compose"} <= extra

@@ -10,12 +10,13 @@ from yuyan import settings
 PACKAGE = settings.PROJECT / "include" / "yuyan"
 
 FLOORS = (
+    {"files"},
     {"settings", "secrets"},
     {"domain"},
     {"warehouse", "collect", "decisions"},
     {"load", "validate", "transform", "estimate"},
     {"assess", "allocate"},
-    {"pages", "manifest", "runs"},
+    {"pages", "manifest", "runs", "access"},
     {"commands"},
 )
 """From the ground up. Rooms of one floor do not know each other; dags/ stand on the roof."""

@@ -20,11 +20,15 @@ def describe(layer: str) -> str:
 @cache
 def _models() -> dict[str, list[tuple[str, str]]]:
     """Layer -> (model, description), from `<home>/dbt/manifest.json`."""
-    path = settings.home() / "dbt" / "manifest.json"
-    if not path.exists():
+    try:
+        nodes = json.loads((settings.home() / "dbt" / "manifest.json").read_bytes())["nodes"]
+    except (
+        FileNotFoundError,
+        ValueError,
+    ):  # not prepared yet, or an interrupted preparation, which is repeated
         return {}
     layers: dict[str, list[tuple[str, str]]] = {}
-    for node in json.loads(path.read_bytes())["nodes"].values():
+    for node in nodes.values():
         if node["resource_type"] == "model":
             layers.setdefault(node["fqn"][1], []).append((node["name"], node["description"]))
     return {layer: sorted(models) for layer, models in layers.items()}

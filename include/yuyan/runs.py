@@ -21,25 +21,50 @@ log = logging.getLogger(__name__)
 CHONGQING = ZoneInfo("Asia/Shanghai")
 
 
+SIMULATED_YEARS = 10
+"""How far the simulated calendar may go from its first day."""
+
+
+class FutureDay(ValueError):
+    """A run was asked for a day that has not come."""
+
+
 class CollectionFailed(RuntimeError):
     """An institution's data could not be collected; the message names it and says what to do."""
 
 
 def as_of(param: str | None, logical_date: datetime | None, run_after: datetime) -> date:
-    """The date a run stands for: the parameter if given, else its logical date (else its start) in Chongqing."""
-    if param:
-        return date.fromisoformat(param)
-    return (logical_date or run_after).astimezone(CHONGQING).date()
+    """The date a run stands for: the parameter if given, else its logical date (else its start) in Chongqing.
+
+    Raises FutureDay for a parameter after the day of `run_after`; the simulated calendar may run ahead of the clock, within
+    SIMULATED_YEARS.
+    """
+    today = run_after.astimezone(CHONGQING).date()
+    if not param:
+        return logical_date.astimezone(CHONGQING).date() if logical_date else today
+    day, last = date.fromisoformat(param), today
+    if settings.simulated_mark():
+        first = settings.FIRST_AS_OF
+        last = max(today, first.replace(year=first.year + SIMULATED_YEARS))
+    if day > last:
+        raise FutureDay(
+            f"统计日期 {day} 晚于 {last}，那一天还没有数据：请改为 {last} 或以前。/ as_of lies in the future"
+        )
+    return day
 
 
 def open_run(run_id: str, kind: str, day: date) -> None:
     """Record that a run (`collect`, `warehouse` or `replay`) works for `day`; a repeated run is running again."""
     with psycopg.connect(settings.warehouse_dsn()) as connection:
-        connection.execute(
-            "insert into ops.run (run_id, kind, as_of) values (%s, %s, %s) on conflict (run_id) do update "
-            "set as_of = excluded.as_of, state = 'running', ended_at = null",
-            [run_id, kind, day],
-        )
+        _open(connection, run_id, kind, day)
+
+
+def _open(connection: psycopg.Connection, run_id: str, kind: str, day: date) -> None:
+    connection.execute(
+        "insert into ops.run (run_id, kind, as_of) values (%s, %s, %s) on conflict (run_id) do update "
+        "set as_of = excluded.as_of, state = 'running', ended_at = null",
+        [run_id, kind, day],
+    )
 
 
 def close_run(run_id: str, state: str) -> None:
@@ -89,9 +114,54 @@ def on_failure(context: Any) -> None:
     close_run(context["dag_run"].run_id, "failed")
 
 
-def newest_day(events: Iterable[Any]) -> str | None:
-    """The greatest `as_of` that the triggering asset events carry; None when a run was started by hand."""
-    return max((event.extra["as_of"] for event in events if "as_of" in event.extra), default=None)
+def open_warehouse_run(run_id: str, param: str | None, events: Iterable[Any], run_after: datetime) -> date:
+    """Record that a `warehouse` run works, and return its day: the parameter if given, else the newest day of the
+    triggering asset events, of the collections and replays that have ended and of the runs before
+    (the date of `run_after` if none).
+
+    Events alone do not tell: those that arrive while a run waits its turn start no run of their own and may be left out
+    of its events. What they brought is judged by whichever run comes next, so its day is the newest.
+    """
+    with psycopg.connect(settings.warehouse_dsn()) as connection:
+        # Whatever ends from here on ends after this run's start, so that `left_over` sees all that is not seen here.
+        connection.execute("lock table ops.run in share row exclusive mode")
+        newest = connection.execute(
+            "select max(as_of) from ops.run where kind = 'warehouse' or state = 'success'"
+        ).fetchone()[0]
+        days = [date.fromisoformat(event.extra["as_of"]) for event in events if "as_of" in event.extra]
+        day = as_of(param, None, run_after)
+        if not param:
+            day = max([*days, newest] if newest else days, default=day)
+        _open(connection, run_id, "warehouse", day)
+    return day
+
+
+def left_over(run_id: str) -> date | None:
+    """The newest day of what a `warehouse` run could not know: collected since it began and not judged, or of a newer day.
+
+    None when the run has left nothing. What was there when it began is not counted, so that a run that cannot judge it
+    does not start another that cannot either.
+    """
+    with psycopg.connect(settings.warehouse_dsn()) as connection:
+        return connection.execute(
+            "with this as (select as_of, started_at from ops.run where run_id = %s) "
+            "select greatest((select max(r.as_of) from ops.run r, this where r.kind <> 'warehouse' "
+            "and r.state = 'success' and r.ended_at > this.started_at and r.as_of > this.as_of), "
+            "(select max(b.as_of) from this, ops.batch b left join ops.run r using (run_id) "
+            "left join quality.judged j on j.entity = b.entity and j.batch_id = b.batch_id "
+            "where b.loaded_at > this.started_at and b.rows_stored + b.rows_tombstoned > 0 and j.batch_id is null "
+            "and r.state is distinct from 'running'))",
+            [run_id],
+        ).fetchone()[0]
+
+
+def follow_up(run_id: str) -> dict[str, str]:
+    """What the asset event says by which a `warehouse` run starts another. Skips the task when nothing is left over."""
+    if (day := left_over(run_id)) is None:
+        from airflow.sdk.exceptions import AirflowSkipException
+
+        raise AirflowSkipException("没有未校验的数据 / nothing is left to judge")
+    return {"run_id": run_id, "as_of": day.isoformat()}
 
 
 def collect(

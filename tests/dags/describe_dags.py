@@ -53,6 +53,7 @@ def describe_task(task) -> dict:
         "timeout": task.execution_timeout.total_seconds() if task.execution_timeout else None,
         "pool": task.pool,
         "is_mapped": task.is_mapped,
+        "is_teardown": task.is_teardown,
         "map_index_template": task.map_index_template,
         "trigger_rule": str(task.trigger_rule),
         "upstream": sorted(task.upstream_task_ids),

@@ -34,8 +34,36 @@ def main(asked: str, output: str) -> None:
             ]
             for user, password in passwords.items()
         }
-        said = [play(client, tokens, case) for case in cases]
+        probed = probe(client, next(iter(tokens.values())))
+        said = [play(client, tokens, case) | {"probed": probed} for case in cases]
     Path(output).write_text(json.dumps(said, default=str), encoding="utf-8")
+
+
+def probe(client: TestClient, token: str) -> dict[str, int]:
+    """What Airflow's API answers to a steward who asks for more than overrides."""
+    run = "/dags/{}/dagRuns/some-run"
+    asked = [
+        ("PATCH", "/dags/collect", {"is_paused": True}),
+        ("POST", "/dags/warehouse/dagRuns", {"logical_date": None, "conf": {"as_of": "2099-01-01"}}),
+        ("POST", "/dags/replay/dagRuns", {"logical_date": None}),
+        ("DELETE", run.format("warehouse"), None),
+        ("DELETE", run.format("override"), None),
+        ("PATCH", run.format("override"), {"state": "success"}),
+        ("GET", f"{run.format('collect')}/taskInstances/institution/logs/1", None),
+        ("GET", f"{run.format('collect')}/taskInstances/plan/xcomEntries/return_value", None),
+        ("GET", "/dags/collect/details", None),
+        ("GET", "/connections", None),
+        ("GET", "/variables", None),
+        ("GET", "/pools", None),
+        ("GET", "/config", None),
+        ("GET", "/eventLogs", None),
+        ("GET", "/assets/events", None),
+    ]
+    headers = {"Authorization": f"Bearer {token}"}
+    return {
+        f"{method} {path}": client.request(method, f"/api/v2{path}", json=body, headers=headers).status_code
+        for method, path, body in asked
+    }
 
 
 def play(client: TestClient, tokens: dict[str, str], case: dict) -> dict:

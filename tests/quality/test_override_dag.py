@@ -87,6 +87,8 @@ def test_people_decide_in_airflow_under_the_same_rights(world, airflow):
         ({"override_id": override.override_id}, []),
     )
 
+    assert len(approved["probed"]) == 15
+    assert {asked: code for asked, code in approved["probed"].items() if code != 403} == {}
     assert approved["answers"] == [403, 403, 200]
     shown = approved["shown"]
     assert shown["options"] == ["批准", "驳回"]

@@ -41,19 +41,23 @@ class City:
 
     def yuyan(self, *arguments: str, timeout: int = 900) -> subprocess.CompletedProcess:
         """The command as a user calls it."""
-        environment = {
-            k: v for k, v in os.environ.items() if not k.startswith(("YUYAN_", "AIRFLOW_", "DBT_"))
-        }
-        command = [str(Path(sys.executable).with_name("yuyan")), *arguments]
         return subprocess.run(
-            command,
-            env=environment
-            | {"YUYAN_HOME": str(self.home), "YUYAN_INSTITUTIONS": str(self.institutions), "COLUMNS": "200"},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
+            self._command(*arguments), env=self._environment(), capture_output=True, text=True, timeout=timeout,
             stdin=subprocess.DEVNULL,
-        )
+        )  # fmt: skip
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        """The command, started and not waited for."""
+        quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        return subprocess.Popen(self._command(*arguments), env=self._environment(), **quiet)
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [str(Path(sys.executable).with_name("yuyan")), *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("YUYAN_", "AIRFLOW_", "DBT_"))}
+        own = {"YUYAN_HOME": str(self.home), "YUYAN_INSTITUTIONS": str(self.institutions), "COLUMNS": "200"}
+        return kept | own
 
     def dsn(self, role: str) -> str:
         """Address for a read-only role, as printed."""

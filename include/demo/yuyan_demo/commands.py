@@ -9,7 +9,8 @@ from rich.table import Table
 
 from yuyan import settings
 from yuyan.commands import report
-from yuyan.commands.console import Json, expected, print_json, terminal
+from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal
+from yuyan.files import DamagedFile
 from yuyan_demo.runtime import day, deployed, line, services
 
 app = typer.Typer()
@@ -92,16 +93,25 @@ def status(as_json: Json = False) -> None:
     with expected():
         home = settings.home()
         parts = services.status(home)
-        state = day.load(home)
+        state, runs, damage = None, [], []
+        try:
+            state = day.load(home)
+        except DamagedFile as error:
+            damage.append(str(error))
         is_up = all(part["is_running"] for part in parts)
-        runs = report.last_runs(services.load(home).warehouse_dsn) if parts[0]["is_running"] else []
+        try:
+            if parts[0]["is_running"]:
+                runs = report.last_runs(services.load(home).warehouse_dsn)
+        except OperatorError as error:
+            damage.append(str(error))
     content = {
         "home": str(home),
+        "damaged": damage,
         "is_up": is_up,
-        "seed": state.seed,
-        "scale": state.scale,
-        "days_done": state.done,
-        "as_of": day.as_of(state.done) if state.done else None,
+        "seed": state and state.seed,
+        "scale": state and state.scale,
+        "days_done": state and state.done,
+        "as_of": day.as_of(state.done) if state and state.done else None,
         "services": parts,
         "runs": runs,
     }
@@ -115,10 +125,11 @@ def status(as_json: Json = False) -> None:
         memory = f"{part['memory_mb']:,.0f} MB" if part["memory_mb"] else ""
         table.add_row(part["name"], state_text, str(part["pid"] or ""), part["address"] or "", memory)
     console.print(table)
-    console.print(
-        f"已完成 {state.done} 天" + (f"，统计日期 {day.as_of(state.done)}" if state.done else ""),
-        highlight=False,
-    )
+    for fault in damage:
+        console.print(f"[red]损坏[/] {fault}", highlight=False, soft_wrap=True)
+    if state:
+        today = f"，统计日期 {day.as_of(state.done)}" if state.done else ""
+        console.print(f"已完成 {state.done} 天{today}", highlight=False)
     for row in runs:
         console.print(f"{row['kind']} {row['run_id']} {row['as_of']} {row['state']}", highlight=False)
 

@@ -1,11 +1,16 @@
 """The landing area: what a source sent, after privacy, write-once.
 
+A batch is checked against its digest whenever it is read; a damaged one is refused by name, and kept aside when the same
+batch is landed anew.
+
 `<root>/<inst_code>/<entity>/<batch_id>.parquet` has the source's own field names plus `_feed` (items, deletes, keyChanges);
 row numbers follow from the order. `<batch_id>.json` beside it says where the rows come from; it is written last.
 """
 
 import hashlib
+import io
 import json
+import logging
 import os
 import re
 from collections import Counter
@@ -27,6 +32,8 @@ from yuyan.collect.source import ITEMS, Page, SourceError, Window
 from yuyan.domain.contracts import Contract
 from yuyan.domain.institutions import EntityMap, Institution
 
+log = logging.getLogger(__name__)
+
 CONNECTOR_VERSION = 1
 BATCH_ROWS = 50_000
 """A window with more rows becomes several batches: each is landed and then loaded while the next is being fetched."""
@@ -38,6 +45,17 @@ class MandatoryGone(SourceError):
     def __init__(self, message: str, drift: dict[str, tuple[str, int]]) -> None:
         super().__init__(message)
         self.drift = drift
+
+
+class DamagedBatch(SourceError):
+    """A landed batch is not what was landed."""
+
+    def __init__(self, uri: str, what: str) -> None:
+        super().__init__(
+            f"落地批次 {uri} 已损坏（{what}），未使用：请从备份恢复该批次的两个文件；没有备份则全量重采该实体"
+            "（yuyan replay recollect --institution … --entity …）。/ "
+            f"the landed batch {uri} is damaged and was not used: restore its two files, or recollect the entity in full"
+        )
 
 
 @dataclass(frozen=True)
@@ -52,14 +70,34 @@ class Landed:
         return self.manifest["batch_id"]
 
     def open(self) -> BinaryIO:
-        """The Parquet file, for reading."""
-        return _path(self.uri).open("rb")
+        """The Parquet file, for reading. Raises DamagedBatch where it is not what was landed, FileNotFoundError."""
+        content = _path(self.uri).read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.manifest["payload_digest"]:
+            raise DamagedBatch(self.uri, "内容与摘要不符")
+        return io.BytesIO(content)
 
 
 def find(uri: str) -> Landed:
-    """A batch that was landed earlier. Raises FileNotFoundError."""
-    manifest = _path(uri).with_suffix(".json").read_text(encoding="utf-8")
-    return Landed(uri, json.loads(manifest))
+    """A batch that was landed earlier. Raises FileNotFoundError, DamagedBatch when its manifest is not what was written."""
+    try:
+        manifest = json.loads(_path(uri).with_suffix(".json").read_text(encoding="utf-8"))
+        is_ours = manifest["batch_id"] == _batch_id(manifest) and uri.endswith(
+            f"/{manifest['batch_id']}.parquet"
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedBatch(uri, "清单无法读取") from error
+    if not is_ours:
+        raise DamagedBatch(uri, "清单与批次编号不符")
+    return Landed(uri, manifest)
+
+
+def _batch_id(manifest: dict[str, Any]) -> str:
+    """Digest of what a batch is: its window and its content."""
+    # Two full listings of different runs are two statements, even if they say the same.
+    run = manifest["run_id"] if manifest["mode"] == "full" else ""
+    names = ("src_inst_code", "entity", "mode", "ref_period", "window_from", "window_to", "version")
+    content = json.dumps([*(manifest[n] for n in names), run, manifest["number"], manifest["payload_digest"]])
+    return hashlib.sha256(content.encode()).hexdigest()[:20]
 
 
 def land(
@@ -88,19 +126,7 @@ def land(
         if window.mode == "incremental" and not batch.rows:
             return
         digest = _write(part, pl.concat([taker.empty(), batch.frame], how="diagonal"))
-        # Two full listings of different runs are two statements, even if they say the same.
-        run = run_id if window.mode == "full" else ""
-        identity = [
-            institution.inst_code,
-            contract.entity,
-            window.mode,
-            window.ref_period,
-            window.since,
-            window.until,
-        ]
-        content = json.dumps([*identity, window.version, run, number, digest])
         manifest = {
-            "batch_id": hashlib.sha256(content.encode()).hexdigest()[:20],
             "src_inst_code": institution.inst_code,
             "entity": contract.entity,
             "product": institution.product,
@@ -121,7 +147,7 @@ def land(
             "as_of": as_of.isoformat(),
             "run_id": run_id,
         }
-        yield _publish(folder, part, manifest)
+        yield _publish(folder, part, {"batch_id": _batch_id(manifest), **manifest})
 
 
 @dataclass(frozen=True)
@@ -245,12 +271,22 @@ def _write(part: Any, frame: pl.DataFrame) -> str:
 
 
 def _publish(folder: Path, part: Path, manifest: dict[str, Any]) -> Landed:
-    """Give the batch its name. One that is there already is the same batch and stays as it is."""
+    """Give the batch its name. One that is there already is the same batch and stays, unless it is damaged: then it is
+    kept aside under the name `<batch_id>.<suffix>.damaged` and this one takes its place.
+    """
     target = folder / f"{manifest['batch_id']}.parquet"
     beside = target.with_suffix(".json")
     if beside.exists():
-        part.unlink()
-        return find(str(target))
+        try:
+            held = find(str(target))
+            held.open().close()
+            part.unlink()
+            return held
+        except (DamagedBatch, FileNotFoundError) as error:
+            log.warning("%s", error)
+            for file in (beside, target):
+                if file.exists():
+                    file.rename(folder / f"{file.name}.damaged")
     part.rename(target)
     beside_part = folder / f"{part.name}.json"
     beside_part.write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")

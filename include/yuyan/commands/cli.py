@@ -1,5 +1,6 @@
 """The `yuyan` command: what a deployment runs and what people ask of it."""
 
+import os
 from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -38,6 +39,12 @@ app.command("quota")(quota)
 
 
 Role = StrEnum("Role", {role: role for role in roles.READABLE})
+
+
+@app.callback()
+def _private() -> None:
+    """渝研: from university platforms to indicator marts. The work folder is YUYAN_HOME (default: .yuyan)."""
+    os.umask(0o077)  # what is written is for its owner
 
 
 @app.command()

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from yuyan import settings
+from yuyan.files import DamagedFile
 from yuyan.warehouse.migrate import MigrationError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
@@ -29,7 +30,7 @@ def expected(*more: type[Exception]) -> Iterator[None]:
     """Turn failures that an operator can act on (and `more` of them) into one message on standard error and exit code 1."""
     try:
         yield
-    except (OperatorError, MigrationError, psycopg.OperationalError, *more) as error:
+    except (OperatorError, DamagedFile, MigrationError, psycopg.OperationalError, *more) as error:
         fail(str(error))
     except KeyboardInterrupt:
         fail("interrupted; what was started goes on, see `yuyan status`, stop it with `yuyan down`")

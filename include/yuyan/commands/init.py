@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from yuyan import secrets, settings
+from yuyan import files, secrets, settings
 from yuyan.commands.console import OperatorError
 from yuyan.warehouse import ddl, roles
 
@@ -38,7 +38,7 @@ def init(home: Path) -> None:
     airflow("db", "migrate")
     airflow("pools", "set", POOL, str(POOL_SLOTS), POOL_DESCRIPTION)
     if passwords := os.environ.get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"):
-        secrets.write(Path(passwords), json.dumps({settings.AIRFLOW_USER: held["airflow_password"]}))
+        files.write(Path(passwords), json.dumps({settings.AIRFLOW_USER: held["airflow_password"]}))
     with psycopg.connect(settings.warehouse_dsn()) as connection:
         ddl.create(connection)
         roles.create(connection, held)

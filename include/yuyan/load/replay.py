@@ -9,6 +9,7 @@ import psycopg
 
 from yuyan import settings
 from yuyan.collect import landing, mapping
+from yuyan.collect.source import SourceError
 from yuyan.domain import contracts, institutions
 from yuyan.load import loader
 
@@ -18,30 +19,45 @@ def remap(inst_code: str, run_id: str, as_of: date, entities: Sequence[str] | No
 
     Each becomes a batch of its own, which notes the mapping it was loaded with: a second call does nothing, and a mapping
     that is taken back is loaded once more. Returns {inst_code, batches, rows_received, rows_stored}.
-    Raises FileNotFoundError for a batch that is no longer in landing, KeyError for an unknown institution.
+    A batch that is damaged or no longer in landing stops its entity alone, unless a full listing came after it, which has
+    all of its records that live. Raises SourceError naming such batches when the others are loaded, KeyError for an unknown
+    institution.
     """
     institution = institutions.load()[inst_code]
     totals = {"inst_code": inst_code, "batches": 0, "rows_received": 0, "rows_stored": 0}
     with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
         landed = connection.execute(
-            "select entity, landing_uri, (array_agg(mapping_version order by loaded_at desc))[1], count(*) from ops.batch "
+            "select entity, landing_uri, (array_agg(mapping_version order by loaded_at desc))[1], count(*), "
+            "min(loaded_at) < (select max(f.loaded_at) from ops.batch f where f.mode = 'full' "
+            "and f.src_inst_code = b.src_inst_code and f.entity = b.entity and f.landing_uri <> b.landing_uri) "
+            "from ops.batch b "
             "where src_inst_code = %s and (%s::text[] is null or entity = any(%s)) "
-            "group by entity, landing_uri order by min(loaded_at), landing_uri",
+            "group by src_inst_code, entity, landing_uri order by min(loaded_at), landing_uri",
             [inst_code, entities and list(entities), entities and list(entities)],
         ).fetchall()
-        for entity, uri, loaded_with, times in landed:
+        stopped: dict[str, str] = {}
+        for entity, uri, loaded_with, times, is_listed_since in landed:
             contract = contracts.load()[entity]
             entity_map = institution.mapping(contract)
             version = mapping.version(entity_map)
-            if loaded_with == version:
+            if loaded_with == version or entity in stopped:
                 continue
-            batch = landing.find(uri)
-            correction = hashlib.sha256(f"{batch.batch_id}/{version}/{times}".encode()).hexdigest()[:20]
-            loaded = loader.load(
-                connection, batch, contract, entity_map, run_id, as_of, correction=correction
-            )
+            try:
+                batch = landing.find(uri)
+                correction = hashlib.sha256(f"{batch.batch_id}/{version}/{times}".encode()).hexdigest()[:20]
+                loaded = loader.load(
+                    connection, batch, contract, entity_map, run_id, as_of, correction=correction
+                )
+            except (FileNotFoundError, landing.DamagedBatch) as error:
+                gone = f"落地批次 {uri} 已不存在，请全量重采该实体（yuyan replay recollect）。/ no longer in landing"
+                if not is_listed_since:
+                    what = gone if isinstance(error, FileNotFoundError) else error
+                    stopped[entity] = f"{inst_code} {entity}：{what}"
+                continue
             if not loaded.again:
                 totals["batches"] += 1
                 totals["rows_received"] += loaded.received
                 totals["rows_stored"] += loaded.stored
+    if stopped:
+        raise SourceError("\n".join(stopped.values()))
     return totals

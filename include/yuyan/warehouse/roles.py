@@ -1,6 +1,9 @@
 """Who may read the warehouse: `bi_reader` the published figures, in which no person is; `analyst` also the star, whose rows
 are pseudonymous persons; `auditor` the figures, what the line did, what the rules found and what allocation hangs on.
 
+What a reader does ends before it is in the line's way: statements, waits for locks and idle transactions have a time limit,
+temporary files a size. They read only: no temporary tables, no large objects, no advisory locks, which the line holds.
+
 Rights are granted on schemas and by default privileges, so that tables which dbt builds anew stay readable.
 """
 
@@ -16,12 +19,29 @@ READABLE = {
 }
 """Role -> schemas it may select from."""
 
+LIMITS = {
+    "default_transaction_read_only": "on",
+    "statement_timeout": "15min",
+    "lock_timeout": "30s",
+    "idle_in_transaction_session_timeout": "5min",
+    "work_mem": "32MB",
+}
+"""Settings of every reader's sessions. A reader may raise them for itself; SERVER_LIMITS it may not."""
+SERVER_LIMITS = {"temp_file_limit": "8GB"}
+"""Set where the line's role is a superuser, as in the embedded server; elsewhere the server's administrator sets them."""
+
+OUT_OF_REACH = "^(pg_(try_)?advisory_|lo_|lowrite$|loread$|pg_notify$|pg_logical_emit_message$)"
+"""Functions that PostgreSQL lets everybody call and by which one session can hold up or fill the server of another."""
+LINE_LOCK_TIMEOUT = "30min"
+"""How long the line waits for a lock before its task fails and is tried again: a reader's transaction ends long before."""
+
 
 def create(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
     """Create the read-only login roles, or bring their rights and passwords up to date. Safe to repeat.
 
     Runs as the role that owns the tables; it needs CREATEROLE. Raises psycopg.errors.InsufficientPrivilege without it.
     """
+    _shut(connection)
     for role, schemas in READABLE.items():
         name = sql.Identifier(role)
         if not connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
@@ -31,7 +51,11 @@ def create(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
                 name, sql.Literal(passwords[role])
             )
         )
-        connection.execute(sql.SQL("alter role {} set default_transaction_read_only = on").format(name))
+        for setting, value in LIMITS.items() | (
+            SERVER_LIMITS.items() if _is_superuser(connection) else set()
+        ):
+            statement = sql.SQL("alter role {} set {} = {}")
+            connection.execute(statement.format(name, sql.Identifier(setting), sql.Literal(value)))
         for schema in schemas:
             where = {"schema": sql.Identifier(schema), "role": name}
             for statement in (
@@ -41,6 +65,28 @@ def create(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
                 "alter default privileges in schema {schema} grant select on tables to {role}",
             ):
                 connection.execute(sql.SQL(statement).format(**where))
+
+
+def _is_superuser(connection: psycopg.Connection) -> bool:
+    return connection.info.parameter_status("is_superuser") == "on"
+
+
+def _shut(connection: psycopg.Connection) -> None:
+    """Take from everybody what nobody but the line needs in this database, and bound the line's own waits."""
+    database, line = sql.Identifier(connection.info.dbname), sql.Identifier(connection.info.user)
+    connection.execute(sql.SQL("revoke temporary, create on database {} from public").format(database))
+    connection.execute("revoke create on schema public from public")
+    bound = sql.SQL("alter role {} in database {} set lock_timeout = {}")
+    connection.execute(bound.format(line, database, sql.Literal(LINE_LOCK_TIMEOUT)))
+    if not _is_superuser(connection):
+        return
+    functions = connection.execute(
+        "select string_agg(oid::regprocedure::text, ', ') from pg_proc where proname ~ %s "
+        "and pronamespace = 'pg_catalog'::regnamespace and has_function_privilege('public', oid, 'execute')",
+        [OUT_OF_REACH],
+    ).fetchone()[0]
+    if functions:
+        connection.execute(sql.SQL("revoke execute on function {} from public").format(sql.SQL(functions)))
 
 
 def dsn(owner_dsn: str, role: str, password: str) -> str:

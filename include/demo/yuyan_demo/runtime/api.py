@@ -12,7 +12,9 @@ ATTEMPTS = 5
 
 
 class AirflowError(OperatorError):
-    """Airflow refused a call; the message says which and why."""
+    """Airflow refused a call; the message says which and why, `status` is its HTTP status (None: no answer)."""
+
+    status: int | None = None
 
 
 class Client:
@@ -38,7 +40,9 @@ class Client:
             self._http.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
             answer = self._send(method, f"/api/v2{path}", **arguments)
         if answer.is_error:
-            raise AirflowError(f"Airflow answers {answer.status_code} to {method} {path}: {answer.text}")
+            refused = AirflowError(f"Airflow answers {answer.status_code} to {method} {path}: {answer.text}")
+            refused.status = answer.status_code
+            raise refused
         return answer.json() if answer.content else None
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
@@ -91,9 +95,19 @@ class Client:
             "POST", f"/dags/{dag_id}/dagRuns", json={"dag_run_id": run_id, "logical_date": None, "conf": conf}
         )
 
-    def run_state(self, dag_id: str, run_id: str) -> str:
-        """`queued`, `running`, `success` or `failed`."""
-        return self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
+    def run_state(self, dag_id: str, run_id: str) -> str | None:
+        """`queued`, `running`, `success` or `failed`; None when there is no such run."""
+        try:
+            return self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
+        except AirflowError as error:
+            if error.status == httpx.codes.NOT_FOUND:
+                return None
+            raise
+
+    def is_busy(self, dag_id: str) -> bool:
+        """Does a run of the DAG work, or wait for its turn?"""
+        path, parameters = f"/dags/{dag_id}/dagRuns", {"state": ["queued", "running"], "limit": 1}
+        return self.call("GET", path, params=parameters)["total_entries"] > 0
 
     def runs_caused_by(self, dag_id: str, run_id: str) -> list[tuple[str, str]]:
         """(dag, run) that an asset event of this run has started."""

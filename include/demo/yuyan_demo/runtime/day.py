@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from yuyan import secrets, settings
+from yuyan import files, settings
 from yuyan.commands.console import OperatorError
 
 DEFAULT_SEED = 20261015
@@ -33,11 +33,18 @@ class State:
 
 
 def load(home: Path, seed: int | None = None, scale: float | None = None) -> State:
-    """The state of a work folder, new if there is none. Raises CityMismatch when the wish differs from what is there."""
-    path = home / "state.json"
-    if not path.exists():
+    """The state of a work folder, new if there is none. Raises CityMismatch when the wish differs from what is there,
+    files.DamagedFile.
+    """
+    held = files.read_json(home / "state.json", "`make clean` starts with another city")
+    if held is None:
         return State(DEFAULT_SEED if seed is None else seed, DEFAULT_SCALE if scale is None else scale)
-    state = State(**json.loads(path.read_text()))
+    try:
+        state = State(**held)
+    except TypeError as error:
+        raise files.DamagedFile(
+            f"{home / 'state.json'}: {error}; `make clean` starts with another city"
+        ) from None
     if seed not in (None, state.seed) or (scale is not None and abs(scale - state.scale) > 1e-9):
         raise CityMismatch(
             f"{home} holds the city of SEED={state.seed} SCALE={state.scale:g} up to day {state.prepared}; "
@@ -48,7 +55,7 @@ def load(home: Path, seed: int | None = None, scale: float | None = None) -> Sta
 
 def save(home: Path, state: State) -> None:
     """Remember the state."""
-    secrets.write(home / "state.json", json.dumps(asdict(state)))
+    files.write(home / "state.json", json.dumps(asdict(state)))
 
 
 def as_of(day: int) -> date:

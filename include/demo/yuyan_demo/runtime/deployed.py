@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from yuyan import secrets, settings
+from yuyan import files, settings
 from yuyan.commands.init import airflow
 from yuyan_demo.runtime import day as calendar
 from yuyan_demo.simulator import products
@@ -26,6 +26,6 @@ def simulate(home: Path, seed: int | None, scale: float | None, port: int) -> ca
     }
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "connections.json"
-        secrets.write(file, json.dumps(connections))
+        files.write(file, json.dumps(connections))
         airflow("connections", "import", "--overwrite", str(file))
     return state

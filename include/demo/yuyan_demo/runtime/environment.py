@@ -49,6 +49,9 @@ PACE = {
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "5",
     # A supervisor that misses its task's exit by a moment notices it at the next beat.
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    # What a killed process was at work on is taken up after a minute, not after five.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
     "AIRFLOW__API__WORKERS": "1",
     "AIRFLOW__TRIGGERER__CAPACITY": "10",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "3",
@@ -76,6 +79,7 @@ def airflow(home: Path, secrets: dict[str, str], metadata_dsn: str, api_port: in
         "AIRFLOW__CORE__DEFAULT_TIMEZONE": "Asia/Shanghai",
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "yuyan_demo.runtime.environment.hostname",
         "AIRFLOW__CORE__FERNET_KEY": secrets["fernet_key"],
+        "AIRFLOW__CORE__AUTH_MANAGER": "yuyan.access.AuthManager",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
             [f"{settings.AIRFLOW_USER}:admin", *(f"{n}:user" for n in stewards.load())]
         ),
@@ -87,6 +91,8 @@ def airflow(home: Path, secrets: dict[str, str], metadata_dsn: str, api_port: in
         "AIRFLOW__API__BASE_URL": base,
         "AIRFLOW__API__SECRET_KEY": secrets["api_secret_key"],
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets["jwt_secret"],
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "airflow"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dag-processor"),
         "YUYAN_HOME": str(home),

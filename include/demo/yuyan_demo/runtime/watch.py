@@ -16,6 +16,7 @@ from rich.text import Text
 
 from yuyan.commands.report import STAGES
 from yuyan_demo.runtime import services
+from yuyan_demo.runtime.api import Client
 
 FOLLOWED = tuple(STAGES)[3:-1]
 POLL_SECONDS = 0.5
@@ -43,7 +44,8 @@ class Outcome:
 def follow(runtime: services.Runtime, console: Console, dag_id: str, run_id: str, expected: int) -> Outcome:
     """Watch a run of `collect` or `replay` and the `warehouse` run it causes until both have ended.
 
-    `expected`: how many institutions it visits. Raises RuntimeFailure when a service goes away meanwhile.
+    That run may have been waiting already. `expected`: how many institutions are visited. Raises RuntimeFailure when a
+    service goes away meanwhile.
     """
     client, stages = runtime.client(), {name: Stage() for name in FOLLOWED}
     outcome = Outcome({dag_id: run_id}, stages)
@@ -54,23 +56,23 @@ def follow(runtime: services.Runtime, console: Console, dag_id: str, run_id: str
         state = "queued"
         while state not in ("success", "failed"):
             _alive(runtime)
-            state = client.run_state(dag_id, run_id)
+            state = client.run_state(dag_id, run_id) or "failed"
             stages["collect"] = _collection(warehouse, run_id, expected, state)
             show()
             time.sleep(POLL_SECONDS)
         if state == "failed":
             outcome.failures += _failed_tasks(runtime, client, dag_id, run_id)
             return outcome
-        if (next_run := _handover(runtime, client, dag_id, run_id)) is None:
+        if (next_run := _handover(runtime, client, warehouse, dag_id, run_id)) is None:
             outcome.failures.append(
-                f"{dag_id} {run_id} ended, but no warehouse run followed within {HANDOVER_SECONDS} s"
+                f"{dag_id} {run_id} ended, but in {HANDOVER_SECONDS} s no warehouse run was at work or followed"
             )
             return outcome
         outcome.runs["warehouse"] = next_run
         state = "queued"
         while state not in ("success", "failed"):
             _alive(runtime)
-            state = client.run_state("warehouse", next_run)
+            state = client.run_state("warehouse", next_run) or "failed"
             _transformation(warehouse, next_run, client.tasks("warehouse", next_run), stages)
             show()
             time.sleep(POLL_SECONDS)
@@ -108,7 +110,8 @@ def _transformation(
         )
     )
     for task in tasks:
-        stage = stages[task["task_id"]]
+        if (stage := stages.get(task["task_id"])) is None:
+            continue
         stage.state = {"success": "success", "failed": "failed", "running": "running"}.get(
             task["state"], "waiting"
         )
@@ -118,18 +121,34 @@ def _transformation(
             stage.detail = f"{nodes} 个节点，{bad} 个失败" if bad else f"{nodes} 个节点"
 
 
-def _handover(runtime: services.Runtime, client: Any, dag_id: str, run_id: str) -> str | None:
+def successor(client: Client, warehouse: psycopg.Connection, dag_id: str, run_id: str) -> str | None:
+    """The first `warehouse` run that judges what this run brought: the one it caused, or one that began after its end."""
+    for caused_dag, caused_run in client.runs_caused_by(dag_id, run_id):
+        if caused_dag == "warehouse":
+            return caused_run
+    found = warehouse.execute(
+        "select w.run_id from ops.run w, ops.run this where this.run_id = %s and w.kind = 'warehouse' "
+        "and w.started_at > this.ended_at order by w.started_at limit 1",
+        [run_id],
+    ).fetchone()
+    return found and found[0]
+
+
+def _handover(
+    runtime: services.Runtime, client: Client, warehouse: psycopg.Connection, dag_id: str, run_id: str
+) -> str | None:
     deadline = time.monotonic() + HANDOVER_SECONDS
     while time.monotonic() < deadline:
         _alive(runtime)
-        for caused_dag, caused_run in client.runs_caused_by(dag_id, run_id):
-            if caused_dag == "warehouse":
-                return caused_run
+        if next_run := successor(client, warehouse, dag_id, run_id):
+            return next_run
+        if client.is_busy("warehouse"):  # one at a time: the next begins when it has ended
+            deadline = time.monotonic() + HANDOVER_SECONDS
         time.sleep(POLL_SECONDS)
     return None
 
 
-def _failed_tasks(runtime: services.Runtime, client: Any, dag_id: str, run_id: str) -> list[str]:
+def _failed_tasks(runtime: services.Runtime, client: Client, dag_id: str, run_id: str) -> list[str]:
     """One line per failed task, with the file that holds its log."""
     lines = []
     for task in client.tasks(dag_id, run_id):

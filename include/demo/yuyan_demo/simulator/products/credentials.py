@@ -35,7 +35,7 @@ def ensure(home: Path, institutions: list[str], admin_dsn: str) -> dict[str, Any
                 "api_key": secrets.token_urlsafe(24),
                 "database_password": secrets.token_urlsafe(24),
             }
-    state.write_json(path(home), held, mode=0o600)
+    state.write_json(path(home), held)
     return held
 
 
@@ -55,7 +55,8 @@ def connection_env(home: Path, rest_port: int) -> dict[str, str]:
 
     Raises FileNotFoundError when no day has been prepared.
     """
-    held = json.loads(path(home).read_text(encoding="utf-8"))
+    if (held := state.read_json(path(home), None)) is None:
+        raise FileNotFoundError(f"{path(home)} does not exist; prepare a day first")
     return {
         f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection)
         for conn_id, connection in connections(home, held, rest_port).items()

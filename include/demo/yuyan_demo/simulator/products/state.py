@@ -5,7 +5,6 @@ Columns: src_inst_code, src_record_id, change_version (int), updated_at (datetim
 """
 
 import json
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+
+from yuyan import files
 
 META = ("src_inst_code", "src_record_id", "change_version", "updated_at", "is_deleted")
 PHONE = "guardian_phone"
@@ -61,21 +62,18 @@ def guardian_phone(frame: pl.DataFrame) -> pl.Series:
 
 
 def read_json(path: Path, default: Any) -> Any:
-    """Content of a JSON file, or the default when there is none."""
+    """Content of a JSON file, or the default when there is none. Raises files.DamagedFile."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return default
+    except ValueError as error:
+        raise files.DamagedFile(f"{path} is empty or damaged ({error}); `make clean` starts anew") from None
 
 
-def write_json(path: Path, content: Any, mode: int = 0o644) -> None:
+def write_json(path: Path, content: Any) -> None:
     """Write a JSON file at once: a reader sees the old content or the new, never half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as f:
-        json.dump(content, f, ensure_ascii=False, indent=1)
-    temporary.replace(path)
+    files.write(path, json.dumps(content, ensure_ascii=False, indent=1))
 
 
 class Cache:

@@ -1,0 +1,62 @@
+"""Who may do what in Airflow: operators (role admin) everything, stewards (role user) decide about overrides and no more.
+
+Airflow's simple auth manager lets its role `user` run, pause and delete every DAG and read every log. This one allows
+stewards what is listed in STEWARD, on the DAG `override` alone. `[core] auth_manager` names it; where people log in by
+an identity provider another takes its place (docs/how-to/problems-and-overrides.md).
+"""
+
+from typing import Any
+
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
+from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.api_fastapi.common.types import MenuItem
+
+STEWARD_DAG = "override"
+STEWARD = {
+    ("GET", None),
+    ("GET", DagAccessEntity.RUN),
+    ("GET", DagAccessEntity.TASK),
+    ("GET", DagAccessEntity.TASK_INSTANCE),
+    ("GET", DagAccessEntity.TASK_LOGS),
+    ("GET", DagAccessEntity.VERSION),
+    ("GET", DagAccessEntity.HITL_DETAIL),
+    ("POST", DagAccessEntity.RUN),  # ask for an override
+    ("PUT", DagAccessEntity.HITL_DETAIL),  # decide about one
+}
+"""(method, what of the DAG) -> allowed to a steward. Whatever is not here is refused."""
+STEWARD_VIEWS = {AccessView.WEBSITE}
+STEWARD_MENU = {MenuItem.REQUIRED_ACTIONS, MenuItem.DAGS}
+
+
+class AuthManager(SimpleAuthManager):
+    """The accounts and the login of the simple auth manager, with rights by least privilege."""
+
+    def is_authorized_dag(
+        self, *, method: str, user: SimpleAuthManagerUser, access_entity: Any = None, details: Any = None
+    ) -> bool:
+        """Lists are asked for without a DAG; Airflow then leaves out what is not allowed one by one."""
+        if self._is_admin(user):
+            return True
+        dag_id = details.id if details else None
+        is_list = method == "GET" and dag_id is None
+        return (method, access_entity) in STEWARD and (is_list or dag_id == STEWARD_DAG)
+
+    def is_authorized_view(self, *, access_view: AccessView, user: SimpleAuthManagerUser) -> bool:
+        return self._is_admin(user) or access_view in STEWARD_VIEWS
+
+    def _operators_only(self, *, user: SimpleAuthManagerUser, **_: Any) -> bool:
+        return self._is_admin(user)
+
+    def filter_authorized_menu_items(
+        self, menu_items: list[MenuItem], *, user: SimpleAuthManagerUser
+    ) -> list[MenuItem]:
+        return [item for item in menu_items if self._is_admin(user) or item in STEWARD_MENU]
+
+    is_authorized_configuration = _operators_only
+    is_authorized_connection = _operators_only
+    is_authorized_variable = _operators_only
+    is_authorized_pool = _operators_only
+    is_authorized_asset = _operators_only
+    is_authorized_asset_alias = _operators_only
+    is_authorized_custom_view = _operators_only

@@ -1,0 +1,76 @@
+"""Account × DAG × what of it × verb in Airflow: what is not listed as allowed is refused."""
+
+from itertools import product
+
+import pytest
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity, DagDetails
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.api_fastapi.common.types import MenuItem
+
+from yuyan import settings
+from yuyan.access import AuthManager
+from yuyan_demo.runtime import environment
+
+STEWARD = SimpleAuthManagerUser(username="data-10611-1", role="user")
+VIEWER = SimpleAuthManagerUser(username="somebody", role="viewer")
+OPERATOR = SimpleAuthManagerUser(username=settings.AIRFLOW_USER, role="admin")
+DAGS = [path.stem for path in (settings.PROJECT / "dags").glob("*.py")]
+METHODS = ("GET", "POST", "PUT", "DELETE")
+E = DagAccessEntity
+LOOKS_AT = (None, E.RUN, E.TASK, E.TASK_INSTANCE, E.TASK_LOGS, E.VERSION, E.HITL_DETAIL)
+MAY = {("override", "GET", what) for what in LOOKS_AT} | {
+    ("override", "POST", E.RUN),
+    ("override", "PUT", E.HITL_DETAIL),
+}
+OF_AIRFLOW = ("configuration", "connection", "variable", "pool", "asset", "asset_alias")
+
+
+@pytest.fixture
+def manager() -> AuthManager:
+    return AuthManager()
+
+
+def allowed(manager: AuthManager, user: SimpleAuthManagerUser, dags: list[str | None]) -> set[tuple]:
+    """(DAG, method, what of it) that the account may."""
+    return {
+        (dag, method, what)
+        for dag, method, what in product(dags, METHODS, (None, *DagAccessEntity))
+        if manager.is_authorized_dag(method=method, access_entity=what, details=DagDetails(id=dag), user=user)
+    }
+
+
+@pytest.mark.parametrize("user", [STEWARD, VIEWER], ids=["steward", "viewer"])
+def test_a_steward_may_see_and_decide_overrides_and_nothing_else(manager, user):
+    assert {"collect", "warehouse", "replay", "override"} <= set(DAGS)
+    assert allowed(manager, user, DAGS) == MAY
+
+
+def test_lists_are_read_only_and_airflow_leaves_out_what_may_not_be_seen(manager):
+    assert allowed(manager, STEWARD, [None]) == {
+        (None, method, what) for _, method, what in MAY if method == "GET"
+    }
+    seen = manager.filter_authorized_dag_ids(dag_ids=set(DAGS), user=STEWARD, method="GET")
+    assert seen == {"override"}
+
+
+def test_nothing_of_airflow_itself_is_a_stewards(manager):
+    for of, method in product(OF_AIRFLOW, METHODS):
+        check = getattr(manager, f"is_authorized_{of}")
+        assert not check(method=method, user=STEWARD), (of, method)
+        assert check(method=method, user=OPERATOR), (of, method)
+    assert not manager.is_authorized_custom_view(method="GET", resource_name="x", user=STEWARD)
+    views = {view for view in AccessView if manager.is_authorized_view(access_view=view, user=STEWARD)}
+    assert views == {AccessView.WEBSITE}
+    menu = manager.filter_authorized_menu_items(list(MenuItem), user=STEWARD)
+    assert set(menu) == {MenuItem.DAGS, MenuItem.REQUIRED_ACTIONS}
+
+
+def test_an_operator_may_everything(manager):
+    assert len(allowed(manager, OPERATOR, [*DAGS, None])) == (len(DAGS) + 1) * len(METHODS) * (len(E) + 1)
+    assert manager.filter_authorized_menu_items(list(MenuItem), user=OPERATOR) == list(MenuItem)
+
+
+def test_it_is_what_the_embedded_runtime_uses(tmp_path):
+    secrets = dict.fromkeys(("fernet_key", "api_secret_key", "jwt_secret"), "x")
+    env = environment.airflow(tmp_path, secrets, "postgresql://x", 1)
+    assert env["AIRFLOW__CORE__AUTH_MANAGER"] == f"{AuthManager.__module__}.{AuthManager.__qualname__}"

@@ -1,0 +1,117 @@
+"""Role × schema × verb, and what a session could do to the line: what is not listed as allowed is refused."""
+
+import psycopg
+import pytest
+from psycopg import errors, sql
+
+from yuyan.warehouse import roles
+
+pytestmark = pytest.mark.database
+
+SCHEMAS = sorted(
+    {"raw", "latest", "accepted", "judging", "public"}
+    | {s for schemas in roles.READABLE.values() for s in schemas}
+)
+VERBS = {
+    "select": "select * from {}.probe",
+    "insert": "insert into {}.probe values (1)",
+    "update": "update {}.probe set n = 2",
+    "delete": "delete from {}.probe",
+    "truncate": "truncate {}.probe",
+    "create": "create table {}.mine (n int)",
+    "drop": "drop table {}.probe",
+    "lock": "lock table {}.probe in access exclusive mode",
+}
+REFUSED = (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction)
+
+
+@pytest.fixture
+def readers(warehouse):
+    """Role -> an open session of it, in a warehouse with a table in every schema."""
+    passwords = dict.fromkeys(roles.READABLE, "a-password")
+    with psycopg.connect(warehouse, autocommit=True) as owner:
+        roles.create(owner, passwords)
+        for schema in SCHEMAS:
+            owner.execute(f"create schema if not exists {schema}; create table {schema}.probe (n int)")
+    sessions = {
+        role: psycopg.connect(roles.dsn(warehouse, role, "a-password"), autocommit=True)
+        for role in roles.READABLE
+    }
+    yield sessions
+    for session in sessions.values():
+        session.close()
+
+
+def allows(session: psycopg.Connection, statement: sql.Composed | str) -> bool:
+    """Does the statement go through? Refusals are answers, any other error is one of the test."""
+    try:
+        with session.transaction():
+            session.execute(statement)
+        return True
+    except REFUSED:
+        return False
+
+
+def test_a_role_may_select_from_its_schemas_and_nothing_else(readers):
+    found = {
+        (role, schema, verb)
+        for role, session in readers.items()
+        for schema in SCHEMAS
+        for verb, statement in VERBS.items()
+        # a session may switch its own read-only default off: rights must hold without it
+        if allows(session, "set default_transaction_read_only = off")
+        and allows(session, sql.SQL(statement).format(sql.Identifier(schema)))
+    }
+    assert found == {
+        (role, schema, "select") for role, schemas in roles.READABLE.items() for schema in schemas
+    }
+
+
+HINDRANCES = (
+    "select pg_advisory_lock(7220261)",
+    "select pg_advisory_lock(1, 2)",
+    "select pg_advisory_lock_shared(7220261)",
+    "select pg_try_advisory_lock(7220261)",
+    "select pg_advisory_xact_lock(7220262)",
+    "create temp table mine (n int)",
+    "select lo_create(0)",
+    "select lo_from_bytea(0, 'x')",
+    "select pg_notify('channel', 'text')",
+    "select pg_read_file('postgresql.conf')",
+    "copy marts.probe to program 'true'",
+    "set temp_file_limit = -1",
+    "set role yuyan",
+    "alter role current_user superuser",
+    "create role another",
+    "create schema mine",
+)
+
+
+@pytest.mark.parametrize("role", roles.READABLE)
+def test_a_reader_cannot_hold_up_the_line(warehouse, readers, role):
+    session = readers[role]
+    session.execute("set default_transaction_read_only = off")
+    with psycopg.connect(warehouse) as line:
+        of_line = f"select pg_terminate_backend({line.info.backend_pid})"
+        assert [statement for statement in (*HINDRANCES, of_line) if allows(session, statement)] == []
+
+
+@pytest.mark.parametrize("role", roles.READABLE)
+def test_what_a_reader_does_ends(readers, role):
+    session = readers[role]
+    said = {
+        name: session.execute(f"show {name}").fetchone()[0] for name in roles.LIMITS | roles.SERVER_LIMITS
+    }
+    assert said == roles.LIMITS | roles.SERVER_LIMITS
+
+
+def test_the_line_keeps_its_locks_and_does_not_wait_for_ever(warehouse, readers):
+    with psycopg.connect(warehouse, autocommit=True) as line:
+        line.execute("select pg_advisory_lock(7220261), pg_advisory_unlock(7220261)")
+        assert line.execute("show lock_timeout").fetchone() == (roles.LINE_LOCK_TIMEOUT,)
+
+
+def test_the_roles_may_be_made_again(warehouse, readers):
+    with psycopg.connect(warehouse, autocommit=True) as owner:
+        roles.create(owner, dict.fromkeys(roles.READABLE, "another"))
+    psycopg.connect(roles.dsn(warehouse, "auditor", "another")).close()
