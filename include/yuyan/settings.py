@@ -14,6 +14,7 @@ INSTITUTIONS = PROJECT / "include" / "institutions"
 EXPECTATIONS = PROJECT / "expectations"
 DBT_PROJECT = PROJECT / "dbt_project"
 SEEDS = DBT_PROJECT / "seeds"
+INDICATORS = PROJECT / "include" / "indicators"
 
 FIRST_AS_OF = date(2026, 10, 15)
 """The `as_of` of the first simulated day (Asia/Shanghai)."""

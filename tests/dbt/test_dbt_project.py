@@ -28,7 +28,7 @@ PREFIXES = {
     "marts": ("",),
 }
 PUBLISHED = ("star", "indicators", "marts")
-CITY_WIDE = {"fct_talent_demand", "fct_list_milestone", "bridge_discipline_cluster"}
+CITY_WIDE = {"fct_talent_demand", "fct_list_milestone", "bridge_discipline_cluster", "bridge_key_cluster"}
 CLOCKS = re.compile(
     r"\b(now|current_date|current_timestamp|localtimestamp|clock_timestamp|getdate|run_started_at)\b", re.I
 )
@@ -176,3 +176,35 @@ def test_sql_is_written_alike():
         assert not re.search(
             r"\t|[ \t]+$|\b(SELECT|FROM|WHERE|JOIN|WITH|CASE|GROUP BY|ORDER BY)\b", text, re.M
         ), path
+
+
+HOLDS = {
+    "integer": r"-?\d+",
+    "bigint": r"-?\d+",
+    "date": r"\d{4}-\d\d-\d\d",
+    "boolean": r"(?i)true|false",
+}
+
+
+def test_no_unit_test_expects_what_its_column_cannot_hold(manifest):
+    """dbt casts expected cells to the column's type before it compares: 1.4 would pass for 1, any hour for a date."""
+    types = {
+        n["name"]: {c["name"]: c["data_type"] or "" for c in n["columns"].values()}
+        for n in manifest["nodes"].values()
+        if n["resource_type"] == "model"
+    }
+    compared, wrong = 0, []
+    for test in manifest["unit_tests"].values():
+        for row in test["expect"]["rows"]:
+            for column, value in row.items():
+                kind = types[test["model"]].get(column, "")
+                text = "" if value is None else str(value)
+                if scale := re.fullmatch(r"numeric\(\d+,(\d+)\)", kind):
+                    pattern = rf"-?\d+(\.\d{{0,{scale[1]}}}0*)?"
+                elif not (pattern := HOLDS.get(kind)):
+                    continue
+                compared += bool(text)
+                if text and not re.fullmatch(pattern, text):
+                    wrong.append((test["name"], column, kind, text))
+    assert compared > 100
+    assert wrong == []

@@ -1,10 +1,15 @@
-"""The simulated city's warehouse: a connection to it, or to a copy that a test may change."""
+"""The simulated city's warehouse, or a copy that a test may change; indicators of a test's own."""
 
 import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from yuyan import settings
+from yuyan.domain import indicator_models, indicators
 from yuyan_demo.runtime import postgres
 
 
@@ -33,3 +38,39 @@ def copy_of_city(pg_home, simulated_city_dsn, simulated_city_home, monkeypatch) 
         yield connection
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")
+
+
+@dataclass(frozen=True)
+class OwnIndicators:
+    """A copy of include/indicators and of the dbt project, which transform runs."""
+
+    folder: Path
+
+    def compile(self) -> list[Path]:
+        """Write what dbt reads of the files as they are now; returns the paths that are new or have changed."""
+        forget()
+        written = []
+        for path, text in indicator_models.files().items():
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                path.write_text(text, encoding="utf-8")
+                written.append(path)
+        return written
+
+
+def forget() -> None:
+    """Read the files anew."""
+    for cached in (indicators.load, indicators.facts, indicators.parameters):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def own_indicators(tmp_path, monkeypatch) -> OwnIndicators:
+    """Indicators that a test may change."""
+    project, folder = tmp_path / "dbt_project", tmp_path / "indicators"
+    shutil.copytree(settings.DBT_PROJECT, project)
+    shutil.copytree(settings.INDICATORS, folder)
+    monkeypatch.setattr(settings, "DBT_PROJECT", project)
+    monkeypatch.setattr(settings, "INDICATORS", folder)
+    monkeypatch.setattr(settings, "SEEDS", project / "seeds")
+    yield OwnIndicators(folder)
+    forget()

@@ -1,8 +1,6 @@
 """A second definition of a variant, by the steps of docs/how-to/add-an-indicator.md, stands beside the first."""
 
-import csv
 import re
-import shutil
 
 import polars as pl
 import pytest
@@ -13,9 +11,16 @@ from yuyan.estimate import sources
 pytestmark = pytest.mark.database
 
 PAGE = (settings.PROJECT / "docs" / "how-to" / "add-an-indicator.md").read_text(encoding="utf-8")
-ROW, *CHANGES = re.findall(r"```diff\n(.*?)```", PAGE[PAGE.index("## A second definition") :], re.S)
+CHANGES = re.findall(r"```diff\n(.*?)```", PAGE[PAGE.index("## A second definition") :], re.S)
 LAYERS = {
-    "indicators": ("path:seeds/plan", "ind_h13", "ind_value", "ind_plan_status", "ind_status"),
+    "indicators": (
+        "path:seeds/plan",
+        "ind_counted_employment",
+        "ind_counted",
+        "ind_value",
+        "ind_plan_status",
+        "ind_status",
+    ),
     "marts": ("indicator_value", "target_scorecard"),
 }
 COUNTED = """
@@ -33,39 +38,29 @@ def sides(hunk: str) -> tuple[str, str]:
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
-    """A copy of the dbt project with the steps of the page taken, of which transform runs what they touch."""
-    copy = tmp_path / "dbt_project"
-    shutil.copytree(settings.DBT_PROJECT, copy)
-    registry, model = (
-        copy / "seeds" / "plan" / "indicator.csv",
-        copy / "models" / "indicators" / "ind_h13.sql",
-    )
-    registry.write_text(
-        registry.read_text(encoding="utf-8").rstrip("\n") + "\n" + sides(ROW)[1], encoding="utf-8"
-    )
-    text = model.read_text(encoding="utf-8")
+def project(own_indicators, monkeypatch):
+    """The indicators with the steps of the page taken; transform runs what they touch."""
+    file = own_indicators.folder / "H13.yml"
+    text = file.read_text(encoding="utf-8")
     for before, after in map(sides, CHANGES):
-        assert text.count(before.rstrip("\n")) == 1, before
-        text = text.replace(before.rstrip("\n"), after.rstrip("\n"))
-    model.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(settings, "DBT_PROJECT", copy)
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    file.write_text(text, encoding="utf-8")
+    written = {path.name for path in own_indicators.compile()}
+    assert written == {"ind_counted_employment.sql", "indicator.csv"}
     for layer, models in LAYERS.items():
         monkeypatch.setitem(transform.SELECTIONS, layer, models)
-    return copy
+    return own_indicators
 
 
-def adopt(registry) -> None:
+def adopt(project) -> None:
     """Make the second definition the official one."""
-    with open(registry, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        if row["variant_code"] == "H13a":
-            row["is_official"] = str(row["definition_version"] == "2").lower()
-    with open(registry, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    file = project.folder / "H13.yml"
+    text = file.read_text(encoding="utf-8").replace("    official: true\n", "")
+    second = "  H13a v2:\n"
+    assert text.count(second) == 1
+    file.write_text(text.replace(second, second + "    official: true\n"), encoding="utf-8")
+    project.compile()
 
 
 def test_both_definitions_are_computed_and_judged_for_all_history(copy_of_city, simulated_city, project):
@@ -107,7 +102,7 @@ def test_both_definitions_are_computed_and_judged_for_all_history(copy_of_city, 
     assert (version, shown) == (1, expected)
     connection.commit()
 
-    adopt(project / "seeds" / "plan" / "indicator.csv")
+    adopt(project)
     for layer in LAYERS:
         transform.run_layer(layer, "adopted", simulated_city.as_of)
     version, shown, expected = connection.execute(in_force, [2]).fetchone()

@@ -1,44 +1,11 @@
--- Theses behind H09, answers behind H15: their denominators are weights, and a weight of 60 can be three theses.
-{% set grains = ['city', 'institution', 'degree_point'] -%}
-with theses as (
-    select
-        sampling_year,
-        inst_code,
-        case when discipline_code is not null then degree_point_id end as degree_point_id,
-        case when degree_level = '1' then 'H09a' when degree_level = '2' and degree_type = '1' then 'H09b' when degree_level = '2' and degree_type = '2' then 'H09c' end as kind
-    from {{ ref('fct_thesis_sampling') }}
-    where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2')
-),
-
-answers as (
-    select survey_year, inst_code, case when discipline_code is not null then degree_point_id end as degree_point_id
-    from {{ ref('fct_employer_survey') }}
-    where overall_score is not null and design_weight > 0
-),
-
-theses_counted as (
-    select
-        {{ year_code('sampling_year') }} as period_code,
-        {{ grain_columns(grains) }},
-        {% for kind in ['H09a', 'H09b', 'H09c'] -%}
-        count(*) filter (where kind = '{{ kind }}') as {{ kind | lower }},
-        {% endfor -%}
-        count(*) as h09
-    from theses
-    {{ by_grain(['sampling_year'], grains) }}
-),
-
-answers_counted as (
-    select {{ year_code('survey_year') }} as period_code, {{ grain_columns(grains) }}, count(*) as answers
-    from answers
-    {{ by_grain(['survey_year'], grains) }}
-),
-
-counted as (
-    {{ variant_rows('theses_counted', {'H09': ['h09'], 'H09a': ['h09a'], 'H09b': ['h09b'], 'H09c': ['h09c']}) }}
-    union all
-    {{ variant_rows('answers_counted', {'H15': ['answers'], 'H15b': ['answers']}) }}
+-- Theses and answers behind values whose denominators are weights: a weight of 60 can be three theses.
+with definitions as (
+    select variant_code, definition_version, {{ is_definition_in_force() }} as is_in_force
+    from {{ ref('indicator') }}
 )
 
-select variant_code, grain, unit_code, period_code, numerator as case_count
-from counted
+select c.variant_code, c.grain, c.unit_code, c.period_code, c.case_count
+from {{ ref('ind_counted') }} as c
+inner join definitions as d
+    on d.variant_code = c.variant_code and d.definition_version = c.definition_version and d.is_in_force
+where c.case_count > 0

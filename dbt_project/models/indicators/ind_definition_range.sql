@@ -1,5 +1,5 @@
--- How far an official value depends on its definition: the range over the official variant and its alternatives, for H02
--- over the thresholds of the map as well.
+-- How far an official value depends on its definition: the range over the official variant and its alternatives, and
+-- where the registry says so (threshold_range) over the thresholds of the map.
 with definitions as (
     select *, {{ is_definition_in_force() }} as is_in_force
     from {{ ref('indicator') }}
@@ -23,9 +23,10 @@ defined as (
 
     union all
 
-    select 'H02', grain, unit_code, period_year, value
-    from {{ ref('ind_match_threshold') }}
-    where threshold <> {{ var('map_strength_minimum') }}
+    select d.indicator_code, t.grain, t.unit_code, t.period_year, t.value
+    from {{ ref('ind_match_threshold') }} as t
+    inner join definitions as d on d.threshold_range and d.is_in_force
+    where t.threshold <> {{ var('map_strength_minimum') }}
 )
 
 select

@@ -1,30 +1,18 @@
--- H02b at other thresholds of the discipline-cluster map, for the range of its definition.
+-- The match by persons at other thresholds of the discipline-cluster map, for the range of its definition.
 {% set thresholds = [0.3, 0.4, 0.5, 0.6, 0.7] -%}
-{% set grains = ['city', 'institution'] -%}
-with in_study as (
-    select e.census_year, e.inst_code, e.person_key, d.key_cluster_strength as strength
+with counted as (
+    select
+        e.census_year,
+        case when grouping(e.inst_code) = 1 then 'city' else 'institution' end as grain,
+        case when grouping(e.inst_code) = 1 then '{{ var("city_code") }}' else e.inst_code end as unit_code,
+        count(distinct e.person_key) as persons
+        {%- for threshold in thresholds %},
+        count(distinct e.person_key) filter (where d.key_cluster_strength >= {{ threshold }}) as matched_{{ loop.index }}
+        {%- endfor %}
     from {{ ref('fct_enrolment_census') }} as e
     inner join {{ ref('dim_discipline') }} as d on d.discipline_code = e.discipline_code
     where not d.is_h02_excluded
-),
-
-persons as (
-    select census_year, {{ grain_columns(grains) }}, person_key, max(strength) as strength
-    from in_study
-    {{ by_grain(['census_year', 'person_key'], grains) }}
-),
-
-counted as (
-    select
-        census_year,
-        grain,
-        unit_code,
-        count(*) as persons
-        {%- for threshold in thresholds %},
-        count(*) filter (where strength >= {{ threshold }}) as matched_{{ loop.index }}
-        {%- endfor %}
-    from persons
-    group by census_year, grain, unit_code
+    group by grouping sets ((e.census_year), (e.census_year, e.inst_code))
 )
 
 select

@@ -1,8 +1,5 @@
-{{ check_indicator_models() }}
 with counted as (
-    {% for model in indicator_models() -%}
-    select * from {{ ref(model) }}{{ ' union all' if not loop.last }}
-    {% endfor %}
+    select * from {{ ref('ind_counted') }}
 ),
 
 -- the periods of every variant in every version of its definition

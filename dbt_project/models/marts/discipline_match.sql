@@ -110,5 +110,5 @@ left join pairs as p on p.cluster_code = s.cluster_code and p.discipline_code = 
 left join degrees on degrees.match_year = s.match_year and degrees.discipline_code = s.discipline_code
 left join {{ ref('dim_discipline') }} as discipline on discipline.discipline_code = s.discipline_code
 left join {{ ref('cluster') }} as cluster on cluster.code = s.cluster_code
--- from the first year of H02c on, and no year that has not begun
-where s.match_year between (select min(first_year) from {{ ref('indicator') }} where variant_code = 'H02c') and {{ year_of(as_of()) }}
+-- from the first year of any series on, and no year that has not begun
+where s.match_year between (select min(first_year) from {{ ref('indicator') }}) and {{ year_of(as_of()) }}

@@ -1,18 +1,4 @@
-{% set headlines = ['H01', 'H02', 'H03', 'H04', 'H05', 'H06', 'H07', 'H08', 'H09', 'H10', 'H11', 'H12', 'H13', 'H14', 'H15'] -%}
-with headline as (
-    select
-        unit_code as inst_code,
-        period_year as profile_year,
-        {% for code in headlines -%}
-        max(value) filter (where indicator_code = '{{ code }}') as {{ code | lower }}_value,
-        max(status_code) filter (where indicator_code = '{{ code }}') as {{ code | lower }}_status_code{{ ',' if not loop.last }}
-        {% endfor %}
-    from {{ ref('indicator_value') }}
-    where grain = 'institution' and is_official
-    group by unit_code, period_year
-),
-
-sizes as (
+with sizes as (
     select
         inst_code,
         census_year as profile_year,
@@ -70,14 +56,10 @@ select
     cast(coalesce(e.entrants, 0) as integer) as entrant_count,
     cast(coalesce(a.degrees, 0) as integer) as degree_count,
     cast(coalesce(c.core_courses, 0) as integer) as core_course_count,
-    {% for code in headlines -%}
-    h.{{ code | lower }}_value,
-    h.{{ code | lower }}_status_code{{ ',' if not loop.last }}
-    {% endfor %},
     {{ provenance_columns() }}
 from {{ ref('dim_institution') }} as i
 cross join years as y
-{%- for part, alias in {'headline': 'h', 'sizes': 's', 'entrants': 'e', 'awards': 'a', 'courses': 'c'}.items() %}
+{%- for part, alias in {'sizes': 's', 'entrants': 'e', 'awards': 'a', 'courses': 'c'}.items() %}
 left join {{ part }} as {{ alias }} on {{ alias }}.inst_code = i.inst_code and {{ alias }}.profile_year = y.profile_year
 {%- endfor %}
 {{ join_name('peer_group', 'i.peer_group_code', 'peer_group') }}

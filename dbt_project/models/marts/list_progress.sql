@@ -43,7 +43,7 @@ windows as (
         i.quantity_unit,
         q.pace_kind,
         q.red_below_path,
-        q.counted_in is not null as is_counted,
+        q.counted_in,
         case when q.is_scaled then {{ population_scale() }} else 1 end as scale
     from items as i
     inner join {{ ref('list_quantity') }} as q on q.item_code = i.item_code and q.doc_version = i.doc_version
@@ -68,7 +68,8 @@ cycles as (
         w.quantity_unit,
         w.pace_kind,
         w.red_below_path,
-        coalesce(w.is_counted, false) as is_counted
+        w.counted_in,
+        w.counted_in is not null as is_counted
     from deadlines as d
     full outer join windows as w
         on w.item_code = d.item_code and w.doc_version = d.doc_version and w.cycle_year = d.cycle_year
@@ -105,7 +106,7 @@ counted as (
     left join {{ ref('fct_honour') }} as h
         on h.honour_code = '02' and h.level_code = '23'
         and h.granted_on between c.window_from_on and least(c.quantity_due_on, {{ as_of() }})
-    where c.item_code = 'X09' and c.is_counted
+    where c.counted_in = 'honour'
     group by c.item_code, c.doc_version, c.cycle_year
 
     union all
@@ -114,7 +115,7 @@ counted as (
     from cycles as c
     left join {{ ref('dim_urgent_list') }} as l
         on cast(l.edition_year as integer) = c.cycle_year and l.published_on <= {{ as_of() }}
-    where c.item_code = 'Z3' and c.is_counted
+    where c.counted_in = 'urgent_discipline_list'
     group by c.item_code, c.doc_version, c.cycle_year
 
     union all
@@ -135,7 +136,7 @@ counted as (
     from cycles as w
     inner join courses as c
         on c.core_from_on <= least(w.quantity_due_on, {{ as_of() }}) and c.core_to_on >= w.window_from_on
-    where w.item_code = 'R5' and w.is_counted
+    where w.counted_in = 'course_revision'
     group by w.item_code, w.doc_version, w.cycle_year
 ),
 

@@ -5,6 +5,7 @@ select
     {{ key('coalesce(course.inst_code, o.src_inst_code)') }} as institution_key,
     o.course_id,
     course.course_key,
+    coalesce(course.is_core, false) as is_core,
     course.unit_code,
     course.org_unit_key,
     o.revision_id,

@@ -15,6 +15,8 @@ select
     a.degree_type,
     a.thesis_id,
     thesis.thesis_id is not null as is_thesis_accepted,
+    thesis.is_frontline_topic,
+    thesis.is_frontline_evidenced,
     a.awarded_on,
     {{ year_of('a.awarded_on') }} as award_year,
     {{ academic_year('a.awarded_on') }} as academic_year,
@@ -25,7 +27,7 @@ select
 from {{ source('accepted', 'degree_award') }} as a
 {{ join_versions('dim_student', 'a.student_id', 'a.awarded_on') }}
 {{ join_versions('dim_degree_point', 'a.degree_point_id', 'a.awarded_on') }}
-left join {{ source('accepted', 'thesis') }} as thesis on thesis.thesis_id = a.thesis_id
+left join {{ ref('fct_thesis') }} as thesis on thesis.thesis_id = a.thesis_id
 {{ join_name('degree', 'a.degree_code', 'degree') }}
 {{ join_name('award_basis', 'a.basis_code', 'basis') }}
 {{ join_name('applicant_kind', 'a.applicant_kind', 'applicant_kind') }}

@@ -11,6 +11,7 @@ select
     degree_point_now.discipline_code,
     s.overall_score,
     s.design_weight,
+    s.design_weight * s.overall_score as weighted_score,
     s.collected_on
 from {{ source('accepted', 'employer_survey') }} as s
 {{ join_versions('dim_degree_point', 's.degree_point_id', 's.collected_on') }}

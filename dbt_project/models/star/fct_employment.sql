@@ -1,3 +1,10 @@
+with outstanding_students as (
+    select distinct student_id
+    from {{ ref('fct_honour') }}
+    where granted_on <= {{ as_of() }}
+        and ((holder_kind = 'S' and honour_code = '01') or (holder_kind = 'X' and honour_code = '02'))
+)
+
 select
     e.student_id,
     student_then.student_key,
@@ -32,12 +39,21 @@ select
     e.cluster_code,
     enterprise.cluster_code as employer_cluster_code,
     coalesce(e.cluster_code, enterprise.cluster_code) as resolved_cluster_code,
+    matched.cluster_code is not null as is_cluster_matched,
+    coalesce(employer_cluster.is_key, false) as is_employer_in_key_cluster,
+    outstanding.student_id is not null as is_outstanding,
     e.verify_state,
     verify_state.name_zh as verify_state_name
 from {{ source('accepted', 'employment') }} as e
 {{ join_versions('dim_student', 'e.student_id', 'e.status_on') }}
 {{ join_version_then('dim_degree_point', 'student_now.degree_point_id', 'e.status_on') }}
 left join {{ ref('dim_enterprise') }} as enterprise on enterprise.uscc = e.employer_uscc
+left join {{ ref('dim_cluster') }} as employer_cluster on employer_cluster.cluster_code = enterprise.cluster_code
+left join {{ ref('bridge_key_cluster') }} as matched
+    on matched.discipline_code = student_now.discipline_code
+    and matched.cluster_code = coalesce(e.cluster_code, enterprise.cluster_code)
+    and matched.is_matched
+left join outstanding_students as outstanding on outstanding.student_id = e.student_id
 left join {{ ref('destination_scope') }} as scope on scope.destination_code = e.destination_code
 {{ join_name('graduation_destination', 'e.destination_code', 'destination') }}
 {{ join_name('verify_state', 'e.verify_state', 'verify_state') }}

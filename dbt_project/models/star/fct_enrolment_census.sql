@@ -26,6 +26,8 @@ select
     degree_point_then.degree_point_key,
     s.discipline_code,
     s.programme_key,
+    not discipline.is_h02_excluded as is_in_match_scope,
+    discipline.key_cluster_strength >= {{ var('map_strength_minimum') }} as is_discipline_matched,
     s.degree_level,
     s.degree_type,
     s.study_mode,
@@ -36,6 +38,7 @@ select
 from in_study as s
 inner join {{ ref('dim_student') }} as student_then
     on student_then.student_id = s.student_id and s.census_on between student_then.valid_from and student_then.valid_to
+left join {{ ref('dim_discipline') }} as discipline on discipline.discipline_code = s.discipline_code
 left join {{ ref('dim_degree_point') }} as degree_point_then
     on degree_point_then.degree_point_id = s.degree_point_id
     and s.census_on between degree_point_then.valid_from and degree_point_then.valid_to

@@ -26,6 +26,10 @@ select
     t.source_project_id,
     projects.project_id is not null as is_source_project_accepted,
     t.frontline_flag as is_frontline_claimed,
+    t.frontline_flag or t.topic_source_code = '14' as is_frontline_topic,
+    (t.frontline_flag or t.topic_source_code = '14')
+    and coalesce(t.frontline_evidence_code, '0') <> '0'
+    and (coalesce(t.topic_source_code, '') <> '14' or projects.project_id is not null) as is_frontline_evidenced,
     t.frontline_evidence_code,
     evidence.name_zh as frontline_evidence_name,
     t.enterprise_uscc,

@@ -2,17 +2,11 @@
   Tests: every row that an indicator model counted is in ind_value, unless its period lies before the variant's first year or has not begun.
   So a model counts at no grain that the registry does not give its variant.
   Matters: a variant that is not registered, a grain that is not registered, or a record of an institution that is not in the directory, would vanish from the marts without a word.
-  When it fails: register the variant, its version or its grain in seeds/plan/indicator.csv, or ask the commission to add the institution to its directory.
+  When it fails: name the grain in the indicator's file (include/indicators), or ask the commission to add the institution to its directory.
 #}
 {% test nothing_counted_is_lost(model) %}
-    with counted as (
-        {% for indicator_model in indicator_models() -%}
-        select variant_code, definition_version, grain, unit_code, period_code from {{ ref(indicator_model) }}{{ ' union all' if not loop.last }}
-        {% endfor %}
-    )
-
     select c.*
-    from counted as c
+    from {{ ref('ind_counted') }} as c
     left join {{ ref('indicator') }} as i
         on i.variant_code = c.variant_code and i.definition_version = c.definition_version
     left join {{ ref('ind_period') }} as p on p.period_basis = i.period_basis and p.period_code = c.period_code

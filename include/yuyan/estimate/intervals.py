@@ -9,8 +9,6 @@ from yuyan.estimate import rates, registry, stratified
 KEY = ["variant_code", "grain", "unit_code", "period_code"]
 BOUNDS = ["lcl95", "ucl95", "probability_below"]
 SCHEMA = dict.fromkeys([*KEY, "estimator"], pl.String) | dict.fromkeys(BOUNDS, pl.Float64)
-KINDS = {"H09": None, "H09a": ["1"], "H09b": ["21"], "H09c": ["22"]}
-"""Thesis sampling variants -> degree level and type of the theses they are of; None is all."""
 SEED = 2026
 
 
@@ -49,14 +47,15 @@ def sampled(values: pl.DataFrame, samplings: pl.DataFrame, known: pl.DataFrame, 
         & pl.col("value").is_not_null()
     )
     floors = registry.rules(known, "city_rule", "FLOOR")
+    kinds = dict(known.select("variant_code", "sampled_kinds").iter_rows())
     by_year = samplings.partition_by("period_code", as_dict=True)
     found = []
     for variant, grain, unit, period, target in wanted.select(*KEY, "target").iter_rows():
         cases = by_year.get((period,), samplings.clear())
         if unit != city:
             cases = cases.filter(pl.col("inst_code") == unit)
-        if KINDS[variant] is not None:
-            cases = cases.filter(pl.col("kind").is_in(KINDS[variant]))
+        if kinds.get(variant):
+            cases = cases.filter(pl.col("kind").is_in(kinds[variant].split(";")))
         if len(cases):
             arrays = [cases[c].fill_null("").to_numpy() for c in ("stratum", "kind")]
             strata = stratified.weighted_strata(

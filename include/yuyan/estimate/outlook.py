@@ -9,12 +9,14 @@ from yuyan.estimate.intervals import KEY
 HORIZON = 2030
 PACED = ["LINEAR", "STEP", "CAGR", "PIECEWISE", "BACKLOADED"]
 """Path kinds that lead somewhere; a floor or a trend needs no pace."""
-SCORES = ["H06b", "H15b"]
-"""Ratios that are mean scores of 1 to 5, not rates."""
 
 
-def projections(values: pl.DataFrame) -> pl.DataFrame:
-    """Projection of each complete city value from the years up to it, so that what was projected then stays on record."""
+def projections(values: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Projection of each complete city value from the years up to it, so that what was projected then stays on record.
+
+    A mean score, which the registry gives a greatest value above 1, is no rate and has no bounds.
+    """
+    scores = known.filter(pl.col("value_upper") > 1)["variant_code"].to_list()
     city = values.filter((pl.col("grain") == "city") & pl.col("is_complete") & pl.col("value").is_not_null())
     parts = []
     for kind, bounds in (
@@ -22,7 +24,7 @@ def projections(values: pl.DataFrame) -> pl.DataFrame:
         ("count", (0, np.inf)),
         ("other", (-np.inf, np.inf)),
     ):
-        series = city.filter(_bounded_kind() == kind)
+        series = city.filter(_bounded_kind(scores) == kind)
         years = np.sort(series["period_year"].unique().to_numpy())
         codes = series["variant_code"].unique().sort()
         row = codes.search_sorted(series["variant_code"]).to_numpy()
@@ -68,8 +70,8 @@ def feasibility(milestones: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(found)
 
 
-def _bounded_kind() -> pl.Expr:
-    is_rate = pl.col("value_kind").is_in(["ratio", "index"]) & ~pl.col("variant_code").is_in(SCORES)
+def _bounded_kind(scores: list[str]) -> pl.Expr:
+    is_rate = pl.col("value_kind").is_in(["ratio", "index"]) & ~pl.col("variant_code").is_in(scores)
     return (
         pl.when(is_rate)
         .then(pl.lit("rate"))

@@ -31,13 +31,8 @@ COLUMNS = [
     "projected_ucl80",
     "required_pace",
 ]
-SURVEYS = {
-    "H06": (sources.COURSES, "satisfied", 1),
-    "H06b": (sources.COURSES, "score", 5),
-    "H15": (sources.EMPLOYERS, "satisfied", 1),
-    "H15b": (sources.EMPLOYERS, "score", 5),
-}
-"""Variant -> its answers, the column of its numerator, the greatest value."""
+ANSWERS = {"COURSE": sources.COURSES, "EMPLOYER": sources.EMPLOYERS}
+"""The registry's `answers` -> the query of those answers."""
 SEED = 2026
 
 
@@ -61,8 +56,8 @@ def estimate(run_id: str, as_of: date) -> dict[str, Any]:
         samplings = sources.read(connection, sources.SAMPLINGS)
         points = sources.read(connection, sources.POINTS)
         answers = {
-            query: surveys.by_grain(_answers(connection, query, given["evaluation_instrument"]), city)
-            for query in (sources.COURSES, sources.EMPLOYERS)
+            name: surveys.by_grain(_answers(connection, query, given["evaluation_instrument"]), city)
+            for name, query in ANSWERS.items()
         }
         origins = surveys.by_grain(sources.read(connection, sources.ORIGINS), city)
         ranges, adjusted, trends = _surveys(answers, known)
@@ -105,8 +100,11 @@ def _surveys(
     rules = registry.rules(known, "city_rule", "TREND")
     ranges, trends = [], []
     adjusted = [pl.DataFrame(schema=dict.fromkeys(KEY, pl.String) | {"adjusted_value": pl.Float64})]
-    for variant, (query, numerator, upper) in SURVEYS.items():
-        rows = answers[query].with_columns(x=pl.col(numerator))
+    surveyed = (
+        known.drop_nulls("answers").select("variant_code", "answers", "value_upper").sort("variant_code")
+    )
+    for variant, name, upper in surveyed.iter_rows():
+        rows = answers[name].with_columns(x=pl.col("satisfied" if upper == 1 else "score"))
         if rows.is_empty():
             continue
         if variant in registry.variants(known, "estimator", "WEIGHTED"):
@@ -185,7 +183,7 @@ def _joined(
         pl.concat(adjusted),
         likes.drop("observed", "cases"),
         judged,
-        outlook.projections(values),
+        outlook.projections(values, known),
         outlook.pace(values),
     ):
         found = found.join(part, on=KEY, how="left")

@@ -9,7 +9,8 @@ import psycopg
 from psycopg import sql
 
 REGISTRY = """
-select distinct on (variant_code) variant_code, estimator, adjustment, comparator, city_rule, unit_rule, value_kind
+select distinct on (variant_code) variant_code, estimator, adjustment, comparator, city_rule, unit_rule, value_kind,
+    answers, value_upper, sampled_kinds
 from plan.indicator order by variant_code, is_official desc, definition_version desc
 """
 COMPOSITE = "select indicator_code, variant_code, weight::float8 as weight from plan.composite order by 1, 2"
@@ -70,7 +71,8 @@ from plan.milestone where doc_version = {doc_version} order by series_code, year
 TEXTS = (
     "variant_code", "grain", "unit_code", "period_code", "value_kind", "path_status", "path_reason", "path_kind",
     "inst_code", "stratum", "kind", "degree_level", "degree_type", "category_code", "estimator", "adjustment",
-    "comparator", "city_rule", "unit_rule", "series_code", "name_zh", "unit_zh", "indicator_code",
+    "comparator", "city_rule", "unit_rule", "series_code", "name_zh", "unit_zh", "indicator_code", "answers",
+    "sampled_kinds",
 )  # fmt: skip
 YEARS = ("period_year", "due_year", "base_year")
 TRUTHS = ("is_complete", "is_passed", "is_start")

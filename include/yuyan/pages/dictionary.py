@@ -1,4 +1,4 @@
-"""The indicator dictionary, a page and a CSV, from the registry of the plan (seeds/plan) and the unit tests of the formulas.
+"""The indicator dictionary, a page and a CSV, from the registry of the plan and the examples of include/indicators.
 
 Whatever column the registry has is shown under the name its description gives it, so that a new column needs no change here.
 """
@@ -34,11 +34,11 @@ APART = ("variant_code", "indicator_code", "name_zh", "variant_role", "is_offici
 
 
 def dictionary_csv() -> str:
-    """One row per variant: the registry, its target, its steps, tests that show it, decisions that touch it."""
+    """One row per variant: the registry, its target, its steps, examples that show it, decisions that touch it."""
     targets = _targets()
     target_columns = [c for c in seed("target")[0] if c != "variant_code"]
     registry = list(seed("indicator")[0])
-    head = [*registry, *(f"target_{c}" for c in target_columns), "target_path", "unit_tests", "decisions"]
+    head = [*registry, *(f"target_{c}" for c in target_columns), "target_path", "examples", "decisions"]
     rows = []
     for variant in seed("indicator"):
         code = variant["variant_code"]
@@ -249,7 +249,7 @@ def _items() -> dict[str, str]:
 
 
 def _cases(variants: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """The unit tests of an indicator's variants; those of the official one first, of which the first is the example."""
+    """The examples of an indicator's variants; those of the official one first, of which the first is the example."""
     codes = {(v["variant_code"], v["definition_version"]): v for v in variants}
     official = next(v for v in variants if v["is_official"] == "true")
     found = [c for c in examples.cases() if any(c.of(code) for code, _ in codes)]

@@ -1,4 +1,4 @@
-"""What follows from the contracts, rules and models and is written as a file: documents, and what dbt may read.
+"""What follows from the contracts, rules, indicators and models and is written as a file: documents, and what dbt reads.
 
     python -m yuyan.pages.documentation
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from yuyan import settings
-from yuyan.domain import contracts
+from yuyan.domain import contracts, indicator_models
 from yuyan.domain.contracts import Contract, Field
 from yuyan.pages import dictionary as indicator_dictionary
 from yuyan.pages import erd, render, rules, star
@@ -133,6 +133,7 @@ def documents() -> dict[Path, str]:
     """Path -> content of the generated documents that a reader of the repository needs."""
     return {
         settings.DBT_PROJECT / "models" / "_accepted.yml": sources(),
+        **indicator_models.files(),
         DOCS / "rule-directory.csv": rules.directory_csv(),
         DOCS / "indicator-dictionary.csv": indicator_dictionary.dictionary_csv(),
         DOCS / "data-dictionary.zh-CN.md": dictionary(),

@@ -1,21 +1,14 @@
-"""Worked examples of indicators: the rows that dbt's unit tests give a formula and the rows they expect of it.
+"""Worked examples of indicators: the rows of facts that their files give and the rows they expect of them.
 
-The rows are made up; the test suite runs every one of these tests, so an example cannot say anything the formula does not.
+The rows are made up; the test suite runs every one of these examples, so that none can say anything the formula does not.
 """
 
 import csv
 import io
-import re
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any
 
-import yaml
-
-from yuyan import settings
-
-FOLDER = settings.DBT_PROJECT / "models" / "indicators" / "unit_tests"
+from yuyan.domain import indicators
 
 
 @dataclass(frozen=True)
@@ -32,10 +25,9 @@ class Rows:
 
 @dataclass(frozen=True)
 class Case:
-    """One unit test: what is given (tables with rows only) and what is expected of the model."""
+    """One example: what is given and what is expected of the indicator."""
 
     name: str
-    model: str
     says: str
     as_of: str
     given: tuple[Rows, ...]
@@ -47,40 +39,21 @@ class Case:
 
 
 @cache
-def cases(folder: Path = FOLDER) -> tuple[Case, ...]:
-    """Every unit test of the indicator models, those of files named after a model first."""
-    found = []
-    for path in sorted(folder.glob("*.yml"), key=lambda p: (not p.stem.startswith("ind_"), p.stem)):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        found += [_case(one) for one in document["unit_tests"] if re.fullmatch(r"ind_[a-z]\d+", one["model"])]
-    return tuple(found)
-
-
-def _case(one: dict[str, Any]) -> Case:
-    variables = one.get("overrides", {}).get("vars", {})
-    given = [_rows(_table(g["input"]), g.get("rows")) for g in one["given"]]
-    return Case(
-        one["name"],
-        one["model"],
-        " ".join(one["description"].split()),
-        str(variables.get("as_of", "")),
-        tuple(g for g in given if g.cells),
-        _rows(one["model"], one["expect"]["rows"]),
+def cases() -> tuple[Case, ...]:
+    """Every example, in the order of the indicators; `H13-2` is the second of H13."""
+    return tuple(
+        Case(
+            f"{code}-{n}",
+            example.name,
+            example.as_of,
+            tuple(_rows(fact, text) for fact, text in example.rows.items()),
+            _rows(code, example.expect),
+        )
+        for code, indicator in indicators.load().items()
+        for n, example in enumerate(indicator.examples, 1)
     )
 
 
-def _table(reference: str) -> str:
-    """ref('dim_student') -> dim_student."""
-    return re.search(r"'(\w+)'\s*\)$", reference)[1]
-
-
-def _rows(name: str, rows: str | list[dict[str, Any]] | None) -> Rows:
-    if isinstance(rows, str):
-        lines = list(csv.reader(io.StringIO(rows)))
-        columns, *cells = [[cell.strip() for cell in line] for line in lines if line]
-        return Rows(name, columns, cells)
-    dicts = rows or []
-    columns = list(dict.fromkeys(key for row in dicts for key in row))
-    return Rows(
-        name, columns, [["" if row.get(c) is None else str(row[c]) for c in columns] for row in dicts]
-    )
+def _rows(name: str, text: str) -> Rows:
+    columns, *cells = [[cell.strip() for cell in line] for line in csv.reader(io.StringIO(text)) if line]
+    return Rows(name, columns, cells)

@@ -30,4 +30,7 @@ select
     is_simulated,
     city_scale
 from {{ ref('indicator_value') }}
-where grain = 'degree_point' and is_latest_complete and (is_official or variant_code = 'H09d')
+where grain = 'degree_point' and is_latest_complete and (
+        is_official
+        or variant_code in (select i.variant_code from {{ ref('indicator') }} as i where i.is_beside_official)
+    )

@@ -1,0 +1,31 @@
+-- 由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(materialized='view') }}
+select * from {{ ref('ind_counted_achievement_year') }}
+union all
+select * from {{ ref('ind_counted_admission') }}
+union all
+select * from {{ ref('ind_counted_cluster_overlap') }}
+union all
+select * from {{ ref('ind_counted_commissioned_project') }}
+union all
+select * from {{ ref('ind_counted_commissioned_receipt') }}
+union all
+select * from {{ ref('ind_counted_course_evaluation') }}
+union all
+select * from {{ ref('ind_counted_degree_award') }}
+union all
+select * from {{ ref('ind_counted_employer_survey') }}
+union all
+select * from {{ ref('ind_counted_employment') }}
+union all
+select * from {{ ref('ind_counted_enrolment_census') }}
+union all
+select * from {{ ref('ind_counted_match_point') }}
+union all
+select * from {{ ref('ind_counted_practice_year') }}
+union all
+select * from {{ ref('ind_counted_thesis') }}
+union all
+select * from {{ ref('ind_counted_thesis_sampling') }}
+union all
+select * from {{ ref('ind_counted_urgent_point_year') }}

@@ -1,0 +1,59 @@
+-- H12：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+with by_row_rows as (
+    select
+        f.academic_year,
+        f.inst_code,
+        f.degree_level,
+        f.degree_type,
+        f.discipline_code,
+        f.is_thesis_accepted,
+        f.awarded_on,
+        f.is_frontline_evidenced,
+        f.is_frontline_topic,
+        case when f.discipline_code is not null then f.degree_point_id end as degree_point_id
+    from {{ ref('fct_degree_award') }} as f
+    where f.academic_year is not null
+),
+
+by_row as (
+    select
+        academic_year,
+        academic_year as period_code,
+        case grouping(inst_code, degree_level, degree_type, degree_point_id)
+            when 15 then 'city'
+            when 7 then 'institution'
+            when 9 then 'level_type'
+            when 1 then 'institution_level_type'
+            when 14 then 'degree_point'
+        end as grain,
+        case grouping(inst_code, degree_level, degree_type, degree_point_id)
+            when 15 then '{{ var("city_code") }}'
+            when 7 then inst_code
+            when 9 then degree_level || '-' || degree_type
+            when 1 then inst_code || '-' || degree_level || '-' || degree_type
+            when 14 then degree_point_id
+        end as unit_code,
+        count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }}) as h12_theses,
+        count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }} and is_frontline_evidenced) as h12_frontline,
+        count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }} and is_frontline_topic) as h12_claimed,
+        count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }} and is_frontline_topic and not is_frontline_evidenced) as h12_unevidenced
+    from by_row_rows
+    group by grouping sets (
+        (academic_year),
+        (academic_year, inst_code),
+        (academic_year, degree_level, degree_type),
+        (academic_year, inst_code, degree_level, degree_type),
+        (academic_year, degree_point_id)
+    )
+)
+
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
+from by_row as c
+cross join lateral (
+    values
+        ('H12', 1, cast(c.h12_frontline as double precision), cast(c.h12_theses as double precision), cast(null as double precision)),
+        ('H12b', 1, cast(c.h12_claimed as double precision), cast(c.h12_theses as double precision), cast(null as double precision)),
+        ('H12g', 1, cast(c.h12_unevidenced as double precision), cast(c.h12_theses as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
+where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

@@ -1,0 +1,119 @@
+-- H02, H03, H04：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+with by_person_key_rows as (
+    select
+        f.census_year,
+        f.person_key,
+        f.inst_code,
+        f.degree_level,
+        f.degree_type,
+        f.discipline_code,
+        f.is_in_match_scope,
+        f.is_discipline_matched,
+        f.study_mode,
+        m.cluster_code
+    from {{ ref('fct_enrolment_census') }} as f
+    left join {{ ref('bridge_key_cluster') }} as m
+        on m.discipline_code = f.discipline_code and m.is_matched
+    where f.census_year is not null and f.person_key is not null
+),
+
+by_person_key_once as (
+    select
+        census_year,
+        person_key,
+        case grouping(inst_code, degree_level, degree_type, substr(discipline_code, 1, 2), discipline_code, cluster_code)
+            when 63 then 'city'
+            when 31 then 'institution'
+            when 39 then 'level_type'
+            when 59 then 'category'
+            when 61 then 'discipline'
+            when 7 then 'institution_level_type'
+            when 27 then 'institution_category'
+            when 29 then 'institution_discipline'
+            when 62 then 'cluster'
+        end as grain,
+        case grouping(inst_code, degree_level, degree_type, substr(discipline_code, 1, 2), discipline_code, cluster_code)
+            when 63 then '{{ var("city_code") }}'
+            when 31 then inst_code
+            when 39 then degree_level || '-' || degree_type
+            when 59 then substr(discipline_code, 1, 2)
+            when 61 then discipline_code
+            when 7 then inst_code || '-' || degree_level || '-' || degree_type
+            when 27 then inst_code || '-' || substr(discipline_code, 1, 2)
+            when 29 then inst_code || '-' || discipline_code
+            when 62 then cluster_code
+        end as unit_code,
+        bool_or(is_in_match_scope) as h02_persons,
+        bool_or(is_in_match_scope and is_discipline_matched) as h02_matched_persons,
+        true as h03_persons,
+        bool_or(study_mode = '1') as h03_ft_persons,
+        bool_or(study_mode = '2') as h03_pt_persons,
+        bool_or(degree_level = '1') as h04_doctoral
+    from by_person_key_rows
+    group by grouping sets (
+        (census_year, person_key),
+        (census_year, person_key, inst_code),
+        (census_year, person_key, degree_level, degree_type),
+        (census_year, person_key, substr(discipline_code, 1, 2)),
+        (census_year, person_key, discipline_code),
+        (census_year, person_key, inst_code, degree_level, degree_type),
+        (census_year, person_key, inst_code, substr(discipline_code, 1, 2)),
+        (census_year, person_key, inst_code, discipline_code),
+        (census_year, person_key, cluster_code)
+    )
+),
+
+by_person_key as (
+    select
+        census_year,
+        cast(census_year as text) as period_code,
+        grain,
+        unit_code,
+        count(*) filter (where h02_persons) as h02_persons,
+        count(*) filter (where h02_matched_persons) as h02_matched_persons,
+        count(*) filter (where h03_persons) as h03_persons,
+        count(*) filter (where h03_ft_persons) as h03_ft_persons,
+        count(*) filter (where h03_pt_persons) as h03_pt_persons,
+        count(*) filter (where h04_doctoral) as h04_doctoral
+    from by_person_key_once
+    group by census_year, grain, unit_code
+),
+
+by_person_key_of_city as (
+    select
+        *,
+        max(h02_persons) filter (where grain = 'city') over (partition by census_year) as h02_persons_of_city
+    from by_person_key
+)
+
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
+from by_person_key_of_city as c
+cross join lateral (
+    values
+        ('H02b', 1, cast(c.h02_matched_persons as double precision), cast(case when c.grain in ('cluster') and c.h02_persons > 0 then c.h02_persons_of_city else c.h02_persons end as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
+where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
+    and c.grain in ('city', 'institution', 'cluster')
+union all
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
+from by_person_key_of_city as c
+cross join lateral (
+    values
+        ('H03', 1, cast(c.h03_persons as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H03-FT', 1, cast(c.h03_ft_persons as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H03-PT', 1, cast(c.h03_pt_persons as double precision), cast(null as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
+where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
+    and c.grain in ('city', 'institution', 'level_type', 'category', 'discipline', 'institution_level_type', 'institution_category', 'institution_discipline')
+union all
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
+from by_person_key_of_city as c
+cross join lateral (
+    values
+        ('H04', 1, cast(c.h04_doctoral as double precision), cast(c.h03_persons as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
+where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
+    and c.grain in ('city', 'institution', 'category', 'discipline', 'institution_category', 'institution_discipline')

@@ -1,0 +1,77 @@
+-- H01：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+with by_degree_point_id_rows as (
+    select
+        f.calendar_year,
+        f.degree_point_id,
+        f.inst_code,
+        f.degree_level,
+        f.degree_type,
+        f.is_joint_built,
+        f.event_type,
+        m.cluster_code
+    from {{ ref('fct_urgent_point_year') }} as f
+    left join {{ ref('bridge_key_cluster') }} as m
+        on m.discipline_code = f.discipline_code and m.is_matched
+    where f.calendar_year is not null and f.degree_point_id is not null
+),
+
+by_degree_point_id_once as (
+    select
+        calendar_year,
+        degree_point_id,
+        case grouping(inst_code, degree_level, degree_type, cluster_code)
+            when 15 then 'city'
+            when 7 then 'institution'
+            when 9 then 'level_type'
+            when 1 then 'institution_level_type'
+            when 14 then 'cluster'
+        end as grain,
+        case grouping(inst_code, degree_level, degree_type, cluster_code)
+            when 15 then '{{ var("city_code") }}'
+            when 7 then inst_code
+            when 9 then degree_level || '-' || degree_type
+            when 1 then inst_code || '-' || degree_level || '-' || degree_type
+            when 14 then cluster_code
+        end as unit_code,
+        true as h01_points,
+        bool_or(degree_level = '1') as h01b_points,
+        bool_or(is_joint_built) as h01c_points,
+        bool_or(event_type in ('11', '13')) as h01d_points,
+        bool_or(event_type = '12') as h01e_points
+    from by_degree_point_id_rows
+    group by grouping sets (
+        (calendar_year, degree_point_id),
+        (calendar_year, degree_point_id, inst_code),
+        (calendar_year, degree_point_id, degree_level, degree_type),
+        (calendar_year, degree_point_id, inst_code, degree_level, degree_type),
+        (calendar_year, degree_point_id, cluster_code)
+    )
+),
+
+by_degree_point_id as (
+    select
+        calendar_year,
+        cast(calendar_year as text) as period_code,
+        grain,
+        unit_code,
+        count(*) filter (where h01_points) as h01_points,
+        count(*) filter (where h01b_points) as h01b_points,
+        count(*) filter (where h01c_points) as h01c_points,
+        count(*) filter (where h01d_points) as h01d_points,
+        count(*) filter (where h01e_points) as h01e_points
+    from by_degree_point_id_once
+    group by calendar_year, grain, unit_code
+)
+
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
+from by_degree_point_id as c
+cross join lateral (
+    values
+        ('H01', 1, cast(c.h01_points as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H01b', 1, cast(c.h01b_points as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H01c', 1, cast(c.h01c_points as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H01d', 1, cast(c.h01d_points as double precision), cast(null as double precision), cast(null as double precision)),
+        ('H01e', 1, cast(c.h01e_points as double precision), cast(null as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
+where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
