@@ -21,7 +21,7 @@ run: $(INSTALLED) ## install, start everything, run the next simulated day, prin
 	@$(BIN)/yuyan run $(if $(SCALE),--scale $(SCALE)) $(if $(SEED),--seed $(SEED))
 
 test: $(INSTALLED) ## install and run every test
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 down: $(INSTALLED) ## stop everything; data stay
 	@$(BIN)/yuyan down

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from support.built_city import simulated_city, simulated_city_dsn, simulated_city_home  # noqa: F401 - fixtures
 from support.signed_city import city, quick_schemes, signed_city  # noqa: F401 - fixtures
@@ -19,16 +20,26 @@ ONE_CITY = {"indicators": "city", "marts": "city"}
 """Rooms that read the same built city: one worker builds it once."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def _room(path: str) -> str:
+    """`marts` of `tests/marts/test_x.py::test_y`."""
+    return path.split("::")[0].removeprefix("tests/").split("/")[0].removesuffix(".py")
+
+
+class RoomScheduling(LoadScopeScheduling):
     """A room's tests go to one worker, with what its fixtures have built; see `make test`."""
-    rooms = {
-        item: item.path.relative_to(Path(__file__).parent).parts[0].removesuffix(".py") for item in items
-    }
-    items.sort(
-        key=lambda item: LONG_ROOMS.index(rooms[item]) if rooms[item] in LONG_ROOMS else len(LONG_ROOMS)
-    )
-    for item, room in rooms.items():
-        item.add_marker(pytest.mark.xdist_group(ONE_CITY.get(room, room)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return ONE_CITY.get(_room(nodeid), _room(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> RoomScheduling:
+    return RoomScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long rooms first."""
+    order = {room: place for place, room in enumerate(LONG_ROOMS)}
+    items.sort(key=lambda item: order.get(_room(item.nodeid), len(order)))
 
 
 @pytest.fixture(scope="session")
