@@ -32,6 +32,7 @@ class RoomScheduling(LoadScopeScheduling):
         return ONE_CITY.get(_room(nodeid), _room(nodeid))
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log) -> RoomScheduling:
     return RoomScheduling(config, log)
 

@@ -252,7 +252,7 @@ def test_enrolment_and_practice_agree_with_a_loop_over_records(days, indicators)
         assert value("H03", unit, "2025")[0] == among(studying("2025-09-30"))
         assert value("H08", unit, "2024-2025") == (
             among(took),
-            (among(studying("2024-09-01")) + among(studying("2025-08-31"))) / 2,
+            (among(studying("2024-09-30")) + among(studying("2025-09-30"))) / 2,
         )
 
 
