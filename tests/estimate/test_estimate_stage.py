@@ -25,7 +25,8 @@ create table indicators.ind_status (variant_code text, grain text, unit_code tex
     definition_version int default 1, is_in_force boolean default true);
 create table plan.target (variant_code text, doc_version text, due_on date, path_kind text, baseline_year int);
 create table plan.indicator (variant_code text, value_kind text, estimator text, adjustment text, comparator text,
-    city_rule text, unit_rule text, definition_version int default 1, is_official boolean default true);
+    city_rule text, unit_rule text, answers text, value_upper int, sampled_kinds text,
+    definition_version int default 1, is_official boolean default true);
 create table plan.composite (indicator_code text, variant_code text, weight numeric);
 create table plan.milestone (series_code text, doc_version text, name_zh text, year int, level numeric, unit_zh text,
     is_start boolean);
@@ -186,10 +187,13 @@ def test_every_column_is_described(found, warehouse):
 
 def _registry(connection) -> None:
     """How the real registry says that variants are estimated and judged."""
-    names = ["variant_code", "value_kind", "estimator", "adjustment", "comparator", "city_rule", "unit_rule"]
+    names = ["variant_code", "value_kind", "estimator", "adjustment", "comparator", "city_rule", "unit_rule",
+             "answers", "value_upper", "sampled_kinds"]  # fmt: skip
     with open(settings.SEEDS / "plan" / "indicator.csv", encoding="utf-8", newline="") as file:
         rows = [[row[n] or None for n in names] for row in csv.DictReader(file)]
-    connection.cursor().executemany("insert into plan.indicator values (%s, %s, %s, %s, %s, %s, %s)", rows)
+    connection.cursor().executemany(
+        f"insert into plan.indicator values ({', '.join(['%s'] * len(names))})", rows
+    )
     names = ["series_code", "doc_version", "name_zh", "year", "level", "unit_zh", "is_start"]
     with open(settings.SEEDS / "plan" / "milestone.csv", encoding="utf-8", newline="") as file:
         rows = [[row[n] for n in names] for row in csv.DictReader(file)]

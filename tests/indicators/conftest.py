@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from support.built_city import SCALE
 from yuyan import settings
 from yuyan.domain import indicator_models, indicators
 from yuyan_demo.runtime import postgres
@@ -34,6 +35,7 @@ def copy_of_city(pg_home, simulated_city_dsn, simulated_city_home, monkeypatch) 
     dsn = postgres.dsn(pg_home, name)
     monkeypatch.setenv("YUYAN_HOME", str(simulated_city_home))
     monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
+    monkeypatch.setenv("YUYAN_SIMULATED", str(SCALE))
     with psycopg.connect(dsn) as connection:
         yield connection
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
