@@ -1,5 +1,6 @@
 """`yuyan run` for real: what it says and leaves, replay, a platform that is down all day, and everything stops."""
 
+import contextlib
 import json
 import os
 import time
@@ -40,7 +41,10 @@ def everybody(home: Path) -> list[psutil.Process]:
 
 def listening(crowd: list[psutil.Process]) -> set[tuple[str, int]]:
     """(address, port) that these processes listen on."""
-    connections = [c for process in crowd for c in process.net_connections(kind="inet")]
+    connections = []
+    for process in crowd:
+        with contextlib.suppress(psutil.NoSuchProcess):  # a task that has ended meanwhile
+            connections += process.net_connections(kind="inet")
     return {(c.laddr.ip, c.laddr.port) for c in connections if c.status == psutil.CONN_LISTEN}
 
 
@@ -261,8 +265,11 @@ def test_an_interrupted_day_is_taken_up_and_what_is_collected_meanwhile_is_judge
 
     def until(query: str) -> None:
         with psycopg.connect(dsn, autocommit=True) as warehouse:
-            while not warehouse.execute(query).fetchone()[0]:
+            for _ in range(6000):  # bounded: a line that stands still must fail and not hang
+                if warehouse.execute(query).fetchone()[0]:
+                    return
                 time.sleep(0.2)
+        pytest.fail(f"never came true: {query}")
 
     newest = "(select max(as_of) from ops.run where kind = 'collect')"
     done = rows(yuyan, "select max(as_of) from ops.run where kind = 'collect'")[0][0]

@@ -111,11 +111,14 @@ class Judge:
             state = pl.concat([state.join(newer_held, on=KEY, how="anti"), newer_held])
         self._held[entity] = state
         live = state.filter(~pl.col("is_deleted"))
-        derived = {"person_key_version": pl.lit("1")}
+        derived = {}
         for f in contract.supplied:
             if f.privacy == "pseudonymise":
-                keys = [None if v is None else hashlib.sha256(v.encode()).hexdigest() for v in live[f.name]]
-                derived[f.becomes] = pl.Series(f.becomes, keys, dtype=pl.String)
+                kinds = live["cert_type"] if "cert_type" in live.columns else [None] * live.height
+                keys = [_key(kind, number) for kind, number in zip(kinds, live[f.name], strict=True)]
+                derived[f.becomes] = pl.Series(f.becomes, [k for k, _ in keys], dtype=pl.String)
+                version = f"{f.becomes}_version"
+                derived[version] = pl.Series(version, [v for _, v in keys], dtype=pl.String)
         names = [f.name for f in contract.columns]
         rows = live.with_columns(**{k: v for k, v in derived.items() if k in names}).select(*KEY, *names)
         self._connection.execute(f"truncate t.raw_{entity}")
@@ -140,6 +143,17 @@ class Judge:
             f"where not exists (select 1 from bad b where {same})"
         )
         self._connection.execute(f"drop table bad; analyze t.acc_{entity}")
+
+
+def _key(kind: str | None, number: str | None) -> tuple[str | None, str | None]:
+    """Key and key version of a certificate number: version 0 where its check character is wrong."""
+    if number is None:
+        return None, None
+    if kind in (None, "1", "01") and len(number) == 18:
+        total = sum(int(digit) * (2 ** (17 - i) % 11) for i, digit in enumerate(number[:17]))
+        if "10X98765432"[total % 11] != number[17]:
+            return None, "0"
+    return hashlib.sha256(number.encode()).hexdigest(), "1"
 
 
 def order() -> list[str]:
