@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from yuyan import settings
-from yuyan.domain import contracts, indicator_models
+from yuyan.domain import contracts
 from yuyan.domain.contracts import Contract, Field
+from yuyan.domain.indicators import dbt_files
 from yuyan.pages import dictionary as indicator_dictionary
 from yuyan.pages import erd, render, rules, star
 
@@ -133,7 +134,7 @@ def documents() -> dict[Path, str]:
     """Path -> content of the generated documents that a reader of the repository needs."""
     return {
         settings.DBT_PROJECT / "models" / "_accepted.yml": sources(),
-        **indicator_models.files(),
+        **dbt_files.files(),
         DOCS / "rule-directory.csv": rules.directory_csv(),
         DOCS / "indicator-dictionary.csv": indicator_dictionary.dictionary_csv(),
         DOCS / "data-dictionary.zh-CN.md": dictionary(),
