@@ -33,17 +33,17 @@ def load(home: Path) -> dict[str, str]:
     """The secrets of this home. What the environment gives is used and not written down. Raises files.DamagedFile."""
     path = home / "secrets.json"
     given = {name: os.environ[variable] for name, variable in ENVIRONMENT.items() if os.environ.get(variable)}
-    held = files.read_json(path, REMEDY) or {}
-    drawn = {name: _draw(name) for name in ENVIRONMENT if name not in given and name not in held}
+    stored = files.read_json(path, REMEDY) or {}
+    drawn = {name: _draw(name) for name in ENVIRONMENT if name not in given and name not in stored}
     if drawn:
-        files.write(path, json.dumps(held | drawn, indent=1))
-    return held | drawn | given
+        files.write(path, json.dumps(stored | drawn, indent=1))
+    return stored | drawn | given
 
 
 def write_passwords(path: Path, given: dict[str, str], names: Iterable[str]) -> None:
     """Write a file of passwords by name: the given ones, and for every other name its old one or one drawn at random."""
-    held = files.read_json(path, "remove it: every account but those given gets another password") or {}
-    drawn = {name: held.get(name) or secrets.token_hex(12) for name in names}
+    stored = files.read_json(path, "remove it: every account but those given gets another password") or {}
+    drawn = {name: stored.get(name) or secrets.token_hex(12) for name in names}
     files.write(path, json.dumps(drawn | given, indent=1))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from support import evaluate
 from yuyan.domain import indicators
-from yuyan.domain.indicators import Example, Indicator, dbt_files
+from yuyan.domain.indicators import Example, Indicator, counting_models, dbt_files
 from yuyan_demo.runtime import postgres
 
 EXAMPLES = [

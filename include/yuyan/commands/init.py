@@ -33,15 +33,15 @@ def init(home: Path) -> None:
     if missing := [name for name in REQUIRED if not os.environ.get(name)]:
         raise OperatorError(f"not set: {', '.join(missing)}; see .env.example")
     home.mkdir(parents=True, exist_ok=True)
-    held = secrets.load(home)
+    values = secrets.load(home)
     _metadata_database()
     airflow("db", "migrate")
     airflow("pools", "set", POOL, str(POOL_SLOTS), POOL_DESCRIPTION)
     if passwords := os.environ.get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"):
-        files.write(Path(passwords), json.dumps({settings.AIRFLOW_USER: held["airflow_password"]}))
+        files.write(Path(passwords), json.dumps({settings.AIRFLOW_USER: values["airflow_password"]}))
     with psycopg.connect(settings.warehouse_dsn()) as connection:
         ddl.create(connection)
-        roles.create(connection, held)
+        roles.create(connection, values)
     from yuyan import transform
 
     transform.prepare_manifest()
