@@ -34,7 +34,6 @@ def test_planted_rules_exist_with_their_severity_and_cover_levels_1_to_4(days):
         r: rules[r].severity for r in planted["rule_id"]
     }
     levels = [rules[r].level for r in planted["rule_id"]]
-    assert len(levels) >= 100
     assert {1, 2, 3, 4} <= set(levels)
 
 
