@@ -94,6 +94,7 @@ def test_every_stage_left_its_time(yuyan, first):
         "indicators",
         "estimate",
         "assess",
+        "changes",
         "marts",
         "feedback",
     }

@@ -15,7 +15,7 @@ PUBLISHED = ("marts", "indicators", "estimates", "reference", "plan")
 READABLE = {
     "bi_reader": PUBLISHED,
     "analyst": (*PUBLISHED, "star"),
-    "auditor": (*PUBLISHED, "quality", "ops", "allocation"),
+    "auditor": (*PUBLISHED, "quality", "ops", "allocation", "changes"),
 }
 """Role -> schemas it may select from."""
 
