@@ -14,7 +14,8 @@ import psycopg
 
 from yuyan.changes import lineage
 from yuyan.changes.causes import CALENDAR, DEFINITION
-from yuyan.domain import indicator_models, indicators
+from yuyan.domain import indicators
+from yuyan.domain.indicators import counting_models, dbt_files
 
 BRIDGE = "bridge_key_cluster"
 FUTURE = "date 'infinity'"
@@ -44,7 +45,7 @@ class Fact:
 def counted() -> list[Fact]:
     """The facts of all indicators."""
     return [
-        _fact(name.replace("ind_counted_", "fct_"), sql) for name, sql in indicator_models.models().items()
+        _fact(name.replace("ind_counted_", "fct_"), sql) for name, sql in counting_models.models().items()
     ]
 
 
@@ -241,7 +242,7 @@ def _count(
     connection.execute("truncate counted_step")
     steps = [DEFINITION - 1, *causes]
     for step in steps:
-        sql = indicator_models.render(fact.sql, _tables(comparison, clusters, step), variables)
+        sql = dbt_files.render(fact.sql, _tables(comparison, clusters, step), variables)
         connection.execute(_STEP.format(step=step, sql=sql))
     for earlier, cause in zip(steps, causes, strict=False):
         connection.execute(_PART.format(cause=cause, before=earlier, after=cause))
