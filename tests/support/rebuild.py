@@ -18,9 +18,9 @@ class Compiled:
         self.models = {n["name"]: n for n in nodes.values() if n["resource_type"] == "model"}
 
     def fill(self, connection: psycopg.Connection, day: date, entities: set[str] | None = None) -> None:
-        """Replace the rows of star and indicators by what they are on that day; with `entities`, of the star only what
-        these are behind."""
-        waiting = {n["unique_id"]: n for n in self.models.values() if n["schema"] in ("star", "indicators")}
+        """Replace the rows of what indicator values and their targets are made of by what they are on that day; with
+        `entities`, of the star only what these are behind."""
+        waiting = self._upstream("ind_value") | self._upstream("ind_status")
         while waiting:
             ready = [n for n in waiting.values() if not set(n["depends_on"]["nodes"]) & set(waiting)]
             for node in ready:
@@ -33,10 +33,21 @@ class Compiled:
                 if node["config"]["materialized"] == "table" and is_behind:
                     self._fill(connection, node, day)
 
+    def _upstream(self, name: str) -> dict[str, dict]:
+        """A model and all models that it is made of."""
+        node = self.models[name]
+        found = {node["unique_id"]: node}
+        for parent in node["depends_on"]["nodes"]:
+            if parent.startswith("model."):
+                found |= self._upstream(parent.rsplit(".", 1)[1])
+        return found
+
     def fill_marts(self, connection: psycopg.Connection, day: date, *names: str) -> None:
-        """Replace the rows of these marts."""
+        """Replace the rows of these marts, planned as their hooks ask for."""
+        connection.execute("set enable_nestloop = off")
         for name in names:
             self._fill(connection, self.models[name], day)
+        connection.execute("reset enable_nestloop")
 
     def _fill(self, connection: psycopg.Connection, node: dict, day: date) -> None:
         table = f"{node['schema']}.{node['name']}"

@@ -1,3 +1,5 @@
+-- Joins on columns of text are estimated at one row, and a nested loop over what is estimated so takes for ever.
+{{ config(pre_hook="set local enable_nestloop = off") }}
 {% set cell = ['variant_code', 'definition_version', 'grain', 'unit_code', 'period_code'] -%}
 with definitions as (
     select

@@ -37,8 +37,8 @@ standing as (  -- a record that is only noted here may be kept out by another ru
     from each_failure as e left join ops.batch as b on b.batch_id = e.batch_id
 )"""
 
-_COLUMNS = """s.entity, s.src_record_id, s.record_key, s.batch_id, s.row_no, s.column_name, s.observed_value, s.rule_id,
-    s.severity, s.is_refused, s.is_kept_out, s.is_overridden, s.delivery, s.change,
+_COLUMNS = """s.entity, s.src_record_id, s.record_key, s.batch_id, s.row_no, s.column_name, s.observed_value,
+    s.compared_with, s.rule_id, s.severity, s.is_refused, s.is_kept_out, s.is_overridden, s.delivery, s.change,
     s.since_run_id, s.group_id, r.message, r.why, r.fix"""
 
 _FIRST = f"""{_STANDING}, numbered as (
@@ -87,8 +87,8 @@ with numbered as (
     from quality.row_failure as f
     where f.src_inst_code = %(inst)s and f.resolved_run_id = %(run)s and f.resolution <> 'replaced'
 )
-select f.entity, f.src_record_id, f.record_key, f.batch_id, f.row_no, f.column_name, f.observed_value, f.rule_id,
-       f.severity, f.resolution, f.since_run_id, r.message
+select f.entity, f.src_record_id, f.record_key, f.batch_id, f.row_no, f.column_name, f.observed_value, f.compared_with,
+       f.rule_id, f.severity, f.resolution, f.since_run_id, r.message
 from numbered as f left join quality.rule as r on r.rule_id = f.rule_id and r.version = f.rule_version
 where f.place <= %(rows)s
 order by f.rule_id, f.entity, f.src_record_id
