@@ -91,7 +91,7 @@ def test_a_new_life_cycle_needs_no_code(warehouse, tmp_path, monkeypatch):
         cases.take(connection, case(), "overdue", "yuyan", "到期未办结", LATER, run_id="r2")
         assert case() == Case(number, "10611", "open", None, None)
         with pytest.raises(
-            DecisionError, match="现为“待整改”，不能办结（只能从“已有整改方案”）.*yuyan case show"
+            DecisionError, match=r"现为“待整改”，不能办结（只能从“已有整改方案”）.*yuyan case show"
         ):
             cases.check(case(), "close", "x", JW)
         cases.take(connection, case(), "plan", UNI.name, "新方案", LATER, changes=plan)
@@ -116,9 +116,9 @@ def test_a_new_life_cycle_needs_no_code(warehouse, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("from: [open], to: planned", "from: [opened], to: planned", r"case\.yml:13: opened is no state"),
-        ("by: commission", "by: minister", r"case\.yml:15: by 'minister' is not one of line"),
-        ("label: 办结, ", "", r"case\.yml:15: has by, evidence, from, to"),
+        ("from: [open], to: planned", "from: [opened], to: planned", r"case\.yml:12: opened is no state"),
+        ("by: commission", "by: minister", r"case\.yml:14: by 'minister' is not one of line"),
+        ("label: 办结, ", "", r"case\.yml:14: has by, evidence, from, to"),
         ("key: case_id", "keys: case_id", r"case\.yml:\d+: has keys, label"),
         ("with: [plan_uri, due_on]", "having: [plan_uri]", r"case\.yml:8: has having, label"),
     ],

@@ -50,6 +50,43 @@ class Override:
 OVERRIDES = LifeCycle("override", Override)
 LIVE = list(OVERRIDES.cycle.open_states())
 
+# reads: quality.override, quality.problem; leaves: letting_pass
+_LETTING_PASS = """
+create temp table letting_pass on commit drop as
+select o.override_id, o.rule_id, o.src_inst_code
+from quality.override as o inner join quality.problem as p using (problem_id)
+where o.state = 'active' and p.entity = %s
+"""
+# reads: letting_pass, failing; leaves: quality.row_failure (of the stand-ins, too, whose failures end with the run)
+_COVER = """
+update quality.row_failure as f set override_id = o.override_id
+from letting_pass as o
+where f.entity = %(entity)s and f.rule_id = o.rule_id and f.src_inst_code = o.src_inst_code
+    and (
+        f.resolved_run_id is null
+        or (f.resolved_run_id = %(run)s and f.raw_id in (select raw_id from failing where not is_newest))
+    )
+    and f.override_id is distinct from o.override_id
+"""
+# reads: quality.override, quality.rule, quality.row_failure, failing: version in force and failing records by override
+_FIGURES = """
+select
+    o.override_id,
+    (select version from quality.rule as r where r.rule_id = o.rule_id and r.is_current),
+    (
+        select count(*)
+        from (
+            select f.src_record_id from quality.row_failure as f
+            where f.rule_id = o.rule_id and f.src_inst_code = o.src_inst_code and f.resolved_run_id is null
+            union
+            select g.src_record_id from failing as g
+            where not g.is_newest and g.rule_id = o.rule_id and g.src_inst_code = o.src_inst_code
+        ) as records
+    )
+from quality.override as o
+where o.override_id = any(%s)
+"""
+
 
 def request(
     connection: psycopg.Connection,
@@ -169,18 +206,8 @@ def apply(connection: psycopg.Connection, entity: str, run_id: str, as_of: date)
             )
             problem = problems.PROBLEMS.get(connection, override.problem_id)
             _take_with(connection, problem, "lapsed", LINE, lapse[1], as_of, override.override_id, run_id)
-    connection.execute(
-        "create temp table letting_pass on commit drop as select o.override_id, o.rule_id, o.src_inst_code "
-        "from quality.override o join quality.problem p using (problem_id) where o.state = 'active' and p.entity = %s",
-        [entity],
-    )
-    connection.execute(
-        "update quality.row_failure f set override_id = o.override_id from letting_pass o "
-        "where f.entity = %s and f.rule_id = o.rule_id and f.src_inst_code = o.src_inst_code and (f.resolved_run_id is null "
-        "or (f.resolved_run_id = %s and f.raw_id in (select raw_id from failing where not is_newest))) "
-        "and f.override_id is distinct from o.override_id",
-        [entity, run_id],
-    )
+    connection.execute(_LETTING_PASS, [entity])
+    connection.execute(_COVER, {"entity": entity, "run": run_id})
 
 
 def covers(alias: str) -> str:
@@ -193,23 +220,13 @@ def _live_ones(connection: psycopg.Connection, entity: str) -> list[tuple[Overri
 
     A record fails by its newest version, or by the last good one that stands in for it.
     """
-    locked = connection.execute(  # as people's steps do, so that no decision falls in between
-        "select problem_id from quality.problem where entity = %s and state in ('override_requested', 'overridden') "
-        "order by problem_id for update",
-        [entity],
-    ).fetchall()
-    ids = [problem_id for (problem_id,) in locked]
+    # locked as people's steps lock them, so that no decision falls in between
+    where = "entity = %s and state in ('override_requested', 'overridden') order by problem_id for update"
+    ids = [problem.problem_id for problem in problems.PROBLEMS.select(connection, where, [entity])]
     live = OVERRIDES.select(
         connection, "problem_id = any(%s) and state = any(%s) order by override_id", [ids, LIVE]
     )
-    figures = connection.execute(
-        "select o.override_id, (select version from quality.rule r where r.rule_id = o.rule_id and r.is_current), "
-        "(select count(*) from (select f.src_record_id from quality.row_failure f where f.rule_id = o.rule_id "
-        "and f.src_inst_code = o.src_inst_code and f.resolved_run_id is null union select g.src_record_id from failing g "
-        "where not g.is_newest and g.rule_id = o.rule_id and g.src_inst_code = o.src_inst_code) records) "
-        "from quality.override o where o.override_id = any(%s)",
-        [[o.override_id for o in live]],
-    ).fetchall()
+    figures = connection.execute(_FIGURES, [[o.override_id for o in live]]).fetchall()
     by_id = {override_id: (version, failed) for override_id, version, failed in figures}
     return [(o, *by_id[o.override_id]) for o in live]
 
