@@ -92,6 +92,9 @@ def settle(
     `subjects`: the second parts of all rule ids that were checked (entities, or `indicator`). `is_checked(rule_id,
     src_inst_code)`: whether that pair could be judged this time; if not, its problem stays as it is. A problem under a live
     override is left to that override. Safe to repeat. Raises ValueError for a finding whose rule is not of these subjects.
+
+    >>> settle(connection, "run-1", as_of, [Finding("QR.student.left_on.13", "10611", "student", "ERROR", 12)], ["student"])
+    Counter({'found': 1})
     """
     subjects = list(subjects)
     found = {(f.rule_id, f.src_inst_code): f for f in findings}

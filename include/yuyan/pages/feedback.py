@@ -77,7 +77,10 @@ def build(
 
 
 def after(run_id: str, as_of: date) -> dict[str, Any]:
-    """Write the feedback of all institutions after this warehouse run, with the mark that the environment asks for."""
+    """Write the feedback of all institutions after this warehouse run, with the mark that the environment asks for.
+
+    >>> after("run-1", date(2026, 10, 15))["folder"]
+    """
     with psycopg.connect(settings.warehouse_dsn()) as connection:
         return build(connection, run_id, as_of, settings.simulated_mark())
 

@@ -19,6 +19,9 @@ def reconcile(run_id: str) -> int:
     the next run, and so is one of an entity that could not be judged (quality.unjudged); another that was never judged has
     nothing accepted. Raises ReconciliationError, after the
     figures are stored, when a batch does not balance.
+
+    >>> reconcile("run-1")
+    970
     """
     with psycopg.connect(settings.warehouse_dsn()) as connection:
         connection.execute(
