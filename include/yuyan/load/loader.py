@@ -157,7 +157,7 @@ def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: 
         (mapped.is_deleted(mapping).fill_null(False) | (pl.col("_feed") == DELETES)).alias("gone"),
         *mapped.columns(contract, mapping),
     ).with_columns(record_key=mapped.record_key(contract))
-    rows = rows.with_columns(_bounded(rows["id"]))
+    rows = rows.with_columns(mapped.bounded(rows["id"]))
     return Batch(
         landed,
         contract,
@@ -287,15 +287,6 @@ def load(
 ) -> Loaded:
     """Load one batch that stands for itself: a whole window, or a correction (its id). See Loader."""
     return Loader(connection, run_id, as_of).load(prepare(landed, contract, mapping, correction), cursor)
-
-
-def _bounded(ids: pl.Series) -> pl.Series:
-    """Record ids; those that are too long for an index shortened, which validation then names."""
-    is_long = (ids.str.len_chars() > keys.LONGEST).fill_null(False)
-    if not is_long.any():
-        return ids
-    short = {text: keys.bounded(text) for text in ids.filter(is_long)}
-    return ids.replace(short)
 
 
 def _digested(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
@@ -442,7 +433,7 @@ def _record_key_changes(connection: psycopg.Connection, batch: Batch) -> None:
     changes = frame.filter(pl.col("_feed") == KEY_CHANGES).select(
         mapped.record_id(mapping), "old_key", "new_key", mapped.source_version(mapping, None)
     )
-    changes = changes.with_columns(_bounded(changes[mapping.record_id]))
+    changes = changes.with_columns(mapped.bounded(changes[mapping.record_id]))
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into ops.key_change select n.* from (values (%s, %s, %s, %s, %s, %s, %s::bigint)) "
