@@ -144,8 +144,8 @@ def explanations(dsn: str, runs: dict[str, str]) -> list[str]:
         "where run_id = any(%(ids)s) and outcome = 'failed' order by 1",
         "select '不平衡批次 ' || batch_id || '（' || src_inst_code || ' ' || entity || '）' as line from ops.reconciliation "
         "where run_id = any(%(ids)s) and not is_balanced order by 1",
-        "select '完整清单列出而下落不明 ' || src_inst_code || ' ' || entity || '：' || array_to_string(lost_records, '、') as line "
-        "from ops.key_reconciliation where run_id = any(%(ids)s) and not is_balanced order by 1",
+        "select '完整清单列出而下落不明 ' || src_inst_code || ' ' || entity || '：' || array_to_string(lost_records, '、') "
+        "as line from ops.key_reconciliation where run_id = any(%(ids)s) and not is_balanced order by 1",
         "select node_id || '：' || coalesce(message, status) as line from ops.model_result "
         "where run_id = any(%(ids)s) and status in ('error', 'fail', 'runtime error') order by 1",
     )
