@@ -1,12 +1,15 @@
 """Every record that a complete listing showed is accepted, in quarantine, deleted by name or waiting: nothing else."""
 
+import io
 from datetime import date
 
 import fake_platforms as fake
 import psycopg
 import pytest
+from rich.console import Console
 
 from yuyan import runs
+from yuyan.commands import report
 from yuyan.load.run import collect_institution
 from yuyan.validate import reconcile, run
 
@@ -59,6 +62,9 @@ def fake_institution(dsn: str) -> None:
 def test_what_was_listed_is_accepted_or_in_quarantine(listed, versioned):
     reconcile.reconcile("w0")
     assert figures(listed, "w0") == [(30, 29, 1, 0, 0, [], 0, True)]
+    console = Console(file=io.StringIO(), width=200)
+    report.print_balance(console, report.balance(listed, "w0"))
+    assert "完整清单列出 30 条记录 = 接收 29 + 隔离 1 + 其后删除 0 + 待判 0  平衡" in console.file.getvalue()
     collect(1)  # a window of changes lists nothing
     reconcile.reconcile(judge(1))
     assert figures(listed, "w1") == []
