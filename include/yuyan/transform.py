@@ -7,6 +7,7 @@ only as the variable `as_of`.
 
 import hashlib
 import importlib.metadata
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from yuyan import files, settings
+from yuyan.domain import editions
 
 Layer = Literal["star", "indicators", "marts"]
 SELECTIONS: dict[str, tuple[str, ...]] = {
@@ -154,7 +156,13 @@ def _run(command: list[str], as_of: date, manifest: Any = None) -> Any:
             "--log-path",
             target,
             "--vars",
-            f"{{as_of: '{as_of.isoformat()}', simulated_scale: {settings.simulated_scale() or 'null'}}}",
+            json.dumps(
+                {
+                    "as_of": as_of.isoformat(),
+                    "simulated_scale": settings.simulated_scale(),
+                    "institution_successors": editions.successors(),
+                }
+            ),
             "--quiet",
         ),
     ]
