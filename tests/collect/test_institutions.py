@@ -87,7 +87,7 @@ def test_an_institution_may_differ_from_its_product(own_institutions):
             6,
             "hats",
         ),
-        ('inst_code: "10001"\nname: [\n', 0, "not valid YAML"),
+        ('inst_code: "10001"\nname: [\n', 3, "not YAML"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_line(own_institutions, text, line, says):
