@@ -27,6 +27,9 @@ def reconcile(run_id: str) -> int:
     the next run, and so is one of an entity that could not be judged (quality.unjudged); another that was never judged has
     nothing accepted. Then every record that a complete listing showed is looked for, see `_reconcile_keys`. Raises
     ReconciliationError, after the figures are stored, when a batch does not balance or a record is lost.
+
+    >>> reconcile("run-1")
+    970
     """
     with psycopg.connect(settings.warehouse_dsn()) as connection:
         connection.execute(
