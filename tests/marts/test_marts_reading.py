@@ -2,7 +2,6 @@
 
 import re
 
-import published
 import pytest
 import sqlalchemy
 import yaml
