@@ -8,6 +8,7 @@ import yaml
 
 from support import built_city
 from support.examples import MODELS, PAGE, described, of_marts
+from yuyan.pages import published
 
 pytestmark = pytest.mark.database
 
