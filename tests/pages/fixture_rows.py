@@ -81,6 +81,14 @@ def _runs(connection: psycopg.Connection) -> None:
         "ops.batch",
         [batch | {"entity": e, "batch_id": f"10611-{e}-0001"} for e in ("student", "thesis", "degree_point")],
     )
+    connection.execute(
+        "update ops.batch set rows_unchanged = 71, rows_superseded = 9, rows_repeated = 6 where entity = 'student'"
+    )
+    insert(
+        connection,
+        "ops.normalised",
+        [{"run_id": "collect-2", "src_inst_code": "10611", "entity": "student", "field": "XH", "rows": 12}],
+    )
     insert(
         connection,
         "ops.schema_drift",

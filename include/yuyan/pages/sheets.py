@@ -90,6 +90,17 @@ SHEETS: dict[str, tuple[Column, ...]] = {
         _coded("情况", 28, "kind", labels.DRIFTS),
         _int("行数", "rows"),
     ),
+    "未采用": (
+        ENTITY,
+        _int("本次收到", "received"),
+        _int("同一窗口重复", "repeated"),
+        _int("版本更旧", "older"),
+    ),
+    "归一化": (
+        ENTITY,
+        _text("字段", 24, "field"),
+        _int("行数", "rows"),
+    ),
     "行数比对": (
         ENTITY,
         _int("来源", "source_count"),

@@ -48,16 +48,16 @@ def reconcile(run_id: str) -> int:
         _reconcile_keys(connection, run_id)
         lost = statements.run(connection, "unbalanced_keys", {"run": run_id}).fetchall()
         connection.commit()
-    said = []
+    faults = []
     if wrong:
-        said.append(
+        faults.append(
             f"{len(wrong)} of {checked} batches do not add up: {'; '.join(text for (text,) in wrong[:20])}."
         )
     if lost:
-        said.append(f"records of complete listings are lost: {'; '.join(text for (text,) in lost[:20])}.")
-    if said:
+        faults.append(f"records of complete listings are lost: {'; '.join(text for (text,) in lost[:20])}.")
+    if faults:
         raise ReconciliationError(
-            f"{' '.join(said)} "
+            f"{' '.join(faults)} "
             "Rows were lost or added after the load, though raw is append-only: compare with the landed files of these "
             "batches and restore the warehouse (docs/how-to/rerun-and-replay.md)."
         )
