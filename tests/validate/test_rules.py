@@ -21,7 +21,7 @@ COMPARED = {
     "QR.commissioned_project.contract_no_digest.15": "单位代码 10611；企事业委托项目 10611-r1",
     "QR.commissioned_project.contract_amount.24": "项目编号 CP4；企事业委托项目 10611-c4：合同金额（元） 500000.00",
     "QR.commissioned_project.pi_supervisor_id.20": "单位代码 10635；导师 10611 的记录",  # of another university
-    "QR.student.student_id.1": None,
+    "QR.employer_survey.design_weight.16": None,
 }
 """What a rule compared its broken record with: the other date, the old level, a parent's date, the twin, the old figure."""
 

@@ -23,7 +23,13 @@ SAMPLE = 20
 LISTED = 200
 """Rows of a group that the workbook lists; where there are more, all rows stand in a CSV beside it."""
 
-_STANDING = """
+DELIVERY = """coalesce(
+    b.file_name || case when b.file_name ~* '[.]xls[xm]?$' then '，第一个工作表' else '' end,
+    '清单 ' || b.window_from || '，期间 ' || b.ref_period
+)"""
+"""SQL of the delivered file of batch b; of a batch from before names were kept, which file of which manifest."""
+
+_STANDING = f"""
 with each_failure as (
     select f.*, coalesce(f.cause_id, f.rule_id) as group_id,
            case when f.since_run_id = %(run)s then 'new' else 'still' end as change,
@@ -34,7 +40,7 @@ with each_failure as (
 ),
 standing as (  -- a record that is only noted here may be kept out by another rule
     select e.*, bool_or(e.is_refused) over (partition by e.entity, e.src_record_id) as is_kept_out,
-           case when b.mode = 'replace' then '清单 ' || b.window_from || '，期间 ' || b.ref_period end as delivery
+           case when b.mode = 'replace' then {DELIVERY} end as delivery
     from each_failure as e left join ops.batch as b on b.batch_id = e.batch_id
 )"""
 
