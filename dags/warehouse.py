@@ -73,50 +73,36 @@ def warehouse():
 
     @task
     def layer(name: str, dag_run) -> None:
-        """Build and test one dbt layer."""
-        from yuyan import transform
-
-        day = runs.day_of(dag_run.run_id)
-        with runs.stage(dag_run.run_id, name) as detail:
-            transform.run_layer(name, dag_run.run_id, day)
-            if name == LAYERS[-1]:
-                from yuyan.changes.run import publish
-
-                detail["publication"] = publish(dag_run.run_id, day)
-        if name == LAYERS[-1]:
-            runs.close_run(dag_run.run_id, "success")
+        """Build and test one dbt layer; the last one is what is published."""
+        runs.build_layer(name, dag_run.run_id, is_last=name == LAYERS[-1])
 
     @task
     def estimate(dag_run) -> None:
         """Intervals, projections and the pace required, beside the indicator values."""
         from yuyan.estimate.run import estimate
 
-        with runs.stage(dag_run.run_id, "estimate"):
-            estimate(dag_run.run_id, runs.day_of(dag_run.run_id))
+        runs.run_stage("estimate", estimate, dag_run.run_id)
 
     @task
     def assess(dag_run) -> None:
         """可信度检查（警报立为问题）→ 评分卡 D01–D11 → 各指标的数据可信等级 / credibility, scorecard, grades."""
         from yuyan.assess.run import assess
 
-        with runs.stage(dag_run.run_id, "assess") as detail:
-            detail |= assess(dag_run.run_id, runs.day_of(dag_run.run_id))
+        runs.run_stage("assess", assess, dag_run.run_id)
 
     @task
     def changes(dag_run) -> None:
         """与上次发布相比，每个指标值为什么变了 / why each value is not what was last published."""
         from yuyan.changes.run import explain
 
-        with runs.stage(dag_run.run_id, "changes") as detail:
-            detail |= explain(dag_run.run_id, runs.day_of(dag_run.run_id))
+        runs.run_stage("changes", explain, dag_run.run_id)
 
     @task(on_failure_callback=None)  # pages for institutions: the marts are there already
     def feedback(dag_run) -> None:
         """One page and one workbook per institution: what came, what was refused and why, what to do."""
         from yuyan.pages import feedback
 
-        with runs.stage(dag_run.run_id, "feedback") as detail:
-            detail |= feedback.after(dag_run.run_id, runs.day_of(dag_run.run_id))
+        runs.run_stage("feedback", feedback.after, dag_run.run_id)
 
     @task(outlets=[RAW], on_failure_callback=None)
     def follow_up(dag_run, outlet_events) -> None:
