@@ -86,6 +86,11 @@ def test_no_file_holds_an_absolute_path_of_a_machine_or_a_secret():
     assert wrong == []
 
 
+def test_no_merge_left_its_marks():
+    mark = re.compile(rb"^(<{7}|>{7}) ", re.M)
+    assert [str(path) for path in _tracked() if mark.search(path.read_bytes())] == []
+
+
 def test_the_product_is_locked_as_it_is_tested_and_without_what_only_tests_need():
     def pins(name: str) -> set[str]:
         return {line.split(" ")[0] for line in (REQUIREMENTS / name).read_text().splitlines() if "==" in line}
