@@ -91,6 +91,15 @@ def find(uri: str) -> Landed:
     return Landed(uri, manifest)
 
 
+def listed_ids(landed: Landed, mapping: EntityMap) -> pl.Series:
+    """Ids of the records that a landed batch shows, as raw has them. Raises DamagedBatch, FileNotFoundError."""
+    with landed.open() as file:
+        frame = pl.read_parquet(file, columns=[mapping.record_id, "_feed"])
+    return mapped.bounded(
+        frame.filter(pl.col("_feed") == ITEMS).select(mapped.record_id(mapping)).to_series()
+    )
+
+
 def _batch_id(manifest: dict[str, Any]) -> str:
     """Digest of what a batch is: its window and its content."""
     # Two full listings of different runs are two statements, even if they say the same.
@@ -113,6 +122,9 @@ def land(
 
     An incremental window without rows makes none, any other at least one. Of a batch whose pages cannot all be had nothing
     is left behind. Raises SourceError from the source, MandatoryGone when a mandatory field has disappeared.
+
+    >>> for landed in land(institution, contract, mapping, window, source.pages(window, meter), "run-1", as_of):
+    ...     print(landed.uri, landed.manifest["rows"])
     """
     folder = _path(settings.landing()) / institution.inst_code / contract.entity
     folder.mkdir(parents=True, exist_ok=True)
@@ -135,6 +147,7 @@ def land(
             "window_from": window.since,
             "window_to": window.until,
             "version": window.version,
+            "file_name": window.file_name,
             "number": number,
             "is_last": is_last,
             "greatest": so_far.greatest,

@@ -24,6 +24,7 @@ STAGES = {
     "indicators": "指标",
     "estimate": "估计",
     "assess": "评估",
+    "changes": "变化",
     "marts": "集市",
     "feedback": "反馈",
     "line": "合计",
@@ -51,6 +52,10 @@ rows_of as (
            sum(unchanged) as unchanged, sum(superseded) as superseded
     from received group by src_inst_code
 ),
+passed_over as (
+    select src_inst_code, sum(rows_repeated)::bigint as repeated, sum(rows_superseded - rows_repeated)::bigint as older
+    from ops.batch group by src_inst_code
+),
 waiting as (
     select src_inst_code, count(*) as open_rows from quality.quarantine where state = 'open' group by src_inst_code
 ),
@@ -70,10 +75,12 @@ last_collection as (
 select l.src_inst_code as inst_code, coalesce(i.inst_name, '市教委') as name_zh, l.outcome, l.error, l.as_of,
        coalesce(s.received, 0) as received, coalesce(s.accepted, 0) as accepted, coalesce(s.quarantined, 0) as quarantined,
        coalesce(s.unchanged, 0) as unchanged, coalesce(s.superseded, 0) as superseded,
+       coalesce(p.repeated, 0) as repeated, coalesce(p.older, 0) as older,
        coalesce(w.open_rows, 0) as open_rows, t.rule_id as worst_rule, t.message as worst_message, t.failing as worst_rows
 from last_collection l
 left join accepted.institution i on i.inst_code = l.src_inst_code
 left join rows_of s on s.src_inst_code = l.src_inst_code
+left join passed_over p on p.src_inst_code = l.src_inst_code
 left join waiting w on w.src_inst_code = l.src_inst_code
 left join worst t on t.src_inst_code = l.src_inst_code
 order by l.src_inst_code
@@ -92,6 +99,19 @@ select count(*) as batches, coalesce(sum(received), 0) as received, coalesce(sum
        coalesce(sum(superseded), 0) as superseded, count(*) filter (where not is_balanced) as unbalanced
 from ops.reconciliation where run_id = %(run_id)s
 """
+
+
+_KEYS = """
+select coalesce(sum(listed), 0) as listed, coalesce(sum(accepted), 0) as accepted,
+       coalesce(sum(quarantined), 0) as quarantined, coalesce(sum(deleted), 0) as deleted,
+       coalesce(sum(waiting), 0) as waiting, coalesce(sum(unread_batches), 0) as unread_batches,
+       count(*) filter (where not is_balanced) as unbalanced
+from ops.key_reconciliation where run_id = %(run_id)s
+"""
+
+
+FIGURES = ("received", "accepted", "quarantined", "repeated", "older", "open_rows")
+"""Columns of figures of the table of quality; rows that were not taken stand by reason."""
 
 
 class NothingYet(OperatorError):
@@ -114,8 +134,8 @@ def failed_rules(dsn: str, inst_code: str) -> list[dict[str, Any]]:
 
 
 def balance(dsn: str, run_id: str) -> dict[str, Any]:
-    """Reconciliation totals of a warehouse run."""
-    return rows(dsn, _BALANCE, run_id=run_id)[0]
+    """Reconciliation totals of a warehouse run, by rows, and under `keys` by the records of complete listings."""
+    return rows(dsn, _BALANCE, run_id=run_id)[0] | {"keys": rows(dsn, _KEYS, run_id=run_id)[0]}
 
 
 def last_runs(dsn: str) -> list[dict[str, Any]]:
@@ -127,6 +147,18 @@ def last_runs(dsn: str) -> list[dict[str, Any]]:
     )
 
 
+def passed_over(dsn: str) -> list[dict[str, Any]]:
+    """Rows that the newest collection did not take because they were older than what is held, by institution and entity:
+    of a sound source there are few."""
+    return rows(
+        dsn,
+        "select src_inst_code, entity, sum(rows_superseded - rows_repeated)::bigint as older, "
+        "sum(rows_repeated)::bigint as repeated from ops.batch where run_id = (select run_id from ops.run "
+        "where kind in ('collect', 'replay') order by started_at desc limit 1) group by src_inst_code, entity "
+        "having sum(rows_superseded - rows_repeated) > 0 order by older desc, src_inst_code, entity",
+    )
+
+
 def explanations(dsn: str, runs: dict[str, str]) -> list[str]:
     """What the control tables say about failed runs: institutions, batches that do not balance, dbt nodes."""
     ids = list(runs.values())
@@ -135,6 +167,8 @@ def explanations(dsn: str, runs: dict[str, str]) -> list[str]:
         "where run_id = any(%(ids)s) and outcome = 'failed' order by 1",
         "select '不平衡批次 ' || batch_id || '（' || src_inst_code || ' ' || entity || '）' as line from ops.reconciliation "
         "where run_id = any(%(ids)s) and not is_balanced order by 1",
+        "select '完整清单列出而下落不明 ' || src_inst_code || ' ' || entity || '：' || array_to_string(lost_records, '、') "
+        "as line from ops.key_reconciliation where run_id = any(%(ids)s) and not is_balanced order by 1",
         "select node_id || '：' || coalesce(message, status) as line from ops.model_result "
         "where run_id = any(%(ids)s) and status in ('error', 'fail', 'runtime error') order by 1",
     )
@@ -171,7 +205,7 @@ def print_quality(console: Console, rows: list[dict[str, Any]]) -> None:
     table = Table(title=f"各单位数据质量  [bold magenta]{MARK}[/]", title_justify="left")
     table.add_column("单位")
     table.add_column("采集")
-    for name in ("累计收到", "接收", "隔离", "待处理"):
+    for name in ("累计收到", "接收", "隔离", "重复", "更旧", "待处理"):
         table.add_column(name, justify="right")
     table.add_column("最常见的问题", overflow="fold")
     for row in rows:
@@ -183,7 +217,7 @@ def print_quality(console: Console, rows: list[dict[str, Any]]) -> None:
             problem = f"[red]{row['error']}[/]  {problem}"
         table.add_row(
             f"{row['inst_code']} {row['name_zh'] or ''}", outcome,
-            *(f"{row[name]:,}" for name in ("received", "accepted", "quarantined", "open_rows")), problem,
+            *(f"{row[name]:,}" for name in FIGURES), problem,
         )  # fmt: skip
     console.print(table)
 
@@ -202,12 +236,25 @@ def print_rules(console: Console, inst_code: str, rows: list[dict[str, Any]]) ->
 
 
 def print_balance(console: Console, row: dict[str, Any]) -> None:
-    """The reconciliation equation of a run in one line."""
+    """The reconciliation equations of a run, a line each: by rows, and by records where something was listed completely."""
     sign = "=" if row["unbalanced"] == 0 else "≠"
     verdict = "[green]平衡[/]" if row["unbalanced"] == 0 else f"[red]{row['unbalanced']} 个批次不平衡[/]"
     console.print(
         f"对账：本次涉及 {row['batches']} 个批次，收到 {row['received']:,} {sign} 接收 {row['accepted']:,} "
         f"+ 隔离 {row['quarantined']:,} + 未变 {row['unchanged']:,} + 被取代 {row['superseded']:,}  {verdict}",
+        highlight=False,
+    )
+    keys = row["keys"]
+    if not keys["listed"] and not keys["unread_batches"]:
+        return
+    sign = "=" if keys["unbalanced"] == 0 else "≠"
+    verdict = (
+        "[green]平衡[/]" if keys["unbalanced"] == 0 else f"[red]{keys['unbalanced']} 处有记录下落不明[/]"
+    )
+    unread = f"（另有 {keys['unread_batches']} 个批次的落地文件无法读取）" if keys["unread_batches"] else ""
+    console.print(
+        f"按键对账：完整清单列出 {keys['listed']:,} 条记录 {sign} 接收 {keys['accepted']:,} + 隔离 {keys['quarantined']:,} "
+        f"+ 其后删除 {keys['deleted']:,} + 待判 {keys['waiting']:,}  {verdict}{unread}",
         highlight=False,
     )
 

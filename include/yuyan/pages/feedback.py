@@ -77,7 +77,10 @@ def build(
 
 
 def after(run_id: str, as_of: date) -> dict[str, Any]:
-    """Write the feedback of all institutions after this warehouse run, with the mark that the environment asks for."""
+    """Write the feedback of all institutions after this warehouse run, with the mark that the environment asks for.
+
+    >>> after("run-1", date(2026, 10, 15))["folder"]
+    """
     with psycopg.connect(settings.warehouse_dsn()) as connection:
         return build(connection, run_id, as_of, settings.simulated_mark())
 
@@ -134,7 +137,7 @@ def page(read: Facts, mark: str, long: Collection[str] = ()) -> str:
         overrides=_by_problem(tables["overrides"]),
         directory=rules.FILE,
         labels=labels,
-        states={"problem": problems.STATES, "override": overrides.STATES},
+        states={"problem": problems.PROBLEMS.cycle.states, "override": overrides.OVERRIDES.cycle.states},
         view=view,
         entity_label=entity_label,
         headline=headline,
@@ -156,7 +159,7 @@ def _where(read: Facts) -> str:
     """Where the institution finds a row that is named: in its platform, or in the file that it delivered."""
     if read.delivers_files:
         return (
-            "“交付文件”是清单序号和期间：在该清单列出的本实体文件的第一个工作表中，"
+            "“交付文件”是交付文件夹和文件名（没有文件名的是清单序号和期间）：在其第一个工作表中，"
             "按“行号”（表头不计）和来源记录编号查找。"
         )
     return "按来源记录编号在本单位平台上查找。"

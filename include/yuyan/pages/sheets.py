@@ -67,6 +67,7 @@ RECORD = (
     _int("行号", "row_no"),
     _text("字段", 18, lambda row: field_label(row["entity"], row["column_name"])),
     _text("观察值", 24, lambda row: "（空）" if row["observed_value"] is None else row["observed_value"]),
+    _text("对照", 36, "compared_with"),
 )
 SEVERITY = _coded("严重程度", 14, "severity", labels.SEVERITIES)
 
@@ -88,6 +89,17 @@ SHEETS: dict[str, tuple[Column, ...]] = {
         ENTITY,
         _text("字段", 24, "field"),
         _coded("情况", 28, "kind", labels.DRIFTS),
+        _int("行数", "rows"),
+    ),
+    "未采用": (
+        ENTITY,
+        _int("本次收到", "received"),
+        _int("同一窗口重复", "repeated"),
+        _int("版本更旧", "older"),
+    ),
+    "归一化": (
+        ENTITY,
+        _text("字段", 24, "field"),
         _int("行数", "rows"),
     ),
     "行数比对": (
@@ -141,7 +153,7 @@ SHEETS: dict[str, tuple[Column, ...]] = {
     ),
     "问题": (
         _int("问题编号", "problem_id"),
-        _coded("状态", 12, "state", problems.STATES),
+        _coded("状态", 12, "state", problems.PROBLEMS.cycle.states),
         SEVERITY,
         ENTITY,
         RULE,
@@ -158,9 +170,9 @@ SHEETS: dict[str, tuple[Column, ...]] = {
         RULE,
         Column("日期", 12, "date", "as_of"),
         _text("经办", 16, "actor"),
-        _coded("动作", 14, "action", problems.ACTIONS),
-        _coded("原状态", 14, "from_state", problems.STATES),
-        _coded("新状态", 14, "to_state", problems.STATES),
+        _coded("动作", 14, "action", problems.PROBLEMS.cycle.step_labels),
+        _coded("原状态", 14, "from_state", problems.PROBLEMS.cycle.states),
+        _coded("新状态", 14, "to_state", problems.PROBLEMS.cycle.states),
         _text("理由", 60, "reason"),
         _int("豁免编号", "override_id"),
     ),
@@ -168,7 +180,7 @@ SHEETS: dict[str, tuple[Column, ...]] = {
         _int("豁免编号", "override_id"),
         _int("问题编号", "problem_id"),
         RULE,
-        _coded("状态", 10, "state", overrides.STATES),
+        _coded("状态", 10, "state", overrides.OVERRIDES.cycle.states),
         _int("放行行数", "granted_rows"),
         _text("理由", 50, "justification"),
         _text("申请人", 14, "requested_by"),
@@ -183,7 +195,7 @@ SHEETS: dict[str, tuple[Column, ...]] = {
         _int("暂缓编号", "hold_id"),
         ENTITY,
         _coded("情形", 16, "kind", holds.KINDS),
-        _coded("状态", 22, "state", holds.STATES),
+        _coded("状态", 22, "state", holds.HOLDS.cycle.states),
         Column("统计日期", 12, "date", "as_of"),
         _int("现有记录", "live_rows"),
         _int("受影响记录", "affected_rows"),
