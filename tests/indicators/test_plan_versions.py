@@ -23,7 +23,7 @@ def rows(path):
 def test_a_version_is_added_and_the_old_one_stays(seeds):
     before = {seed: rows(seeds / f"{seed}.csv") for seed in plan.VERSIONED}
     added = plan.copy("2026-draft", "2026-final", "正式文本", "Final text", seeds)
-    assert added["target"] == 15
+    assert added["target"] == len([r for r in before["target"] if r["doc_version"] == "2026-draft"]) > 15
     assert added["action_item"] == 41
     for seed, old in before.items():
         now = rows(seeds / f"{seed}.csv")

@@ -22,7 +22,15 @@ select * from {{ ref('ind_counted_enrolment_census') }}
 union all
 select * from {{ ref('ind_counted_match_point') }}
 union all
+select * from {{ ref('ind_counted_mentor_pool_year') }}
+union all
 select * from {{ ref('ind_counted_practice_year') }}
+union all
+select * from {{ ref('ind_counted_supervisor_load') }}
+union all
+select * from {{ ref('ind_counted_supervisor_year') }}
+union all
+select * from {{ ref('ind_counted_team_year') }}
 union all
 select * from {{ ref('ind_counted_thesis') }}
 union all

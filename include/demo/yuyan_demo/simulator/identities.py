@@ -68,6 +68,11 @@ def _edition(row: Row) -> int:
     return 1950 + _number(row) % 60
 
 
+def _long_ago(row: Row) -> str:
+    """A day of the last century, so that the record overlaps with none."""
+    return str(np.datetime64("1960-01-01") + _number(row) % 14_000)
+
+
 FRESH: dict[str, Change] = {
     "achievement": {
         "canonical_id": lambda r: f"CQ-X{_number(r)}",
@@ -99,7 +104,13 @@ FRESH: dict[str, Change] = {
     },
     "institution": {"inst_code": _institution, "uscc": right_check},
     "list_item": {"doc_version": lambda r: f"2015-{_number(r)}"},
+    "mentor_pool_entry": {
+        "entered_on": _long_ago,
+        "exited_on": _long_ago,
+        "exit_reason_code": "10",
+    },
     "talent_demand": {"issuing_dept": lambda r: f"模拟部门{_number(r)}"},
+    "team_member": {"from_on": _long_ago, "to_on": _long_ago},
     "thesis_sampling": {
         "authority_code": "3",
         "stratum_code": lambda r: f"X{tail(r, 6)}",

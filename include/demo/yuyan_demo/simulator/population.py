@@ -26,6 +26,7 @@ from yuyan_demo.simulator import (
     people,
     registrations,
     samples,
+    supervision,
     teaching,
     theses,
     truth,
@@ -161,7 +162,7 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames["talent_demand"] = municipal.talent_demand(seed)
     frames["list_item"] = lists.list_items()
     frames["list_milestone"] = lists.list_milestones(seed)
-    return frames
+    return frames | supervision.frames(seed, frames)
 
 
 def envelope(entity: str, frame: pl.DataFrame) -> pl.DataFrame:
