@@ -10,7 +10,13 @@ select * from {{ ref('ind_counted_commissioned_project') }}
 union all
 select * from {{ ref('ind_counted_commissioned_receipt') }}
 union all
+select * from {{ ref('ind_counted_core_course_point') }}
+union all
+select * from {{ ref('ind_counted_course_enrolment') }}
+union all
 select * from {{ ref('ind_counted_course_evaluation') }}
+union all
+select * from {{ ref('ind_counted_course_offering') }}
 union all
 select * from {{ ref('ind_counted_degree_award') }}
 union all
@@ -26,9 +32,13 @@ select * from {{ ref('ind_counted_mentor_pool_year') }}
 union all
 select * from {{ ref('ind_counted_practice_year') }}
 union all
+select * from {{ ref('ind_counted_supervisor_appointment') }}
+union all
 select * from {{ ref('ind_counted_supervisor_load') }}
 union all
 select * from {{ ref('ind_counted_supervisor_year') }}
+union all
+select * from {{ ref('ind_counted_teaching_resource') }}
 union all
 select * from {{ ref('ind_counted_team_year') }}
 union all

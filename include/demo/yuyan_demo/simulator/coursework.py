@@ -27,7 +27,13 @@ from yuyan_demo.simulator.columns import (
 Frames = dict[str, pl.DataFrame]
 FIRST_YEAR = 2023
 """Enrolments are reported from the academic year 2023-2024 on."""
-SICHUAN = (("10610", "510100"), ("10613", "510100"), ("10614", "510100"), ("10615", "510100"), ("10626", "511800"))
+SICHUAN = (
+    ("10610", "510100"),
+    ("10613", "510100"),
+    ("10614", "510100"),
+    ("10615", "510100"),
+    ("10626", "511800"),
+)
 """Partners in Sichuan, whose courses are not reported here, and where they are."""
 PASSED, FAILED, WITHDRAWN = "1", "2", "3"
 
@@ -43,7 +49,9 @@ def frames(seed: int, made: Frames) -> Frames:
 
 def _index(frame: pl.DataFrame, *names: str) -> pl.Series:
     """College or other group of each row as one text."""
-    return frame.select(pl.concat_str([pl.col(n).fill_null("-") for n in names], separator="|").alias("g"))["g"]
+    return frame.select(pl.concat_str([pl.col(n).fill_null("-") for n in names], separator="|").alias("g"))[
+        "g"
+    ]
 
 
 def _course_points(seed: int, made: Frames) -> pl.DataFrame:
@@ -53,7 +61,9 @@ def _course_points(seed: int, made: Frames) -> pl.DataFrame:
     points = made["degree_point"].filter(pl.col("status_code") == "10")
     times = 1 + weighted(rng, (0.55, 0.3, 0.15), len(course))
     row = np.repeat(np.arange(len(course)), times)
-    drawn = _draw(rng, _index(points, "inst_code", "unit_code"), _index(course, "inst_code", "unit_code"), row)
+    drawn = _draw(
+        rng, _index(points, "inst_code", "unit_code"), _index(course, "inst_code", "unit_code"), row
+    )
     wider = _draw(rng, points["inst_code"], course["inst_code"], row)
     at = np.where(drawn >= 0, drawn, wider)
     known = at >= 0
@@ -77,14 +87,20 @@ def _draw(rng: np.random.Generator, members: pl.Series, wanted: pl.Series, row: 
 
 
 def _enrolments(seed: int, made: Frames) -> pl.DataFrame:
-    """About six a year: nine in the first year, six in the second, fewer later; some at other institutions and in Sichuan."""
+    """Nine in the first year, six in the second, fewer later; some at other institutions and in Sichuan."""
     rng = stream(seed, 42)
-    s = made["student"].filter(pl.col("status_code") != "30").select(
-        "student_id",
-        pl.col("src_inst_code").alias("inst"),
-        _index(made["student"].filter(pl.col("status_code") != "30"), "inst_code", "unit_code").alias("college"),
-        pl.col("entry_on").str.to_date().cast(pl.Int32).cast(pl.Int64).alias("entry"),
-        pl.col("left_on").str.to_date().cast(pl.Int32).cast(pl.Int64).fill_null(NEVER).alias("left"),
+    s = (
+        made["student"]
+        .filter(pl.col("status_code") != "30")
+        .select(
+            "student_id",
+            pl.col("src_inst_code").alias("inst"),
+            _index(made["student"].filter(pl.col("status_code") != "30"), "inst_code", "unit_code").alias(
+                "college"
+            ),
+            pl.col("entry_on").str.to_date().cast(pl.Int32).cast(pl.Int64).alias("entry"),
+            pl.col("left_on").str.to_date().cast(pl.Int32).cast(pl.Int64).fill_null(NEVER).alias("left"),
+        )
     )
     courses = made["course"].select("course_id", "inst_code", "unit_code", "credits")
     offered = (
@@ -102,7 +118,7 @@ def _enrolments(seed: int, made: Frames) -> pl.DataFrame:
         here = np.flatnonzero((entry < begin + 45) & (left > begin + 130))
         nth = (begin + 45 - entry[here]) // 365
         half = 0.5 if year == 2026 else 1.0
-        times = counts(rng, np.select([nth == 0, nth == 1], [9.5, 6.0], 2.5) * half)
+        times = counts(rng, np.select([nth == 0, nth == 1], [10.5, 8.0], 4.5) * half)
         parts.append((np.repeat(here, times), np.full(int(times.sum()), year)))
     who, year = (np.concatenate(x) for x in zip(*parts, strict=True))
     label = join(integers(year), "-", integers(year + 1))
@@ -114,7 +130,7 @@ def _enrolments(seed: int, made: Frames) -> pl.DataFrame:
     )
     shared = np.flatnonzero((offered["is_cross_inst_open"] == "true").to_numpy())
     abroad = _draw(rng, year_text.gather(shared), label, every)
-    at = np.where(own >= 0, own, wide)
+    at = np.where((own >= 0) & (rng.random(len(who)) < 0.4), own, wide)
     away = np.where(abroad >= 0, shared[np.maximum(abroad, 0)], -1) if len(shared) else np.full(len(who), -1)
     elsewhere = (
         (kind == 1)
@@ -184,7 +200,17 @@ def _enrolments(seed: int, made: Frames) -> pl.DataFrame:
 
 _KINDS = ("10", "20", "30", "40", "50")
 _NAMES = ("教材", "教学案例", "虚拟仿真实验", "活页讲义", "课件")
-_FIELDS = ("桥梁施工监测", "智能网联汽车", "城市轨道交通", "生态修复", "临床决策", "公司治理", "乡村振兴", "芯片封装", "数据治理")
+_FIELDS = (
+    "桥梁施工监测",
+    "智能网联汽车",
+    "城市轨道交通",
+    "生态修复",
+    "临床决策",
+    "公司治理",
+    "乡村振兴",
+    "芯片封装",
+    "数据治理",
+)
 
 
 def _resources(seed: int, made: Frames) -> pl.DataFrame:

@@ -73,6 +73,11 @@ def _long_ago(row: Row) -> str:
     return str(np.datetime64("1960-01-01") + _number(row) % 14_000)
 
 
+def _lately(row: Row) -> str:
+    """A day of the last years that hardly any other record has."""
+    return str(np.datetime64("2023-01-01") + _number(row) % 1_300)
+
+
 FRESH: dict[str, Change] = {
     "achievement": {
         "canonical_id": lambda r: f"CQ-X{_number(r)}",
@@ -86,6 +91,7 @@ FRESH: dict[str, Change] = {
         "contract_no_digest": lambda r: hashlib.sha256(r["src_record_id"].encode()).hexdigest()
     },
     "commissioned_receipt": {"amount": lambda r: f"0.{10 + _number(r) % 90}"},
+    "course_degree_point": {"from_on": _lately, "to_on": _lately},
     "course_evaluation": {"instrument_version": lambda r: f"V0-{_number(r)}"},
     "degree_point": {
         "degree_level": "3",

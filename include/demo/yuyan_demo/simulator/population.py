@@ -16,6 +16,7 @@ from yuyan.domain import contracts
 from yuyan_demo.simulator import catalogue as cat
 from yuyan_demo.simulator import (
     catalogue_frames,
+    coursework,
     days,
     defects,
     defects_structural,
@@ -162,7 +163,8 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames["talent_demand"] = municipal.talent_demand(seed)
     frames["list_item"] = lists.list_items()
     frames["list_milestone"] = lists.list_milestones(seed)
-    return frames | supervision.frames(seed, frames)
+    frames |= supervision.frames(seed, frames)
+    return frames | coursework.frames(seed, frames)
 
 
 def envelope(entity: str, frame: pl.DataFrame) -> pl.DataFrame:

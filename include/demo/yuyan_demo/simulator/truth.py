@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from yuyan.domain import contracts
-from yuyan_demo.simulator import measures, measures_results, measures_supervision
+from yuyan_demo.simulator import measures, measures_coursework, measures_results, measures_supervision
 from yuyan_demo.simulator.book import Book, Facts
 
 if TYPE_CHECKING:
@@ -41,4 +41,5 @@ def indicators(population: "Population") -> pl.DataFrame:
     measures.enter(book, facts)
     measures_results.enter(book, facts)
     measures_supervision.enter(book, facts)
+    measures_coursework.enter(book, facts)
     return book.frame(sorted(facts["institution"]["inst_code"]))
