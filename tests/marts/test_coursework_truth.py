@@ -7,7 +7,7 @@ import pytest
 
 from yuyan_demo.simulator import measures_coursework as books
 from yuyan_demo.simulator import truth
-from yuyan_demo.simulator.book import CITY, academic_year
+from yuyan_demo.simulator.truth_table import CITY, academic_year
 
 pytestmark = pytest.mark.database
 

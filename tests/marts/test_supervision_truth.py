@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from yuyan_demo.simulator import measures_supervision as books
-from yuyan_demo.simulator.book import CITY
+from yuyan_demo.simulator.truth_table import CITY
 
 pytestmark = pytest.mark.database
 

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from yuyan import settings
-from yuyan.domain import contracts, indicator_models
+from yuyan.domain import contracts
 from yuyan.domain.contracts import Contract, Field
+from yuyan.domain.indicators import dbt_files
 from yuyan.pages import dictionary as indicator_dictionary
-from yuyan.pages import erd, render, rules, star
+from yuyan.pages import erd, published, render, rules, star
 
 DOCS = settings.PROJECT / "docs"
 TYPES = {
@@ -30,7 +31,7 @@ OWNERS = {"university": "培养单位", "commission": "市教委"}
 LISTED = 60
 """Code sets up to this size are printed; larger ones are referred to."""
 FILES = {"discipline": "discipline.csv", "industry": "industry.csv"}
-GENERATED = "由 `python -m yuyan.pages.documentation` 生成，请勿手工修改。"
+GENERATED = published.GENERATED
 
 
 def dictionary() -> str:
@@ -133,7 +134,8 @@ def documents() -> dict[Path, str]:
     """Path -> content of the generated documents that a reader of the repository needs."""
     return {
         settings.DBT_PROJECT / "models" / "_accepted.yml": sources(),
-        **indicator_models.files(),
+        **dbt_files.files(),
+        published.SNAPSHOT: published.text(),
         DOCS / "rule-directory.csv": rules.directory_csv(),
         DOCS / "indicator-dictionary.csv": indicator_dictionary.dictionary_csv(),
         DOCS / "data-dictionary.zh-CN.md": dictionary(),
@@ -164,7 +166,7 @@ def publish(folder: Path, mark: str = "") -> list[Path]:
 
 
 if __name__ == "__main__":
-    for path, text in indicator_models.files().items():  # rules name indicators: the registry comes first
+    for path, text in dbt_files.files().items():  # rules name indicators: the registry comes first
         path.write_text(text, encoding="utf-8")
     for path, text in documents().items():
         path.write_text(text, encoding="utf-8")

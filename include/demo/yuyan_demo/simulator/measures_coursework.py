@@ -4,27 +4,28 @@ from datetime import date
 
 import polars as pl
 
-from yuyan_demo.simulator.book import Book, Facts, academic_year, distinct, total
+from yuyan_demo.simulator.facts import Facts
 from yuyan_demo.simulator.measures_supervision import year_ends
+from yuyan_demo.simulator.truth_table import TruthTable, academic_year, distinct, total
 
 INNOVATION = ("AI1", "AI2", "CX", "ZH")
 RENEWAL, YEARS = 0.3, (3, 5)
 """Changed content that makes a renewal; the windows of M06.1a and M06.1 in academic years."""
 
 
-def enter(book: Book, facts: Facts) -> None:
+def enter(table: TruthTable, facts: Facts) -> None:
     """Enter every variant and period."""
     courses = facts["course"].with_columns(
         pl.col("tag_codes").fill_null("").str.split(";").alias("tags"), pl.col("inst_code").alias("home")
     )
-    _offered(book, facts, courses)
-    _renewed(book, facts, courses)
-    _taken(book, facts, courses)
-    _resources(book, facts)
+    _offered(table, facts, courses)
+    _renewed(table, facts, courses)
+    _taken(table, facts, courses)
+    _resources(table, facts)
     for year, _ in year_ends(facts, 2016):
         from_sichuan = facts["supervisor"].filter(pl.col("employer_region_code").str.starts_with("51"))
         hired = facts["supervisor_appointment"].filter(pl.col("from_on").dt.year() == year)
-        book.add("M16.2h", str(year), total(hired.join(from_sichuan, on="supervisor_id", how="semi")))
+        table.add("M16.2h", str(year), total(hired.join(from_sichuan, on="supervisor_id", how="semi")))
 
 
 def tagged(*codes: str) -> pl.Expr:
@@ -32,7 +33,7 @@ def tagged(*codes: str) -> pl.Expr:
     return pl.col("tags").list.set_intersection(list(codes)).list.len() > 0
 
 
-def _offered(book: Book, facts: Facts, courses: pl.DataFrame) -> None:
+def _offered(table: TruthTable, facts: Facts, courses: pl.DataFrame) -> None:
     held = facts["course_offering"].join(
         courses.select("course_id", "home", "tags"), on="course_id", how="left"
     )
@@ -40,8 +41,8 @@ def _offered(book: Book, facts: Facts, courses: pl.DataFrame) -> None:
     for year in facts.years(2016, 9, 1):
         here = held.filter(pl.col("academic_year") == academic_year(year))
         ideology = here.filter(tagged("SZ").fill_null(False))
-        book.add("M01.1", academic_year(year), distinct(ideology, "course_id"), distinct(here, "course_id"))
-        book.add("M06.4o", academic_year(year), total(here.filter("is_cross_inst_open")))
+        table.add("M01.1", academic_year(year), distinct(ideology, "course_id"), distinct(here, "course_id"))
+        table.add("M06.4o", academic_year(year), total(here.filter("is_cross_inst_open")))
 
 
 def renewals(facts: Facts) -> dict[str, list[tuple[str, str]]]:
@@ -67,7 +68,7 @@ def renewals(facts: Facts) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def _renewed(book: Book, facts: Facts, courses: pl.DataFrame) -> None:
+def _renewed(table: TruthTable, facts: Facts, courses: pl.DataFrame) -> None:
     core = courses.filter(pl.col("is_core") | pl.col("core_to").is_not_null())
     done = renewals(facts)
     points: dict[str, set[str]] = {}
@@ -96,7 +97,7 @@ def _renewed(book: Book, facts: Facts, courses: pl.DataFrame) -> None:
                 for unit in [*units, *(("degree_point", p) for p in points.get(course, ()))]:
                     below[unit] = below.get(unit, 0) + 1
                     above[unit] = above.get(unit, 0) + is_new
-            book.add(variant, last, above, below)
+            table.add(variant, last, above, below)
 
 
 def enrolments(facts: Facts) -> pl.DataFrame:
@@ -105,16 +106,16 @@ def enrolments(facts: Facts) -> pl.DataFrame:
     return facts.of_student("course_enrolment").with_columns(sichuan.alias("sichuan"))
 
 
-def _taken(book: Book, facts: Facts, courses: pl.DataFrame) -> None:
+def _taken(table: TruthTable, facts: Facts, courses: pl.DataFrame) -> None:
     taken = enrolments(facts)
     for year in facts.years(2023, 9, 1):
         here = taken.filter(pl.col("academic_year") == academic_year(year))
         cross, sichuan = here.filter("is_cross_inst"), here.filter("sichuan")
         earned, recognised = pl.col("credits_earned"), pl.col("credits_recognised")
-        book.add("M06.4", academic_year(year), total(cross, recognised), total(cross, earned))
-        book.add("M06.4n", academic_year(year), total(cross))
-        book.add("M16.2", academic_year(year), total(sichuan))
-        book.add("M16.2c", academic_year(year), total(sichuan, recognised))
+        table.add("M06.4", academic_year(year), total(cross, recognised), total(cross, earned))
+        table.add("M06.4n", academic_year(year), total(cross))
+        table.add("M16.2", academic_year(year), total(sichuan))
+        table.add("M16.2c", academic_year(year), total(sichuan, recognised))
     tagged_ones = courses.filter(tagged(*INNOVATION)).select("course_id")
     offered = facts["course_offering"].join(tagged_ones, on="course_id", how="semi")
     passed = taken.filter(pl.col("result_code") == "1").join(offered, on="offering_id", how="semi")
@@ -124,15 +125,15 @@ def _taken(book: Book, facts: Facts, courses: pl.DataFrame) -> None:
     for year in facts.years(2024, 9, 1):
         here = awards.filter(pl.col("start") == year)
         with_course = here.join(passed, on="student_id", how="semi")
-        book.add(
+        table.add(
             "M06.2", academic_year(year), distinct(with_course, "student_id"), distinct(here, "student_id")
         )
 
 
-def _resources(book: Book, facts: Facts) -> None:
+def _resources(table: TruthTable, facts: Facts) -> None:
     made = facts["teaching_resource"].filter(pl.col("kind_code").is_in(["20", "30", "40"]))
     for year, last in year_ends(facts, 2021):
         done = pl.col("completed_on")
         here = made.filter((done.dt.year() == year) & (done <= last))
-        book.add("M06.3", str(year), total(here))
-        book.add("M06.3e", str(year), total(here.filter(pl.col("co_dev_uscc").is_not_null())), total(here))
+        table.add("M06.3", str(year), total(here))
+        table.add("M06.3e", str(year), total(here.filter(pl.col("co_dev_uscc").is_not_null())), total(here))

@@ -5,18 +5,19 @@ from datetime import date
 
 import polars as pl
 
-from yuyan_demo.simulator.book import Book, Facts, distinct, total
+from yuyan_demo.simulator.facts import Facts
+from yuyan_demo.simulator.truth_table import TruthTable, distinct, total
 
 HOME = pl.col("supervisor_id").str.slice(0, 5).alias("inst")
 
 
-def enter(book: Book, facts: Facts) -> None:
+def enter(table: TruthTable, facts: Facts) -> None:
     """Enter every variant and period."""
-    _teams(book, facts)
-    _pool(book, facts)
-    _care(book, facts)
+    _teams(table, facts)
+    _pool(table, facts)
+    _care(table, facts)
     for year in facts.years(2016, 9, 30):
-        _census(book, facts, year)
+        _census(table, facts, year)
 
 
 def year_ends(facts: Facts, first: int) -> Iterator[tuple[int, date]]:
@@ -40,15 +41,15 @@ def open_on(day: date, until: str = "to_on") -> pl.Expr:
     return (pl.col("from_on") <= day) & (pl.col(until).is_null() | (pl.col(until) >= day))
 
 
-def _teams(book: Book, facts: Facts) -> None:
+def _teams(table: TruthTable, facts: Facts) -> None:
     for year, last in year_ends(facts, 2022):
         manned = facts["team_member"].filter(open_on(last))["team_id"].unique()
         teams = facts["team"].filter(
             (pl.col("approved_on") <= last) & pl.col("team_id").is_in(manned.implode())
         )
-        book.add("M07.1", str(year), total(teams))
+        table.add("M07.1", str(year), total(teams))
         for variant, flag in (("M07.1a", "is_cross_unit"), ("M07.1b", "is_school_enterprise")):
-            book.add(variant, str(year), total(teams.filter(flag)), total(teams))
+            table.add(variant, str(year), total(teams.filter(flag)), total(teams))
 
 
 def pool_entries(facts: Facts) -> pl.DataFrame:
@@ -69,7 +70,7 @@ def pool_entries(facts: Facts) -> pl.DataFrame:
     )
 
 
-def _pool(book: Book, facts: Facts) -> None:
+def _pool(table: TruthTable, facts: Facts) -> None:
     entries = pool_entries(facts)
     for year, last in year_ends(facts, 2024):
         here = entries.filter(pl.col("entered_on") <= last)
@@ -82,7 +83,7 @@ def _pool(book: Book, facts: Facts) -> None:
             & (exited.is_null() | (exited.dt.year() >= year)),
         }
         for variant, which in parts.items():
-            book.add(variant, str(year), distinct(here.filter(which), "person"))
+            table.add(variant, str(year), distinct(here.filter(which), "person"))
 
 
 def guiding(facts: Facts, year: int, last: date) -> pl.DataFrame:
@@ -99,14 +100,14 @@ def of_events(facts: Facts, last: date, kind: str, *years: int) -> pl.DataFrame:
     )
 
 
-def _care(book: Book, facts: Facts) -> None:
+def _care(table: TruthTable, facts: Facts) -> None:
     for year, last in year_ends(facts, 2022):
         active = guiding(facts, year, last)
         assessed = of_events(facts, last, "20", year)
         here = active.join(assessed, on="supervisor_id", how="semi")
         failed = active.join(assessed.filter(pl.col("result_code") == "4"), on="supervisor_id", how="semi")
-        book.add("M02.2", str(year), total(here), total(active))
-        book.add("M02.2f", str(year), total(failed), total(here))
+        table.add("M02.2", str(year), total(here), total(active))
+        table.add("M02.2f", str(year), total(failed), total(here))
         if year >= 2023:
             hours = (
                 of_events(facts, last, "10", year - 1, year)
@@ -114,7 +115,7 @@ def _care(book: Book, facts: Facts) -> None:
                 .agg(pl.col("hours").sum())
             )
             trained = active.join(hours.filter(pl.col("hours") >= 16), on="supervisor_id", how="semi")
-            book.add("M07.3", str(year), total(trained), total(active))
+            table.add("M07.3", str(year), total(trained), total(active))
 
 
 def loads(facts: Facts, day: date) -> pl.DataFrame:
@@ -132,13 +133,13 @@ def loads(facts: Facts, day: date) -> pl.DataFrame:
     )
 
 
-def _census(book: Book, facts: Facts, year: int) -> None:
+def _census(table: TruthTable, facts: Facts, year: int) -> None:
     day = date(year, 9, 30)
     guided = facts["student_supervisor"].filter((pl.col("role_code") == "30") & open_on(day))
     professional = in_study(facts, day).filter(pl.col("degree_type") == "2")
     paired = professional.join(guided, on="student_id", how="semi")
-    book.add("M07.2", str(year), distinct(paired, "person"), distinct(professional, "person"))
+    table.add("M07.2", str(year), distinct(paired, "person"), distinct(professional, "person"))
     load = loads(facts, day)
     doctoral = load.filter(pl.col("doctoral") > 0)
-    book.add("M07.4", str(year), total(load, pl.col("students")), total(load))
-    book.add("M07.4d", str(year), total(load, pl.col("doctoral")), total(doctoral))
+    table.add("M07.4", str(year), total(load, pl.col("students")), total(load))
+    table.add("M07.4d", str(year), total(load, pl.col("doctoral")), total(doctoral))
