@@ -13,34 +13,63 @@ from support.signed_city import city, quick_schemes, signed_city  # noqa: F401 -
 from yuyan.warehouse import ddl
 from yuyan_demo.runtime import postgres
 
-LONG_ROOMS = ("end_to_end", "collect", "validate", "runtime", "quality", "simulator")
-"""Rooms whose tests take longest: workers begin with them, so that none ends long after the other."""
+ONE_CITY = ("indicators", "marts", "allocate", "pages/test_allocation_looked_at")
+"""What reads the built city: one worker builds it once."""
 
-ONE_CITY = {"indicators": "city", "marts": "city"}
-"""Rooms that read the same built city: one worker builds it once."""
+SHARED = ("end_to_end", "dbt", "pages")
+"""Rooms whose tests share what takes long to make: each goes to one worker."""
+
+ON_ITS_OWN = ("end_to_end/test_problems_through",)
+"""Files of such a room that use nothing of it."""
+
+LONGEST = (
+    "end_to_end",
+    "city",
+    "validate/test_add_an_entity",
+    "runtime/test_runtime_production",
+    "pages",
+    "validate/test_judging",
+    "quality/test_overrides_in_validation",
+    "dbt",
+    "simulator/test_truth",
+    "quality/test_overridden_rows_downstream",
+    "end_to_end/test_problems_through",
+    "collect/test_simulated_city",
+)
+"""Units from the longest on (docs/performance.md): workers begin with them and fill up with the rest, so that both end
+together."""
 
 
-def _room(path: str) -> str:
-    """`marts` of `tests/marts/test_x.py::test_y`."""
-    return path.split("::")[0].removeprefix("tests/").split("/")[0].removesuffix(".py")
+def unit(nodeid: str) -> str:
+    """What one worker runs: `marts/test_x` of `tests/marts/test_x.py::test_y`, the room `marts`, or several rooms."""
+    file = nodeid.split("::")[0].removeprefix("tests/").removesuffix(".py")
+    room = file.split("/")[0]
+    if file in ONE_CITY or room in ONE_CITY:
+        return "city"
+    return room if room in SHARED and file not in ON_ITS_OWN else file
 
 
-class RoomScheduling(LoadScopeScheduling):
-    """A room's tests go to one worker, with what its fixtures have built; see `make test`."""
+class UnitScheduling(LoadScopeScheduling):
+    """A unit's tests go to one worker, with what its fixtures have built; see `make test`."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return ONE_CITY.get(_room(nodeid), _room(nodeid))
+        return unit(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log) -> RoomScheduling:
-    return RoomScheduling(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> UnitScheduling:
+    return UnitScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long rooms first."""
-    order = {room: place for place, room in enumerate(LONG_ROOMS)}
-    items.sort(key=lambda item: order.get(_room(item.nodeid), len(order)))
+    """Long units first. Refuses a test that would have the city built a second time."""
+    for item in items:
+        if "simulated_city_dsn" in getattr(item, "fixturenames", ()) and unit(item.nodeid) != "city":
+            raise pytest.UsageError(
+                f"{item.nodeid} reads the built city: add its file to ONE_CITY of tests/conftest.py"
+            )
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(unit(item.nodeid), len(order)))
 
 
 @pytest.fixture(scope="session")
@@ -52,8 +81,17 @@ def pg_home() -> Path:
     with tempfile.TemporaryDirectory(prefix="yuyan-pg-") as folder:
         data = Path(folder) / "pg"
         postgres.start(data)
+        _forgetful(data)
         yield data
         postgres.stop(data)
+
+
+def _forgetful(data: Path) -> None:
+    """Nobody needs these databases after a crash: nothing is forced onto the disk, where dropping one waits a second."""
+    with psycopg.connect(postgres.dsn(data), autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(f"alter system set {setting} = off")
+        connection.execute("select pg_reload_conf()")
 
 
 @pytest.fixture(scope="session")

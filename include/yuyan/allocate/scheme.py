@@ -301,7 +301,7 @@ def _sum_to_one(weights: Mapping[str, float], what: str) -> None:
         raise ValueError(f"{what}权重之和为 {sum(weights.values()):g}，应为 1（{each}）")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """Refuses a key that stands twice: plain YAML would silently take the second."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

@@ -91,6 +91,15 @@ def find(uri: str) -> Landed:
     return Landed(uri, manifest)
 
 
+def listed_ids(landed: Landed, mapping: EntityMap) -> pl.Series:
+    """Ids of the records that a landed batch shows, as raw has them. Raises DamagedBatch, FileNotFoundError."""
+    with landed.open() as file:
+        frame = pl.read_parquet(file, columns=[mapping.record_id, "_feed"])
+    return mapped.bounded(
+        frame.filter(pl.col("_feed") == ITEMS).select(mapped.record_id(mapping)).to_series()
+    )
+
+
 def _batch_id(manifest: dict[str, Any]) -> str:
     """Digest of what a batch is: its window and its content."""
     # Two full listings of different runs are two statements, even if they say the same.

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
 from yuyan import settings
-from yuyan.domain import contracts
+from yuyan.domain import contracts, yaml_file
 from yuyan.domain.contracts import Contract
 
 Code = Annotated[str, Field(pattern=r"^\d{5}$")]
@@ -306,7 +306,7 @@ def _check_code_sets(path: Path, codes: dict[str, Any]) -> None:
 
 def _read(path: Path, model: type[_M]) -> _M:
     try:
-        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return model.model_validate(yaml_file.read(path))
     except yaml.YAMLError as error:
         raise InstitutionError(f"{path}: not valid YAML: {error}") from error
     except ValidationError as error:

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from yuyan import settings
+from yuyan.domain import yaml_file
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^\d{5}$")]
@@ -78,7 +79,7 @@ def publish(connection: psycopg.Connection) -> None:
 @cache
 def _read(path: Path) -> dict[str, Steward]:
     try:
-        content = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        content = _File.model_validate(yaml_file.read(path))
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise StewardError(f"数据管理员名单 {path} 不可用：{error}") from error
     found = [Steward(name, "commission") for name in content.commission]

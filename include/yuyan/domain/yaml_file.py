@@ -11,6 +11,11 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE = "tag:yaml.org,2002:merge"
 
 
+def read(path: Path) -> Any:
+    """The document of a file that nobody has to be led to a line of. Raises yaml.YAMLError, OSError."""
+    return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+
+
 class YamlError(ValueError):
     """A file that is not YAML, not a mapping, or says one key twice; the message names file, line and remedy."""
 

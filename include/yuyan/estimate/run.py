@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import psycopg
-import yaml
 
 from yuyan import settings
+from yuyan.domain import indicators
 from yuyan.estimate import intervals, outlook, peers, registry, sources, statuses, surveys
 from yuyan.estimate.composite import Component, composite
 from yuyan.estimate.intervals import KEY
@@ -43,8 +43,7 @@ def estimate(run_id: str, as_of: date) -> dict[str, Any]:
     interval because their numerator is not between 0 and the denominator. `as_of` decides which periods are complete.
     Raises psycopg.errors.UndefinedTable when the indicators were not built (run that layer first), registry.RuleError.
     """
-    project = yaml.safe_load((settings.DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
-    given = project["vars"]["yuyan"]
+    given = indicators.parameters()
     city = str(given["city_code"])
     with psycopg.connect(
         settings.warehouse_dsn(), application_name=f"yuyan estimate {run_id}"[:63]

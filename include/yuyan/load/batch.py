@@ -8,7 +8,6 @@ import polars as pl
 from yuyan.collect import mapping as mapped
 from yuyan.collect.landing import Landed
 from yuyan.collect.source import DELETES, KEY_CHANGES
-from yuyan.domain import keys
 from yuyan.domain.contracts import Contract
 from yuyan.domain.institutions import EntityMap
 from yuyan.load import lines, versions
@@ -96,7 +95,7 @@ def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: 
         (mapped.is_deleted(mapping).fill_null(False) | (pl.col("_feed") == DELETES)).alias("gone"),
         *mapped.columns(contract, mapping),
     ).with_columns(record_key=mapped.record_key(contract))
-    rows = rows.with_columns(bounded(rows["id"]))
+    rows = rows.with_columns(mapped.bounded(rows["id"]))
     return Batch(
         landed,
         contract,
@@ -119,15 +118,6 @@ def check(batch: Batch, seen: pl.DataFrame) -> None:
     _refuse_nameless(batch)
     _refuse_unordered(batch)
     _refuse_colliding(batch, seen)
-
-
-def bounded(ids: pl.Series) -> pl.Series:
-    """Record ids; those that are too long for an index shortened, which validation then names."""
-    is_long = (ids.str.len_chars() > keys.LONGEST).fill_null(False)
-    if not is_long.any():
-        return ids
-    short = {text: keys.bounded(text) for text in ids.filter(is_long)}
-    return ids.replace(short)
 
 
 def digested(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import psycopg
 from yuyan.collect import mapping as mapped
 from yuyan.collect.source import KEY_CHANGES
 from yuyan.domain import keys
-from yuyan.load.batch import Batch, bounded
+from yuyan.load.batch import Batch
 
 
 class Counts(Protocol):
@@ -105,7 +105,7 @@ def _record_key_changes(connection: psycopg.Connection, batch: Batch) -> None:
     changes = frame.filter(pl.col("_feed") == KEY_CHANGES).select(
         mapped.record_id(mapping), "old_key", "new_key", mapped.source_version(mapping, None)
     )
-    changes = changes.with_columns(bounded(changes[mapping.record_id]))
+    changes = changes.with_columns(mapped.bounded(changes[mapping.record_id]))
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into ops.key_change select n.* from (values (%s, %s, %s, %s, %s, %s, %s::bigint)) "

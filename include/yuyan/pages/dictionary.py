@@ -8,9 +8,9 @@ import re
 from functools import cache
 from typing import Any
 
-import yaml
-
 from yuyan import settings
+from yuyan.domain import yaml_file
+from yuyan.domain.indicators import parameters
 from yuyan.pages import examples, render
 from yuyan.pages.examples import Case, Rows
 from yuyan.pages.wording import entity_label
@@ -111,7 +111,7 @@ def seed(name: str) -> list[dict[str, str]]:
 def descriptions(table: str) -> dict[str, str]:
     """Column -> description of a seed or model, as its yml has them."""
     for path in [*settings.SEEDS.glob("*/_*.yml"), *settings.DBT_PROJECT.glob("models/**/_*.yml")]:
-        document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+        document = yaml_file.read(path)
         for one in [*document.get("seeds", []), *document.get("models", [])]:
             if one["name"] == table:
                 return {"": one["description"]} | {c["name"]: c["description"] for c in one["columns"]}
@@ -173,13 +173,8 @@ def value_of(row: dict[str, str], variant: dict[str, str]) -> float | None:
         return None
     if kind == "growth":
         return n / d - 1
-    years = int(row["period_code"][:4]) - _base_year()
+    years = int(row["period_code"][:4]) - parameters()["base_year"]
     return (n / d) ** (1 / years) - 1 if years > 0 else None
-
-
-def _base_year() -> int:
-    document = yaml.safe_load((settings.DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
-    return document["vars"]["yuyan"]["base_year"]
 
 
 @cache

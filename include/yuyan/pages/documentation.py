@@ -72,6 +72,8 @@ def _facts(contract: Contract) -> str:
 
 def _field(f: Field) -> tuple[str, ...]:
     notes = [f.description]
+    if f.edition:
+        notes.append("可用现行目录的代码，也可用当时的原目录代码（`former_discipline.csv`）")
     if f.key_position:
         notes.append("自然键")
     if f.derived:

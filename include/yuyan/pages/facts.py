@@ -6,6 +6,7 @@ Nothing here identifies a person: values of pseudonymous fields are left out, si
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import psycopg
@@ -205,7 +206,7 @@ class Facts:
     groups: list[Row]
     samples: dict[str, list[Row]]
 
-    @property
+    @cached_property
     def delivers_files(self) -> bool:
         """Whether the institution delivers files, and not records of a platform."""
         known = institutions_on_file().get(self.inst_code)

@@ -52,6 +52,12 @@ REGISTRY = {
     "beside_official": "is_beside_official",
 }
 """Key of a file -> column of the registry (seed plan/indicator.csv)."""
+BY_CATALOGUE = {
+    "category", "discipline", "institution_category", "institution_discipline",
+    "discipline_code", "is_urgent_discipline", "is_in_match_scope", "is_discipline_matched", "is_cluster_matched",
+    "overlap_share",
+}  # fmt: skip
+"""Grains and columns by which a variant counts by the discipline catalogue: the registry says by which edition."""
 GUARD = {"variant": "guard_variant_code", "minimum": "guard_minimum", "reason": "guard_reason_code"}
 COUNTING = {"fact", "period", "cluster", "where", "value", "share_of_city", "cases"}
 OF_FILE = {"measures", "variants", "examples"}
@@ -300,6 +306,14 @@ class Reader:
         for column in used:
             self._known(where, column, columns, f"column of {variant.fact}")
 
+    def _columns(self, variant: Variant) -> set[str]:
+        """Columns that decide what the variant counts."""
+        terms = [t for value in variant.values.values() for s in value if s for t in s.terms]
+        measures = [self.measures[t.measure] for t in terms]
+        conditions_of = [variant.where, *(m.where for m in measures)]
+        named = {c for condition in conditions_of if condition for c in condition.columns}
+        return named | {m.amount for m in measures if m.amount}
+
     def _row(self, variant: Variant, data: dict[str, Any]) -> dict[str, str]:
         row = {
             "variant_code": variant.code,
@@ -308,9 +322,12 @@ class Reader:
             "is_official": "false",
             "period_basis": variant.basis,
             "first_year": str(data["period"]["first_year"]),
+            "discipline_edition": "",
         }
         for key, column in REGISTRY.items():
             row[column] = _text(data.get(key, row.get(column, "")))
+        if BY_CATALOGUE & {*variant.grains, *self._columns(variant)} or variant.cluster == BY_DISCIPLINE:
+            row["discipline_edition"] = _text(parameters()["discipline_edition"])
         row["is_official"] = _text(bool(data.get("official")))
         row["grains"] = ";".join(variant.grains)
         for key, column in GUARD.items():
