@@ -22,6 +22,7 @@ def test_supervisor_team(marts, facts):
         (year, unit): tuple(figures)
         for year, unit, *figures in marts.execute(
             "select team_year, unit_code, active_count, assessed_count, trained_count, at_enterprise_count, failed_count, "
+            "conduct_case_count, "
             "pool_stock_count, pool_shared_count, team_count, multi_institution_team_count, supervisor_count, "
             "load_max, load_p90, doctoral_load_p90, peer_load_p90, is_load_above_peers from marts.supervisor_team"
         ).fetchall()
@@ -49,6 +50,13 @@ def test_supervisor_team(marts, facts):
             "trained": hours.filter(pl.col("hours") >= 16),
             "away": away,
         }
+        cases = facts["misconduct_case"].filter(
+            (pl.col("subject_kind") == "T")
+            & (pl.col("decided_on").dt.year() == year)
+            & (pl.col("decided_on") <= last)
+        )
+        cases = cases.with_columns(pl.col("degree_point_id").str.slice(0, 5).alias("inst"))
+        conduct = per_unit(cases, pl.len())
         care = per_unit(
             active,
             pl.len(),
@@ -85,6 +93,7 @@ def test_supervisor_team(marts, facts):
         of_peers = dict(with_peers.iter_rows())
         group_of = dict(peers.iter_rows())
         for unit in units:
+            (decided,) = conduct.get(unit, (0,))
             seen, guides = care.get(unit, (0,) * 5), guided.get(unit, (0, None, None, None))
             count, assessed, failed, trained, at_enterprise = seen
             peer = of_peers.get(group_of.get(unit))
@@ -92,7 +101,14 @@ def test_supervisor_team(marts, facts):
             shown = failed if failed == 0 or failed >= 5 else None
             flagged, hidden = flagged + above, hidden + (shown is None)
             theirs = (
-                *(count, assessed, trained, at_enterprise, shown),
+                *(
+                    count,
+                    assessed,
+                    trained,
+                    at_enterprise,
+                    shown,
+                    decided if decided == 0 or decided >= 5 else None,
+                ),
                 *pool.get(unit, (0, 0)),
                 *team.get(unit, (0, 0)),
                 *guides,

@@ -1,5 +1,7 @@
 -- 由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
 {{ config(materialized='view') }}
+select * from {{ ref('ind_counted_academic_warning') }}
+union all
 select * from {{ ref('ind_counted_achievement_year') }}
 union all
 select * from {{ ref('ind_counted_admission') }}
@@ -9,6 +11,8 @@ union all
 select * from {{ ref('ind_counted_commissioned_project') }}
 union all
 select * from {{ ref('ind_counted_commissioned_receipt') }}
+union all
+select * from {{ ref('ind_counted_compliance_census') }}
 union all
 select * from {{ ref('ind_counted_core_course_point') }}
 union all
@@ -47,3 +51,5 @@ union all
 select * from {{ ref('ind_counted_thesis_sampling') }}
 union all
 select * from {{ ref('ind_counted_urgent_point_year') }}
+union all
+select * from {{ ref('ind_counted_warning_recall') }}

@@ -85,6 +85,17 @@ teams as (
         count(*) filter (where is_multi_institution) as multi_institution_team_count
     from {{ ref('fct_team_year') }}
     group by grouping sets ((calendar_year), (calendar_year, inst_code))
+),
+
+-- M02.3: decided cases against supervisors; sensitive, so a few are not shown
+conduct as (
+    select
+        calendar_year,
+        coalesce(inst_code, '{{ var("city_code") }}') as unit_code,
+        sum(case_count) as case_count
+    from {{ ref('fct_misconduct_year') }}
+    where subject_kind_code = 'T'
+    group by grouping sets ((calendar_year), (calendar_year, inst_code))
 )
 
 select
@@ -101,6 +112,8 @@ select
     {% endfor -%}
     {% endfor -%}
     {{ large_enough('coalesce(active.failed_count, 0)') }} as failed_count,
+    {{ large_enough('coalesce(conduct.case_count, 0)') }} as conduct_case_count,
+    cast({{ large_enough('coalesce(conduct.case_count, 0)') }} * 1000.0 / nullif(active.active_count, 0) as double precision) as conduct_cases_per_thousand,
     cast(loads.student_count as double precision) / nullif(loads.supervisor_count, 0) as load_mean,
     loads.load_p90,
     cast(loads.load_max as integer) as load_max,
@@ -113,5 +126,6 @@ cross join units as u
 {%- for part in counts %}
 left join {{ part }} on {{ part }}.unit_code = u.unit_code and {{ part }}.calendar_year = y.calendar_year
 {%- endfor %}
+left join conduct on conduct.unit_code = u.unit_code and conduct.calendar_year = y.calendar_year
 left join peers on peers.peer_group_code = u.peer_group_code and peers.calendar_year = y.calendar_year
 {{ join_institution_of('u.inst_code') }}

@@ -28,6 +28,7 @@ from yuyan_demo.simulator import (
     supervision,
     teaching,
     theses,
+    welfare,
 )
 from yuyan_demo.simulator.columns import hexadecimal, mix, series
 from yuyan_demo.simulator.planting import KEY, VERSIONS_PER_DAY, Planter, merge
@@ -162,7 +163,8 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames["list_item"] = lists.list_items()
     frames["list_milestone"] = lists.list_milestones(seed)
     frames |= supervision.frames(seed, frames)
-    return frames | coursework.frames(seed, frames)
+    frames |= coursework.frames(seed, frames)
+    return frames | welfare.frames(seed, frames)
 
 
 def envelope(entity: str, frame: pl.DataFrame) -> pl.DataFrame:
