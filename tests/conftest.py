@@ -1,13 +1,13 @@
 """Shared fixtures: one embedded PostgreSQL server per test run, a fresh warehouse or work folder per test."""
 
 import secrets
-import tempfile
 from pathlib import Path
 
 import psycopg
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from support import scratch
 from support.built_city import simulated_city, simulated_city_dsn, simulated_city_home  # noqa: F401 - fixtures
 from support.signed_city import city, quick_schemes, signed_city  # noqa: F401 - fixtures
 from yuyan.warehouse import ddl
@@ -74,11 +74,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def pg_home() -> Path:
-    """Data folder of a running cluster; stopped at the end of the run.
-
-    Not below pytest's own folder: every pytest that starts closes that to other users, and for root the server is one.
-    """
-    with tempfile.TemporaryDirectory(prefix="yuyan-pg-") as folder:
+    """Data folder of a running cluster; stopped at the end of the run."""
+    with scratch.folder("yuyan-pg-") as folder:
         data = Path(folder) / "pg"
         postgres.start(data)
         _forgetful(data)
@@ -89,8 +86,8 @@ def pg_home() -> Path:
 def _forgetful(data: Path) -> None:
     """Nobody needs these databases after a crash: nothing is forced onto the disk, where dropping one waits a second."""
     with psycopg.connect(postgres.dsn(data), autocommit=True) as connection:
-        for setting in ("fsync", "full_page_writes"):
-            connection.execute(f"alter system set {setting} = off")
+        for setting, value in {"fsync": "off", "full_page_writes": "off", "max_wal_size": "'512MB'"}.items():
+            connection.execute(f"alter system set {setting} = {value}")
         connection.execute("select pg_reload_conf()")
 
 
@@ -116,7 +113,7 @@ def warehouse(pg_home, pg_template, work, monkeypatch) -> str:
     """URL of a fresh warehouse with all tables; YUYAN_WAREHOUSE_DSN points to it. Dropped afterwards."""
     name = f"test_{secrets.token_hex(4)}"
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {pg_template}")
+        connection.execute(f"create database {name} template {pg_template} strategy file_copy")
     dsn = postgres.dsn(pg_home, name)
     monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
     yield dsn

@@ -32,7 +32,15 @@ class YamlFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        loader = _Loader(path.read_text(encoding="utf-8"))
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise YamlError(f"{path}: is not UTF-8 (byte {error.start + 1}); save it as UTF-8") from None
+        except OSError as error:
+            raise YamlError(
+                f"{path}: cannot be read ({type(error).__name__}); check the file's rights"
+            ) from None
+        loader = _Loader(text)
         try:
             self._root = loader.get_single_node()
             if not isinstance(self._root, yaml.MappingNode):
@@ -41,6 +49,10 @@ class YamlFile:
                 )
             self._refuse_repeated_keys(self._root)
             self.data: dict[str, Any] = loader.construct_document(self._root)
+        except ValueError as error:  # a date or a number that is none
+            raise (
+                error if isinstance(error, YamlError) else YamlError(f"{path}: {error}; quote the value")
+            ) from None
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 1

@@ -77,7 +77,7 @@ def _reconcile_keys(connection: psycopg.Connection, run_id: str) -> None:
             try:
                 mapping = known[inst_code].mapping(contract)
                 ids = landing.listed_ids(landing.find(uri), mapping)
-            except (KeyError, FileNotFoundError, landing.DamagedBatch):
+            except (KeyError, institutions.InstitutionError, FileNotFoundError, landing.DamagedBatch):
                 unread[inst_code] = unread.get(inst_code, 0) + 1
                 continue
             found.append(pl.select(pl.lit(inst_code).alias("inst"), pl.lit(ids).alias("id"), listing=listing))
