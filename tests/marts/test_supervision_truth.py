@@ -23,7 +23,7 @@ def test_supervisor_team(marts, facts):
         for year, unit, *figures in marts.execute(
             "select team_year, unit_code, active_count, assessed_count, trained_count, at_enterprise_count, failed_count, "
             "conduct_case_count, "
-            "pool_stock_count, pool_shared_count, team_count, multi_institution_team_count, supervisor_count, "
+            "pool_stock_count, pool_shared_count, team_count, multi_institution_team_count, guiding_count, "
             "load_max, load_p90, doctoral_load_p90, peer_load_p90, is_load_above_peers from marts.supervisor_team"
         ).fetchall()
     }

@@ -2,7 +2,7 @@
     'active': ['active_count', 'assessed_count', 'failed_count', 'trained_count', 'at_enterprise_count', 'industry_count', 'expert_count', 'overseas_count'],
     'pool': ['pool_stock_count', 'pool_entered_count', 'pool_exited_count', 'pool_appointed_count', 'pool_shared_count'],
     'teams': ['team_count', 'cross_unit_team_count', 'school_enterprise_team_count', 'multi_institution_team_count'],
-    'loads': ['supervisor_count', 'student_count', 'doctoral_student_count'],
+    'loads': ['guiding_count', 'student_count', 'doctoral_student_count'],
 } -%}
 with units as (
     select '{{ var("city_code") }}' as unit_code, cast(null as text) as inst_code, cast(null as text) as peer_group_code
@@ -43,7 +43,7 @@ loads as (
     select
         census_year as calendar_year,
         coalesce(inst_code, '{{ var("city_code") }}') as unit_code,
-        count(*) as supervisor_count,
+        count(*) as guiding_count,
         sum(student_count) as student_count,
         sum(doctoral_student_count) as doctoral_student_count,
         max(student_count) as load_max,
@@ -114,7 +114,7 @@ select
     {{ large_enough('coalesce(active.failed_count, 0)') }} as failed_count,
     {{ large_enough('coalesce(conduct.case_count, 0)') }} as conduct_case_count,
     cast({{ large_enough('coalesce(conduct.case_count, 0)') }} * 1000.0 / nullif(active.active_count, 0) as double precision) as conduct_cases_per_thousand,
-    cast(loads.student_count as double precision) / nullif(loads.supervisor_count, 0) as load_mean,
+    cast(loads.student_count as double precision) / nullif(loads.guiding_count, 0) as load_mean,
     loads.load_p90,
     cast(loads.load_max as integer) as load_max,
     loads.doctoral_load_p90,
