@@ -45,14 +45,14 @@ def _offered(table: TruthTable, facts: Facts, courses: pl.DataFrame) -> None:
         table.add("M06.4o", academic_year(year), total(here.filter("is_cross_inst_open")))
 
 
-def renewals(facts: Facts) -> dict[str, list[tuple[str, str]]]:
-    """Course -> (academic year of a renewal, the first academic year in which it counts: taught as renewed, or dropped)."""
+def renewals(facts: Facts) -> dict[str, list[tuple[str, str, str]]]:
+    """Course -> (term of a renewal, its kind, the first academic year in which it counts: taught as renewed, or dropped)."""
     held: dict[str, list[tuple[str, str | None]]] = {}
     for course, year, term, taught in (
         facts["course_offering"].select("course_id", "academic_year", "term_code", "revision_id").iter_rows()
     ):
         held.setdefault(course, []).append((f"{year}-{term}", taught))
-    found: dict[str, list[tuple[str, str]]] = {}
+    found: dict[str, list[tuple[str, str, str]]] = {}
     for course, revision, kind, share, term in (
         facts["course_revision"]
         .select("course_id", "revision_id", "revision_kind", "changed_content_ratio", "effective_term")
@@ -64,7 +64,7 @@ def renewals(facts: Facts) -> dict[str, list[tuple[str, str]]]:
             continue
         used = [t[:9] for t, taught in held.get(course, []) if taught == revision or t >= term]
         if kind == "4" or used:
-            found.setdefault(course, []).append((term[:9], term[:9] if kind == "4" else min(used)))
+            found.setdefault(course, []).append((term, kind, term[:9] if kind == "4" else min(used)))
     return found
 
 
@@ -91,7 +91,7 @@ def _renewed(table: TruthTable, facts: Facts, courses: pl.DataFrame) -> None:
                 if since > closes or (until is not None and until < opens):
                     continue
                 is_new = any(
-                    first <= term <= last and counts <= last for term, counts in done.get(course, [])
+                    first <= term[:9] <= last and counts <= last for term, _, counts in done.get(course, [])
                 )
                 units = [("city", "500000"), ("institution", inst)]
                 for unit in [*units, *(("degree_point", p) for p in points.get(course, ()))]:
