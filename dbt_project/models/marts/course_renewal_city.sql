@@ -43,6 +43,10 @@ select
     {{ provenance_columns() }}
 from counted as c
 inner join {{ ref('dim_academic_year') }} as y on y.academic_year = c.academic_year
+-- the indicator of academic years for which the plan names levels by year
 left join {{ ref('indicator_value') }} as v
-    on v.variant_code = 'M06.1' and v.is_official and v.grain = 'city' and v.period_code = c.academic_year
+    on v.variant_code in (select m.series_code from {{ ref('milestone') }} as m where m.doc_version = '{{ var("plan_doc_version") }}')
+    and v.is_official
+    and v.grain = 'city'
+    and v.period_code = c.academic_year
 left join reform on reform.quantity_due_on >= y.start_on and y.start_on <= {{ as_of() }} and y.end_on >= {{ as_of() }}
