@@ -42,6 +42,8 @@ def run_layer(layer: Layer, run_id: str, as_of: date) -> dict[str, Any]:
 
     Unit tests of formulas are not run here: they judge the code, not the data, and belong to the test suite. Returns counts:
     models, seeds, tests, warnings, and seconds. Raises TransformFailed when a node failed; what depends on it was skipped.
+
+    >>> run_layer("star", "run-1", date(2026, 10, 15))["models"]
     """
     started = time.monotonic()
     scope = [

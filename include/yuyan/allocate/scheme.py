@@ -238,8 +238,8 @@ def load(name: str) -> Scheme:
     try:
         return Scheme.model_validate({"name": name} | content)
     except ValidationError as error:
-        said = "；".join(f"{'.'.join(map(str, e['loc'])) or '全文'}：{e['msg']}" for e in error.errors())
-        raise SchemeError(f"方案 {_path(name).name} 不可用：{said.replace('Value error, ', '')}") from error
+        faults = "；".join(f"{'.'.join(map(str, e['loc'])) or '全文'}：{e['msg']}" for e in error.errors())
+        raise SchemeError(f"方案 {_path(name).name} 不可用：{faults.replace('Value error, ', '')}") from error
 
 
 def last_grants(year: int) -> dict[str, int]:

@@ -104,12 +104,12 @@ def aggregated(
     """
     scores, weights = np.asarray(scores, dtype=float), np.asarray(weights, dtype=float)[..., None]
     mask = np.ones(scores.shape[-2:]) if there is None else np.asarray(there, dtype=float)
-    whole = (mask @ weights)[..., 0]
+    weight = (mask @ weights)[..., 0]
     match how:
         case "arithmetic":
-            return ((scores * mask) @ weights)[..., 0] / whole
+            return ((scores * mask) @ weights)[..., 0] / weight
         case "geometric":
-            return np.exp(((np.log(np.maximum(scores, LOWEST)) * mask) @ weights)[..., 0] / whole)
+            return np.exp(((np.log(np.maximum(scores, LOWEST)) * mask) @ weights)[..., 0] / weight)
     raise ValueError(f"{how!r} is no aggregation; known are {', '.join(AGGREGATIONS)}")
 
 

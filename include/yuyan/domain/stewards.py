@@ -54,7 +54,11 @@ def load() -> dict[str, Steward]:
 
 
 def find(name: str) -> Steward:
-    """The steward of this name. Raises StewardError."""
+    """The steward of this name. Raises StewardError.
+
+    >>> find("data-10611-1").acts_on("10611")
+    True
+    """
     steward = load().get(name)
     if steward is None:
         raise StewardError(f"{name!r} 不是登记的数据管理员；名单在 {settings.stewards_file()}")

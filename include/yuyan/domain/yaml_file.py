@@ -23,11 +23,11 @@ class YamlError(ValueError):
 class YamlFile:
     """The document of a file and where it stands.
 
-    >>> file = YamlFile(Path("expectations/student.yml"))
-    >>> file.data["rules"]["left_on.13"]["severity"]
-    'ERROR'
-    >>> file.at("rules", "left_on.13")
-    'expectations/student.yml:18'
+    >>> file = YamlFile(Path("include/institutions/10611.yml"))
+    >>> file.data["product"]
+    'rest-versioned'
+    >>> file.at("product")
+    'include/institutions/10611.yml:3'
     """
 
     def __init__(self, path: Path) -> None:

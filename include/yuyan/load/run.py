@@ -56,8 +56,8 @@ def collect_institution(
 
 def _refused(connection: psycopg.Connection, inst_code: str, run_id: str, error: str) -> dict[str, Any]:
     """Record that an institution's file, or its product's profile, cannot be used: that institution's failure alone."""
-    told = f"{inst_code}：单位或平台配置文件不可用，请更正：{error} / correct the file"
-    total = Outcome("", "failed", error=told)
+    message = f"{inst_code}：单位或平台配置文件不可用，请更正：{error} / correct the file"
+    total = Outcome("", "failed", error=message)
     total.record(connection, run_id, inst_code)
     figures = {k: v for k, v in total.__dict__.items() if k != "entity"}
     return {"inst_code": inst_code, "name": inst_code, **figures, "failed": [], "held": [], "skipped": []}
