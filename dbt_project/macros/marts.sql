@@ -64,7 +64,7 @@
 #}
 {% macro display_target(op, value, plan_value, unit, scale, is_proposed) -%}
     case
-        when {{ op }} = 'trend' then '逐年提高'
+        when {{ op }} = 'trend' then '逐年提高' || case when {{ is_proposed }} then '（建议值）' else '' end
         else case {{ op }} when '>=' then '≥ ' when '>' then '> ' else '' end || {{ display(value, unit, scale) }}
             || case when {{ plan_value }} <> {{ value }} then '（方案 ' || {{ display(plan_value, unit, scale) }} || '）' else '' end
             || case when {{ is_proposed }} then '（建议值）' else '' end

@@ -10,7 +10,7 @@ from pathlib import Path
 
 MEMORY = Path("/dev/shm")
 ROOM = 8 * 10**9
-"""Bytes that must be free there: two workers' clusters and the end-to-end city have taken less than half."""
+"""Bytes that must be free there: the log of the end-to-end city's cluster alone may take half of them (max_wal_size)."""
 
 
 def folder(prefix: str) -> tempfile.TemporaryDirectory:

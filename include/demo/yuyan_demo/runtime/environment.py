@@ -96,7 +96,7 @@ def airflow(home: Path, secrets: dict[str, str], metadata_dsn: str, api_port: in
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "airflow"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dag-processor"),
         "YUYAN_HOME": str(home),
-        "YUYAN_RETRY_SECONDS": "5",
+        "YUYAN_RETRY_SECONDS": "2",
     }
 
 
