@@ -35,7 +35,8 @@ _SIGNS = {">=": "≥ ", ">": "> ", "trend": "逐年提高"}
 
 _SCORECARD = """
 select indicator_code, name_zh, period_code, is_complete, numerator, denominator, value, unit_zh, display_scale,
-       target_op, plan_target_value, target_value, target_is_proposed, path_value, status_code, status_reason_code, status_zh, judged_by_code,
+       target_op, plan_target_value, target_value, target_is_proposed, path_value, status_code,
+       status_reason_code, status_zh, judged_by_code,
        judged_by_zh, running_period_code, running_value, running_path_value, as_of
 from marts.target_scorecard
 order by indicator_code
