@@ -7,53 +7,18 @@ import psycopg
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from support import scratch
+from support import scratch, units
 from support.built_city import simulated_city, simulated_city_dsn, simulated_city_home  # noqa: F401 - fixtures
 from support.signed_city import city, quick_schemes, signed_city  # noqa: F401 - fixtures
 from yuyan.warehouse import ddl
 from yuyan_demo.runtime import postgres
-
-ONE_CITY = ("indicators", "marts", "allocate", "pages/test_allocation_looked_at")
-"""What reads the built city: one worker builds it once."""
-
-SHARED = ("end_to_end", "dbt", "pages")
-"""Rooms whose tests share what takes long to make: each goes to one worker."""
-
-ON_ITS_OWN = ("end_to_end/test_problems_through",)
-"""Files of such a room that use nothing of it."""
-
-LONGEST = (
-    "end_to_end",
-    "city",
-    "validate/test_add_an_entity",
-    "runtime/test_runtime_production",
-    "pages",
-    "validate/test_judging",
-    "quality/test_overrides_in_validation",
-    "dbt",
-    "simulator/test_truth",
-    "quality/test_overridden_rows_downstream",
-    "end_to_end/test_problems_through",
-    "collect/test_simulated_city",
-)
-"""Units from the longest on (docs/performance.md): workers begin with them and fill up with the rest, so that both end
-together."""
-
-
-def unit(nodeid: str) -> str:
-    """What one worker runs: `marts/test_x` of `tests/marts/test_x.py::test_y`, the room `marts`, or several rooms."""
-    file = nodeid.split("::")[0].removeprefix("tests/").removesuffix(".py")
-    room = file.split("/")[0]
-    if file in ONE_CITY or room in ONE_CITY:
-        return "city"
-    return room if room in SHARED and file not in ON_ITS_OWN else file
 
 
 class UnitScheduling(LoadScopeScheduling):
     """A unit's tests go to one worker, with what its fixtures have built; see `make test`."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return unit(nodeid)
+        return units.unit(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -62,14 +27,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log) -> UnitScheduling:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long units first. Refuses a test that would have the city built a second time."""
-    for item in items:
-        if "simulated_city_dsn" in getattr(item, "fixturenames", ()) and unit(item.nodeid) != "city":
-            raise pytest.UsageError(
-                f"{item.nodeid} reads the built city: add its file to ONE_CITY of tests/conftest.py"
-            )
-    order = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(unit(item.nodeid), len(order)))
+    """Long units first."""
+    order = {name: place for place, name in enumerate(units.LONGEST)}
+    items.sort(key=lambda item: order.get(units.unit(item.nodeid), len(order)))
 
 
 @pytest.fixture(scope="session")

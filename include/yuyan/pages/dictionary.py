@@ -110,12 +110,20 @@ def seed(name: str) -> list[dict[str, str]]:
 @cache
 def descriptions(table: str) -> dict[str, str]:
     """Column -> description of a seed or model, as its yml has them."""
+    if (one := _described().get(table)) is None:
+        raise KeyError(f"{table}: no yml of the dbt project describes it")
+    return {"": one["description"]} | {c["name"]: c["description"] for c in one["columns"]}
+
+
+@cache
+def _described() -> dict[str, dict[str, Any]]:
+    """Seed or model -> its entry in the dbt project's yml."""
+    found: dict[str, dict[str, Any]] = {}
     for path in [*settings.SEEDS.glob("*/_*.yml"), *settings.DBT_PROJECT.glob("models/**/_*.yml")]:
         document = yaml_file.read(path)
         for one in [*document.get("seeds", []), *document.get("models", [])]:
-            if one["name"] == table:
-                return {"": one["description"]} | {c["name"]: c["description"] for c in one["columns"]}
-    raise KeyError(f"{table}: no yml of the dbt project describes it")
+            found.setdefault(one["name"], one)
+    return found
 
 
 def label(table: str, column: str) -> str:

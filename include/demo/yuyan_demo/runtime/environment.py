@@ -27,7 +27,7 @@ PACE = {
     # Two cores: what costs time is starting Python, so start it rarely and look often.
     "AIRFLOW__CORE__PARALLELISM": "5",
     "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": "5",
-    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
     # Tasks are forked from a process that has imported the slow libraries once, instead of importing them each.
     "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
