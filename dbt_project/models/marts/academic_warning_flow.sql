@@ -22,6 +22,7 @@ select
     y.end_on as period_end_on,
     {{ completeness('y.end_on') }},
     w.unit_code,
+    nullif(w.unit_code, '{{ var("city_code") }}') as inst_code,
     coalesce(institution.inst_name, '全市') as unit_name_zh,
     coalesce(institution.inst_order, 0) as inst_order,
     w.warning_level_code,

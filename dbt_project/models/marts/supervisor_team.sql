@@ -1,5 +1,5 @@
 {% set counts = {
-    'active': ['active_count', 'assessed_count', 'failed_count', 'trained_count', 'at_enterprise_count', 'industry_count', 'expert_count', 'overseas_count'],
+    'active': ['active_count', 'assessed_count', 'failed_count', 'trained_count', 'at_enterprise_count', 'industry_count', 'outside_count', 'overseas_count'],
     'pool': ['pool_stock_count', 'pool_entered_count', 'pool_exited_count', 'pool_appointed_count', 'pool_shared_count'],
     'teams': ['team_count', 'cross_unit_team_count', 'school_enterprise_team_count', 'multi_institution_team_count'],
     'loads': ['guiding_count', 'student_count', 'doctoral_student_count'],
@@ -26,7 +26,7 @@ active as (
         count(*) filter (where is_trained) as trained_count,
         count(*) filter (where is_at_enterprise) as at_enterprise_count,
         count(*) filter (where supervisor_kind = '2') as industry_count,
-        count(*) filter (where supervisor_kind = '3') as expert_count,
+        count(*) filter (where supervisor_kind = '3') as outside_count,
         count(*) filter (where supervisor_kind = '4') as overseas_count
     from {{ ref('fct_supervisor_year') }}
     group by grouping sets ((calendar_year), (calendar_year, inst_code))

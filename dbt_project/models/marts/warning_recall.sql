@@ -14,6 +14,7 @@ select
     y.end_on as period_end_on,
     {{ completeness('y.end_on') }},
     r.unit_code,
+    nullif(r.unit_code, '{{ var("city_code") }}') as inst_code,
     coalesce(institution.inst_name, '全市') as unit_name_zh,
     coalesce(institution.inst_order, 0) as inst_order,
     r.event_type as event_type_code,
