@@ -38,8 +38,8 @@ select
     reform.share as reform_share,
     reform.target as reform_target_value,
     reform.path as reform_path_value,
-    reform.quantity_status_code as reform_status_code,
-    reform.quantity_status_zh as reform_status_zh,
+    coalesce(reform.quantity_status_code, '-') as reform_status_code,
+    coalesce(reform.quantity_status_zh, '不适用') as reform_status_zh,
     {{ provenance_columns() }}
 from counted as c
 inner join {{ ref('dim_academic_year') }} as y on y.academic_year = c.academic_year
