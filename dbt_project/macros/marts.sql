@@ -58,12 +58,16 @@
     end
 {%- endmacro %}
 
-{# The target as a reader sees it: with its comparison, and the plan's own figure where the city's size changes it. #}
-{% macro display_target(op, value, plan_value, unit, scale) -%}
+{#
+  The target as a reader sees it: with its comparison, the plan's own figure where the city's size changes it, and a word where the plan has no
+  figure and the target is proposed.
+#}
+{% macro display_target(op, value, plan_value, unit, scale, is_proposed) -%}
     case
-        when {{ op }} = 'trend' then '逐年提高'
+        when {{ op }} = 'trend' then '逐年提高' || case when {{ is_proposed }} then '（建议值）' else '' end
         else case {{ op }} when '>=' then '≥ ' when '>' then '> ' else '' end || {{ display(value, unit, scale) }}
             || case when {{ plan_value }} <> {{ value }} then '（方案 ' || {{ display(plan_value, unit, scale) }} || '）' else '' end
+            || case when {{ is_proposed }} then '（建议值）' else '' end
     end
 {%- endmacro %}
 
@@ -75,6 +79,11 @@
 {# Year of the first census (09-30) on or after a day. #}
 {% macro census_year(day) -%}
     {{ year_of(day) }} + case when extract(month from {{ day }}) > 9 then 1 else 0 end
+{%- endmacro %}
+
+{# A count of persons from a sensitive source: 0 and what reaches the least size of a cell; NULL between. #}
+{% macro large_enough(count) -%}
+    cast(case when {{ count }} = 0 or {{ count }} >= {{ var('small_cell_minimum') }} then {{ count }} end as integer)
 {%- endmacro %}
 
 {#

@@ -1,5 +1,5 @@
 {#
-  Core courses and their renewals (M06.1), as the CTEs `courses`, `renewals` and `taught` that course_renewal and list_progress begin with. A renewal
+  Core courses and their renewals (M06.1), as the CTEs `courses`, `renewals` and `taught` that fct_core_course_year and list_progress begin with. A renewal
   changes enough of the content and has been taught since; a term is written yyyy-yyyy-n, so that terms compare as text.
 #}
 {% macro core_course_renewals() -%}
@@ -36,4 +36,9 @@ taught as (
     from renewals
     where revision_kind = '4'
 )
+{%- endmacro %}
+
+{# Whether codes joined by ';' have one of these among them. #}
+{% macro has_tag(codes, wanted) -%}
+    ({% for code in wanted %}';' || {{ codes }} || ';' like '%;{{ code }};%'{{ ' or ' if not loop.last }}{% endfor %})
 {%- endmacro %}

@@ -145,15 +145,11 @@ def test_truth_covers_every_variant_unit_and_period(indicators):
 
 
 def test_ratios_are_ratios_and_units_add_up(indicators):
-    value_kind = dict(
-        pl.read_csv(settings.SEEDS / "plan" / "indicator.csv", infer_schema_length=0)
-        .select("variant_code", "value_kind")
-        .iter_rows()
-    )
-    ratios = indicators.filter(
-        pl.col("variant_code").is_in([c for c, k in value_kind.items() if k == "ratio"])
-    )
-    rates = ratios.filter(~pl.col("variant_code").is_in(["H06b", "H15b"]))
+    registry = pl.read_csv(settings.SEEDS / "plan" / "indicator.csv", infer_schema_length=0)
+    value_kind = dict(registry.select("variant_code", "value_kind").iter_rows())
+    shares = registry.filter((pl.col("value_kind") == "ratio") & (pl.col("unit_zh") == "%"))["variant_code"]
+    rates = indicators.filter(pl.col("variant_code").is_in(shares.implode()))
+    assert set(rates["variant_code"]) == set(shares)
     exceeding = rates.filter(pl.col("numerator") > pl.col("denominator") + 1e-9)
     # persons of a year may be more than the mean of its two ends: at a few places of a small city
     assert set(exceeding.select("variant_code", "grain").rows()) <= {

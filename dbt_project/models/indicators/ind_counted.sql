@@ -1,5 +1,7 @@
 -- 由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
 {{ config(materialized='view') }}
+select * from {{ ref('ind_counted_academic_warning') }}
+union all
 select * from {{ ref('ind_counted_achievement_year') }}
 union all
 select * from {{ ref('ind_counted_admission') }}
@@ -10,7 +12,15 @@ select * from {{ ref('ind_counted_commissioned_project') }}
 union all
 select * from {{ ref('ind_counted_commissioned_receipt') }}
 union all
+select * from {{ ref('ind_counted_compliance_census') }}
+union all
+select * from {{ ref('ind_counted_core_course_point') }}
+union all
+select * from {{ ref('ind_counted_course_enrolment') }}
+union all
 select * from {{ ref('ind_counted_course_evaluation') }}
+union all
+select * from {{ ref('ind_counted_course_offering') }}
 union all
 select * from {{ ref('ind_counted_degree_award') }}
 union all
@@ -22,10 +32,24 @@ select * from {{ ref('ind_counted_enrolment_census') }}
 union all
 select * from {{ ref('ind_counted_match_point') }}
 union all
+select * from {{ ref('ind_counted_mentor_pool_year') }}
+union all
 select * from {{ ref('ind_counted_practice_year') }}
+union all
+select * from {{ ref('ind_counted_supervisor_appointment') }}
+union all
+select * from {{ ref('ind_counted_supervisor_load') }}
+union all
+select * from {{ ref('ind_counted_supervisor_year') }}
+union all
+select * from {{ ref('ind_counted_teaching_resource') }}
+union all
+select * from {{ ref('ind_counted_team_year') }}
 union all
 select * from {{ ref('ind_counted_thesis') }}
 union all
 select * from {{ ref('ind_counted_thesis_sampling') }}
 union all
 select * from {{ ref('ind_counted_urgent_point_year') }}
+union all
+select * from {{ ref('ind_counted_warning_recall') }}

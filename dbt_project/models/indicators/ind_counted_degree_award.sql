@@ -1,4 +1,4 @@
--- H12：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+-- H12, M06.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
 with by_row_rows as (
     select
         f.academic_year,
@@ -45,6 +45,50 @@ by_row as (
         (academic_year, inst_code, degree_level, degree_type),
         (academic_year, degree_point_id)
     )
+),
+
+by_student_id_rows as (
+    select
+        f.academic_year,
+        f.student_id,
+        f.inst_code,
+        f.awarded_on,
+        f.has_innovation_course
+    from {{ ref('fct_degree_award') }} as f
+    where f.academic_year is not null and f.student_id is not null
+),
+
+by_student_id_once as (
+    select
+        academic_year,
+        student_id,
+        case grouping(inst_code)
+            when 1 then 'city'
+            when 0 then 'institution'
+        end as grain,
+        case grouping(inst_code)
+            when 1 then '{{ var("city_code") }}'
+            when 0 then inst_code
+        end as unit_code,
+        bool_or(awarded_on <= {{ as_of() }}) as m06_2_graduates,
+        bool_or(awarded_on <= {{ as_of() }} and has_innovation_course) as m06_2_with_course
+    from by_student_id_rows
+    group by grouping sets (
+        (academic_year, student_id),
+        (academic_year, student_id, inst_code)
+    )
+),
+
+by_student_id as (
+    select
+        academic_year,
+        academic_year as period_code,
+        grain,
+        unit_code,
+        count(*) filter (where m06_2_graduates) as m06_2_graduates,
+        count(*) filter (where m06_2_with_course) as m06_2_with_course
+    from by_student_id_once
+    group by academic_year, grain, unit_code
 )
 
 select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
@@ -55,5 +99,14 @@ cross join lateral (
         ('H12', 1, cast(c.h12_frontline as double precision), cast(c.h12_theses as double precision), cast(null as double precision)),
         ('H12b', 1, cast(c.h12_claimed as double precision), cast(c.h12_theses as double precision), cast(null as double precision)),
         ('H12g', 1, cast(c.h12_unevidenced as double precision), cast(c.h12_theses as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
+where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
+union all
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
+from by_student_id as c
+cross join lateral (
+    values
+        ('M06.2', 1, cast(c.m06_2_with_course as double precision), cast(c.m06_2_graduates as double precision), cast(null as double precision))
 ) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

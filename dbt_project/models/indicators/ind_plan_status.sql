@@ -5,7 +5,7 @@
 with targets as (
     select
         t.variant_code, t.doc_version, t.target_value, t.op, t.path_kind, t.baseline_value, t.baseline_status, t.is_city_only,
-        t.judged_finer_grains, t.green_from, t.amber_from,
+        t.judged_finer_grains, t.green_from, t.amber_from, t.is_proposed,
         coalesce(t.baseline_year, {{ var('base_year') }}) as base_year,
         {{ year_of('t.due_on') }} as due_year,
         d.decision_code is not null as is_undecided
@@ -35,6 +35,7 @@ compared as (
         s.path_value * {{ scale }} as step_value,
         s.red_below * {{ scale }} as red_below,
         t.variant_code is not null as has_target,
+        coalesce(t.is_proposed, false) as is_proposed,
         coalesce(t.is_city_only, false) and v.grain <> 'city' as is_of_city_only,
         v.grain in ('city', 'institution')
         or ';' || coalesce(t.judged_finer_grains, '') || ';' like '%;' || v.grain || ';%' as is_judged_grain,
@@ -155,6 +156,7 @@ select
     case when not is_of_city_only then case when path_kind = 'CAGR' then target else plan_target_value end end as plan_target_value,
     case when not is_of_city_only then target end as target_value,
     case when not is_of_city_only then path end as path_value,
+    is_proposed and not is_of_city_only as target_is_proposed,
     case
         when reason is not null then 'GREY'
         when (path_kind in {{ ways }} or path_kind = 'STEP') and is_met then 'BLUE'

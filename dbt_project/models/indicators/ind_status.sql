@@ -13,6 +13,7 @@ select
     plan_target_value,
     target_value,
     path_value,
+    target_is_proposed,
     status_code,
     status_reason_code
 from {{ ref('ind_plan_status') }}

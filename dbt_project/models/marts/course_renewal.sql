@@ -1,53 +1,13 @@
-with {{ core_course_renewals() }},
-
-renewed as (
-    select course_id, renewed_year, min(taught_year) as taught_year
-    from taught
-    group by course_id, renewed_year
-),
-
-years as (
-    select
-        y.academic_year,
-        y.start_on,
-        y.end_on,
-        y.is_complete,
-        y.start_year,
-        n.years_count,
-        {{ make_date('y.start_year + 1 - n.years_count', 9, 1) }} as window_start_on
-    from {{ ref('dim_academic_year') }} as y
-    cross join (values (1), (3), (5)) as n (years_count)
-    where y.start_year >= 2016
-),
-
--- core at the start of the window, or since then
-windows as (
-    select
-        y.academic_year,
-        y.years_count,
-        c.inst_code,
-        c.unit_code,
-        c.course_id,
-        bool_or(r.course_id is not null) as is_renewed
-    from years as y
-    inner join courses as c on c.core_from_on <= least(y.end_on, {{ as_of() }}) and c.core_to_on >= y.window_start_on
-    left join renewed as r
-        on r.course_id = c.course_id
-        and r.taught_year <= y.academic_year
-        and cast(substr(r.renewed_year, 1, 4) as integer) between y.start_year + 1 - y.years_count and y.start_year
-    group by 1, 2, 3, 4, 5
-),
-
-counted as (
+with counted as (
     select
         academic_year,
         inst_code,
-        unit_code,
+        {{ code_or_none('unit_code') }} as unit_code,
         {% for years in [1, 3, 5] -%}
-        count(*) filter (where years_count = {{ years }}) as core_{{ years }}y,
-        count(*) filter (where years_count = {{ years }} and is_renewed) as renewed_{{ years }}y{{ ',' if not loop.last }}
+        count(*) filter (where is_core_{{ years }}y) as core_{{ years }}y,
+        count(*) filter (where is_renewed_{{ years }}y) as renewed_{{ years }}y{{ ',' if not loop.last }}
         {% endfor %}
-    from windows
+    from {{ ref('fct_core_course_year') }}
     group by 1, 2, 3
 )
 

@@ -26,6 +26,7 @@ stated as (
         s.plan_target_value,
         s.target_value,
         s.path_value,
+        s.target_is_proposed,
         coalesce(e.status_code, s.status_code) as status_code,
         case
             when e.status_code is not null then e.judged_by
@@ -107,8 +108,9 @@ select
     s.plan_target_value,
     s.target_value,
     s.path_value,
+    s.target_is_proposed,
     {{ display('v.value', 'i.unit_zh', 'i.display_scale') }} as value_display,
-    {{ display_target('s.target_op', 's.target_value', 's.plan_target_value', 'i.unit_zh', 'i.display_scale') }} as target_display,
+    {{ display_target('s.target_op', 's.target_value', 's.plan_target_value', 'i.unit_zh', 'i.display_scale', 's.target_is_proposed') }} as target_display,
     {{ display('s.path_value', 'i.unit_zh', 'i.display_scale') }} as path_display,
     s.final_status_code as status_code,
     s.final_reason_code as status_reason_code,

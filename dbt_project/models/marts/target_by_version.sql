@@ -28,7 +28,7 @@ select
     s.target_value,
     s.path_value,
     {{ display('v.value', 'i.unit_zh', 'i.display_scale') }} as value_display,
-    {{ display_target('s.target_op', 's.target_value', 's.plan_target_value', 'i.unit_zh', 'i.display_scale') }} as target_display,
+    {{ display_target('s.target_op', 's.target_value', 's.plan_target_value', 'i.unit_zh', 'i.display_scale', 's.target_is_proposed') }} as target_display,
     {{ display('s.path_value', 'i.unit_zh', 'i.display_scale') }} as path_display,
     s.status_code as path_status_code,
     s.status_reason_code as path_reason_code,

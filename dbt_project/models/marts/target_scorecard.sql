@@ -68,6 +68,7 @@ select
     t.due_on,
     t.path_kind,
     l.path_value,
+    l.target_is_proposed,
     l.value_display,
     l.target_display,
     l.path_display,

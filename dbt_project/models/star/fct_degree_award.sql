@@ -1,3 +1,9 @@
+with innovation as (
+    select distinct student_id
+    from {{ ref('fct_course_enrolment') }}
+    where is_passed and is_innovation_course
+)
+
 select
     a.award_id,
     {{ institution_of('coalesce(a.student_id, a.degree_point_id)') }} as inst_code,
@@ -23,10 +29,12 @@ select
     a.basis_code,
     basis.name_zh as basis_name,
     a.applicant_kind,
-    applicant_kind.name_zh as applicant_kind_name
+    applicant_kind.name_zh as applicant_kind_name,
+    innovation.student_id is not null as has_innovation_course
 from {{ source('accepted', 'degree_award') }} as a
 {{ join_versions('dim_student', 'a.student_id', 'a.awarded_on') }}
 {{ join_versions('dim_degree_point', 'a.degree_point_id', 'a.awarded_on') }}
+left join innovation on innovation.student_id = a.student_id
 left join {{ ref('fct_thesis') }} as thesis on thesis.thesis_id = a.thesis_id
 {{ join_name('degree', 'a.degree_code', 'degree') }}
 {{ join_name('award_basis', 'a.basis_code', 'basis') }}

@@ -10,6 +10,14 @@ in_study as (
     inner join {{ ref('dim_student') }} as s
         on s.entry_on <= c.census_on and (s.left_on is null or s.left_on > c.census_on)
     where s.is_current and s.status_code <> '30' and s.degree_level in ('1', '2')
+),
+
+-- guided by an industry supervisor on the day
+with_industry as (
+    select distinct c.census_on, r.student_id
+    from censuses as c
+    inner join {{ ref('bridge_student_supervisor') }} as r
+        on r.role_code = '30' and r.from_on <= c.census_on and (r.to_on is null or r.to_on >= c.census_on)
 )
 
 select
@@ -34,8 +42,10 @@ select
     s.entry_on,
     s.is_joint_training,
     s.is_alternation,
-    s.special_programme_code
+    s.special_programme_code,
+    with_industry.student_id is not null as has_industry_supervisor
 from in_study as s
+left join with_industry on with_industry.student_id = s.student_id and with_industry.census_on = s.census_on
 inner join {{ ref('dim_student') }} as student_then
     on student_then.student_id = s.student_id and s.census_on between student_then.valid_from and student_then.valid_to
 left join {{ ref('dim_discipline') }} as discipline on discipline.discipline_code = s.discipline_code

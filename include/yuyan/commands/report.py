@@ -36,7 +36,8 @@ _SIGNS = {">=": "≥ ", ">": "> ", "trend": "逐年提高"}
 
 _SCORECARD = """
 select indicator_code, name_zh, period_code, is_complete, numerator, denominator, value, unit_zh, display_scale,
-       target_op, plan_target_value, target_value, path_value, status_code, status_reason_code, status_zh, judged_by_code,
+       target_op, plan_target_value, target_value, target_is_proposed, path_value, status_code,
+       status_reason_code, status_zh, judged_by_code,
        judged_by_zh, running_period_code, running_value, running_path_value, as_of
 from marts.target_scorecard
 order by indicator_code
@@ -192,6 +193,8 @@ def print_indicators(console: Console, rows: list[dict[str, Any]]) -> None:
         target = _figure(row, row["target_value"]) if row["target_value"] is not None else ""
         if row["plan_target_value"] != row["target_value"]:
             target += f"（方案 {_figure(row, row['plan_target_value'])}）"
+        if row["target_is_proposed"]:
+            target += "（建议值）"
         sign = _SIGNS.get(row["target_op"], "")
         table.add_row(
             row["indicator_code"], row["name_zh"], row["period_code"] + ("" if row["is_complete"] else "（未完）"),

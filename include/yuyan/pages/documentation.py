@@ -168,6 +168,8 @@ def publish(folder: Path, mark: str = "") -> list[Path]:
 
 
 if __name__ == "__main__":
+    for path, text in dbt_files.files().items():  # rules name indicators: the registry comes first
+        path.write_text(text, encoding="utf-8")
     for path, text in documents().items():
         path.write_text(text, encoding="utf-8")
         print(path)

@@ -68,6 +68,16 @@ def _edition(row: Row) -> int:
     return 1950 + _number(row) % 60
 
 
+def _long_ago(row: Row) -> str:
+    """A day of the last century, so that the record overlaps with none."""
+    return str(np.datetime64("1960-01-01") + _number(row) % 14_000)
+
+
+def _lately(row: Row) -> str:
+    """A day of the last years that hardly any other record has."""
+    return str(np.datetime64("2023-01-01") + _number(row) % 1_300)
+
+
 FRESH: dict[str, Change] = {
     "achievement": {
         "canonical_id": lambda r: f"CQ-X{_number(r)}",
@@ -81,6 +91,7 @@ FRESH: dict[str, Change] = {
         "contract_no_digest": lambda r: hashlib.sha256(r["src_record_id"].encode()).hexdigest()
     },
     "commissioned_receipt": {"amount": lambda r: f"0.{10 + _number(r) % 90}"},
+    "course_degree_point": {"from_on": _lately, "to_on": _lately},
     "course_evaluation": {"instrument_version": lambda r: f"V0-{_number(r)}"},
     "degree_point": {
         "degree_level": "3",
@@ -99,7 +110,13 @@ FRESH: dict[str, Change] = {
     },
     "institution": {"inst_code": _institution, "uscc": right_check},
     "list_item": {"doc_version": lambda r: f"2015-{_number(r)}"},
+    "mentor_pool_entry": {
+        "entered_on": _long_ago,
+        "exited_on": _long_ago,
+        "exit_reason_code": "10",
+    },
     "talent_demand": {"issuing_dept": lambda r: f"模拟部门{_number(r)}"},
+    "team_member": {"from_on": _long_ago, "to_on": _long_ago},
     "thesis_sampling": {
         "authority_code": "3",
         "stratum_code": lambda r: f"X{tail(r, 6)}",

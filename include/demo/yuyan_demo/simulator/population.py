@@ -14,6 +14,7 @@ from yuyan.domain import contracts
 from yuyan_demo.simulator import catalogue as cat
 from yuyan_demo.simulator import (
     catalogue_frames,
+    coursework,
     days,
     defects,
     defects_structural,
@@ -24,8 +25,10 @@ from yuyan_demo.simulator import (
     people,
     registrations,
     samples,
+    supervision,
     teaching,
     theses,
+    welfare,
 )
 from yuyan_demo.simulator.columns import hexadecimal, mix, series
 from yuyan_demo.simulator.planting import KEY, VERSIONS_PER_DAY, Planter, merge
@@ -159,7 +162,9 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames["talent_demand"] = municipal.talent_demand(seed)
     frames["list_item"] = lists.list_items()
     frames["list_milestone"] = lists.list_milestones(seed)
-    return frames
+    frames |= supervision.frames(seed, frames)
+    frames |= coursework.frames(seed, frames)
+    return frames | welfare.frames(seed, frames)
 
 
 def envelope(entity: str, frame: pl.DataFrame) -> pl.DataFrame:

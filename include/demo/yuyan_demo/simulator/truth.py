@@ -5,7 +5,13 @@ from pathlib import Path
 import polars as pl
 
 from yuyan.domain import contracts
-from yuyan_demo.simulator import measures, measures_results
+from yuyan_demo.simulator import (
+    measures,
+    measures_coursework,
+    measures_results,
+    measures_supervision,
+    measures_welfare,
+)
 from yuyan_demo.simulator.facts import Facts
 from yuyan_demo.simulator.population import Population
 from yuyan_demo.simulator.truth_table import TruthTable
@@ -38,4 +44,7 @@ def indicators(population: Population) -> pl.DataFrame:
     facts, table = Facts(population), TruthTable()
     measures.enter(table, facts)
     measures_results.enter(table, facts)
+    measures_supervision.enter(table, facts)
+    measures_coursework.enter(table, facts)
+    measures_welfare.enter(table, facts)
     return table.frame(sorted(facts["institution"]["inst_code"]))

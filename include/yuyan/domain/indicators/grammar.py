@@ -102,6 +102,7 @@ TARGET_COLUMNS = (
     "judged_finer_grains",
     "green_from",
     "amber_from",
+    "is_proposed",
     "note_zh",
 )
 STEP_COLUMNS = ("path_value", "red_below")
@@ -166,7 +167,7 @@ class Reader:
 
     def _variant(self, key: str, given: dict[str, Any]) -> Variant:
         where: list[str | int] = ["variants", key]
-        match = re.fullmatch(r"([\w-]+?)(?: v(\d+))?", key)
+        match = re.fullmatch(r"([\w.-]+?)(?: v(\d+))?", key)
         if not match or not match[1].startswith(self.code):
             self._refuse(
                 where,

@@ -65,6 +65,15 @@ class People(Stories):
                 }
                 p.place(e, p.new_identity(e, row), to, *rules)
 
+    def industry_member_of_a_campus_team(self) -> None:
+        """The team says that it has no industry supervisors."""
+        mentors = self.frames["supervisor"].filter(pl.col("supervisor_kind") == "2")
+        of = dict(mentors.select("src_inst_code", "supervisor_id").iter_rows())
+        closed = self.frames["team"].filter(pl.col("is_school_enterprise") == "false")["team_id"]
+        where = (pl.col("role_code") == "30") & pl.col("team_id").is_in(closed.implode())
+        change = {"supervisor_id": lambda r: of[r["src_inst_code"]]}
+        self.p.clone("team_member", "any", change, "supervisor_id.15", where=where)
+
     def supervisors_twice_and_a_burdened_one(self) -> None:
         """One person as two supervisors, here and at two institutions; and one with more students than anybody can guide."""
         e, p = "supervisor", self.p
