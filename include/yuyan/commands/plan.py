@@ -12,7 +12,7 @@ from yuyan.commands import report
 from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal, warehouse_dsn
 
 app = typer.Typer(no_args_is_help=True, help="Versions of the action plan: add one, compare them.")
-VERSIONED = ("target", "target_path", "milestone", "action_item", "list_quantity")
+VERSIONED = ("target", "target_path", "milestone", "action_item", "list_window", "list_source")
 """Seeds of the plan with a row per version of the text."""
 
 _TARGETS = """
