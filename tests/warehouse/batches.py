@@ -9,6 +9,7 @@ import psycopg
 from yuyan.collect import landing
 from yuyan.collect.source import ITEMS, Page, Window
 from yuyan.domain import contracts, institutions
+from yuyan.domain.contracts import Contract
 from yuyan.load.loader import Loaded, load
 
 AS_OF = date(2026, 10, 15)
@@ -16,9 +17,11 @@ CONTRACT = contracts.load()["org_unit"]
 INSTITUTIONS = institutions.load()
 
 
-def page(inst_code: str, rows: list[dict[str, Any]], feed: str = ITEMS) -> Page:
+def page(
+    inst_code: str, rows: list[dict[str, Any]], feed: str = ITEMS, contract: Contract = CONTRACT
+) -> Page:
     """Rows by the source's names for record id, version and mark (`id`, `version`, `gone`) and by contract field."""
-    mapping = INSTITUTIONS[inst_code].mapping(CONTRACT)
+    mapping = INSTITUTIONS[inst_code].mapping(contract)
     own = {"id": mapping.record_id, "version": mapping.version_column, "gone": mapping.deleted}
     names = dict.fromkeys([*mapping.envelope, *mapping.names.values()])
     if feed != ITEMS:
@@ -37,17 +40,28 @@ def unit(record: str, version: Any, name: str = "学院", **more: Any) -> dict[s
     return {"id": record, "version": version, "unit_code": record, "unit_name": name, **more}
 
 
-def landed(inst_code: str, rows: list[dict], mode: str = "incremental", run_id: str = "run", **window: Any):
+def landed(
+    inst_code: str,
+    rows: list[dict],
+    mode: str = "incremental",
+    run_id: str = "run",
+    contract: Contract = CONTRACT,
+    **window: Any,
+) -> landing.Landed:
     """Land rows; a row with `deletes=True` comes by the deletes feed, one with `new_key` by keyChanges."""
     institution = INSTITUTIONS[inst_code]
     feeds: dict[str, list[dict]] = {"items": [], "deletes": [], "keyChanges": []}
     for row in rows:
         feed = "deletes" if row.pop("deletes", False) else "keyChanges" if "new_key" in row else "items"
         feeds[feed].append(row)
-    pages = [page(inst_code, r[i : i + 7], feed) for feed, r in feeds.items() for i in range(0, len(r), 7)]
+    pages = [
+        page(inst_code, r[i : i + 7], feed, contract)
+        for feed, r in feeds.items()
+        for i in range(0, len(r), 7)
+    ]
     window = Window("org_unit", mode, **window)
-    mapping = institution.mapping(CONTRACT)
-    (batch,) = landing.land(institution, CONTRACT, mapping, window, pages, run_id, AS_OF)
+    mapping = institution.mapping(contract)
+    (batch,) = landing.land(institution, contract, mapping, window, pages, run_id, AS_OF)
     return batch
 
 
