@@ -196,7 +196,7 @@ def _count(scan: _Scan, variant: Variant, term: Term) -> str:
         f"{variant.code}_{measure.name}",
         f"{variant.code}_v{variant.version}_{measure.name}",
     )
-    name = next(n for n in (w.lower().replace("-", "_") for w in wished) if n not in taken)
+    name = next(n for n in (re.sub(r"[.-]", "_", w.lower()) for w in wished) if n not in taken)
     scan.counts[measure.amount, written] = _Count(name, measure.amount, written)
     return name
 

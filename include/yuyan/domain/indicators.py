@@ -315,7 +315,7 @@ class _Reader:
 
     def _variant(self, key: str, given: dict[str, Any]) -> Variant:
         where: list[str | int] = ["variants", key]
-        match = re.fullmatch(r"([\w-]+?)(?: v(\d+))?", key)
+        match = re.fullmatch(r"([\w.-]+?)(?: v(\d+))?", key)
         if not match or not match[1].startswith(self.code):
             self._refuse(
                 where,
@@ -344,7 +344,8 @@ class _Reader:
                 "period: {basis: CY, column: …, first_year: 2016}",
             )
         self._known(where, period["basis"], period_bases(), "period basis")
-        grains = (*WHOLE, *data["grains"]) if data["grains"] != "whole" else WHOLE
+        said = data["grains"]
+        grains = WHOLE if said == "whole" else WHOLE[:1] if said == "city" else (*WHOLE, *said)
         for grain in grains:
             self._known(where, grain, known_grains(), "grain")
         conditions_of = [

@@ -99,7 +99,6 @@ FRESH: dict[str, Change] = {
     },
     "institution": {"inst_code": _institution, "uscc": right_check},
     "list_item": {"doc_version": lambda r: f"2015-{_number(r)}"},
-    "policy_document": {"file_digest": lambda r: hashlib.sha256(r["src_record_id"].encode()).hexdigest()},
     "talent_demand": {"issuing_dept": lambda r: f"模拟部门{_number(r)}"},
     "thesis_sampling": {
         "authority_code": "3",
