@@ -1,6 +1,7 @@
 """The rooms of the package stand in one order: a room imports what is below it and nothing beside or above it."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,28 @@ def test_a_room_imports_downward_only(path):
 
 def test_the_product_does_not_know_the_demonstration():
     assert [path for path in _files() if "yuyan_demo" in path.read_text(encoding="utf-8")] == []
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Whichever room or distribution they are in, and also where an import is for types only."""
+    roots = (PACKAGE, settings.PROJECT / "include" / "demo" / "yuyan_demo")
+    modules = {_module(path): path for root in roots for path in root.rglob("*.py")}
+    graph = {name: _modules_imported(path, modules) - {name} for name, path in modules.items()}
+    assert set(TopologicalSorter(graph).static_order()) == set(modules)  # a circle raises, and names itself
+
+
+def _module(path: Path) -> str:
+    top = next(parent for parent in path.parents if parent.name in ("yuyan", "yuyan_demo")).parent
+    return ".".join(path.relative_to(top).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _modules_imported(path: Path, modules: dict[str, Path]) -> set[str]:
+    """The modules of ours that a file imports; of `from package import name` the package, too, unless name is a module."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= names & set(modules) or {node.module}
+    return found & set(modules)

@@ -4,6 +4,13 @@
         on {{ alias }}.code_set = '{{ code_set }}' and {{ alias }}.code = {{ code }}
 {%- endmacro %}
 
+{# The present professional degree of a former field of engineering, as `programme_succession.discipline_code`. #}
+{% macro join_programme_succession(programme_code) -%}
+    left join {{ ref('programme_succession') }} as programme_succession
+        on programme_succession.programme_code = {{ programme_code }}
+        and programme_succession.to_edition = '{{ var("discipline_edition") }}'
+{%- endmacro %}
+
 {# The version of a type 2 dimension's row that was valid on a day, as `<thing>_then`: its key goes into the fact. #}
 {% macro join_version_then(dimension, id, day) -%}
     {%- set thing = dimension | replace('dim_', '') -%}

@@ -3,9 +3,19 @@
     md5({{ inst_code }}{% for part in ([parts] if parts is string else parts) %} || '|' || {{ part }}{% endfor %})
 {%- endmacro %}
 
-{# Institution of a record: the first five characters of a student or degree point number. #}
+{# Institution of a record: the first five characters of a student or degree point number, as it is today. #}
 {% macro institution_of(identifier) -%}
-    substr({{ identifier }}, 1, 5)
+    {{ present_institution('substr(' ~ identifier ~ ', 1, 5)') }}
+{%- endmacro %}
+
+{# The institution that an institution is part of today: its successor where it was merged (seed institution_succession). #}
+{% macro present_institution(code) -%}
+    {%- set successors = var('institution_successors', {}) -%}
+    {%- if successors -%}
+        case {{ code }}{% for old, new in successors.items() %} when '{{ old }}' then '{{ new }}'{% endfor %} else {{ code }} end
+    {%- else -%}
+        {{ code }}
+    {%- endif -%}
 {%- endmacro %}
 
 {# Key of an enterprise: the directory is the commission's, whose source code is 50000. #}

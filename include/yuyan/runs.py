@@ -210,11 +210,11 @@ def finish_collection(run_id: str, expected: Sequence[str]) -> None:
             "and outcome in ('failed', 'held') order by 1, 2",
             [run_id],
         ).fetchall()
-        held = {code: (outcome, error) for code, outcome, _, _, error in totals}
+        total_of = {code: (outcome, error) for code, outcome, _, _, error in totals}
         missing = {
-            code: held[code][1] if code in held else "没有结果，任务未能开始"
+            code: total_of[code][1] if code in total_of else "没有结果，任务未能开始"
             for code in expected
-            if held.get(code, ("failed",))[0] == "failed"
+            if total_of.get(code, ("failed",))[0] == "failed"
         }
         detail = {
             "institutions": len(expected),

@@ -11,15 +11,12 @@ from yuyan import files
 
 ENVIRONMENT = {
     "person_key": "YUYAN_PERSON_KEY",
-    "bi_reader": "YUYAN_BI_READER_PASSWORD",
-    "analyst": "YUYAN_ANALYST_PASSWORD",
-    "auditor": "YUYAN_AUDITOR_PASSWORD",
     "airflow_password": "YUYAN_AIRFLOW_PASSWORD",
     "api_secret_key": "YUYAN_AIRFLOW_API_SECRET",
     "jwt_secret": "YUYAN_AIRFLOW_JWT_SECRET",
     "fernet_key": "YUYAN_AIRFLOW_FERNET_KEY",
 }
-"""Secret -> the variable that gives it, as a production deployment does."""
+"""Secret -> the variable that gives it, as a production deployment does. A reader's password is YUYAN_<ROLE>_PASSWORD."""
 
 REMEDY = (
     "restore it from a backup: another person key would make strangers of all persons. "
@@ -29,21 +26,27 @@ REMEDY = (
 _BYTES = {"person_key": 32, "jwt_secret": 32, "api_secret_key": 32}
 
 
-def load(home: Path) -> dict[str, str]:
-    """The secrets of this home. What the environment gives is used and not written down. Raises files.DamagedFile."""
+def load(home: Path, readers: Iterable[str] = ()) -> dict[str, str]:
+    """The secrets of this home, and the passwords of these roles. Raises files.DamagedFile.
+
+    What the environment gives is used and not written down; what it does not give is drawn once and kept.
+
+    >>> load(settings.home(), ["analyst"])["analyst"]
+    """
     path = home / "secrets.json"
-    given = {name: os.environ[variable] for name, variable in ENVIRONMENT.items() if os.environ.get(variable)}
-    held = files.read_json(path, REMEDY) or {}
-    drawn = {name: _draw(name) for name in ENVIRONMENT if name not in given and name not in held}
+    variables = ENVIRONMENT | {role: f"YUYAN_{role.upper()}_PASSWORD" for role in readers}
+    given = {name: os.environ[variable] for name, variable in variables.items() if os.environ.get(variable)}
+    stored = files.read_json(path, REMEDY) or {}
+    drawn = {name: _draw(name) for name in variables if name not in given and name not in stored}
     if drawn:
-        files.write(path, json.dumps(held | drawn, indent=1))
-    return held | drawn | given
+        files.write(path, json.dumps(stored | drawn, indent=1))
+    return stored | drawn | given
 
 
 def write_passwords(path: Path, given: dict[str, str], names: Iterable[str]) -> None:
     """Write a file of passwords by name: the given ones, and for every other name its old one or one drawn at random."""
-    held = files.read_json(path, "remove it: every account but those given gets another password") or {}
-    drawn = {name: held.get(name) or secrets.token_hex(12) for name in names}
+    stored = files.read_json(path, "remove it: every account but those given gets another password") or {}
+    drawn = {name: stored.get(name) or secrets.token_hex(12) for name in names}
     files.write(path, json.dumps(drawn | given, indent=1))
 
 

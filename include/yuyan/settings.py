@@ -48,6 +48,11 @@ def stewards_file() -> Path:
     return Path(os.environ.get("YUYAN_STEWARDS", PROJECT / "include" / "stewards.yml"))
 
 
+def roles_file() -> Path:
+    """File of the read-only logins of the warehouse; YUYAN_ROLES replaces the project's own."""
+    return Path(os.environ.get("YUYAN_ROLES", PROJECT / "include" / "roles.yml"))
+
+
 def simulated_scale() -> float | None:
     """Size of the simulated city as a share of the real one (YUYAN_SIMULATED); None when the sources are real.
 

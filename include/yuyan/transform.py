@@ -5,6 +5,7 @@ a failed layer is simply run again: the whole of it, since data may have been ju
 only as the variable `as_of`.
 """
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from yuyan import settings
+from yuyan.domain import editions
 
 Layer = Literal["star", "indicators", "marts"]
 SELECTIONS: dict[str, tuple[str, ...]] = {
@@ -90,7 +92,13 @@ def invoke(command: list[str], as_of: date) -> Any:
             "--log-path",
             target,
             "--vars",
-            f"{{as_of: '{as_of.isoformat()}', simulated_scale: {settings.simulated_scale() or 'null'}}}",
+            json.dumps(
+                {
+                    "as_of": as_of.isoformat(),
+                    "simulated_scale": settings.simulated_scale(),
+                    "institution_successors": editions.successors(),
+                }
+            ),
             "--quiet",
         ),
     ]

@@ -44,7 +44,7 @@ def test_the_page_shows_the_figures_of_the_example():
 
 def test_the_rounds_of_clamping_are_told():
     rounds = example.FORMULA.steps(np.array(example.SCORES)).rounds
-    assert [r.held.tolist() for r in rounds] == [[0, 0, 1, 0], [1, 0, 1, 0], [1, -1, 1, 0], [1, -1, 1, 0]]
+    assert [r.at_bound.tolist() for r in rounds] == [[0, 0, 1, 0], [1, 0, 1, 0], [1, -1, 1, 0], [1, -1, 1, 0]]
     assert rounds[1].factor == pytest.approx(
         (10_000_000 - 2_968_000) / (995_407.94 + 1_634_008.96 + 3_514_557.07)
     )

@@ -30,7 +30,7 @@ from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from yuyan.collect import connect, landing
-from yuyan.load import lines, loader as load, run, versions
+from yuyan.load import entity_load, lines, loader, ops, outcome, run, versions
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -46,21 +46,21 @@ def after(module, name, times=1):
 
 connect._connection = lambda _: SimpleNamespace(
     host="127.0.0.1", port={port}, schema="http", login="client", password="secret", extra_dejson={{}})
-landing.BATCH_ROWS, load._SEND = 100, 1000
+landing.BATCH_ROWS, loader._SEND = 100, 1000
 {fault}
 run.collect_institution("10611", "run-2", date(2026, 10, 15), {entities!r})
 """
 
 FAULTS = {
-    "while pages are being landed": "after(landing._Taker, 'take', 2)",
+    "while pages are being landed": "after(landing._PageReducer, 'reduce', 2)",
     "between data file and manifest": "Path.write_text = die",
-    "landed, not loaded": "run.Loader.load = die",
-    "in the middle of COPY": "after(load.psycopg.Copy, 'write', 3)",
-    "copied, before the batch record": "load._record = die",
-    "before commit": "after(load, '_record')",
-    "first batch of a window loaded, not its last": "after(run.Loader, 'load')",
-    "first entity committed, the second not begun": "after(run._Collection, '_write')",
-    "before the counts are compared": "run.live_count = die",
+    "landed, not loaded": "loader.Loader.load = die",
+    "in the middle of COPY": "after(loader.psycopg.Copy, 'write', 3)",
+    "copied, before the batch record": "ops.record_batch = die",
+    "before commit": "after(ops, 'record_batch')",
+    "first batch of a window loaded, not its last": "after(loader.Loader, 'load')",
+    "first entity committed, the second not begun": "after(outcome.Outcome, 'record')",
+    "before the counts are compared": "entity_load.live_count = die",
 }
 
 

@@ -22,7 +22,8 @@ from yuyan.collect.database import Database
 from yuyan.collect.files import Files
 from yuyan.collect.source import Meter, PlatformDown, SourceError, Window
 from yuyan.domain import contracts, institutions
-from yuyan.load.loader import Loader, LoadError, prepare
+from yuyan.load.batch import LoadError, prepare
+from yuyan.load.loader import Loader
 
 AS_OF = date(2026, 10, 15)
 UNIT = contracts.load()["org_unit"]

@@ -303,7 +303,7 @@ def test_a_hold_is_recorded_whatever_happens_afterwards(institution_known, versi
         raise ValueError("a defect of ours")
 
     with monkeypatch.context() as patch:
-        patch.setattr("yuyan.load.run.live_count", broken)
+        patch.setattr("yuyan.load.entity_load.live_count", broken)
         result = line.next_day()
     assert line.published() == before
     assert line.holds() == [(1, "org_unit", "emptied", 30, 30, "waiting", "collect-2", "collect-2")]

@@ -14,7 +14,7 @@ from yuyan import settings
 from yuyan.collect import privacy
 from yuyan.domain import contracts, institutions
 from yuyan.domain.institutions import InstitutionError
-from yuyan.load import run
+from yuyan.load.loader import Loader
 from yuyan.load.run import collect_institution
 
 DAY_1, DAY_2 = date(2026, 10, 15), date(2026, 10, 16)
@@ -244,7 +244,7 @@ def test_a_first_collection_that_was_killed_takes_up_where_it_was(warehouse, ver
     monkeypatch.setattr("yuyan.collect.landing.BATCH_ROWS", 10)
     versioned.page = 10
     versioned.records["org_unit"] = [fake.unit(i) for i in range(30)]
-    load, loads = run.Loader.load, []
+    load, loads = Loader.load, []
 
     def killed(loader, batch, cursor=None):
         loads.append(batch.batch_id)
@@ -255,7 +255,7 @@ def test_a_first_collection_that_was_killed_takes_up_where_it_was(warehouse, ver
     def kept() -> tuple:
         return len(live(warehouse)), *fetch(warehouse, "select count(*), sum(rows_stored) from ops.batch")
 
-    monkeypatch.setattr(run.Loader, "load", killed)
+    monkeypatch.setattr(Loader, "load", killed)
     with pytest.raises(KeyboardInterrupt):
         collect_institution("10611", "run-1", DAY_1, ["org_unit"])
     assert kept() == (10, (1, 10))

@@ -25,7 +25,7 @@ def deliveries(tmp_path, connect, monkeypatch) -> Path:
     path = tmp_path / "deliveries"
     connect("10647", conn_type="fs", extra={"path": str(path)})
     monkeypatch.setattr("yuyan.collect.landing.BATCH_ROWS", 10)
-    monkeypatch.setattr("yuyan.collect.files.BLOCK", 256)
+    monkeypatch.setattr("yuyan.collect.file_reader.BLOCK", 256)
     return path
 
 

@@ -86,7 +86,7 @@ def test_a_deleted_and_a_renumbered_student_have_no_current_version(ask):
 
 
 def test_an_unchanged_record_has_one_version(ask):
-    assert ask("select count(*) from star.dim_degree_point where inst_code = %s", A) == [(1,)]
+    assert ask("select count(*) from star.dim_degree_point where degree_point_id = '10611D0812'") == [(1,)]
     assert ask("select count(*) from star.dim_degree_point where inst_code = %s", B) == [(2,)]
 
 
@@ -235,3 +235,31 @@ def test_tables_and_columns_are_commented_in_the_database(ask):
     )
     assert bare == []
     assert ask("select obj_description('star'::regnamespace) is not null") == [(True,)]
+
+
+def test_codes_of_former_catalogues_are_counted_by_the_present_one(ask):
+    """1305 is 1403 today; 0852 was split, and its programme in mechanical engineering is 0855. 10612 is part of 10611."""
+    points = ask(
+        "select degree_point_id, inst_code, discipline_code, discipline_name, reported_discipline_code "
+        "from star.dim_degree_point where degree_point_id in ('10611M1305', '10612M0852') order by 1"
+    )
+    assert points == [
+        ("10611M1305", A, "1403", "设计学", "1305"),
+        ("10612M0852", A, "0852", "工程", "0852"),
+    ]
+    assert ask("select inst_code, discipline_code from star.dim_programme where programme_id = '10612G'") == [
+        (A, "0855")
+    ]
+    codes = ask(
+        "select discipline_code, edition, counted_discipline_code, is_urgent, key_cluster_strength::float "
+        "from star.dim_discipline where discipline_code in ('0852', '1305', '1403') order by 1"
+    )
+    assert codes == [
+        ("0852", "2011", "0852", True, 0.0),
+        ("1305", "2011", "1403", False, 0.0),
+        ("1403", "2022", "1403", False, 0.0),
+    ]
+    units = ask(
+        "select unit_code from indicators.ind_unit where grain = 'discipline' and unit_code in ('0852', '1305')"
+    )
+    assert units == [("0852",)]

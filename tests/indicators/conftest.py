@@ -10,7 +10,8 @@ import pytest
 
 from support.built_city import SCALE
 from yuyan import settings
-from yuyan.domain import indicator_models, indicators
+from yuyan.domain import indicators
+from yuyan.domain.indicators import dbt_files
 from yuyan_demo.runtime import postgres
 
 
@@ -52,7 +53,7 @@ class OwnIndicators:
         """Write what dbt reads of the files as they are now; returns the paths that are new or have changed."""
         forget()
         written = []
-        for path, text in indicator_models.files().items():
+        for path, text in dbt_files.files().items():
             if not path.exists() or path.read_text(encoding="utf-8") != text:
                 path.write_text(text, encoding="utf-8")
                 written.append(path)

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from support import evaluate
-from yuyan.domain import indicator_models, indicators
-from yuyan.domain.indicators import Example, Indicator
+from yuyan.domain import indicators
+from yuyan.domain.indicators import Example, Indicator, counting_models, dbt_files
 from yuyan_demo.runtime import postgres
 
 EXAMPLES = [
@@ -60,7 +60,7 @@ def last_year(example: Example) -> int:
 
 def compiled(connection: psycopg.Connection, indicator: Indicator, example: Example) -> set[Row]:
     """The rows that the counting models make of the example, of this indicator."""
-    models, found = indicator_models.models(), set()
+    models, found = counting_models.models(), set()
     variables = {**indicators.parameters(), **example.parameters, "as_of": example.as_of}
     with connection.transaction(force_rollback=True):
         connection.execute(
@@ -83,7 +83,7 @@ def compiled(connection: psycopg.Connection, indicator: Indicator, example: Exam
                     [v or None for v in row.values()],
                 )
         for fact in sorted({v.fact for v in indicator.variants}):
-            sql = indicator_models.render(models["ind_counted_" + fact.removeprefix("fct_")], str, variables)
+            sql = dbt_files.render(models["ind_counted_" + fact.removeprefix("fct_")], str, variables)
             found |= {row[:7] for row in connection.execute(sql).fetchall()}
     own = {(v.code, v.version) for v in indicator.variants}
     return {r for r in found if r[:2] in own}

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from yuyan import settings
-from yuyan.domain import conditions, indicator_models, indicators
+from yuyan.domain import conditions, indicators
+from yuyan.domain.indicators import dbt_files
 
 SOUND = """\
 clause: 句
@@ -124,7 +125,7 @@ def test_what_is_no_condition_is_refused(text):
 def test_what_dbt_reads_is_what_the_files_say():
     """A model whose fact no indicator counts any more must go."""
     folder = settings.DBT_PROJECT / "models" / "indicators"
-    compiled = {p for p in indicator_models.files() if p.parent == folder and p.suffix == ".sql"}
+    compiled = {p for p in dbt_files.files() if p.parent == folder and p.suffix == ".sql"}
     assert set(folder.glob("ind_counted*.sql")) == compiled
 
 

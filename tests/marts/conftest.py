@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from yuyan_demo.simulator.book import Facts
+from yuyan_demo.simulator.facts import Facts
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 
 from yuyan import settings
 from yuyan_demo.simulator import truth
-from yuyan_demo.simulator.book import CITY
+from yuyan_demo.simulator.truth_table import CITY
 
 pytestmark = pytest.mark.database
 

@@ -102,14 +102,16 @@ def test_services_outlive_the_command_that_started_them(home):
 
 
 def test_secrets_are_for_their_owner_only_and_stay_the_same(home, monkeypatch):
-    for variable in secrets.ENVIRONMENT.values():
+    for variable in (*secrets.ENVIRONMENT.values(), "YUYAN_ANALYST_PASSWORD", "YUYAN_AUDITOR_PASSWORD"):
         monkeypatch.delenv(variable, raising=False)
-    first = secrets.load(home)
+    readers = ["analyst", "auditor"]
+    first = secrets.load(home, readers)
     assert (home / "secrets.json").stat().st_mode & 0o777 == 0o600
-    assert secrets.load(home) == first
-    assert len(set(first.values())) == len(secrets.ENVIRONMENT)
+    assert secrets.load(home, readers) == first
+    assert set(first) == {*secrets.ENVIRONMENT, *readers}
+    assert len(set(first.values())) == len(first)
     assert len(first["jwt_secret"]) >= 64
-    assert secrets.load(home / "another") != first
+    assert secrets.load(home / "another", readers) != first
 
 
 def test_a_secret_given_by_the_environment_is_used_and_not_written(home, monkeypatch):

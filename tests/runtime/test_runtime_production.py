@@ -93,7 +93,7 @@ def test_init_makes_what_the_services_find_and_may_be_repeated(command, initiali
     assert (home / "dbt" / "manifest.json").exists()
 
 
-@pytest.mark.parametrize("variable", ["YUYAN_PERSON_KEY", "YUYAN_WAREHOUSE_DSN", "YUYAN_BI_READER_PASSWORD"])
+@pytest.mark.parametrize("variable", ["YUYAN_PERSON_KEY", "YUYAN_WAREHOUSE_DSN"])
 def test_init_refuses_to_start_without_a_secret(command, deployment, variable):
     done = command("yuyan", "init", **deployment | {variable: ""})
     assert done.returncode == 1

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from yuyan.domain import contracts
-from yuyan_demo.simulator import population
+from yuyan_demo.simulator import day_files, population
 from yuyan_demo.simulator.__main__ import app
 from yuyan_demo.simulator.planting import KEY
 from yuyan_demo.simulator.population import META
@@ -38,7 +38,7 @@ def days() -> list[population.Population]:
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
     for name in ("a", "b"):
-        population.write(tmp_path / name, SEED, SMALL, 2)
+        day_files.write(tmp_path / name, SEED, SMALL, 2)
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
     state, truth = Path("simulator/state/day_2"), Path("simulator/truth/day_2")
     entities = {f"{entity}.parquet" for entity in contracts.load()}

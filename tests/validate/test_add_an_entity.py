@@ -1,49 +1,14 @@
-"""The examples of docs/how-to/add-an-entity.md in a copy of the project: how many files they take, and that they work."""
+"""The examples of docs/how-to/add-an-entity.md in a copy of the project work."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from support import how_to
 from yuyan import settings
-
-PAGE = (settings.PROJECT / "docs" / "how-to" / "add-an-entity.md").read_text(encoding="utf-8")
-SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S))
-BLOCK = re.compile(r"^\*\*`([^`]+)`\*\*$|^```(yaml|diff)\n(.*?)^```$", re.M | re.S)
-
-
-def steps(section: str) -> list[tuple[str, str, str]]:
-    """(file, kind of block, text) of a section: a block belongs to the file named before it."""
-    found, file = [], ""
-    for name, kind, text in BLOCK.findall(SECTIONS[section]):
-        file = name or file
-        if kind:
-            found.append((file, kind, text))
-    return found
-
-
-@pytest.mark.parametrize(("section", "most"), [("An entity", 2), ("A field", 3), ("A rule", 1)])
-def test_a_change_takes_no_more_files(section, most):
-    assert 1 <= len({file for file, _, _ in steps(section)}) <= most
-
-
-def follow(copy: Path, section: str) -> None:
-    """Do what the section says."""
-    for file, kind, text in steps(section):
-        path = copy / file
-        if kind == "yaml":
-            assert not path.exists(), file
-            path.write_text(text, encoding="utf-8")
-            continue
-        lines = text.splitlines()
-        before = "\n".join(line[1:] for line in lines if line[0] in " -")
-        after = "\n".join(line[1:] for line in lines if line[0] in " +")
-        whole = path.read_text(encoding="utf-8")
-        assert before in whole, (file, before)
-        path.write_text(whole.replace(before, after, 1), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +26,7 @@ def copy(tmp_path_factory) -> Path:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             (copy / name).write_bytes((settings.PROJECT / name).read_bytes())
     for section in ("An entity", "A field", "A rule"):
-        follow(copy, section)
+        how_to.follow(copy, "add-an-entity", section)
     return copy
 
 

@@ -112,7 +112,7 @@ def test_known_regions_are_provinces_and_the_districts_of_chongqing_old_ones_inc
 
 
 def test_the_type_of_a_discipline_comes_from_the_catalogue(pg_home):
-    codes = {"0802": "1", "0854": "2", "1401": "1", "08": None, "9999": None}
+    codes = {"0802": "1", "0854": "2", "1401": "1", "0852": "2", "1305": "1", "08": None, "9999": None}
     assert _macro(pg_home, "{discipline_type:code}", codes) == codes
 
 

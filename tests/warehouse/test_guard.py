@@ -10,8 +10,10 @@ from yuyan.collect import landing
 from yuyan.collect.source import Window
 from yuyan.decisions import holds
 from yuyan.domain.stewards import Steward
+from yuyan.load.batch import LoadError, prepare
 from yuyan.load.guard import Guard
-from yuyan.load.loader import Loader, LoadError, prepare
+from yuyan.load.loader import Loader
+from yuyan.load.source_change import SourceChange
 
 pytestmark = [pytest.mark.database, pytest.mark.usefixtures("work")]
 
@@ -19,25 +21,25 @@ COMMISSION = Steward("jw-1", "commission")
 
 
 class Collections:
-    """Collections of org_unit of one institution, a statement at a time."""
+    """Collections of org_unit of one institution, a source change at a time."""
 
     def __init__(self, dsn: str, inst_code: str) -> None:
         self.dsn, self.inst_code, self.runs, self.cursor = dsn, inst_code, 0, 0
         self.connection = psycopg.connect(dsn, autocommit=True)
 
-    def collect(self, *statements: list, failed: bool = False, is_whole: bool = True) -> str | None:
-        """Each statement is a list of windows, each a list of landed batches. Returns what the outcome says of a hold."""
+    def collect(self, *changes: list, failed: bool = False, is_whole: bool = True) -> str | None:
+        """Each change is a list of windows, each a list of landed batches. Returns what the outcome says of a hold."""
         self.runs += 1
         run_id = f"run-{self.runs}"
         hold = holds.open_holds(self.connection, self.inst_code).get("org_unit")
         guard = Guard(self.connection, self.inst_code, "org_unit", run_id, AS_OF, hold)
         mapping = INSTITUTIONS[self.inst_code].mapping(CONTRACT)
-        for windows in statements:
-            with guard.statement("before") as statement:
+        for windows in changes:
+            with SourceChange(guard, "before") as change:
                 for batches in windows:
                     loader = Loader(self.connection, run_id, AS_OF)
                     for batch in batches:
-                        statement.load(loader, prepare(batch, CONTRACT, mapping), run_id)
+                        change.load(loader, prepare(batch, CONTRACT, mapping), run_id)
         return guard.settle(failed, is_whole)
 
     def changes(self, rows: list[dict], **more) -> str | None:
@@ -62,7 +64,7 @@ class Collections:
         return fetch(self.dsn, query)
 
     def state(self) -> tuple:
-        """Everything that a held statement must leave as it was."""
+        """Everything that a held change must leave as it was."""
         return tuple(
             fetch(self.dsn, f"select t::text from {table} t order by 1")
             for table in ("raw.org_unit", "ops.batch", "ops.watermark", "ops.key_change", "accepted.org_unit")
@@ -210,16 +212,16 @@ def test_a_window_that_breaks_off_changes_nothing(versioned):
     guard = Guard(versioned.connection, "10611", "org_unit", "run-2", AS_OF)
     loader = Loader(versioned.connection, "run-2", AS_OF)
     changed, nameless = landed("10611", units([0], 2, name="新")), landed("10611", [unit(None, 3)], since="2")
-    with guard.statement("1") as statement:
-        statement.load(loader, prepare(changed, CONTRACT, mapping), None)
+    with SourceChange(guard, "1") as change:
+        change.load(loader, prepare(changed, CONTRACT, mapping), None)
         with pytest.raises(LoadError, match="没有记录编号"):
-            statement.load(loader, prepare(nameless, CONTRACT, mapping), "3")
-        statement.abandon()
-    assert (statement.received, statement.cursor) == (0, "1")
+            change.load(loader, prepare(nameless, CONTRACT, mapping), "3")
+        change.abandon()
+    assert (change.received, change.cursor) == (0, "1")
     assert versioned.state() == before
 
 
-def test_a_delivery_is_one_statement(files):
+def test_a_delivery_is_one_change(files):
     """Three files that each end a third; a record that moves from one to another has not ended."""
     names = [f"r{i:03d}" for i in range(30)]
     files.collect([files.file(1, str(p), f"a{p}", names[p::3]) for p in range(3)])

@@ -10,8 +10,9 @@ from batches import AS_OF, CONTRACT, INSTITUTIONS, counts, fetch, landed, live, 
 from yuyan.collect import landing
 from yuyan.collect.source import Window
 from yuyan.domain import keys
-from yuyan.load import loader, versions
-from yuyan.load.loader import Loader, LoadError, load, prepare
+from yuyan.load import ops, versions
+from yuyan.load.batch import LoadError, prepare
+from yuyan.load.loader import Loader, load
 
 pytestmark = [pytest.mark.database, pytest.mark.usefixtures("work")]
 
@@ -232,7 +233,7 @@ def test_a_complete_listing_is_the_present_state_whatever_its_versions_say(wareh
     assert counts(put(warehouse, inst_code, listed, "full", run_id="3")) == (3, 3, 0, 0, 0)
     assert counts(put(warehouse, inst_code, listed, "full", run_id="4")) == (3, 0, 3, 0, 0)
     assert live(warehouse, inst_code) == {"a": "恢复", "b": "学院", "c": "学院"}
-    # From here on the source's own versions count, though they are lower than those held before.
+    # From here on the source's own versions count, though they are lower than those stored before.
     next_version = low + 1 if isinstance(low, int) else "20260102080000"
     put(warehouse, inst_code, [unit("a", next_version, name="其后")], since="x")
     assert counts(put(warehouse, inst_code, [unit("a", low, name="恢复")], since="y")) == (1, 0, 0, 1, 0)
@@ -284,7 +285,7 @@ def test_key_changes_and_drift_are_kept(warehouse):
     ]
     with psycopg.connect(warehouse, autocommit=True) as connection:
         for kind, rows in (("unannounced", 2), ("unannounced", 3)):
-            loader.record_drift(connection, "run", "10611", "org_unit", {"phone": (kind, rows)})
+            ops.record_drift(connection, "run", "10611", "org_unit", {"phone": (kind, rows)})
     assert fetch(warehouse, "select field, kind, rows from ops.schema_drift") == [("phone", "unannounced", 5)]
 
 
@@ -308,10 +309,10 @@ def test_a_large_window_reads_only_its_own_records(warehouse):
     put(warehouse, "10611", [unit(f"r{i:03d}", 1) for i in range(40)])
     asked = pl.Series([f"new{i}" for i in range(60_000)] + ["r001", "r007", "r007"])
     with psycopg.connect(warehouse) as connection:
-        held = versions.held(connection, "10611", "org_unit", asked)
-        assert sorted(held["id"]) == ["r001", "r007"]
-        assert versions.held(connection, "10611", "org_unit", asked[:0]).height == 0
-        assert versions.held(connection, "10611", "org_unit", None).height == 40
+        current = versions.current(connection, "10611", "org_unit", asked)
+        assert sorted(current["id"]) == ["r001", "r007"]
+        assert versions.current(connection, "10611", "org_unit", asked[:0]).height == 0
+        assert versions.current(connection, "10611", "org_unit", None).height == 40
 
 
 def test_a_complete_listing_in_several_batches(warehouse, monkeypatch):
@@ -377,7 +378,7 @@ def test_a_batch_that_landed_before_a_field_was_agreed_on_can_still_be_loaded(wa
 def test_everything_or_nothing(warehouse, monkeypatch):
     put(warehouse, "10611", [unit("a", 1)], since="0", cursor="1")
     before = fetch(warehouse, "select * from raw.org_unit"), fetch(warehouse, "select * from ops.watermark")
-    monkeypatch.setattr(loader, "record_drift", lambda *_: 1 / 0)
+    monkeypatch.setattr(ops, "record_drift", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         put(warehouse, "10611", [unit("a", 2, name="新"), unit("b", 3)], since="1", cursor="3")
     assert (
@@ -410,5 +411,5 @@ def test_a_name_of_a_field_that_no_index_takes_is_shortened(warehouse):
     name = "".join(chr(0x4E00 + i * 7919 % 20000) for i in range(5_000))
     with psycopg.connect(warehouse) as connection:
         for _ in range(2):
-            loader.record_drift(connection, "run", "10611", "org_unit", {name: ("unannounced", 3)})
+            ops.record_drift(connection, "run", "10611", "org_unit", {name: ("unannounced", 3)})
     assert fetch(warehouse, "select field, rows from ops.schema_drift") == [(keys.bounded(name), 6)]

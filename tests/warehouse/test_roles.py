@@ -1,16 +1,20 @@
 """Role × schema × verb, and what a session could do to the line: what is not listed as allowed is refused."""
 
+import shutil
+
 import psycopg
 import pytest
 from psycopg import errors, sql
 
+from support import how_to
+from yuyan import settings
 from yuyan.warehouse import roles
 
 pytestmark = pytest.mark.database
 
 SCHEMAS = sorted(
     {"raw", "latest", "accepted", "judging", "public"}
-    | {s for schemas in roles.READABLE.values() for s in schemas}
+    | {s for schemas in roles.readable().values() for s in schemas}
 )
 VERBS = {
     "select": "select * from {}.probe",
@@ -28,14 +32,14 @@ REFUSED = (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction)
 @pytest.fixture
 def readers(warehouse):
     """Role -> an open session of it, in a warehouse with a table in every schema."""
-    passwords = dict.fromkeys(roles.READABLE, "a-password")
+    passwords = dict.fromkeys(roles.readable(), "a-password")
     with psycopg.connect(warehouse, autocommit=True) as owner:
         roles.create(owner, passwords)
         for schema in SCHEMAS:
             owner.execute(f"create schema if not exists {schema}; create table {schema}.probe (n int)")
     sessions = {
         role: psycopg.connect(roles.dsn(warehouse, role, "a-password"), autocommit=True)
-        for role in roles.READABLE
+        for role in roles.readable()
     }
     yield sessions
     for session in sessions.values():
@@ -63,7 +67,7 @@ def test_a_role_may_select_from_its_schemas_and_nothing_else(readers):
         and allows(session, sql.SQL(statement).format(sql.Identifier(schema)))
     }
     assert found == {
-        (role, schema, "select") for role, schemas in roles.READABLE.items() for schema in schemas
+        (role, schema, "select") for role, schemas in roles.readable().items() for schema in schemas
     }
 
 
@@ -87,7 +91,7 @@ HINDRANCES = (
 )
 
 
-@pytest.mark.parametrize("role", roles.READABLE)
+@pytest.mark.parametrize("role", roles.readable())
 def test_a_reader_cannot_hold_up_the_line(warehouse, readers, role):
     session = readers[role]
     session.execute("set default_transaction_read_only = off")
@@ -96,7 +100,7 @@ def test_a_reader_cannot_hold_up_the_line(warehouse, readers, role):
         assert [statement for statement in (*HINDRANCES, of_line) if allows(session, statement)] == []
 
 
-@pytest.mark.parametrize("role", roles.READABLE)
+@pytest.mark.parametrize("role", roles.readable())
 def test_what_a_reader_does_ends(readers, role):
     session = readers[role]
     said = {
@@ -113,5 +117,39 @@ def test_the_line_keeps_its_locks_and_does_not_wait_for_ever(warehouse, readers)
 
 def test_the_roles_may_be_made_again(warehouse, readers):
     with psycopg.connect(warehouse, autocommit=True) as owner:
-        roles.create(owner, dict.fromkeys(roles.READABLE, "another"))
+        roles.create(owner, dict.fromkeys(roles.readable(), "another"))
     psycopg.connect(roles.dsn(warehouse, "auditor", "another")).close()
+
+
+def test_the_role_of_the_page_reads_what_it_may(warehouse, tmp_path, monkeypatch):
+    shutil.copy(settings.roles_file(), tmp_path / "roles.yml")
+    how_to.follow(settings.PROJECT, "add-a-role", "A role", {"include/": tmp_path})
+    monkeypatch.setenv("YUYAN_ROLES", str(tmp_path / "roles.yml"))
+    with psycopg.connect(warehouse, autocommit=True) as owner:
+        for schema in ("marts", "star"):
+            owner.execute(f"create schema if not exists {schema}; create table {schema}.probe (n int)")
+        roles.create(owner, dict.fromkeys(roles.readable(), "a-password"))
+        with psycopg.connect(roles.dsn(warehouse, "statistics_bureau", "a-password")) as session:
+            assert session.execute("select count(*) from marts.probe").fetchone() == (0,)
+            with pytest.raises(errors.InsufficientPrivilege):
+                session.execute("select count(*) from star.probe")
+        owner.execute("drop owned by statistics_bureau; drop role statistics_bureau")
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("Reader: {label: x, reads: [marts]}", "no role name"),
+        ("reader: {label: x, reads: [marts, raw]}", "may not read raw"),
+        ("reader: {label: x}", "needs `label:` and `reads:"),
+        ("reader: [marts]", "needs `label:` and `reads:"),
+        ("a: {label: x, reads: [marts]}\na: {label: y, reads: [star]}", "used twice"),
+    ],
+)
+def test_a_role_that_cannot_be_is_refused_with_its_line(tmp_path, monkeypatch, entry, said):
+    path = tmp_path / "roles.yml"
+    path.write_text(entry, encoding="utf-8")
+    monkeypatch.setenv("YUYAN_ROLES", str(path))
+    with pytest.raises(ValueError, match=said) as refused:
+        roles.readable()
+    assert f"{path}:" in str(refused.value)

@@ -16,6 +16,7 @@ kinds as (
         case when level_kind = 'category' then 'category' else 'discipline' end,
         discipline_code, discipline_name, discipline_name_en
     from {{ ref('dim_discipline') }}
+    where discipline_code = counted_discipline_code
 ),
 
 -- institutions have no English name

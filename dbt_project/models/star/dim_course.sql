@@ -1,8 +1,8 @@
 select
     {{ key('c.inst_code', 'c.course_id') }} as course_key,
     c.course_id,
-    c.inst_code,
-    {{ key('c.inst_code') }} as institution_key,
+    {{ present_institution('c.inst_code') }} as inst_code,
+    {{ key(present_institution('c.inst_code')) }} as institution_key,
     c.unit_code,
     {{ key('c.inst_code', 'c.unit_code') }} as org_unit_key,
     c.course_name,

@@ -16,8 +16,9 @@ select
     degree_level.name_zh as degree_level_name,
     h.degree_type,
     degree_type.name_zh as degree_type_name,
-    h.discipline_code,
-    discipline.name_zh as discipline_name,
+    coalesce(reported.counted_discipline_code, h.discipline_code) as discipline_code,
+    discipline.discipline_name,
+    h.discipline_code as reported_discipline_code,
     h.authorised_on,
     h.authorised_doc_no,
     h.status_code,
@@ -33,4 +34,5 @@ from history as h
 {{ join_name('degree_level', 'h.degree_level', 'degree_level') }}
 {{ join_name('degree_type', 'h.degree_type', 'degree_type') }}
 {{ join_name('degree_point_status', 'h.status_code', 'status') }}
-left join {{ ref('discipline') }} as discipline on discipline.code = h.discipline_code
+left join {{ ref('dim_discipline') }} as reported on reported.discipline_code = h.discipline_code
+left join {{ ref('dim_discipline') }} as discipline on discipline.discipline_code = reported.counted_discipline_code

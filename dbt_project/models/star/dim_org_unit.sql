@@ -1,7 +1,7 @@
 select
     {{ key('u.inst_code', 'u.unit_code') }} as org_unit_key,
-    u.inst_code,
-    {{ key('u.inst_code') }} as institution_key,
+    {{ present_institution('u.inst_code') }} as inst_code,
+    {{ key(present_institution('u.inst_code')) }} as institution_key,
     u.unit_code,
     u.unit_name,
     u.parent_unit_code,

@@ -1,8 +1,8 @@
 select
     {{ key('p.inst_code', 'p.project_id') }} as practice_project_key,
     p.project_id,
-    p.inst_code,
-    {{ key('p.inst_code') }} as institution_key,
+    {{ present_institution('p.inst_code') }} as inst_code,
+    {{ key(present_institution('p.inst_code')) }} as institution_key,
     p.project_name,
     p.is_major_industry,
     p.major_basis_code,

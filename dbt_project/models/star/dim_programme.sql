@@ -4,7 +4,7 @@ select
     {{ institution_of('p.degree_point_id') }} as inst_code,
     {{ key(institution_of('p.degree_point_id')) }} as institution_key,
     p.degree_point_id,
-    degree_point.discipline_code,
+    coalesce(programme_succession.discipline_code, reported.counted_discipline_code, degree_point.discipline_code) as discipline_code,
     p.unit_code,
     {{ key(institution_of('p.degree_point_id'), 'p.unit_code') }} as org_unit_key,
     p.programme_code,
@@ -19,3 +19,5 @@ select
     p.licence_linked as is_licence_linked
 from {{ source('accepted', 'programme') }} as p
 left join {{ source('accepted', 'degree_point') }} as degree_point on degree_point.degree_point_id = p.degree_point_id
+left join {{ ref('dim_discipline') }} as reported on reported.discipline_code = degree_point.discipline_code
+{{ join_programme_succession('p.programme_code') }}

@@ -18,7 +18,7 @@ select
     h.degree_point_id,
     h.programme_id,
     {{ key(institution_of('h.degree_point_id'), 'h.programme_id') }} as programme_key,
-    degree_point.discipline_code,
+    coalesce(programme_succession.discipline_code, reported.counted_discipline_code, degree_point.discipline_code) as discipline_code,
     h.degree_level,
     h.degree_type,
     h.study_mode,
@@ -50,3 +50,6 @@ from history as h
 {{ join_name('student_state', 'h.status_code', 'status') }}
 {{ join_name('gender', 'h.gender_code', 'gender') }}
 left join {{ source('accepted', 'degree_point') }} as degree_point on degree_point.degree_point_id = h.degree_point_id
+left join {{ ref('dim_discipline') }} as reported on reported.discipline_code = degree_point.discipline_code
+left join {{ source('accepted', 'programme') }} as programme on programme.programme_id = h.programme_id
+{{ join_programme_succession('programme.programme_code') }}

@@ -1,8 +1,8 @@
 select
     a.achievement_id,
     a.canonical_id,
-    a.src_inst_code as inst_code,
-    {{ key('a.src_inst_code') }} as institution_key,
+    {{ present_institution('a.src_inst_code') }} as inst_code,
+    {{ key(present_institution('a.src_inst_code')) }} as institution_key,
     a.lead_inst_code,
     a.lead_inst_code is not distinct from a.src_inst_code as is_lead,
     a.kind_code,

@@ -5,7 +5,7 @@ select
     {{ key(institution_of('a.degree_point_id')) }} as institution_key,
     a.degree_point_id,
     degree_point_then.degree_point_key,
-    degree_point_now.discipline_code,
+    discipline.discipline_code,
     coalesce(discipline.is_urgent, false) as is_urgent_discipline,
     a.programme_id,
     {{ key(institution_of('a.degree_point_id'), 'a.programme_id') }} as programme_key,
@@ -21,5 +21,8 @@ select
     a.registered as is_registered
 from {{ source('accepted', 'admission') }} as a
 {{ join_versions('dim_degree_point', 'a.degree_point_id', 'a.admitted_on') }}
-left join {{ ref('dim_discipline') }} as discipline on discipline.discipline_code = degree_point_now.discipline_code
+left join {{ source('accepted', 'programme') }} as programme on programme.programme_id = a.programme_id
+{{ join_programme_succession('programme.programme_code') }}
+left join {{ ref('dim_discipline') }} as discipline
+    on discipline.discipline_code = coalesce(programme_succession.discipline_code, degree_point_now.discipline_code)
 {{ join_name('admission_type', 'a.admission_mode', 'admission_mode') }}

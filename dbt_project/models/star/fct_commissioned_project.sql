@@ -1,7 +1,7 @@
 select
     p.project_id,
-    p.inst_code,
-    {{ key('p.inst_code') }} as institution_key,
+    {{ present_institution('p.inst_code') }} as inst_code,
+    {{ key(present_institution('p.inst_code')) }} as institution_key,
     p.unit_code,
     {{ key('p.inst_code', 'p.unit_code') }} as org_unit_key,
     p.pi_supervisor_id,

@@ -1,8 +1,8 @@
 select
     e.offering_id,
     e.instrument_version,
-    coalesce(offering.inst_code, e.src_inst_code) as inst_code,
-    {{ key('coalesce(offering.inst_code, e.src_inst_code)') }} as institution_key,
+    {{ present_institution('coalesce(offering.inst_code, e.src_inst_code)') }} as inst_code,
+    {{ key(present_institution('coalesce(offering.inst_code, e.src_inst_code)')) }} as institution_key,
     offering.course_id,
     offering.course_key,
     offering.org_unit_key,

@@ -1,8 +1,8 @@
 -- Institution of record: the course's; an offering whose course is not accepted counts for the institution that reports it.
 select
     o.offering_id,
-    coalesce(course.inst_code, o.src_inst_code) as inst_code,
-    {{ key('coalesce(course.inst_code, o.src_inst_code)') }} as institution_key,
+    {{ present_institution('coalesce(course.inst_code, o.src_inst_code)') }} as inst_code,
+    {{ key(present_institution('coalesce(course.inst_code, o.src_inst_code)')) }} as institution_key,
     o.course_id,
     course.course_key,
     coalesce(course.is_core, false) as is_core,

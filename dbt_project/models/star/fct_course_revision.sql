@@ -1,7 +1,7 @@
 select
     r.revision_id,
-    coalesce(course.inst_code, r.src_inst_code) as inst_code,
-    {{ key('coalesce(course.inst_code, r.src_inst_code)') }} as institution_key,
+    {{ present_institution('coalesce(course.inst_code, r.src_inst_code)') }} as inst_code,
+    {{ key(present_institution('coalesce(course.inst_code, r.src_inst_code)')) }} as institution_key,
     r.course_id,
     course.course_key,
     course.org_unit_key,

@@ -8,8 +8,8 @@ with honours as (
 
 select
     h.honour_id,
-    coalesce({{ institution_of('h.student_id') }}, h.src_inst_code) as inst_code,
-    {{ key("coalesce(" ~ institution_of('h.student_id') ~ ", h.src_inst_code)") }} as institution_key,
+    coalesce({{ institution_of('h.student_id') }}, {{ present_institution('h.src_inst_code') }}) as inst_code,
+    {{ key("coalesce(" ~ institution_of('h.student_id') ~ ", " ~ present_institution('h.src_inst_code') ~ ")") }} as institution_key,
     h.holder_kind,
     holder_kind.name_zh as holder_kind_name,
     h.holder_id,

@@ -53,10 +53,10 @@ class Formula:
         """Grants (..., units) in yuan before rounding, of scores (..., units)."""
         base, performance = self.parts(score)
         lower, upper = money.bounds(self.last, self.floor, self.cap)
-        held = money.clamped(base + performance, lower, upper)
-        compared = money.reference(self.last, held, float(self.budget), lower)
-        received, paid = money.hold_harmless(held, compared, self.protection)
-        return held + received - paid
+        bounded = money.clamped(base + performance, lower, upper)
+        compared = money.reference(self.last, bounded, float(self.budget), lower)
+        received, paid = money.hold_harmless(bounded, compared, self.protection)
+        return bounded + received - paid
 
     def what_if(self, values: ArrayLike, unit: ArrayLike, indicator: ArrayLike, changed: ArrayLike) -> Floats:
         """The grants of all units when one value is another one: (cases, units) for cases (unit, indicator, value)."""

@@ -30,7 +30,7 @@ class Round:
     factor: float
     """What the grants that are not held yet are multiplied by."""
     amounts: Floats
-    held: NDArray[np.int8]
+    at_bound: NDArray[np.int8]
     """-1 held at the floor, 1 at the cap, 0 free, after this round."""
 
 
@@ -90,24 +90,24 @@ def clamp(amounts: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> tuple[Float
     amounts, lower, upper = (np.asarray(v, dtype=float) for v in (amounts, lower, upper))
     total = amounts.sum()
     _feasible(total, lower, upper)
-    held = np.zeros(len(amounts), dtype=np.int8)
+    at_bound = np.zeros(len(amounts), dtype=np.int8)
     found, rounds = amounts.copy(), []
     while True:
-        free = held == 0
+        free = at_bound == 0
         left = total - found[~free].sum()
         weight = amounts[free].sum()
         factor = left / weight if weight > 0 else 0.0
         found[free] = amounts[free] * factor if weight > 0 else left / max(free.sum(), 1)
         under, over = np.maximum(lower - found, 0) * free, np.maximum(found - upper, 0) * free
         if max(under.max(initial=0), over.max(initial=0)) <= CENT:
-            rounds.append(Round(factor, np.clip(found, lower, upper), held.copy()))
+            rounds.append(Round(factor, np.clip(found, lower, upper), at_bound.copy()))
             return np.clip(found, lower, upper), tuple(rounds)
         if under.sum() >= over.sum():
-            held[under > CENT] = -1
+            at_bound[under > CENT] = -1
         if over.sum() >= under.sum():
-            held[over > CENT] = 1
-        found = np.where(held == -1, lower, np.where(held == 1, upper, found))
-        rounds.append(Round(factor, found.copy(), held.copy()))
+            at_bound[over > CENT] = 1
+        found = np.where(at_bound == -1, lower, np.where(at_bound == 1, upper, found))
+        rounds.append(Round(factor, found.copy(), at_bound.copy()))
 
 
 def clamped(amounts: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> Floats:
@@ -193,12 +193,12 @@ def steps(
     """
     base, performance = np.asarray(base, dtype=float), np.asarray(performance, dtype=float)
     lower, upper = bounds(last, floor, cap)
-    held, rounds = clamp(base + performance, lower, upper)
-    compared = reference(last, held, float(budget), lower)
-    received, paid = hold_harmless(held, compared, protection)
-    final = whole_yuan(held + received - paid, budget)
+    bounded, rounds = clamp(base + performance, lower, upper)
+    compared = reference(last, bounded, float(budget), lower)
+    received, paid = hold_harmless(bounded, compared, protection)
+    final = whole_yuan(bounded + received - paid, budget)
     return Steps(
-        base, performance, base + performance, lower, upper, held, compared, received, paid, final, rounds
+        base, performance, base + performance, lower, upper, bounded, compared, received, paid, final, rounds
     )
 
 

@@ -101,7 +101,7 @@ def _gains(inputs: Inputs) -> np.ndarray:
 def of_result(inputs: Inputs, score: np.ndarray, rank: np.ndarray, steps: money.Steps) -> Rows:
     formula, guard = inputs.formula, inputs.scheme.guards
     wrong, wrong_grants = guards.without_favourites(inputs, formula, guard.favourable_numbers)
-    held = steps.rounds[-1].held
+    at_bound = steps.rounds[-1].at_bound
     z = (score - score.mean()) / formula.spread
     found = []
     for u, inst in enumerate(inputs.codes):
@@ -123,7 +123,7 @@ def of_result(inputs: Inputs, score: np.ndarray, rank: np.ndarray, steps: money.
                 "lower_cny": None if last is None else float(steps.lower[u]),
                 "upper_cny": None if last is None else float(steps.upper[u]),
                 "clamped_cny": _money(steps.clamped[u]),
-                "bound_code": _bound(held[u]),
+                "bound_code": _bound(at_bound[u]),
                 "reference_cny": _money(steps.reference[u]),
                 "received_cny": _money(steps.received[u]),
                 "paid_cny": _money(steps.paid[u]),
@@ -144,7 +144,7 @@ def of_round(inputs: Inputs, steps: money.Steps) -> Rows:
             "inst_code": inst,
             "factor": float(f"{one.factor:.9g}"),
             "amount_cny": _money(one.amounts[u]),
-            "bound_code": _bound(one.held[u]),
+            "bound_code": _bound(one.at_bound[u]),
         }
         for n, one in enumerate(steps.rounds, start=1)
         for u, inst in enumerate(inputs.codes)
@@ -295,8 +295,8 @@ def _quantity(inputs: Inputs, name: str) -> np.ndarray:
     )
 
 
-def _bound(held: int) -> str | None:
-    return {-1: "FLOOR", 1: "CAP"}.get(int(held))
+def _bound(at_bound: int) -> str | None:
+    return {-1: "FLOOR", 1: "CAP"}.get(int(at_bound))
 
 
 def _money(value: float) -> float:

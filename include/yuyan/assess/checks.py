@@ -106,8 +106,8 @@ def revision(
     """
     first, now, cases, least = (np.asarray(v, dtype=float) for v in (first, now, cases, least))
     relative = np.asarray(relative, dtype=bool)
-    whole = np.maximum.reduce([np.abs(first), np.abs(now), least])
-    moved = np.where(relative, (now - first) / np.where(whole > 0, whole, 1), now - first)
+    scale = np.maximum.reduce([np.abs(first), np.abs(now), least])
+    moved = np.where(relative, (now - first) / np.where(scale > 0, scale, 1), now - first)
     z = stats.norm.ppf(0.975)
     with np.errstate(divide="ignore", invalid="ignore"):
         inside = np.clip(first, 0, 1)

@@ -43,7 +43,7 @@ _FULL_SINCE = """
 select distinct as_of from ops.run where kind = 'warehouse' and as_of <= %s order by as_of desc offset %s limit 1
 """
 # The last run of a month may lie within the days in full, so the month of their first day is looked at whole. Whether
-# anything is held is one look into an index (`limit`: an `exists` would be planned as a pass over the whole table).
+# there are results is one look into an index (`limit`: an `exists` would be planned as a pass over the whole table).
 _THIN = """
 with ranked as (
     select r.run_id, r.as_of, p.entity, row_number() over (
@@ -51,7 +51,7 @@ with ranked as (
     ) as recency
     from ops.run r cross join {entities} p (entity) cross join lateral (
         select from quality.{table} t where t.run_id = r.run_id and {part} = p.entity limit 1
-    ) held
+    ) results
     where r.kind = 'warehouse' and r.as_of < %(since)s::date + 31
 ), thinned as (
     delete from quality.{table} t using ranked k

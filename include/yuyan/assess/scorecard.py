@@ -110,8 +110,8 @@ def assess(connection: psycopg.Connection, run_id: str, as_of: date) -> pl.DataF
         *(_fact(connection, row) for row in _facts()),
     ]
     counted = pl.concat(parts).group_by(MEASURE[:3]).agg(pl.col("numerator", "denominator").sum())
-    whole = [_revisions(connection, run_id), _overrides(connection), _alarms(connection, run_id)]
-    return graded(pl.concat([counted, *whole]))
+    of_institutions = [_revisions(connection, run_id), _overrides(connection), _alarms(connection, run_id)]
+    return graded(pl.concat([counted, *of_institutions]))
 
 
 def graded(measured: pl.DataFrame) -> pl.DataFrame:
@@ -165,7 +165,7 @@ def confidence(
     of_sources = wanted.join(
         single.select("src_inst_code", "entity", "dimension", "grade"), on=["src_inst_code", "entity"]
     )
-    doubts = alarms.filter(pl.col("opened") > 0).select(
+    alarm_grades = alarms.filter(pl.col("opened") > 0).select(
         pl.col("src_inst_code").alias("unit_code"),
         "indicator_code",
         entity=pl.lit(SUBJECT),
@@ -173,8 +173,12 @@ def confidence(
         numerator=pl.col("explained").cast(pl.Float64),
         denominator=pl.col("opened").cast(pl.Float64),
     )
-    doubts = doubts.join(_limits(), on="dimension").with_columns(value=_value()).with_columns(grade=_grade())
-    of_alarms = sources.select("variant_code", "indicator_code").unique().join(doubts, on="indicator_code")
+    alarm_grades = (
+        alarm_grades.join(_limits(), on="dimension").with_columns(value=_value()).with_columns(grade=_grade())
+    )
+    of_alarms = (
+        sources.select("variant_code", "indicator_code").unique().join(alarm_grades, on="indicator_code")
+    )
     keys = ["variant_code", "unit_code", "entity", "dimension", "grade"]
     ranked = pl.concat([of_sources.select(keys), of_alarms.select(keys)]).with_columns(rank=_rank("grade"))
     weakest = ranked.sort("rank", "entity", "dimension", descending=[True, False, False])
@@ -308,7 +312,7 @@ def _revisions(connection: psycopg.Connection, run_id: str) -> pl.DataFrame:
     )
     by_source = found.group_by("src_inst_code")
     return pl.concat(
-        _whole(
+        _of_institution(
             by_source.agg(numerator=pl.col(name).sum(), denominator=pl.col(name).count().cast(pl.Float64)),
             name,
         )
@@ -324,7 +328,7 @@ def _overrides(connection: psycopg.Connection) -> pl.DataFrame:
     number = {k: pl.col(k).cast(pl.Float64) for k in ("active", "by_commission", "expired")}
     none = pl.lit(None, pl.Float64)
     return pl.concat(
-        _whole(found.select("src_inst_code", numerator=n, denominator=d), dimension)
+        _of_institution(found.select("src_inst_code", numerator=n, denominator=d), dimension)
         for dimension, n, d in (
             ("D07a", number["active"], none),
             ("D07b", number["expired"], none),
@@ -335,7 +339,7 @@ def _overrides(connection: psycopg.Connection) -> pl.DataFrame:
 
 def _alarms(connection: psycopg.Connection, run_id: str) -> pl.DataFrame:
     by_source = alarms(connection, run_id).group_by("src_inst_code")
-    return _whole(
+    return _of_institution(
         by_source.agg(
             numerator=pl.col("explained").sum().cast(pl.Float64),
             denominator=pl.col("opened").sum().cast(pl.Float64),
@@ -344,7 +348,7 @@ def _alarms(connection: psycopg.Connection, run_id: str) -> pl.DataFrame:
     )
 
 
-def _whole(frame: pl.DataFrame, dimension: str) -> pl.DataFrame:
+def _of_institution(frame: pl.DataFrame, dimension: str) -> pl.DataFrame:
     return frame.with_columns(entity=pl.lit(""), dimension=pl.lit(dimension)).select(MEASURE)
 
 

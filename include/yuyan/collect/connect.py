@@ -10,12 +10,25 @@ from yuyan.collect.source import PlatformDown, Source
 from yuyan.domain.institutions import Institution
 
 CONNECTORS = {"rest-versioned": Versioned, "rest-legacy": Legacy, "database": Database, "files": Files}
+"""What a product's profile may name under `connector`."""
 
 
 def source(institution: Institution, as_of: date) -> Source:
-    """The connector of an institution, not opened yet. Raises PlatformDown if its Airflow connection is not configured."""
-    connection = _connection(institution)
-    return CONNECTORS[institution.platform.connector](institution, connection, as_of)
+    """The connector of an institution, not opened yet.
+
+    Raises PlatformDown if its Airflow connection is not configured, or its product names no connector that there is.
+
+    >>> with closing(source(institutions.load()["10611"], date(2026, 10, 15))) as platform:
+    ...     platform.open()
+    """
+    platform = institution.platform
+    if platform.connector not in CONNECTORS:
+        known = ", ".join(CONNECTORS)
+        raise PlatformDown(
+            f"include/platforms/{platform.product}.yml：没有名为 {platform.connector!r} 的连接器，请改为 {known} 之一。/ "
+            f"there is no connector {platform.connector!r}; known are {known}"
+        )
+    return CONNECTORS[platform.connector](institution, _connection(institution), as_of)
 
 
 def _connection(institution: Institution) -> Any:

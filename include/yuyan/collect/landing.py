@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from yuyan import settings
 from yuyan.collect import mapping as mapped
 from yuyan.collect import privacy
-from yuyan.collect.prefetch import ahead
+from yuyan.collect.prefetch import prefetched
 from yuyan.collect.source import ITEMS, Page, SourceError, Window
 from yuyan.domain.contracts import Contract
 from yuyan.domain.institutions import EntityMap, Institution
@@ -91,6 +91,15 @@ def find(uri: str) -> Landed:
     return Landed(uri, manifest)
 
 
+def listed_ids(landed: Landed, mapping: EntityMap) -> pl.Series:
+    """Ids of the records that a landed batch shows, as raw has them. Raises DamagedBatch, FileNotFoundError."""
+    with landed.open() as file:
+        frame = pl.read_parquet(file, columns=[mapping.record_id, "_feed"])
+    return mapped.bounded(
+        frame.filter(pl.col("_feed") == ITEMS).select(mapped.record_id(mapping)).to_series()
+    )
+
+
 def _batch_id(manifest: dict[str, Any]) -> str:
     """Digest of what a batch is: its window and its content."""
     # Two full listings of different runs are two statements, even if they say the same.
@@ -118,14 +127,14 @@ def land(
     folder.mkdir(parents=True, exist_ok=True)
     _sweep(folder, as_of)
     part = folder / f".{as_of}.{re.sub(r'[^0-9A-Za-z]+', '-', run_id)}.part"
-    taker, so_far = _Taker(contract, mapping), _Piece()
-    pieces = (piece for piece in ahead(map(taker.take, pages), depth=4) if piece.frame.height)
+    reducer, so_far = _PageReducer(contract, mapping), _Reduced()
+    pieces = (piece for piece in prefetched(map(reducer.reduce, pages), depth=4) if piece.frame.height)
     for number, (batch, is_last) in enumerate(_batches(pieces), start=1):
-        so_far = _together([so_far, batch])
-        taker.check(so_far, f"{institution.inst_code} {institution.name} {contract.entity}")
+        so_far = _merged([so_far, batch])
+        reducer.check(so_far, f"{institution.inst_code} {institution.name} {contract.entity}")
         if window.mode == "incremental" and not batch.rows:
             return
-        digest = _write(part, pl.concat([taker.empty(), batch.frame], how="diagonal"))
+        digest = _write(part, pl.concat([reducer.empty(), batch.frame], how="diagonal"))
         manifest = {
             "src_inst_code": institution.inst_code,
             "entity": contract.entity,
@@ -139,7 +148,7 @@ def land(
             "is_last": is_last,
             "greatest": so_far.greatest,
             "rows": dict(batch.rows),
-            "drift": taker.drift(batch),
+            "drift": reducer.drift(batch),
             "payload_digest": digest,
             "contract_version": contract.version,
             "connector_version": CONNECTOR_VERSION,
@@ -151,7 +160,7 @@ def land(
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _Reduced:
     """Rows as they may land, how many per feed, per unannounced and per absent field, and the greatest time among them."""
 
     frame: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -161,9 +170,9 @@ class _Piece:
     greatest: str | None = None
 
 
-def _together(pieces: Sequence[_Piece], frames: bool = False) -> _Piece:
+def _merged(pieces: Sequence[_Reduced], frames: bool = False) -> _Reduced:
     """One piece of several; without frames only what was counted."""
-    return _Piece(
+    return _Reduced(
         pl.concat([p.frame for p in pieces]) if frames else pl.DataFrame(),
         sum((p.rows for p in pieces), Counter()),
         sum((p.unannounced for p in pieces), Counter()),
@@ -172,19 +181,19 @@ def _together(pieces: Sequence[_Piece], frames: bool = False) -> _Piece:
     )
 
 
-def _batches(pieces: Iterable[_Piece]) -> Iterator[tuple[_Piece, bool]]:
+def _batches(pieces: Iterable[_Reduced]) -> Iterator[tuple[_Reduced, bool]]:
     """Pieces of at least BATCH_ROWS rows together, and whether they are the last ones; at least one batch."""
-    batch: list[_Piece] = []
+    batch: list[_Reduced] = []
     for piece in pieces:
         if sum(p.frame.height for p in batch) >= BATCH_ROWS:
-            yield _together(batch, frames=True), False
+            yield _merged(batch, frames=True), False
             batch = []
         batch.append(piece)
-    yield (_together(batch, frames=True) if batch else _Piece()), True
+    yield (_merged(batch, frames=True) if batch else _Reduced()), True
 
 
-class _Taker:
-    """Takes pages of one entity for landing: what may land, and how the source differs from what was agreed."""
+class _PageReducer:
+    """Reduces pages of one entity to what may land, and notes how the source differs from what was agreed."""
 
     def __init__(self, contract: Contract, mapping: EntityMap) -> None:
         self._contract, self._mapping = contract, mapping
@@ -199,8 +208,8 @@ class _Taker:
         extra = ("deleted_at", "old_key", "new_key") if self._mapping.version_as == "number" else ()
         return pl.DataFrame(schema=dict.fromkeys([*self._columns, *extra, "_feed"], pl.String))
 
-    def take(self, page: Page) -> _Piece:
-        """A page after privacy."""
+    def reduce(self, page: Page) -> _Reduced:
+        """A page after privacy, with announced fields only."""
         frame, rows = page.frame, page.frame.height
         unannounced: Counter[str] = Counter()
         for name, count in page.unannounced.items():
@@ -213,15 +222,15 @@ class _Taker:
                 greatest = None if moment is None else mapped.version_text(self._mapping, moment)
             frame = privacy.protect(frame, self._contract, self._mapping, self._key, self._key_version)
         frame = pl.concat([self.empty(), frame.with_columns(_feed=pl.lit(page.feed))], how="diagonal")
-        return _Piece(frame, Counter({page.feed: rows} if rows else {}), unannounced, absent, greatest)
+        return _Reduced(frame, Counter({page.feed: rows} if rows else {}), unannounced, absent, greatest)
 
-    def drift(self, piece: _Piece) -> dict[str, tuple[str, int]]:
+    def drift(self, piece: _Reduced) -> dict[str, tuple[str, int]]:
         """Field -> (kind, rows) where the source differs from what was agreed."""
         kinds = {n: "missing_mandatory" if n in self._mandatory else "missing_optional" for n in piece.absent}
         absent = {name: (kinds[name], rows) for name, rows in piece.absent.items()}
         return absent | {name: ("unannounced", rows) for name, rows in piece.unannounced.items()}
 
-    def check(self, so_far: _Piece, who: str) -> None:
+    def check(self, so_far: _Reduced, who: str) -> None:
         """Raise MandatoryGone if a mandatory field has been in no row at all."""
         drift, rows = self.drift(so_far), so_far.rows[ITEMS]
         gone = [name for name, (kind, n) in drift.items() if kind == "missing_mandatory" and n == rows]
@@ -278,10 +287,10 @@ def _publish(folder: Path, part: Path, manifest: dict[str, Any]) -> Landed:
     beside = target.with_suffix(".json")
     if beside.exists():
         try:
-            held = find(str(target))
-            held.open().close()
+            landed = find(str(target))
+            landed.open().close()
             part.unlink()
-            return held
+            return landed
         except (DamagedBatch, FileNotFoundError) as error:
             log.warning("%s", error)
             for file in (beside, target):

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from yuyan.collect import text
+from yuyan.domain import keys
 from yuyan.domain.contracts import Contract, Field
 from yuyan.domain.institutions import EntityMap
 
@@ -64,6 +65,14 @@ def record_key(contract: Contract) -> pl.Expr:
 def record_id(mapping: EntityMap) -> pl.Expr:
     """The source's record id, normalised as every identifier."""
     return text.identifier(pl.col(mapping.record_id))
+
+
+def bounded(ids: pl.Series) -> pl.Series:
+    """Record ids; those that are too long for an index shortened, which validation then names."""
+    is_long = (ids.str.len_chars() > keys.LONGEST).fill_null(False)
+    if not is_long.any():
+        return ids
+    return ids.replace({text: keys.bounded(text) for text in ids.filter(is_long)})
 
 
 def normalised(frame: pl.DataFrame, contract: Contract, mapping: EntityMap) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Work ahead: run an iterator in a thread, a bounded number of items before its consumer."""
+"""Prefetch: run an iterator in a thread, a bounded number of items before its consumer."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ T = TypeVar("T")
 _END = object()
 
 
-def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
+def prefetched(items: Iterable[T], depth: int = 2) -> Iterator[T]:
     """The same items in the same order, up to `depth` of them made before they are asked for.
 
     An exception of the iterator is raised where its item would have come. A consumer that stops early waits for the

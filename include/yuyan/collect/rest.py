@@ -15,7 +15,7 @@ import urllib3
 
 from yuyan.collect.http import Client, Gate, Transient, Unauthorized
 from yuyan.collect.pages import BadPage, parse
-from yuyan.collect.prefetch import ahead
+from yuyan.collect.prefetch import prefetched
 from yuyan.collect.source import (
     DELETES,
     ITEMS,
@@ -165,7 +165,7 @@ class Versioned(_Rest):
             yield from self._changed_meanwhile(window, meter)
 
     def _feed(self, window: Window, feed: str, meter: Meter) -> Iterator[Page]:
-        for raw in ahead(self._raw_pages(window, feed, meter)):
+        for raw in prefetched(self._raw_pages(window, feed, meter)):
             yield self._parse(bytes(raw), window.entity, feed, _FEED_COLUMNS.get(feed, ()))
 
     def _changed_meanwhile(self, window: Window, meter: Meter) -> Iterator[Page]:

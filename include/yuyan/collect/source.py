@@ -79,8 +79,8 @@ def furthest(cursor: str | None, window: Window, greatest: str | None, latest: s
 
     A wrong clock must not hide later changes. A full collection starts anew from what it saw.
     """
-    held = None if window.mode == "full" else cursor
-    return max((min(c, latest) for c in (held, greatest) if c), default=cursor)
+    base = None if window.mode == "full" else cursor
+    return max((min(c, latest) for c in (base, greatest) if c), default=cursor)
 
 
 class Source(Protocol):

@@ -1,7 +1,6 @@
 """The `yuyan` command: what a deployment runs and what people ask of it."""
 
 import os
-from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
@@ -12,12 +11,13 @@ from yuyan import secrets, settings
 from yuyan.commands import init as deployment
 from yuyan.commands import report
 from yuyan.commands.allocate import app as allocate_app
-from yuyan.commands.console import Json, expected, print_json, terminal, warehouse_dsn
+from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal, warehouse_dsn
 from yuyan.commands.contract import app as contract_app
 from yuyan.commands.hold import app as hold_app
 from yuyan.commands.plan import app as plan_app
 from yuyan.commands.problem import app as problem_app
 from yuyan.commands.quota import quota
+from yuyan.domain.yaml_file import YamlError
 from yuyan.pages import feedback as pages
 from yuyan.warehouse import roles
 
@@ -36,9 +36,6 @@ app.add_typer(hold_app, name="hold")
 app.add_typer(plan_app, name="plan")
 app.add_typer(allocate_app, name="allocate")
 app.command("quota")(quota)
-
-
-Role = StrEnum("Role", {role: role for role in roles.READABLE})
 
 
 @app.callback()
@@ -99,11 +96,16 @@ def feedback(
 
 
 @dsn_app.command("warehouse")
-def dsn_warehouse(role: Annotated[Role, typer.Option(help="Which read-only role.")] = Role.bi_reader) -> None:
+def dsn_warehouse(
+    role: Annotated[str, typer.Option(help="Which role of include/roles.yml (default: its first).")] = "",
+) -> None:
     """Print the URL of the warehouse for a read-only role, for a BI tool or psql."""
-    with expected():
-        password = secrets.load(settings.home())[role.value]
-        typer.echo(roles.dsn(warehouse_dsn(), role.value, password))
+    with expected(roles.RoleError, YamlError):
+        known = list(roles.readable())
+        role = role or known[0]
+        if role not in known:
+            raise OperatorError(f"{role} is no role; known are {', '.join(known)} (include/roles.yml)")
+        typer.echo(roles.dsn(warehouse_dsn(), role, secrets.load(settings.home(), [role])[role]))
 
 
 for _point in entry_points(group="yuyan.commands"):  # of distributions installed beside the product

@@ -17,11 +17,7 @@ POOL, POOL_SLOTS, POOL_DESCRIPTION = "platforms", 4, "同时采集的单位数"
 """Airflow's pool of the mapped collection tasks."""
 
 METADATA = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
-REQUIRED = (
-    METADATA,
-    "YUYAN_WAREHOUSE_DSN",
-    *(secrets.ENVIRONMENT[n] for n in ("person_key", "bi_reader", "analyst", "auditor")),
-)
+REQUIRED = (METADATA, "YUYAN_WAREHOUSE_DSN", secrets.ENVIRONMENT["person_key"])
 
 
 def init(home: Path) -> None:
@@ -33,15 +29,15 @@ def init(home: Path) -> None:
     if missing := [name for name in REQUIRED if not os.environ.get(name)]:
         raise OperatorError(f"not set: {', '.join(missing)}; see .env.example")
     home.mkdir(parents=True, exist_ok=True)
-    held = secrets.load(home)
+    values = secrets.load(home, roles.readable())
     _metadata_database()
     airflow("db", "migrate")
     airflow("pools", "set", POOL, str(POOL_SLOTS), POOL_DESCRIPTION)
     if passwords := os.environ.get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"):
-        files.write(Path(passwords), json.dumps({settings.AIRFLOW_USER: held["airflow_password"]}))
+        files.write(Path(passwords), json.dumps({settings.AIRFLOW_USER: values["airflow_password"]}))
     with psycopg.connect(settings.warehouse_dsn()) as connection:
         ddl.create(connection)
-        roles.create(connection, held)
+        roles.create(connection, values)
     from yuyan import transform
 
     transform.prepare_manifest()

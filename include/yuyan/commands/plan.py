@@ -1,6 +1,7 @@
-"""Versions of the action plan: a new one beside the old in the seeds, and what it changes in the marts."""
+"""Versions of the action plan: a new one beside the old in seeds and targets, and what it changes in the marts."""
 
 import csv
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,10 +11,11 @@ from rich.table import Table
 from yuyan import settings
 from yuyan.commands import report
 from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal, warehouse_dsn
+from yuyan.domain.indicators import dbt_files
 
 app = typer.Typer(no_args_is_help=True, help="Versions of the action plan: add one, compare them.")
-VERSIONED = ("target", "target_path", "milestone", "action_item", "list_window", "list_source")
-"""Seeds of the plan with a row per version of the text."""
+VERSIONED = ("milestone", "action_item", "list_window", "list_source", "plan_clause")
+"""Seeds of the plan with a row per version of the text; those of targets are compiled from the indicators' files."""
 
 _TARGETS = """
 select indicator_code as code, indicator_zh as name_zh, doc_version, is_plan_in_force, period_code, value_display,
@@ -33,10 +35,14 @@ class PlanError(OperatorError):
     """A version that cannot be added; the message says which and what to do."""
 
 
-def copy(old: str, new: str, name_zh: str, name_en: str, folder: Path | None = None) -> dict[str, int]:
-    """Append the rows of version `old` as version `new` to every versioned seed; returns rows per seed.
+def copy(
+    old: str, new: str, name_zh: str, name_en: str, folder: Path | None = None, indicators: Path | None = None
+) -> dict[str, int]:
+    """Append what version `old` says as version `new` to every versioned seed and indicator; returns rows per seed and the
+    number of targets.
 
-    `folder` holds the plan's seeds. Raises PlanError for an unknown `old` or a `new` that is there already.
+    `folder` holds the plan's seeds, `indicators` the indicators' files. Raises PlanError for an unknown `old` or a `new`
+    that is there already.
     """
     folder = folder or settings.SEEDS / "plan"
     known, header = _rows(folder / "plan_version.csv")
@@ -54,7 +60,28 @@ def copy(old: str, new: str, name_zh: str, name_en: str, folder: Path | None = N
         added[seed] = len(copies)
     own = {"doc_version": new, "name_zh": name_zh, "name_en": name_en, "milestones_of": evidence}
     _write(folder / "plan_version.csv", header, [*known, own])
-    return added | {"plan_version": 1}
+    targets = _copy_targets(old, new, indicators or settings.INDICATORS)
+    return added | {"plan_version": 1, "targets": targets}
+
+
+def _copy_targets(old: str, new: str, folder: Path) -> int:
+    """In every indicator's file a copy of each target of `old`, as `new`, below it; comments and layout stay."""
+    starts = re.compile(rf"( *)- \{{?doc_version: {re.escape(old)}\b")
+    added = 0
+    for path in sorted(folder.glob("*.yml")):
+        written: list[str] = []
+        target: list[str] = []
+        for line in [*path.read_text(encoding="utf-8").splitlines(keepends=True), ""]:
+            indent = len(line) - len(line.lstrip())
+            if target and indent <= len(target[0]) - len(target[0].lstrip()):
+                written += [target[0].replace(old, new, 1), *target[1:]]
+                target = []
+                added += 1
+            if target or starts.match(line):
+                target.append(line)
+            written.append(line)
+        path.write_text("".join(written), encoding="utf-8")
+    return added
 
 
 def differences(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -81,8 +108,12 @@ def copy_command(
     """Add a version of the plan to the seeds, equal to an older one; then edit what the text changes."""
     with expected():
         added = copy(old, new, name, name_en)
+    targets = added.pop("targets")
     for seed, rows in added.items():
         terminal().print(f"dbt_project/seeds/plan/{seed}.csv：新增 {rows} 行", highlight=False)
+    terminal().print(f"include/indicators/：新增 {targets} 个目标", highlight=False)
+    for path, text in dbt_files.files().items():  # not read before the files were changed
+        path.write_text(text, encoding="utf-8")
 
 
 @app.command()

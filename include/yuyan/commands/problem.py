@@ -89,7 +89,7 @@ def show(number: Number, as_json: Json = False) -> None:
             "order by failed desc, c.message",
             [problem.rule_id, problem.src_inst_code],
         )
-        held = overrides.of(connection, "problem_id = %s", number)
+        granted = overrides.of(connection, "problem_id = %s", number)
         events = _rows(
             connection,
             "select recorded_at, as_of, actor, action, from_state, to_state, reason, run_id, override_id "
@@ -98,9 +98,9 @@ def show(number: Number, as_json: Json = False) -> None:
         )
     if as_json:
         found = {"problem": asdict(problem), "rule": rule[0] if rule else None, "causes": causes}
-        print_json(found | {"overrides": [asdict(o) for o in held], "events": events})
+        print_json(found | {"overrides": [asdict(o) for o in granted], "events": events})
         return
-    _show(problem, rule[0] if rule else {}, causes, held, events)
+    _show(problem, rule[0] if rule else {}, causes, granted, events)
 
 
 @app.command()
@@ -216,7 +216,7 @@ def _show(
     problem: Problem,
     rule: dict[str, Any],
     causes: list[dict],
-    held: list[overrides.Override],
+    granted: list[overrides.Override],
     events: list[dict],
 ) -> None:
     console = terminal()
@@ -242,7 +242,7 @@ def _show(
         for cause in causes[:10]:
             table.add_row(cause["message"], f"{cause['failed']:,}")
         console.print(table, highlight=False)
-    if held:
+    if granted:
         table = Table(
             "豁免",
             "状态",
@@ -255,7 +255,7 @@ def _show(
             title="豁免",
             title_justify="left",
         )
-        for o in held:
+        for o in granted:
             state = overrides.STATES[o.state] + (f"（{o.lapse_reason}）" if o.lapse_reason else "")
             decided = f"{o.decided_by} {o.decided_on}" if o.decided_by else ""
             table.add_row(

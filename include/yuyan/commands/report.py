@@ -94,6 +94,15 @@ from ops.reconciliation where run_id = %(run_id)s
 """
 
 
+_KEYS = """
+select coalesce(sum(listed), 0) as listed, coalesce(sum(accepted), 0) as accepted,
+       coalesce(sum(quarantined), 0) as quarantined, coalesce(sum(deleted), 0) as deleted,
+       coalesce(sum(waiting), 0) as waiting, coalesce(sum(unread_batches), 0) as unread_batches,
+       count(*) filter (where not is_balanced) as unbalanced
+from ops.key_reconciliation where run_id = %(run_id)s
+"""
+
+
 class NothingYet(OperatorError):
     """The warehouse does not hold what was asked for, since no run has finished."""
 
@@ -114,8 +123,8 @@ def failed_rules(dsn: str, inst_code: str) -> list[dict[str, Any]]:
 
 
 def balance(dsn: str, run_id: str) -> dict[str, Any]:
-    """Reconciliation totals of a warehouse run."""
-    return rows(dsn, _BALANCE, run_id=run_id)[0]
+    """Reconciliation totals of a warehouse run, by rows, and under `keys` by the records of complete listings."""
+    return rows(dsn, _BALANCE, run_id=run_id)[0] | {"keys": rows(dsn, _KEYS, run_id=run_id)[0]}
 
 
 def last_runs(dsn: str) -> list[dict[str, Any]]:
@@ -135,6 +144,8 @@ def explanations(dsn: str, runs: dict[str, str]) -> list[str]:
         "where run_id = any(%(ids)s) and outcome = 'failed' order by 1",
         "select '不平衡批次 ' || batch_id || '（' || src_inst_code || ' ' || entity || '）' as line from ops.reconciliation "
         "where run_id = any(%(ids)s) and not is_balanced order by 1",
+        "select '完整清单列出而下落不明 ' || src_inst_code || ' ' || entity || '：' || array_to_string(lost_records, '、') "
+        "as line from ops.key_reconciliation where run_id = any(%(ids)s) and not is_balanced order by 1",
         "select node_id || '：' || coalesce(message, status) as line from ops.model_result "
         "where run_id = any(%(ids)s) and status in ('error', 'fail', 'runtime error') order by 1",
     )
@@ -202,12 +213,25 @@ def print_rules(console: Console, inst_code: str, rows: list[dict[str, Any]]) ->
 
 
 def print_balance(console: Console, row: dict[str, Any]) -> None:
-    """The reconciliation equation of a run in one line."""
+    """The reconciliation equations of a run, a line each: by rows, and by records where something was listed completely."""
     sign = "=" if row["unbalanced"] == 0 else "≠"
     verdict = "[green]平衡[/]" if row["unbalanced"] == 0 else f"[red]{row['unbalanced']} 个批次不平衡[/]"
     console.print(
         f"对账：本次涉及 {row['batches']} 个批次，收到 {row['received']:,} {sign} 接收 {row['accepted']:,} "
         f"+ 隔离 {row['quarantined']:,} + 未变 {row['unchanged']:,} + 被取代 {row['superseded']:,}  {verdict}",
+        highlight=False,
+    )
+    keys = row["keys"]
+    if not keys["listed"] and not keys["unread_batches"]:
+        return
+    sign = "=" if keys["unbalanced"] == 0 else "≠"
+    verdict = (
+        "[green]平衡[/]" if keys["unbalanced"] == 0 else f"[red]{keys['unbalanced']} 处有记录下落不明[/]"
+    )
+    unread = f"（另有 {keys['unread_batches']} 个批次的落地文件无法读取）" if keys["unread_batches"] else ""
+    console.print(
+        f"按键对账：完整清单列出 {keys['listed']:,} 条记录 {sign} 接收 {keys['accepted']:,} + 隔离 {keys['quarantined']:,} "
+        f"+ 其后删除 {keys['deleted']:,} + 待判 {keys['waiting']:,}  {verdict}{unread}",
         highlight=False,
     )
 

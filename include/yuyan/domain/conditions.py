@@ -9,7 +9,7 @@ comparison of two columns is refused: that is a column of a star table.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 TOKEN = re.compile(
@@ -126,3 +126,17 @@ def parse(text: str) -> Condition:
     ['is_employed', 'verify_state']
     """
     return _Parser(text).condition()
+
+
+def all_of(conditions: Iterable[Condition | None]) -> Condition | None:
+    """The conjunction of those that are not None; what says `or` in parentheses, because `or` binds less than `and`."""
+    found = [c for c in conditions if c]
+    if len(found) < 2:
+        return found[0] if found else None
+    tokens: list[tuple[str, str]] = []
+    for n, condition in enumerate(found):
+        own = [*condition.tokens]
+        if ("word", "or") in own:
+            own = [("mark", "("), *own, ("mark", ")")]
+        tokens += [*([("word", "and")] if n else []), *own]
+    return Condition(tuple(tokens))

@@ -49,6 +49,8 @@ class Field:
     derived: bool = False
     description: str = ""
     tier: int = 0
+    edition: tuple[str, str] | None = None
+    """Which edition of the code set holds: ("at", date field) the one of that day, too; ("since", date field) any since."""
 
     @property
     def mandatory(self) -> bool:
@@ -183,7 +185,7 @@ ENTITY = {
 """What an entity's file may say."""
 FIELD = {
     "label": str, "type": str, "presence": str, "pattern": str, "code_set": str, "privacy": str, "becomes": str,
-    "derived": bool, "description": str, "tier": int,
+    "derived": bool, "description": str, "tier": int, "edition": dict,
 }  # fmt: skip
 """What a field may say; null takes back what the library says."""
 SIMULATION = {"rows": int, "of": dict, "values": dict}
@@ -313,7 +315,29 @@ def _field(
         derived=said.get("derived", False),
         description=said.get("description", ""),
         tier=said.get("tier", 0),
+        edition=_edition(file, name, said),
     )
+
+
+EDITIONS = ("at", "since")
+"""How a field says which edition of its code set holds."""
+
+
+def _edition(file: YamlFile, name: str, said: dict[str, Any]) -> tuple[str, str] | None:
+    """`{at: awarded_on}` or `{since: authorised_on}`: a date field of the same entity."""
+    if (edition := said.get("edition")) is None:
+        return None
+    ((how, day),) = edition.items() if len(edition) == 1 else ((None, None),)
+    if (
+        how not in EDITIONS
+        or (file.data["fields"].get(day) or {}).get("type") != "date"
+        or not said.get("code_set")
+    ):
+        raise ContractError(
+            f"{file.at('fields', name)}: {file.path.stem}.{name}: edition {edition} is not {{at: day}} or {{since: day}} "
+            "of a field with a code set, where day is a date field defined in this file; correct or remove it"
+        )
+    return how, day
 
 
 LOGICAL = {"varchar": "string", "numeric": "number"}

@@ -53,7 +53,8 @@ class Table(_Model):
 
 
 class Platform(_Model):
-    """A product. `names` says how its field names follow from the contract; `version_as` how it orders versions.
+    """A product. `names` says how its field names follow from the contract; `version_as` how it orders versions;
+    `connector` is one of yuyan.collect.connect.
 
     `overlap_hours`: how far a window reaches back behind the one before. `compare_days`: after how many days everything is
     compared, not only what changed.
@@ -62,7 +63,7 @@ class Platform(_Model):
 
     product: str
     label: str
-    connector: Literal["rest-versioned", "rest-legacy", "database", "files"]
+    connector: str
     names: Literal["contract", "label", "prefixed", "map"]
     prefix: str = ""
     record_id: str

@@ -7,16 +7,16 @@
 {known_region:col}                  an administrative division: province, or for 50…… a district of Chongqing
 {discipline_type:col}               '1' academic, '2' professional, by the discipline catalogue
 {doctoral_discipline:col}           the discipline catalogue allows doctors, too
+{institutions_of:col}               whose number it is: its first five digits, and the institution that carries that one on
 {raw:col}                           the text as received (structural rules)
 """
 
-import csv
 import re
 from collections.abc import Callable, Iterable
 from datetime import date
 from functools import cache
 
-from yuyan import settings
+from yuyan.domain import editions
 
 MACRO = re.compile(r"\{([a-z_]+)(?::(\w+))?\}")
 COLUMN_MACROS = (
@@ -25,6 +25,7 @@ COLUMN_MACROS = (
     "known_region",
     "discipline_type",
     "doctoral_discipline",
+    "institutions_of",
     "raw",
 )
 ENTITY_MACROS = ("accepted", "latest")
@@ -77,6 +78,12 @@ def _reference(name: str, column: str) -> str | None:
             f"(case when left(r.{column}, 2) = '50' then r.{column} in ({quote(districts)}) "
             f"else length(r.{column}) = 6 and left(r.{column}, 2) in ({quote(provinces)}) end)"
         )
+    if name == "institutions_of":
+        own = f"left(r.{column}, 5)"
+        whens = " ".join(
+            f"when {quote([a])} then {quote([b])}" for a, b in sorted(editions.successors().items())
+        )
+        return f"{own}, case {own} {whens} else {own} end" if whens else own
     if name == "discipline_type":
         academic, professional = (
             _disciplines("degree_type", kind.__eq__) for kind in ("academic", "professional")
@@ -102,16 +109,11 @@ def _reference(name: str, column: str) -> str | None:
 @cache
 def _regions() -> tuple[list[str], list[str]]:
     """First two digits of every province, and every code under 50 that was ever valid."""
-    provinces = sorted({row["code"][:2] for row in _seed("province")})
-    return provinces, ["500000", *sorted(row["code"] for row in _seed("district"))]
+    provinces = sorted({row["code"][:2] for row in editions.rows("province")})
+    return provinces, ["500000", *sorted(row["code"] for row in editions.rows("district"))]
 
 
 def _disciplines(field: str, fits: Callable[[str], bool]) -> list[str]:
-    """Codes of the disciplines below the categories whose `field` in the discipline catalogue fits."""
-    return sorted(r["code"] for r in _seed("discipline") if r["degree_type"] and fits(r[field]))
-
-
-@cache
-def _seed(name: str) -> list[dict[str, str]]:
-    with open(settings.SEEDS / "reference" / f"{name}.csv", encoding="utf-8", newline="") as f:
-        return list(csv.DictReader(f))
+    """Codes of the disciplines below the categories, former ones included, whose `field` in the catalogue fits."""
+    known = (r for name in ("discipline", "former_discipline") for r in editions.rows(name))
+    return sorted(r["code"] for r in known if r["degree_type"] and fits(r[field]))

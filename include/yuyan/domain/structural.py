@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from yuyan.domain import contracts, keys
+from yuyan.domain import contracts, editions, keys
 from yuyan.domain.contracts import NO_NUMBER, Contract, Field, Reference
 from yuyan.domain.macros import quote
 
@@ -61,7 +61,7 @@ def _of_field(contract: Contract, f: Field) -> Iterator[dict[str, Any]]:
         yield rule(
             4, _in_code_set(f, raw), f"{f.label}不在代码集 {f.code_set} 内",
             "代码集以外的值无法归类，会在分组统计中丢失。",
-            f"对照代码集 {f.code_set} 更正；本地代码请在平台映射中补充对应关系。", given,
+            f"对照代码集 {f.code_set} 更正；本地代码请在平台映射中补充对应关系。{_editions_of(contract, f)}", given,
         )  # fmt: skip
     elif f.pattern:
         yield rule(
@@ -99,9 +99,32 @@ def _of_person(
     )  # fmt: skip
 
 
+def _editions_of(contract: Contract, f: Field) -> str:
+    """What a code of an earlier edition needs, for whoever mends the field."""
+    if f.edition is None:
+        return ""
+    how, day = f.edition
+    when = "当日有效" if how == "at" else "以后有效过"
+    return f"现行目录和{contract[day].label}{when}的原目录代码都可使用（见 reference.former_discipline）。"
+
+
 def _in_code_set(f: Field, raw: str) -> str:
+    """In the present edition, or in one that held on the day of the fact (`at`) or at some time since it (`since`)."""
     codes = quote(sorted(contracts.code_sets()[f.code_set]))
-    return f"r.{f.name} <@ array[{codes}]" if f.type == "array" else f"{raw} in ({codes})"
+    if f.type == "array":
+        return f"r.{f.name} <@ array[{codes}]"
+    present = f"{raw} in ({codes})"
+    if f.edition is None:
+        return present
+    how, day = f.edition
+    held: dict[str, list[str]] = {}
+    for code in editions.former_codes(f.code_set):
+        on_day = f"between date '{code.valid_from}' and date '{code.valid_to}'"
+        held.setdefault(on_day if how == "at" else f"<= date '{code.admits_until}'", []).append(code.code)
+    former = [
+        f"{raw} in ({quote(sorted(codes))}) and r.{day} {on_day}" for on_day, codes in sorted(held.items())
+    ]
+    return " or ".join([present, *former])
 
 
 def reference_id(contract: Contract, ref: Reference) -> str:

@@ -146,11 +146,11 @@ def fit_priors(
     """
     groups = np.asarray(group)
     x, n = _counts(x, n)
-    whole = fit_prior(x, n, max_strength=max_strength)
+    of_all = fit_prior(x, n, max_strength=max_strength)
     return {
         str(g): fit_prior(x[groups == g], n[groups == g], max_strength=max_strength)
         if np.sum(n[groups == g] > 0) >= min_units
-        else whole
+        else of_all
         for g in np.unique(groups)
     }
 

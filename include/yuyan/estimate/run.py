@@ -66,9 +66,9 @@ def estimate(run_id: str, as_of: date) -> dict[str, Any]:
             intervals.sampled(values, samplings, known, city),
         ]
         adjusted += _origin_standardised(origins, city, known)
-        likes = peers.benchmarks(_cells(values, points, known))
+        benchmarks = peers.benchmarks(_cells(values, points, known))
         warned = _warnings(values, points, known)
-        found = _joined(values, known, pl.concat(ranges), adjusted, likes, warned, trends)
+        found = _joined(values, known, pl.concat(ranges), adjusted, benchmarks, warned, trends)
         milestones = sources.read(connection, sources.MILESTONES, doc_version=given["plan_doc_version"])
         parts = sources.read(connection, sources.COMPOSITE)
         quality = _composite(values, found, parts, given["base_year"], city)
@@ -108,24 +108,24 @@ def _surveys(
         if rows.is_empty():
             continue
         if variant in registry.variants(known, "estimator", "WEIGHTED"):
-            best = surveys.weighted(rows)
-            ranges.append(surveys.weighted_intervals(best, variant))
+            estimated = surveys.weighted(rows)
+            ranges.append(surveys.weighted_intervals(estimated, variant))
         else:
-            best = surveys.ratio(rows)
-            ranges.append(surveys.clustered(best, variant, upper))
+            estimated = surveys.ratio(rows)
+            ranges.append(surveys.clustered(estimated, variant, upper))
         if variant in registry.variants(known, "adjustment", "POST-STRATIFIED"):
-            best = surveys.ratio(rows, is_post_stratified=True)
-            adjusted.append(_adjusted(best, variant))
+            estimated = surveys.ratio(rows, is_post_stratified=True)
+            adjusted.append(_adjusted(estimated, variant))
         if variant in rules:
-            trends.append(surveys.judged(best, variant, rules[variant]))
+            trends.append(surveys.judged(estimated, variant, rules[variant]))
     return ranges, adjusted, trends
 
 
 def _origin_standardised(origins: pl.DataFrame, city: str, known: pl.DataFrame) -> list[pl.DataFrame]:
-    whole = origins.filter(pl.col("grain") == "city").with_columns(
+    of_city = origins.filter(pl.col("grain") == "city").with_columns(
         stratum=pl.col("stratum").str.split("|").list.last()
     )
-    rows = pl.concat([origins.filter(pl.col("grain") != "city"), whole])
+    rows = pl.concat([origins.filter(pl.col("grain") != "city"), of_city])
     rows = rows.group_by(*surveys.UNIT, "stratum").agg(pl.sum("x", "n")).sort(*surveys.UNIT, "stratum")
     found = surveys.standardised_by_origin(rows)
     return [_adjusted(found, variant) for variant in registry.variants(known, "adjustment", "ORIGIN")]
@@ -171,17 +171,17 @@ def _joined(
     known: pl.DataFrame,
     ranges: pl.DataFrame,
     adjusted: list[pl.DataFrame],
-    likes: pl.DataFrame,
+    benchmarks: pl.DataFrame,
     warned: pl.DataFrame,
     trends: list[pl.DataFrame],
 ) -> pl.DataFrame:
     """One row per value that something is said of, columns COLUMNS."""
-    judged = statuses.judged(values, known, ranges, likes, warned, trends)
+    judged = statuses.judged(values, known, ranges, benchmarks, warned, trends)
     found = values.select(KEY)
     for part in (
         ranges.drop("probability_below"),
         pl.concat(adjusted),
-        likes.drop("observed", "cases"),
+        benchmarks.drop("observed", "cases"),
         judged,
         outlook.projections(values, known),
         outlook.pace(values),
@@ -202,25 +202,25 @@ def _composite(
         found.select(*KEY, "lcl95", "ucl95", "adjusted_value"), on=KEY, how="left"
     )
     rows = rows.with_columns(
-        best=pl.coalesce("adjusted_value", "value"), error=(pl.col("ucl95") - pl.col("lcl95")) / (2 * 1.96)
+        level=pl.coalesce("adjusted_value", "value"), error=(pl.col("ucl95") - pl.col("lcl95")) / (2 * 1.96)
     )
     years = sorted(rows["period_year"].unique().to_list())
     components = []
     for variant, weight in weights.items():
         own = rows.filter(pl.col("variant_code") == variant)
-        spread = own.filter(pl.col("grain") == "institution")["best"].std()
+        spread = own.filter(pl.col("grain") == "institution")["level"].std()
         series = dict(
             own.filter(pl.col("unit_code") == city)
-            .select("period_year", pl.struct("best", "error"))
+            .select("period_year", pl.struct("level", "error"))
             .iter_rows()
         )
-        at = [series.get(year, {"best": np.nan, "error": np.nan}) for year in years]
-        arrays = (np.array([a[name] for a in at], dtype=float) for name in ("best", "error"))
+        at = [series.get(year, {"level": np.nan, "error": np.nan}) for year in years]
+        arrays = (np.array([a[name] for a in at], dtype=float) for name in ("level", "error"))
         components.append(Component(variant, weight, spread or 1.0, *arrays))
     figures = dict.fromkeys(["value", "change", "change_lcl90", "change_ucl90"], pl.Float64)
     schema = {"indicator_code": pl.String, "period_year": pl.Int64, **figures, "direction": pl.String}
     has_base = base_year in years and all(not np.isnan(c.values[years.index(base_year)]) for c in components)
-    told = composite(years, components, base_year, SEED) if has_base else []
+    series_of_city = composite(years, components, base_year, SEED) if has_base else []
     return pl.DataFrame(
         [
             (
@@ -233,7 +233,7 @@ def _composite(
                 t.direction,
                 t.components,
             )
-            for t in told
+            for t in series_of_city
         ],
         schema=schema | {"components": pl.String},
         orient="row",

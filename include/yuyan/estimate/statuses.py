@@ -34,7 +34,7 @@ def judged(
     values: pl.DataFrame,
     known: pl.DataFrame,
     ranges: pl.DataFrame,
-    likes: pl.DataFrame,
+    benchmarks: pl.DataFrame,
     warned: pl.DataFrame,
     trends: list[pl.DataFrame],
 ) -> pl.DataFrame:
@@ -47,7 +47,7 @@ def judged(
         for variant, rule in registry.rules(known, "city_rule", "FLOOR").items()
     ]
     single += [
-        peers.judged(likes, variant, rule)
+        peers.judged(benchmarks, variant, rule)
         for variant, rule in registry.rules(known, "unit_rule", "BENCHMARK").items()
     ]
     unjudged = (

@@ -20,12 +20,12 @@ UNIT = ["grain", "unit_code", "period_code"]
 def by_grain(rows: pl.DataFrame, city: str) -> pl.DataFrame:
     """Each row once for its institution and once for the city, where strata of different institutions stay apart."""
     own = rows.with_columns(grain=pl.lit("institution"), unit_code="inst_code")
-    whole = rows.with_columns(
+    of_city = rows.with_columns(
         grain=pl.lit("city"),
         unit_code=pl.lit(city),
         stratum=pl.concat_str("inst_code", "stratum", separator="|"),
     )
-    return pl.concat([own, whole]).filter(pl.col("n") > 0)
+    return pl.concat([own, of_city]).filter(pl.col("n") > 0)
 
 
 def ratio(answers: pl.DataFrame, is_post_stratified: bool = False) -> pl.DataFrame:

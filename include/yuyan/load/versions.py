@@ -1,6 +1,7 @@
 """Which rows of a batch are new: newest within the batch, compared with the versions that raw holds.
 
-`rows` of a batch have id, version, row_no, gone (ends its record) and hash; `held` is narrow, some sixty bytes a record.
+`rows` of a batch have id, version, row_no, gone (ends its record) and hash; `current` (what `current`
+returns) is narrow, some sixty bytes a record.
 """
 
 import io
@@ -12,12 +13,12 @@ from psycopg import sql
 
 from yuyan.warehouse import records
 
-_HELD = {
+_CURRENT = {
     "id": pl.String,
-    "held_order": pl.Int64,
-    "held_version": pl.Int64,
-    "held_hash": pl.String,
-    "held_gone": pl.Boolean,
+    "current_order": pl.Int64,
+    "current_version": pl.Int64,
+    "current_hash": pl.String,
+    "current_gone": pl.Boolean,
     "ref_period": pl.String,
     "landing_uri": pl.String,
 }
@@ -41,10 +42,12 @@ def newer_than(rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     return compared.filter(~repeated.fill_null(False)).select(rows.columns)
 
 
-def held(connection: psycopg.Connection, inst_code: str, entity: str, ids: pl.Series | None) -> pl.DataFrame:
+def current(
+    connection: psycopg.Connection, inst_code: str, entity: str, ids: pl.Series | None
+) -> pl.DataFrame:
     """Newest versions that raw holds of an institution: of these records, looked up in the index, or of all (None).
 
-    However many are asked for, none is read but these: a window's cost grows with its rows, not with all that is held.
+    However many are asked for, none is read but these: a window's cost grows with its rows, not with all that is stored.
     """
     where = "r.src_inst_code = {inst_code}" + ("" if ids is None else " and r.src_record_id = any({ids})")
     select = records.newest(entity, _HASHES, where, "left join ops.batch b using (batch_id)")
@@ -54,8 +57,8 @@ def held(connection: psycopg.Connection, inst_code: str, entity: str, ids: pl.Se
     with connection.cursor() as cursor, cursor.copy(query) as copy:
         text = b"".join(map(bytes, copy))
     if not text:
-        return pl.DataFrame(schema=_HELD)
-    return pl.read_csv(io.BytesIO(text), has_header=False, schema=_HELD)
+        return pl.DataFrame(schema=_CURRENT)
+    return pl.read_csv(io.BytesIO(text), has_header=False, schema=_CURRENT)
 
 
 def colliding(rows: pl.DataFrame) -> pl.DataFrame:
@@ -69,50 +72,50 @@ def colliding(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def keep(
-    rows: pl.DataFrame, held: pl.DataFrame, is_present_state: bool, later: set[str] | None = None
+    rows: pl.DataFrame, current: pl.DataFrame, is_present_state: bool, later: set[str] | None = None
 ) -> tuple[pl.DataFrame, int]:
     """The rows to store, with `was_live` (raw holds a live version), `is_same` (with this content) and `order`, and how many
-    are unchanged; the others are older than what is held.
+    are unchanged; the others are older than the current version.
 
-    Same digest: unchanged, but where the present state has a lower version than the held one, from which on the source's
+    Same digest: unchanged, but where the present state has a lower version than the current one, from which on the source's
     later versions count. The same version with another digest replaces it: a mapping was corrected, or a record that had
     been missing is there again. A complete listing of the present state is never older, whatever its versions say, nor is a
-    row without a version. `order` never falls: it is the row's own version, or the held order where that is greater.
+    row without a version. `order` never falls: it is the row's own version, or the current order where that is greater.
     `later`: the rows are a correction of a landed batch, and these batches landed after it; what they brought stays, and
     what was deleted stays deleted.
     """
-    held = held.join(rows, on="id", how="semi")
-    if held.is_empty():
+    current = current.join(rows, on="id", how="semi")
+    if current.is_empty():
         return rows.with_columns(order=pl.col("version").fill_null(0), was_live=False, is_same=False), 0
-    compared = rows.join(held, on="id", how="left", maintain_order="left")
-    same = (pl.col("hash") == pl.col("held_hash")).fill_null(False)
-    lower = (pl.col("version") < pl.col("held_version")).fill_null(False)
+    compared = rows.join(current, on="id", how="left", maintain_order="left")
+    same = (pl.col("hash") == pl.col("current_hash")).fill_null(False)
+    lower = (pl.col("version") < pl.col("current_version")).fill_null(False)
     older, unchanged = (pl.lit(False), same & ~lower) if is_present_state else (lower, same)
     if later is not None:
-        older |= (pl.col("held_gone") | pl.col("landing_uri").is_in(list(later))).fill_null(False)
-    was_live = (~pl.col("held_gone")).fill_null(False).alias("was_live")
-    order = pl.max_horizontal("version", "held_order").fill_null(0).alias("order")
+        older |= (pl.col("current_gone") | pl.col("landing_uri").is_in(list(later))).fill_null(False)
+    was_live = (~pl.col("current_gone")).fill_null(False).alias("was_live")
+    order = pl.max_horizontal("version", "current_order").fill_null(0).alias("order")
     new = compared.filter(~unchanged & ~older).select(*rows.columns, order, was_live, same.alias("is_same"))
     return new, compared.filter(unchanged).height
 
 
-def after(held: pl.DataFrame, new: pl.DataFrame, ref_period: str) -> pl.DataFrame:
+def after(current: pl.DataFrame, new: pl.DataFrame, ref_period: str) -> pl.DataFrame:
     """What raw holds once these rows are stored."""
     now = new.select(
         "id",
-        pl.col("order").alias("held_order"),
-        pl.coalesce("version", "order").alias("held_version"),
-        pl.col("hash").alias("held_hash"),
-        pl.col("gone").alias("held_gone"),
+        pl.col("order").alias("current_order"),
+        pl.coalesce("version", "order").alias("current_version"),
+        pl.col("hash").alias("current_hash"),
+        pl.col("gone").alias("current_gone"),
         pl.lit(ref_period).alias("ref_period"),
         pl.lit(None, pl.String).alias("landing_uri"),
     )
-    return pl.concat([held.join(now, on="id", how="anti"), now])
+    return pl.concat([current.join(now, on="id", how="anti"), now])
 
 
-def missing(listed: pl.DataFrame, held: pl.DataFrame, ref_period: str | None) -> pl.DataFrame:
-    """Held live records (of a period) that a complete listing does not have."""
-    absent = held.filter(~pl.col("held_gone")).join(listed, on="id", how="anti")
+def missing(listed: pl.DataFrame, current: pl.DataFrame, ref_period: str | None) -> pl.DataFrame:
+    """Current live records (of a period) that a complete listing does not have."""
+    absent = current.filter(~pl.col("current_gone")).join(listed, on="id", how="anti")
     return absent if ref_period is None else absent.filter(pl.col("ref_period") == ref_period)
 
 

@@ -250,10 +250,10 @@ def _rounds(rows: list[Row], names: dict[str, str]) -> list[list[str]]:
     found: dict[int, dict[str | None, list[str]]] = {}
     factors = {}
     for r in rows:
-        held = found.setdefault(r["round_no"], {"FLOOR": [], "CAP": [], None: []})
-        held[r["bound_code"]].append(names[r["inst_code"]])
+        units = found.setdefault(r["round_no"], {"FLOOR": [], "CAP": [], None: []})
+        units[r["bound_code"]].append(names[r["inst_code"]])
         factors[r["round_no"]] = r["factor"]
     return [
-        [str(n), number(factors[n], 6), "、".join(held["FLOOR"]) or "—", "、".join(held["CAP"]) or "—"]
-        for n, held in found.items()
+        [str(n), number(factors[n], 6), "、".join(units["FLOOR"]) or "—", "、".join(units["CAP"]) or "—"]
+        for n, units in found.items()
     ]

@@ -22,7 +22,10 @@ class CoverageError(ValueError):
 
 @dataclass(frozen=True)
 class Clause:
-    """A sentence of the plan or a row of its annex. `nothing`: why nothing is measurable; `missing`: what is, without a source yet."""
+    """A sentence of the plan or a row of its annex.
+
+    `nothing`: why nothing is measurable. `missing`: what is, without a source yet.
+    """
 
     code: str
     doc_version: str
@@ -46,9 +49,10 @@ class Clause:
 
 
 def clauses() -> list[Clause]:
-    """Every clause in the plan's order. Raises CoverageError."""
+    """Every clause of the plan in force, in its order. Raises CoverageError."""
+    version = indicators.parameters()["plan_doc_version"]
     with open(SEED, encoding="utf-8", newline="") as file:
-        found = [_clause(row) for row in csv.DictReader(file)]
+        found = [_clause(row) for row in csv.DictReader(file) if row["doc_version"] == version]
     for clause in found:
         for problem in _problems(clause):
             raise CoverageError(f"{SEED.name}: {clause.code}: {problem}")

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from yuyan import settings
-from yuyan.domain import contracts, indicator_models
+from yuyan.domain import contracts
 from yuyan.domain.contracts import Contract, Field
-from yuyan.pages import coverage, erd, render, rules, star
+from yuyan.domain.indicators import dbt_files
+from yuyan.pages import coverage, erd, published, render, rules, star
 from yuyan.pages import dictionary as indicator_dictionary
 
 DOCS = settings.PROJECT / "docs"
@@ -30,7 +31,7 @@ OWNERS = {"university": "培养单位", "commission": "市教委"}
 LISTED = 60
 """Code sets up to this size are printed; larger ones are referred to."""
 FILES = {"discipline": "discipline.csv", "industry": "industry.csv"}
-GENERATED = "由 `python -m yuyan.pages.documentation` 生成，请勿手工修改。"
+GENERATED = published.GENERATED
 
 
 def dictionary() -> str:
@@ -71,6 +72,8 @@ def _facts(contract: Contract) -> str:
 
 def _field(f: Field) -> tuple[str, ...]:
     notes = [f.description]
+    if f.edition:
+        notes.append("可用现行目录的代码，也可用当时的原目录代码（`former_discipline.csv`）")
     if f.key_position:
         notes.append("自然键")
     if f.derived:
@@ -133,7 +136,8 @@ def documents() -> dict[Path, str]:
     """Path -> content of the generated documents that a reader of the repository needs."""
     return {
         settings.DBT_PROJECT / "models" / "_accepted.yml": sources(),
-        **indicator_models.files(),
+        **dbt_files.files(),
+        published.SNAPSHOT: published.text(),
         DOCS / "rule-directory.csv": rules.directory_csv(),
         DOCS / "indicator-dictionary.csv": indicator_dictionary.dictionary_csv(),
         DOCS / "data-dictionary.zh-CN.md": dictionary(),

@@ -1,5 +1,4 @@
-"""Who may read the warehouse: `bi_reader` the published figures, in which no person is; `analyst` also the star, whose rows
-are pseudonymous persons; `auditor` the figures, what the line did, what the rules found and what allocation hangs on.
+"""Who may read the warehouse: the roles of include/roles.yml, each with its schemas.
 
 What a reader does ends before it is in the line's way: statements, waits for locks and idle transactions have a time limit,
 temporary files a size. They read only: no temporary tables, no large objects, no advisory locks, which the line holds.
@@ -7,18 +6,21 @@ temporary files a size. They read only: no temporary tables, no large objects, n
 Rights are granted on schemas and by default privileges, so that tables which dbt builds anew stay readable.
 """
 
+import re
+
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-PUBLISHED = ("marts", "indicators", "estimates", "reference", "plan")
-READABLE = {
-    "bi_reader": PUBLISHED,
-    "analyst": (*PUBLISHED, "star"),
-    "auditor": (*PUBLISHED, "quality", "ops", "allocation"),
-}
-"""Role -> schemas it may select from."""
+from yuyan import settings
+from yuyan.domain.yaml_file import YamlFile
 
+READABLE = (
+    *("marts", "indicators", "estimates", "reference", "plan", "star"),
+    *("quality", "ops", "allocation"),
+)
+"""Schemas that a role may be given. Records as they came (raw, latest, accepted, judging) are the line's alone."""
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 LIMITS = {
     "default_transaction_read_only": "on",
     "statement_timeout": "15min",
@@ -36,13 +38,39 @@ LINE_LOCK_TIMEOUT = "30min"
 """How long the line waits for a lock before its task fails and is tried again: a reader's transaction ends long before."""
 
 
+class RoleError(ValueError):
+    """A role that cannot be made; the message names file, line and remedy."""
+
+
+def readable() -> dict[str, tuple[str, ...]]:
+    """Role -> schemas it may select from, in the order of the file. Raises RoleError, YamlError.
+
+    >>> roles.readable()["analyst"]
+    ('marts', 'indicators', 'estimates', 'reference', 'plan', 'star')
+    """
+    file = YamlFile(settings.roles_file())
+    found = {}
+    for role, entry in file.data.items():
+        if not _NAME.fullmatch(str(role)):
+            raise RoleError(f"{file.at(role)}: {role!r} is no role name; use small letters, digits and _")
+        if not isinstance(entry, dict) or set(entry) != {"label", "reads"} or not entry["reads"]:
+            raise RoleError(f"{file.at(role)}: {role} needs `label:` and `reads: [schema, …]`, nothing else")
+        if unknown := [schema for schema in entry["reads"] if schema not in READABLE]:
+            raise RoleError(
+                f"{file.at(role, 'reads')}: {role} may not read {', '.join(map(str, unknown))}; "
+                f"known are {', '.join(READABLE)}"
+            )
+        found[str(role)] = tuple(entry["reads"])
+    return found
+
+
 def create(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
     """Create the read-only login roles, or bring their rights and passwords up to date. Safe to repeat.
 
     Runs as the role that owns the tables; it needs CREATEROLE. Raises psycopg.errors.InsufficientPrivilege without it.
     """
     _shut(connection)
-    for role, schemas in READABLE.items():
+    for role, schemas in readable().items():
         name = sql.Identifier(role)
         if not connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
             connection.execute(sql.SQL("create role {} login").format(name))

@@ -67,10 +67,10 @@ def prepare(home: Path, state: State, day: int, admin_dsn: str) -> State:
     """Let the city and its platforms move on to a day. Nothing to do when they are there already."""
     if state.prepared >= day:
         return state
-    from yuyan_demo.simulator import population, products  # heavy: every command asks for the day
+    from yuyan_demo.simulator import day_files, products  # heavy: every command asks for the day
 
     save(home, state)  # a city half made is still this city
-    population.write(home, state.seed, state.scale, day)
+    day_files.write(home, state.seed, state.scale, day)
     products.prepare(home, day, admin_dsn, seed=state.seed)
     state = replace(state, prepared=day, attempt=0)
     save(home, state)

@@ -64,7 +64,7 @@ class Runtime:
     @cached_property
     def secrets(self) -> dict[str, str]:
         """Raises files.DamagedFile; who only looks or stops does without."""
-        return secret_store.load(self.home)
+        return secret_store.load(self.home, roles.readable())
 
     @property
     def airflow_url(self) -> str:
@@ -75,8 +75,9 @@ class Runtime:
         """The owner's URL: the given one, or the embedded server's. Raises RuntimeError when that is not running."""
         return os.environ.get("YUYAN_WAREHOUSE_DSN") or postgres.dsn(self.home / "pg", "warehouse")
 
-    def reader_dsn(self, role: str = "bi_reader") -> str:
-        """The URL of a read-only role."""
+    def reader_dsn(self, role: str | None = None) -> str:
+        """The URL of a read-only role: the first of include/roles.yml if none is named."""
+        role = role or next(iter(roles.readable()))
         return roles.dsn(self.warehouse_dsn, role, self.secrets[role])
 
     def client(self) -> Client:

@@ -35,9 +35,9 @@ def day(
     ] = Defects.SAMPLE,
 ) -> None:
     """Write the state of one day (and its truth) below HOME/simulator."""
-    from yuyan_demo.simulator import population
+    from yuyan_demo.simulator import day_files
 
-    made = population.write(home, seed, scale, day, every_rule=defects is Defects.EVERY_RULE)
+    made = day_files.write(home, seed, scale, day, every_rule=defects is Defects.EVERY_RULE)
     rows = sum(len(frame) for frame in made.frames.values())
     typer.echo(f"day {day} ({made.as_of}): {rows} records of {len(made.frames)} entities")
 

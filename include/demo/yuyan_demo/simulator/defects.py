@@ -16,7 +16,7 @@ from yuyan_demo.simulator.defects_values import added
 from yuyan_demo.simulator.identities import Change, Row
 from yuyan_demo.simulator.planting import Planter, computed, records_where
 from yuyan_demo.simulator.products.assignment import COMMISSION, EXCHANGE, LEGACY, VERSIONED
-from yuyan_demo.simulator.stories import Stories
+from yuyan_demo.simulator.stories import stories
 
 ORDER = Path(__file__).with_name("planting_order.txt")
 STORY = "* "
@@ -70,10 +70,10 @@ def order(day: int) -> list[str]:
 def plant(p: Planter, frames: dict[str, pl.DataFrame]) -> dict[str, list[Row]]:
     """Plant everything of day 1. Returns per entity the rows that day 2 brings: corrections, and parents that come late."""
     later: dict[str, list[Row]] = {}
-    stories = Stories(p, frames, later)
+    known = stories(p, frames, later)
     for name in order(1):
         if name.startswith(STORY):
-            getattr(stories, name.removeprefix(STORY))()
+            known[name.removeprefix(STORY)]()
         else:
             _plant(p, frames, faults()[name], later)
     return later

@@ -3,18 +3,14 @@
 A warning lasts a day: once accepted, the new value is the past. What blocks stays, beside the version accepted before.
 """
 
-from typing import TYPE_CHECKING
-
 import polars as pl
 
 from yuyan_demo.simulator import defects
 from yuyan_demo.simulator.planting import Defect, records_where, severities
-
-if TYPE_CHECKING:
-    from yuyan_demo.simulator.days import Day, Ledger
+from yuyan_demo.simulator.simulated_day import Day, Ledger
 
 
-def plant(d: "Day", ledger: "Ledger") -> None:
+def plant(d: Day, ledger: Ledger) -> None:
     """Change the records and note what must be found: those that the order names first, then any other."""
     known = defects.faults()
     listed = defects.order(2)
@@ -42,7 +38,7 @@ ENTERPRISE = f"{defects.STORY}enterprise_in_a_cluster"
 """An enterprise that the directory puts into a cluster: the first one that any is in."""
 
 
-def _change(d: "Day", ledger: "Ledger", entity: str, where: str, values: list[pl.Expr], rule: str) -> None:
+def _change(d: Day, ledger: Ledger, entity: str, where: str, values: list[pl.Expr], rule: str) -> None:
     """Change one sound record; where the rule blocks, the version before stays accepted."""
     sound = d.frames[entity].filter(~pl.col("is_deleted") & ~pl.col("src_record_id").is_in(sorted(d.taken)))
     fitting = records_where(d.frames | {entity: sound}, entity, where)
@@ -52,8 +48,8 @@ def _change(d: "Day", ledger: "Ledger", entity: str, where: str, values: list[pl
     severity = severities()[rule_id]
     blocks = severity == "ERROR"
     if blocks:
-        held = ledger.fallback.get(entity)
-        ledger.fallback[entity] = rows if held is None else pl.concat([held, rows])
+        earlier = ledger.fallback.get(entity)
+        ledger.fallback[entity] = rows if earlier is None else pl.concat([earlier, rows])
         ledger.taken.update(rows["src_record_id"])
     healed = None if blocks else d.number + 1
     for inst, record in rows.select("src_inst_code", "src_record_id").iter_rows():

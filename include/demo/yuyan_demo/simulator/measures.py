@@ -5,17 +5,16 @@ from math import fsum
 
 import polars as pl
 
-from yuyan_demo.simulator.book import (
+from yuyan_demo.simulator.facts import Facts, scope
+from yuyan_demo.simulator.truth_table import (
     BY_DISCIPLINE,
     BY_LEVEL,
     COMMON,
     WHOLE,
-    Book,
-    Facts,
+    TruthTable,
     Values,
     academic_year,
     distinct,
-    scope,
 )
 
 GRANTS, REVOCATIONS = ("11", "12", "13"), ("21", "22")
@@ -23,17 +22,17 @@ ACTIVE, INACTIVE = ("11", "12", "13", "32", "42"), ("21", "22", "31", "33", "41"
 PLAN_START = date(2026, 1, 1)
 
 
-def enter(book: Book, facts: Facts) -> None:
+def enter(table: TruthTable, facts: Facts) -> None:
     """Enter H01–H05 and H08."""
-    _urgent_points(book, facts)
-    _structure(book, facts)
-    _enrolment(book, facts)
-    _overlap(book, facts)
-    _intake(book, facts)
-    _practice(book, facts)
+    _urgent_points(table, facts)
+    _structure(table, facts)
+    _enrolment(table, facts)
+    _overlap(table, facts)
+    _intake(table, facts)
+    _practice(table, facts)
 
 
-def _urgent_points(book: Book, facts: Facts) -> None:
+def _urgent_points(table: TruthTable, facts: Facts) -> None:
     events = facts.of_point("degree_point_event").join(
         facts["degree_point"].select("degree_point_id", "is_joint_built"), on="degree_point_id", how="inner"
     )
@@ -76,10 +75,10 @@ def _urgent_points(book: Book, facts: Facts) -> None:
         }.items():
             part = standing.filter(which)
             in_clusters = distinct(facts.by_cluster(part), "degree_point_id", ["cluster"])
-            book.add(variant, str(year), distinct(part, "degree_point_id", grains) | in_clusters)
+            table.add(variant, str(year), distinct(part, "degree_point_id", grains) | in_clusters)
 
 
-def _structure(book: Book, facts: Facts) -> None:
+def _structure(table: TruthTable, facts: Facts) -> None:
     points = (
         facts["degree_point"]
         .filter(
@@ -100,15 +99,17 @@ def _structure(book: Book, facts: Facts) -> None:
             last.select("degree_point_id", "event_type"), on="degree_point_id", how="left"
         )
         now = now.filter(pl.col("event_type").is_null() | pl.col("event_type").is_in(ACTIVE))
-        _match(book, facts, "H02a", str(year), now, "degree_point_id")
+        _match(table, facts, "H02a", str(year), now, "degree_point_id")
 
 
-def _match(book: Book, facts: Facts, variant: str, period: str, now: pl.DataFrame, column: str) -> None:
+def _match(
+    table: TruthTable, facts: Facts, variant: str, period: str, now: pl.DataFrame, column: str
+) -> None:
     """Distinct values in matched disciplines among all; a cluster's among all of the city."""
     matched = pl.col("discipline").is_in(facts.matched())
     in_clusters = distinct(facts.by_cluster(now), column, ["cluster"])
     everything = distinct(now, column)
-    book.add(
+    table.add(
         variant,
         period,
         distinct(now.filter(matched), column) | in_clusters,
@@ -126,7 +127,7 @@ def _students(facts: Facts) -> pl.DataFrame:
     return facts.of_point("student").with_columns(pl.col("student_id").str.slice(0, 5).alias("inst"))
 
 
-def _enrolment(book: Book, facts: Facts) -> None:
+def _enrolment(table: TruthTable, facts: Facts) -> None:
     students = _students(facts)
     counted = pl.col("discipline").is_not_null() & ~pl.col("discipline").is_in(scope("is_h02_excluded"))
     by_discipline = (*COMMON, *BY_DISCIPLINE)
@@ -134,15 +135,15 @@ def _enrolment(book: Book, facts: Facts) -> None:
     for year in facts.years(2016, 9, 30):
         now, period = in_study(students, date(year, 9, 30)), str(year)
         everyone = distinct(now, "person", grains)
-        _match(book, facts, "H02b", period, now.filter(counted), "person")
-        book.add("H03", period, everyone)
-        book.add("H03-FT", period, distinct(now.filter(pl.col("study_mode") == "1"), "person", grains))
-        book.add("H03-PT", period, distinct(now.filter(pl.col("study_mode") == "2"), "person", grains))
+        _match(table, facts, "H02b", period, now.filter(counted), "person")
+        table.add("H03", period, everyone)
+        table.add("H03-FT", period, distinct(now.filter(pl.col("study_mode") == "1"), "person", grains))
+        table.add("H03-PT", period, distinct(now.filter(pl.col("study_mode") == "2"), "person", grains))
         doctoral = distinct(now.filter(pl.col("degree_level") == "1"), "person", by_discipline)
-        book.add("H04", period, doctoral, {u: n for u, n in everyone.items() if u[0] in by_discipline})
+        table.add("H04", period, doctoral, {u: n for u, n in everyone.items() if u[0] in by_discipline})
 
 
-def _overlap(book: Book, facts: Facts) -> None:
+def _overlap(table: TruthTable, facts: Facts) -> None:
     """H02c: Σ over key clusters of the smaller of supply share and demand share."""
     strength = facts.strengths().with_columns(
         (pl.col("strength") / pl.col("strength").sum().over("discipline")).alias(
@@ -174,7 +175,7 @@ def _overlap(book: Book, facts: Facts) -> None:
         of_city = _shared(dict(city.iter_rows()), posts)
         values[WHOLE] = None if of_city is None else fsum(of_city.values())
         values |= {("cluster", c): share for c, share in (of_city or {}).items()}
-        book.add("H02c", str(year), values, {u: None if v is None else 1.0 for u, v in values.items()})
+        table.add("H02c", str(year), values, {u: None if v is None else 1.0 for u, v in values.items()})
 
 
 def _shared(supply: dict[str, float], demand: dict[str, float]) -> dict[str, float] | None:
@@ -185,7 +186,7 @@ def _shared(supply: dict[str, float], demand: dict[str, float]) -> dict[str, flo
     return {c: min(n / s, demand.get(c, 0.0) / d) for c, n in sorted(supply.items())}
 
 
-def _intake(book: Book, facts: Facts) -> None:
+def _intake(table: TruthTable, facts: Facts) -> None:
     came = facts.of_point("admission").filter("registered")
     urgent = came.filter(pl.col("discipline").is_in(scope("is_urgent")))
     per_year = {
@@ -196,13 +197,13 @@ def _intake(book: Book, facts: Facts) -> None:
         for year in range(2015, facts.as_of.year + 1)
     }
     for year in facts.years(2016, 9, 1):
-        book.add("H05a", str(year), per_year[year][0], per_year[2025][0])
-        book.add("H05c", str(year), per_year[year][1], per_year[2025][1])
+        table.add("H05a", str(year), per_year[year][0], per_year[2025][0])
+        table.add("H05c", str(year), per_year[year][1], per_year[2025][1])
         if year >= 2017:
-            book.add("H05b", str(year), per_year[year][0], per_year[year - 1][0])
+            table.add("H05b", str(year), per_year[year][0], per_year[year - 1][0])
 
 
-def _practice(book: Book, facts: Facts) -> None:
+def _practice(table: TruthTable, facts: Facts) -> None:
     students = _students(facts)
     major = facts["practice_project"].filter(
         pl.col("is_major_industry") & pl.col("major_basis_code").is_not_null()
@@ -234,7 +235,7 @@ def _practice(book: Book, facts: Facts) -> None:
         }.items():
             sizes = [_persons(facts, census.filter(which)) for census in present]
             mean = {u: fsum(s.get(u) or 0 for s in sizes) / len(sizes) for u in set().union(*sizes)}
-            book.add(variant, period, _persons(facts, active.filter(which)), mean)
+            table.add(variant, period, _persons(facts, active.filter(which)), mean)
 
 
 def _persons(facts: Facts, students: pl.DataFrame) -> Values:
@@ -244,10 +245,10 @@ def _persons(facts: Facts, students: pl.DataFrame) -> Values:
     return distinct(known, "person", (*COMMON, "degree_point")) | in_clusters
 
 
-def growth(book: Book, base: str, facts: Facts) -> None:
+def growth(table: TruthTable, base: str, facts: Facts) -> None:
     """Growth variants a (against 2025, from 2026) and b (against the year before, from 2017) of an annual level."""
     for year in facts.years(2017, 1, 1):
-        level = book.numerators(base, str(year))
-        book.add(f"{base}b", str(year), level, book.numerators(base, str(year - 1)))
+        level = table.numerators(base, str(year))
+        table.add(f"{base}b", str(year), level, table.numerators(base, str(year - 1)))
         if year >= 2026:
-            book.add(f"{base}a", str(year), level, book.numerators(base, "2025"))
+            table.add(f"{base}a", str(year), level, table.numerators(base, "2025"))

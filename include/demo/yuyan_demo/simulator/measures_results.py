@@ -4,20 +4,20 @@ from datetime import date
 
 import polars as pl
 
-from yuyan_demo.simulator.book import (
+from yuyan_demo.simulator.facts import Facts
+from yuyan_demo.simulator.measures import PLAN_START, growth
+from yuyan_demo.simulator.truth_table import (
     BY_DISCIPLINE,
     BY_LEVEL,
     COMMON,
     WHOLE,
-    Book,
-    Facts,
+    TruthTable,
     Values,
     academic_year,
     combine,
     distinct,
     total,
 )
-from yuyan_demo.simulator.measures import PLAN_START, growth
 
 EMPLOYED = (
     "10", "11", "12", "27", "271", "46", "50", "501", "502", "503", "51", "511", "512", "513", "514", "515",
@@ -28,18 +28,18 @@ PROVINCIAL = ("10", "20", "21", "22", "23")
 TEAMS = ("40", "50")
 
 
-def enter(book: Book, facts: Facts) -> None:
+def enter(table: TruthTable, facts: Facts) -> None:
     """Enter H02d, H06, H07 and H09–H15."""
-    _courses(book, facts)
-    _achievements(book, facts)
-    _sampling(book, facts)
-    _commissioned(book, facts)
-    _topics(book, facts)
-    _graduates(book, facts)
-    _employers(book, facts)
+    _courses(table, facts)
+    _achievements(table, facts)
+    _sampling(table, facts)
+    _commissioned(table, facts)
+    _topics(table, facts)
+    _graduates(table, facts)
+    _employers(table, facts)
 
 
-def _courses(book: Book, facts: Facts) -> None:
+def _courses(table: TruthTable, facts: Facts) -> None:
     answers = facts["course_evaluation"].filter(pl.col("instrument_version") == "V2")
     offering = facts["course_offering"].select("offering_id", "academic_year", "course_id")
     answers = answers.join(offering, on="offering_id").join(
@@ -49,12 +49,12 @@ def _courses(book: Book, facts: Facts) -> None:
     for year in facts.years(2020, 9, 1):
         now, period = answers.filter(pl.col("academic_year") == academic_year(year)), academic_year(year)
         responses = total(now, pl.col("response_cnt"))
-        book.add("H06", period, total(now, pl.col("n4") + pl.col("n5")), responses)
-        book.add("H06b", period, total(now, points), responses)
-        book.add("H06r", period, responses, total(now, pl.col("eligible_cnt")))
+        table.add("H06", period, total(now, pl.col("n4") + pl.col("n5")), responses)
+        table.add("H06b", period, total(now, points), responses)
+        table.add("H06r", period, responses, total(now, pl.col("eligible_cnt")))
 
 
-def _achievements(book: Book, facts: Facts) -> None:
+def _achievements(table: TruthTable, facts: Facts) -> None:
     new = facts["achievement"].with_columns(pl.col("src_inst_code").alias("inst"))
     new = new.filter(pl.col("level_code").is_in(PROVINCIAL) & pl.col("graduate_education_related"))
     for year in facts.years(2026, 1, 1):
@@ -62,12 +62,12 @@ def _achievements(book: Book, facts: Facts) -> None:
         team = pl.col("kind_code").is_in(TEAMS)
         for variant, which in {"H07": pl.lit(True), "H07a": team, "H07b": ~team}.items():
             part = now.filter(which)
-            book.add(
+            table.add(
                 variant, str(year), {**total(part, pl.col("share")), WHOLE: part["canonical_id"].n_unique()}
             )
 
 
-def _sampling(book: Book, facts: Facts) -> None:
+def _sampling(table: TruthTable, facts: Facts) -> None:
     drawn = facts.of_point("thesis_sampling").filter(
         pl.col("authority_code").is_in(["1", "2"]) & ~pl.col("is_targeted")
     )
@@ -83,16 +83,16 @@ def _sampling(book: Book, facts: Facts) -> None:
     for year in facts.years(2016, 1, 1):
         now = drawn.filter(pl.col("sampling_year") == year)
         for variant, which in strata.items():
-            book.add(
+            table.add(
                 variant,
                 str(year),
                 total(now.filter(which & passed), weight, grains),
                 total(now.filter(which), weight, grains),
             )
-        book.add("H09d", str(year), total(now.filter(passed), None, grains), total(now, None, grains))
+        table.add("H09d", str(year), total(now.filter(passed), None, grains), total(now, None, grains))
 
 
-def _commissioned(book: Book, facts: Facts) -> None:
+def _commissioned(table: TruthTable, facts: Facts) -> None:
     projects = (
         facts["commissioned_project"]
         .filter((pl.col("fund_source_code") == "10") & pl.col("client_kind").is_in(["10", "20"]))
@@ -105,26 +105,26 @@ def _commissioned(book: Book, facts: Facts) -> None:
     net = pl.when("is_refund").then(-pl.col("amount")).otherwise("amount")
     for year in facts.years(2016, 1, 1):
         now, period = signed.filter(pl.col("signed_on").dt.year() == year), str(year)
-        book.add("H10", period, distinct(now, "contract_no_digest", grains))
-        book.add("H11", period, total(receipts.filter(pl.col("received_on").dt.year() == year), net, grains))
+        table.add("H10", period, distinct(now, "contract_no_digest", grains))
+        table.add("H11", period, total(receipts.filter(pl.col("received_on").dt.year() == year), net, grains))
         amount = pl.col("contract_amount").max()
         signed_amounts: Values = {}
         for grain, columns in {"city": [], "institution": ["inst"], "cluster": ["cluster"]}.items():
             once = now.group_by(*columns, "contract_no_digest").agg(amount)
             signed_amounts |= total(once, pl.col("contract_amount"), [grain])
-        book.add("H11s", period, signed_amounts)
-    growth(book, "H10", facts)
-    growth(book, "H11", facts)
+        table.add("H11s", period, signed_amounts)
+    growth(table, "H10", facts)
+    growth(table, "H11", facts)
     for year in facts.years(2019, 1, 1):
-        book.add("H10c", str(year), _three_years(book, year), _three_years(book, year - 1))
+        table.add("H10c", str(year), _three_years(table, year), _three_years(table, year - 1))
 
 
-def _three_years(book: Book, last: int) -> Values:
-    a, b, c = (book.numerators("H10", str(y)) for y in (last - 2, last - 1, last))
+def _three_years(table: TruthTable, last: int) -> Values:
+    a, b, c = (table.numerators("H10", str(y)) for y in (last - 2, last - 1, last))
     return combine(combine(a, b), c)
 
 
-def _topics(book: Book, facts: Facts) -> None:
+def _topics(table: TruthTable, facts: Facts) -> None:
     sources = [*facts["commissioned_project"]["project_id"], *facts["practice_project"]["project_id"]]
     resolved = pl.col("source_project_id").is_in(pl.Series(sources).unique().implode()).fill_null(False)
     contract = pl.col("topic_source_code") == "14"
@@ -147,14 +147,16 @@ def _topics(book: Book, facts: Facts) -> None:
         everyone, evidenced, claims = (
             total(f, None, grains) for f in (now, now.filter("evidenced"), now.filter("claimed"))
         )
-        book.add("H12", period, evidenced, everyone)
-        book.add("H12b", period, claims, everyone)
-        book.add("H12g", period, combine(claims, evidenced, 1.0, -1.0), everyone)
+        table.add("H12", period, evidenced, everyone)
+        table.add("H12b", period, claims, everyone)
+        table.add("H12g", period, combine(claims, evidenced, 1.0, -1.0), everyone)
         topics = opened.filter(pl.col("opened_on").is_between(*span))
-        book.add("H12c", period, total(topics.filter("evidenced"), None, grains), total(topics, None, grains))
+        table.add(
+            "H12c", period, total(topics.filter("evidenced"), None, grains), total(topics, None, grains)
+        )
 
 
-def _graduates(book: Book, facts: Facts) -> None:
+def _graduates(table: TruthTable, facts: Facts) -> None:
     rows = _destinations(facts)
     local = pl.col("region_code").str.starts_with("50").fill_null(False)
     key = pl.col("employer_cluster").is_in(facts.key_clusters()).fill_null(False) & pl.col(
@@ -165,7 +167,7 @@ def _graduates(book: Book, facts: Facts) -> None:
         working = rows.filter(
             (pl.col("grad_year") == year) & (pl.col("status_on") == date(year, 8, 31)) & pl.col("employed")
         )
-        book.add("H13c", str(year), total(working.filter(local), None, grains), total(working, None, grains))
+        table.add("H13c", str(year), total(working.filter(local), None, grains), total(working, None, grains))
     for year in facts.years(2016, 12, 31):
         everyone = rows.filter((pl.col("grad_year") == year) & (pl.col("status_on") == date(year, 12, 31)))
         working, period = everyone.filter("employed"), str(year)
@@ -175,15 +177,15 @@ def _graduates(book: Book, facts: Facts) -> None:
         )
         jobs = working.rename({"job_cluster": "cluster"})
         by_job = (*COMMON, "cluster")
-        book.add("H02d", period, total(jobs.filter("fits"), None, by_job), total(jobs, None, by_job))
+        table.add("H02d", period, total(jobs.filter("fits"), None, by_job), total(jobs, None, by_job))
         all_of_them, employed, stayed, verified = (
             total(f, None, grains) for f in (everyone, working, working.filter(local), checked)
         )
-        book.add("H13a", period, stayed, employed)
-        book.add("H13b", period, stayed, all_of_them)
-        book.add("H13v", period, verified, all_of_them)
-        book.add("H14", period, total(best.filter(key)), total(best))
-        book.add("H14b", period, total(best.filter(key & local)), total(best.filter(local)))
+        table.add("H13a", period, stayed, employed)
+        table.add("H13b", period, stayed, all_of_them)
+        table.add("H13v", period, verified, all_of_them)
+        table.add("H14", period, total(best.filter(key)), total(best))
+        table.add("H14b", period, total(best.filter(key & local)), total(best.filter(local)))
 
 
 def _destinations(facts: Facts) -> pl.DataFrame:
@@ -223,12 +225,12 @@ def _destinations(facts: Facts) -> pl.DataFrame:
     )
 
 
-def _employers(book: Book, facts: Facts) -> None:
+def _employers(table: TruthTable, facts: Facts) -> None:
     answers = facts.of_accepted_point(facts["employer_survey"])
     grains = (*COMMON, "degree_point")
     weight, score = pl.col("design_weight"), pl.col("overall_score")
     for year in facts.years(2016, 1, 1):
         now = answers.filter(pl.col("survey_year") == year)
         weights = total(now, weight, grains)
-        book.add("H15", str(year), total(now.filter(score >= 4), weight, grains), weights)
-        book.add("H15b", str(year), total(now, weight * score, grains), weights)
+        table.add("H15", str(year), total(now.filter(score >= 4), weight, grains), weights)
+        table.add("H15b", str(year), total(now, weight * score, grains), weights)

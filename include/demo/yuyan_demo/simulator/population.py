@@ -1,12 +1,10 @@
 """The simulated city of one day: every entity, the planted defects and what the warehouse must hold.
 
-`build` is a pure function of (seed, scale, day); `write` puts the day's state and truth below `<home>/simulator/`.
+`build` is a pure function of (seed, scale, day).
 """
 
-import json
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -29,10 +27,10 @@ from yuyan_demo.simulator import (
     samples,
     teaching,
     theses,
-    truth,
 )
 from yuyan_demo.simulator.columns import hexadecimal, mix, series
 from yuyan_demo.simulator.planting import KEY, VERSIONS_PER_DAY, Planter, merge
+from yuyan_demo.simulator.simulated_day import STALE, Ledger
 
 SEED, SCALE = 20261015, 1 / 15
 META = ("src_inst_code", "src_record_id", "change_version", "updated_at", "is_deleted")
@@ -50,7 +48,7 @@ class Population:
     scale: float
     day: int
     frames: dict[str, pl.DataFrame]
-    ledger: days.Ledger
+    ledger: Ledger
 
     @property
     def as_of(self) -> date:
@@ -72,7 +70,7 @@ class Population:
 
     def served(self, entity: str) -> pl.DataFrame:
         """What the platforms show today: on day 2 an old version of two records comes after their newer one."""
-        if self.day == 2 and entity == days.STALE:
+        if self.day == 2 and entity == STALE:
             return merge(self.frames[entity], self.ledger.stale)
         return self.frames[entity]
 
@@ -99,7 +97,7 @@ def build(seed: int = SEED, scale: float = SCALE, day: int = 1, every_rule: bool
 
     With `every_rule` every structural rule is broken on day 1 as well; without, a sample of them.
     """
-    ledger = days.Ledger()
+    ledger = Ledger()
     frames = clean(seed, scale)
     times = 1 + int(10 * scale)
     planter = Planter(frames, seed, 1, times, ledger.taken)
@@ -190,20 +188,3 @@ def _none(entity: str) -> pl.DataFrame:
     fields = [f.name for f in contracts.load()[entity].supplied]
     kinds = {"change_version": pl.Int64, "updated_at": pl.Datetime("us"), "is_deleted": pl.Boolean}
     return pl.DataFrame(schema={name: kinds.get(name, pl.String) for name in (*META, *fields)})
-
-
-def write(
-    home: Path, seed: int = SEED, scale: float = SCALE, day: int = 1, every_rule: bool = False
-) -> Population:
-    """Build a day and write its state and its truth below `<home>/simulator/{state,truth}/day_<N>/`."""
-    population = build(seed, scale, day, every_rule)
-    folder = Path(home) / "simulator" / "state" / f"day_{day}"
-    folder.mkdir(parents=True, exist_ok=True)
-    for entity in population.frames:
-        population.served(entity).write_parquet(
-            folder / f"{entity}.parquet", compression="zstd", statistics=False
-        )
-    meta = {"seed": seed, "scale": scale, "day": day, "as_of": str(population.as_of)}
-    (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
-    truth.write(population, Path(home) / "simulator" / "truth" / f"day_{day}")
-    return population

@@ -1,19 +1,17 @@
 """The truth of a day, for tests: open defects, accepted records, and every indicator's numerator and denominator."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from yuyan.domain import contracts
 from yuyan_demo.simulator import measures, measures_results
-from yuyan_demo.simulator.book import Book, Facts
+from yuyan_demo.simulator.facts import Facts
+from yuyan_demo.simulator.population import Population
+from yuyan_demo.simulator.truth_table import TruthTable
 
-if TYPE_CHECKING:
-    from yuyan_demo.simulator.population import Population
 
-
-def write(population: "Population", folder: Path) -> None:
+def write(population: Population, folder: Path) -> None:
     """Write defects, accepted counts, accepted records and indicators of the day."""
     (folder / "accepted_records").mkdir(parents=True, exist_ok=True)
     population.defects.write_parquet(folder / "defects.parquet")
@@ -35,9 +33,9 @@ def write(population: "Population", folder: Path) -> None:
     indicators(population).write_parquet(folder / "indicators.parquet")
 
 
-def indicators(population: "Population") -> pl.DataFrame:
+def indicators(population: Population) -> pl.DataFrame:
     """variant_code, grain, unit_code, period_code, numerator, denominator: every variant, unit and published period."""
-    facts, book = Facts(population), Book()
-    measures.enter(book, facts)
-    measures_results.enter(book, facts)
-    return book.frame(sorted(facts["institution"]["inst_code"]))
+    facts, table = Facts(population), TruthTable()
+    measures.enter(table, facts)
+    measures_results.enter(table, facts)
+    return table.frame(sorted(facts["institution"]["inst_code"]))

@@ -1,7 +1,7 @@
 """The published columns of the marts and what may change in them without a new major version.
 
-`dbt_project/published/marts.yml` holds the version and, per table, every column and its type as consumers know them.
-`python tests/marts/published.py` brings it in step with the models; it refuses a loss without a new major version.
+`dbt_project/published/marts.yml` holds the version and, per table, every column and its type as consumers know them. It
+follows from the models' descriptions; a loss without a new major version is refused.
 """
 
 from pathlib import Path
@@ -11,7 +11,12 @@ import yaml
 from yuyan import settings
 
 SNAPSHOT = settings.DBT_PROJECT / "published" / "marts.yml"
+GENERATED = "由 `python -m yuyan.pages.documentation` 生成，请勿手工修改。"
 Tables = dict[str, dict[str, str]]
+
+
+class PublishedError(ValueError):
+    """Columns that may not be published so; the message names them and what to do."""
 
 
 def declared_tables(folder: Path = settings.DBT_PROJECT / "models" / "marts") -> Tables:
@@ -55,43 +60,20 @@ def breaking(before: Tables, now: Tables) -> list[str]:
     return losses
 
 
-def added(before: Tables, now: Tables) -> list[str]:
-    """Tables and columns that are new in `now`."""
-    return [
-        f"{table}.{column}"
-        for table, columns in now.items()
-        for column in columns
-        if column not in before.get(table, {})
-    ]
-
-
 def problems(version_before: str, before: Tables, version: str, now: Tables) -> list[str]:
-    """Why `now` may not be published as `version` after `before`; empty when it may.
-
-    A loss needs a greater major version, an addition a greater version.
-    """
+    """Why `now` may not be published as `version` after `before`; empty when it may. An addition needs nothing."""
     old, new = (tuple(int(part) for part in v.split(".")) for v in (version_before, version))
-    reasons = []
     if new < old:
-        reasons.append(f"version {version} comes before {version_before}")
-    if new[0] == old[0]:
-        reasons += [f"{loss}: raise the major version" for loss in breaking(before, now)]
-    if new == old:
-        reasons += [f"{name} is new: raise the minor version" for name in added(before, now)]
-    return reasons
+        return [f"version {version} comes before {version_before}"]
+    return [f"{loss}: raise the major version" for loss in breaking(before, now)] if new[0] == old[0] else []
 
 
-def write() -> None:
-    """Publish the models' columns under the declared version. Raises ValueError when the version does not allow it."""
+def text() -> str:
+    """The published columns as the models have them. Raises PublishedError for a loss that the version does not allow."""
     version, now = declared_version(), declared_tables()
     if SNAPSHOT.exists() and (reasons := problems(*snapshot(), version, now)):
-        raise ValueError("; ".join(reasons) + " (models.yuyan.marts.+meta.schema_version in dbt_project.yml)")
-    text = yaml.safe_dump({"schema_version": version, "tables": now}, sort_keys=False, allow_unicode=True)
-    SNAPSHOT.write_text(
-        "# Written by tests/marts/published.py: the columns that consumers of the marts rely on.\n" + text,
-        encoding="utf-8",
-    )
-
-
-if __name__ == "__main__":
-    write()
+        raise PublishedError(
+            "; ".join(reasons) + " (models.yuyan.marts.+meta.schema_version in dbt_project.yml)"
+        )
+    columns = yaml.safe_dump({"schema_version": version, "tables": now}, sort_keys=False, allow_unicode=True)
+    return f"# The columns that consumers of the marts rely on. {GENERATED}\n" + columns

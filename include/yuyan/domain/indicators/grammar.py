@@ -1,24 +1,25 @@
-"""Indicators (include/indicators/<code>.yml) as typed objects: what is counted of which fact, as which variants.
+"""Reads an indicator file and refuses what does not follow the grammar of include/indicators/README.md."""
 
-The registry, the targets, the counting models of dbt and the dictionary follow from what this module returns. The grammar is
-in include/indicators/README.md; a bad file is refused with its name, line and remedy.
-"""
-
-import csv
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from yuyan import settings
 from yuyan.domain import conditions
 from yuyan.domain.conditions import Condition, ConditionError
-from yuyan.domain.yaml_file import YamlError, YamlFile
+from yuyan.domain.indicators.types import (
+    BY_DISCIPLINE,
+    GRAIN_COLUMNS,
+    Example,
+    Indicator,
+    IndicatorError,
+    Measure,
+    Side,
+    Term,
+    Variant,
+)
+from yuyan.domain.indicators.vocabulary import facts, known_grains, parameters, period_bases
+from yuyan.domain.yaml_file import YamlFile
 
 REGISTRY = {
     "name": "name_zh",
@@ -51,6 +52,12 @@ REGISTRY = {
     "beside_official": "is_beside_official",
 }
 """Key of a file -> column of the registry (seed plan/indicator.csv)."""
+BY_CATALOGUE = {
+    "category", "discipline", "institution_category", "institution_discipline",
+    "discipline_code", "is_urgent_discipline", "is_in_match_scope", "is_discipline_matched", "is_cluster_matched",
+    "overlap_share",
+}  # fmt: skip
+"""Grains and columns by which a variant counts by the discipline catalogue: the registry says by which edition."""
 GUARD = {"variant": "guard_variant_code", "minimum": "guard_minimum", "reason": "guard_reason_code"}
 COUNTING = {"fact", "period", "cluster", "where", "value", "share_of_city", "cases"}
 OF_FILE = {"measures", "variants", "examples"}
@@ -75,19 +82,6 @@ KINDS = ("count", "ratio", "index", "growth", "cagr")
 SHIFTS = ("base", "previous", "three_years", "three_years_before")
 """`measure@base` is its value in the base year, `@previous` of the year before, `@three_years` the sum of three years."""
 WHOLE = ("city", "institution")
-GRAIN_COLUMNS = {
-    "city": (),
-    "institution": ("inst_code",),
-    "level_type": ("degree_level", "degree_type"),
-    "category": ("discipline_code",),
-    "discipline": ("discipline_code",),
-    "institution_level_type": ("inst_code", "degree_level", "degree_type"),
-    "institution_category": ("inst_code", "discipline_code"),
-    "institution_discipline": ("inst_code", "discipline_code"),
-    "degree_point": ("degree_point_id", "discipline_code"),
-}
-"""Grain -> the columns that a fact must have; `cluster` needs what the key `cluster` says."""
-BY_DISCIPLINE = "by discipline"
 MEASURE = re.compile(
     r"(?:(?P<count>count)|distinct (?P<distinct>\w+)|sum (?P<sum>\w+)(?: per (?P<per>\w+))?)(?: where (?P<where>.+))?",
     re.S,
@@ -113,150 +107,7 @@ TARGET_COLUMNS = (
 STEP_COLUMNS = ("path_value", "red_below")
 
 
-class IndicatorError(ValueError):
-    """An indicator file that cannot be used; the message names file, line and remedy."""
-
-
-@dataclass(frozen=True)
-class Measure:
-    """`count`, `distinct person_key`, `sum amount` or `sum amount per contract_no_digest`, each with an optional `where`.
-
-    `key` is what is counted once per unit and period: the distinct column, or the one after `per`; None for plain rows.
-    `amount` is the column that is summed; with a key its greatest value of each key.
-    """
-
-    name: str
-    amount: str | None
-    key: str | None
-    where: Condition | None
-
-
-@dataclass(frozen=True)
-class Term:
-    """A measure, as counted or shifted in time (SHIFTS)."""
-
-    measure: str
-    shift: str | None = None
-
-
-@dataclass(frozen=True)
-class Side:
-    """A numerator or denominator: one term, the mean of two, or no term, which is 1."""
-
-    terms: tuple[Term, ...]
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One definition of an indicator. `values` maps a grain, or `*` for all others, to numerator and denominator."""
-
-    indicator: str
-    code: str
-    version: int
-    fact: str
-    basis: str
-    period_column: str
-    cluster: str | None
-    where: Condition | None
-    grains: tuple[str, ...]
-    kind: str
-    values: dict[str, tuple[Side, Side | None]]
-    share_of_city: tuple[str, ...]
-    cases: Term | None
-    """What the weights of the denominator stand for: a count of its own."""
-    row: dict[str, str]
-    """The registry's row, by column, as text."""
-
-    def value_at(self, grain: str) -> tuple[Side, Side | None]:
-        return self.values.get(grain, self.values.get("*", (Side(()), None)))
-
-
-@dataclass(frozen=True)
-class Example:
-    """Rows of facts, as CSV, and the rows that an indicator must make of them in the periods that are named."""
-
-    name: str
-    as_of: str
-    parameters: dict[str, str]
-    rows: dict[str, str]
-    expect: str
-
-
-@dataclass(frozen=True)
-class Indicator:
-    """One file."""
-
-    code: str
-    measures: dict[str, Measure]
-    variants: tuple[Variant, ...]
-    targets: tuple[dict[str, str], ...]
-    """Rows of the seed plan/target.csv."""
-    steps: tuple[dict[str, str], ...]
-    """Rows of the seed plan/target_path.csv."""
-    examples: tuple[Example, ...]
-
-
-@cache
-def load() -> dict[str, Indicator]:
-    """Every indicator by code, in the order of codes. Raises IndicatorError."""
-    return read(settings.INDICATORS)
-
-
-def read(folder: Path) -> dict[str, Indicator]:
-    """The indicators of a folder. Raises IndicatorError."""
-    found = {}
-    for path in sorted(folder.glob("*.yml")):
-        try:
-            found[path.stem] = _Reader(YamlFile(path)).indicator()
-        except YamlError as error:
-            raise IndicatorError(str(error)) from error
-    codes = [(v.code, v.version) for v in _variants(found)]
-    for code, version in codes:
-        if codes.count((code, version)) > 1:
-            raise IndicatorError(f"{folder}: {code} version {version} is in two files; rename one of the two")
-    return found
-
-
-def variants() -> list[Variant]:
-    """Every variant of every indicator."""
-    return list(_variants(load()))
-
-
-def _variants(known: dict[str, Indicator]) -> Iterator[Variant]:
-    return (v for i in known.values() for v in i.variants)
-
-
-@cache
-def facts() -> dict[str, dict[str, str]]:
-    """Star table -> column -> type, as the star's own description has them."""
-    found = {}
-    for path in sorted((settings.DBT_PROJECT / "models" / "star").glob("*.yml")):
-        for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]:
-            found[model["name"]] = {c["name"]: c["data_type"] for c in model["columns"]}
-    return found
-
-
-@cache
-def parameters() -> dict[str, Any]:
-    """The variables of the dbt project, which conditions name as `{name}`."""
-    text = (settings.DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)["vars"]["yuyan"]
-
-
-@cache
-def period_bases() -> frozenset[str]:
-    with open(settings.SEEDS / "plan" / "period_basis.csv", encoding="utf-8", newline="") as file:
-        return frozenset(row["period_basis"] for row in csv.DictReader(file))
-
-
-@cache
-def known_grains() -> tuple[str, ...]:
-    """Grains in the order of the seed plan/grain.csv."""
-    with open(settings.SEEDS / "plan" / "grain.csv", encoding="utf-8", newline="") as file:
-        return tuple(row["grain"] for row in csv.DictReader(file))
-
-
-class _Reader:
+class Reader:
     """Reads one file and refuses what does not follow the grammar."""
 
     def __init__(self, file: YamlFile) -> None:
@@ -359,7 +210,7 @@ class _Reader:
             basis=period["basis"],
             period_column=period["column"],
             cluster=data.get("cluster"),
-            where=_all_of(conditions_of),
+            where=conditions.all_of(conditions_of),
             grains=tuple(sorted(grains, key=known_grains().index)),
             kind=data["kind"],
             values=self._values(where, data["value"]),
@@ -455,6 +306,14 @@ class _Reader:
         for column in used:
             self._known(where, column, columns, f"column of {variant.fact}")
 
+    def _columns(self, variant: Variant) -> set[str]:
+        """Columns that decide what the variant counts."""
+        terms = [t for value in variant.values.values() for s in value if s for t in s.terms]
+        measures = [self.measures[t.measure] for t in terms]
+        conditions_of = [variant.where, *(m.where for m in measures)]
+        named = {c for condition in conditions_of if condition for c in condition.columns}
+        return named | {m.amount for m in measures if m.amount}
+
     def _row(self, variant: Variant, data: dict[str, Any]) -> dict[str, str]:
         row = {
             "variant_code": variant.code,
@@ -463,9 +322,12 @@ class _Reader:
             "is_official": "false",
             "period_basis": variant.basis,
             "first_year": str(data["period"]["first_year"]),
+            "discipline_edition": "",
         }
         for key, column in REGISTRY.items():
             row[column] = _text(data.get(key, row.get(column, "")))
+        if BY_CATALOGUE & {*variant.grains, *self._columns(variant)} or variant.cluster == BY_DISCIPLINE:
+            row["discipline_edition"] = _text(parameters()["discipline_edition"])
         row["is_official"] = _text(bool(data.get("official")))
         row["grains"] = ";".join(variant.grains)
         for key, column in GUARD.items():
@@ -520,24 +382,6 @@ class _Reader:
 
     def _refuse(self, where: list[str | int], what: str, remedy: str) -> None:
         raise IndicatorError(f"{self.file.at(*where)}: {'; '.join(filter(None, (what, remedy)))}")
-
-
-def _all_of(found: list[Condition]) -> Condition | None:
-    """The conjunction; what says `or` in parentheses, because `or` binds less than `and`."""
-    if len(found) < 2:
-        return found[0] if found else None
-    tokens: list[tuple[str, str]] = []
-    for n, condition in enumerate(found):
-        own = [*condition.tokens]
-        if ("word", "or") in own:
-            own = [("mark", "("), *own, ("mark", ")")]
-        tokens += [*([("word", "and")] if n else []), *own]
-    return Condition(tuple(tokens))
-
-
-def both(one: Condition | None, other: Condition | None) -> Condition | None:
-    """The conjunction of two conditions, either of which may be missing."""
-    return _all_of([c for c in (one, other) if c])
 
 
 def _text(value: Any) -> str:

@@ -1,16 +1,12 @@
 """What day 2 brings that nobody expects: a registration that changes its level, a revocation, a prize."""
 
-from typing import TYPE_CHECKING
-
 import polars as pl
 
 from yuyan_demo.simulator.planting import KEY, Defect
-
-if TYPE_CHECKING:
-    from yuyan_demo.simulator.days import Day, Ledger
+from yuyan_demo.simulator.simulated_day import Day, Ledger
 
 
-def jumps(d: "Day", ledger: "Ledger") -> None:
+def level_changes(d: Day, ledger: Ledger) -> None:
     """Master's students who have become doctoral ones overnight, without a new registration."""
     points = d.frames["degree_point"].filter((pl.col("degree_level") == "1") & (pl.col("degree_type") == "1"))
     points = points.group_by("inst_code").agg(pl.col("degree_point_id").min().alias("doctoral"))
@@ -46,7 +42,7 @@ def _named(rows: pl.DataFrame, entity: str) -> list[tuple[str, str, str]]:
     return [(inst, entity, record) for inst, record in rows.select(KEY).iter_rows()]
 
 
-def news(d: "Day", ledger: "Ledger") -> None:
+def late_news(d: Day, ledger: Ledger) -> None:
     """A degree point of this year was revoked before the first day, and nobody said so; a prize was granted."""
     point = "11660-2-1-1405"
     granted = d.frames["degree_point_event"].filter(

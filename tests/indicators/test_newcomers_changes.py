@@ -1,23 +1,23 @@
-"""The file of docs/how-to/add-an-indicator.md, taken from the page itself, is all that a new indicator needs."""
-
-import re
+"""An indicator, a changed target and a column of a mart need what docs/how-to shows, taken from the pages, and no more."""
 
 import pytest
 
+from support import how_to
 from yuyan import settings, transform
 
 pytestmark = pytest.mark.database
 
-PAGE = (settings.PROJECT / "docs" / "how-to" / "add-an-indicator.md").read_text(encoding="utf-8")
-FILE = re.search(r"```yaml\n(.*?)```", PAGE, re.S).group(1)
 
-
-def test_the_file_of_the_page_publishes_the_indicator(
-    copy_of_city, simulated_city, own_indicators, monkeypatch
-):
-    (own_indicators.folder / "M06.yml").write_text(FILE, encoding="utf-8")
+def test_what_the_pages_say_is_published(copy_of_city, simulated_city, own_indicators, monkeypatch):
+    folders = {"include/indicators/": own_indicators.folder, "dbt_project/": settings.DBT_PROJECT}
+    for page, section in (
+        ("add-an-indicator", "An indicator"),
+        ("change-the-plan", "A target"),
+        ("add-a-mart-column", "A column"),
+    ):
+        how_to.follow(settings.PROJECT, page, section, folders)
     written = own_indicators.compile()
-    assert "ind_counted_course_offering.sql" in {path.name for path in written}
+    assert {"ind_counted_course_offering.sql", "target.csv"} <= {path.name for path in written}
     scope = (
         "path:seeds/plan",
         "ind_counted_course_offering",
@@ -48,3 +48,11 @@ def test_the_file_of_the_page_publishes_the_indicator(
     assert connection.execute(
         "select count(*) from marts.target_scorecard where indicator_code = 'M06'"
     ).fetchone() == (1,)
+    assert connection.execute(
+        "select plan_target_value, target_value from marts.target_scorecard where indicator_code = 'H13'"
+    ).fetchone() == (0.45, 0.45)
+    flows = connection.execute(
+        "select count(*), count(*) filter (where change_count = in_study_count - opening_in_study_count) "
+        "from marts.student_flow where opening_in_study_count is not null"
+    ).fetchone()
+    assert flows[0] == flows[1] > 0

@@ -1,0 +1,127 @@
+"""Deliveries of a file platform: the manifest of each, the files it lists, and the cursor that says which were loaded.
+
+The cursor of an entity is JSON: {period: [sequence, sha256, delivery]} of the file last loaded for each period, and under ""
+the marks of all files in the folder that have been dealt with, so that one that arrives late is noticed.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
+
+from yuyan.collect.source import SourceError, Window
+from yuyan.domain.institutions import Institution, owned
+
+
+class Entry(BaseModel):
+    """One file as the manifest lists it."""
+
+    entity: str
+    ref_period: str
+    file: str = Field(pattern=r"^[^/\\]+$")
+    format: str = Field(pattern="^(csv|xlsx)$")
+    encoding: str | None = None
+    rows: int = Field(ge=0)
+    sha256: Annotated[
+        str, StringConstraints(to_lower=True, strip_whitespace=True, pattern="^[0-9a-fA-F]{64}$")
+    ]
+
+
+class Manifest(BaseModel):
+    """manifest.json of a delivery."""
+
+    producer: str
+    schema_version: str
+    sequence: int = Field(ge=0, le=2**63 - 1)
+    files: list[Entry]
+
+
+@dataclass(frozen=True)
+class FileWindow(Window):
+    """One file of a delivery; `refusal` says why it must not even be read."""
+
+    path: Path = Path()
+    entry: Entry | None = None
+    refusal: str = ""
+
+    @property
+    def delivery(self) -> str:
+        return self.path.parent.name
+
+    @property
+    def mark(self) -> str:
+        """Short digest of what identifies the file."""
+        return hashlib.sha256(f"{self.delivery}/{self.version}/{self.until}".encode()).hexdigest()[:12]
+
+
+def read_manifest(path: Path, institution: Institution) -> tuple[Manifest | None, list[str]]:
+    """The manifest of a delivery, or None, and complaints; entries that cannot be used are left out with one each."""
+    complaints: list[str] = []
+
+    def complain(chinese: str, english: str) -> None:
+        complaints.append(
+            f"{institution.inst_code} {institution.name}：交付 {path.parent.name} 的清单不符合约定（{chinese}），"
+            "请报送单位更正清单；其他文件照常装载。/ "
+            f"the manifest of delivery {path.parent.name} is not valid ({english}); ask the institution to correct it"
+        )
+
+    try:
+        read = json.loads(path.read_bytes().decode("utf-8-sig"))
+        entries = read.get("files") if isinstance(read, dict) else None
+        manifest = Manifest.model_validate({**read, "files": []} if isinstance(entries, list) else read)
+    except (OSError, ValueError, RecursionError) as error:
+        complain(*_manifest_fault(error))
+        return None, complaints
+    files = []
+    for number, entry in enumerate(entries, start=1):
+        try:
+            files.append(Entry.model_validate(entry))
+        except ValidationError as error:
+            chinese, english = _manifest_fault(error)
+            complain(f"第 {number} 个文件：{chinese}", f"file {number}: {english}")
+            continue
+        if files[-1].entity not in owned(institution.inst_code):
+            name = files.pop().entity[:40]
+            complain(
+                f"第 {number} 个文件的实体 {name!r} 不由该单位报送",
+                f"file {number}: the institution does not supply {name!r}",
+            )
+    return manifest.model_copy(update={"files": files}), complaints
+
+
+def not_loaded(institution: Institution, window: FileWindow, chinese: str, english: str) -> SourceError:
+    """Why a file must not be loaded, with the remedy."""
+    where = f"{window.path.parent.name}/{window.path.name}"
+    return SourceError(
+        f"{institution.inst_code} {institution.name} {window.entity}：文件 {where} 未装载：{chinese}。上一次的数据保持不变，"
+        "请报送单位核对后重新交付。/ "
+        f"not loaded: {english}; the last good data stay, ask the institution to deliver it again"
+    )
+
+
+def cursor_state(cursor: str | None) -> tuple[dict[str, tuple[int, str, str]], set[str] | None]:
+    """Per period sequence, digest and delivery of the file last loaded; the marks of files dealt with (None: unknown)."""
+    entries = json.loads(cursor or "{}")
+    marks = entries.pop("", None)
+    periods = {period: (*entry, "")[:3] for period, entry in entries.items()}
+    return periods, None if marks is None and entries else set(marks or ())
+
+
+def natural_order(delivery: str) -> list[tuple[int, str]]:
+    """What folder names are ordered by: numbers in them by size, so that 2026-9 comes before 2026-10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", delivery)]
+
+
+def _manifest_fault(error: Exception) -> tuple[str, str]:
+    """What is wrong with a manifest, without quoting its values."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "files"
+        return f"{where}：{first['msg']}", f"{where}: {first['msg']}"
+    if isinstance(error, OSError):
+        return f"无法读取，{type(error).__name__}", f"cannot be read, {type(error).__name__}"
+    return "不是 UTF-8 的 JSON", "not JSON in UTF-8"

@@ -1,0 +1,212 @@
+"""Read one delivered file: CSV in the encoding that its manifest names, or the first sheet of a workbook."""
+
+import codecs
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fastexcel
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+
+from yuyan.collect import text
+from yuyan.collect.deliveries import FileWindow, not_loaded
+from yuyan.collect.source import Page, SourceError
+from yuyan.domain import contracts
+from yuyan.domain.institutions import Institution
+
+BLOCK = 4 << 20
+"""Bytes of a CSV file that are decoded at once."""
+
+ENCODINGS = {
+    "gb18030": "gb18030 gb180302000 gb180302005 gb180302022 gbk gb2312 gb23121980 cp936 ms936 windows936 936 ansi",
+    "utf-8": "utf8 utf8bom utf8withbom utf8sig 65001",
+    "utf-16": "utf16 unicode ucs2",
+}
+"""Encoding -> the names by which manifests call it, without regard to case and punctuation. GB18030 reads all of GBK."""
+_ENCODINGS = {name: encoding for encoding, names in ENCODINGS.items() for name in names.split()}
+
+EXACT = 1e15
+"""A number cell of a workbook keeps fifteen digits: a longer identifier in one is not the sender's any more."""
+
+
+class FileReader:
+    """Reads one file of an institution in pages, and proves it against its manifest before and after."""
+
+    def __init__(self, institution: Institution, window: FileWindow) -> None:
+        self._institution, self._window = institution, window
+        self._mapping = institution.mapping(contracts.load()[window.entity])
+
+    def pages(self) -> Iterator[Page]:
+        """The rows of the file. Raises SourceError: at the end, too, when the file is not what the manifest says."""
+        entry = self._window.entry
+        self._check_digest()
+        rows = 0
+        for page in self._csv() if entry.format == "csv" else self._workbook():
+            rows += page.frame.height
+            yield page
+        self._check_digest()  # nobody has written to it meanwhile
+        if rows != entry.rows:
+            raise self._not_loaded(
+                f"清单为 {entry.rows} 行，文件为 {rows} 行", f"manifest {entry.rows} rows, file {rows} rows"
+            )
+
+    def _not_loaded(self, chinese: str, english: str) -> SourceError:
+        return not_loaded(self._institution, self._window, chinese, english)
+
+    def _check_digest(self) -> None:
+        try:
+            found = _sha256(self._window.path)
+        except FileNotFoundError:
+            raise self._not_loaded(
+                "清单列出的文件不存在", "the file is in the manifest but not in the folder"
+            ) from None
+        except OSError as error:
+            raise self._not_loaded(
+                f"文件无法读取（{type(error).__name__}）", "the file cannot be read"
+            ) from None
+        if found != self._window.entry.sha256:
+            raise self._not_loaded(
+                f"清单 sha256 为 {self._window.entry.sha256[:12]}…，文件为 {found[:12]}…",
+                "the digest differs from the manifest's",
+            )
+
+    def _encoding(self) -> str:
+        """The encoding that the manifest names. Raises SourceError for one that is none, or that the file does not have."""
+        told = self._window.entry.encoding or "gb18030"
+        name = re.sub(r"[^0-9a-z]", "", told.lower())
+        encoding = _ENCODINGS.get(name)
+        if encoding is None:
+            try:
+                info = codecs.lookup(told)
+            except (LookupError, ValueError):
+                info = None
+            if info is None or not getattr(info, "_is_text_encoding", True):
+                raise self._not_loaded(
+                    f"清单的编码名 {told[:40]!r} 不认识，请写 gb18030 或 utf-8",
+                    f"the encoding {told[:40]!r} is unknown; write gb18030 or utf-8",
+                )
+            encoding = info.name
+        if encoding == "gb18030" and _is_utf8(self._window.path):
+            raise self._not_loaded(
+                f"清单的编码为 {told}，文件实为 UTF-8", f"the manifest says {told}, the file is UTF-8"
+            )
+        return encoding
+
+    def _csv(self) -> Iterator[Page]:
+        bad_row: list[int] = []
+
+        def refuse(row: Any) -> str:
+            bad_row.append(row.number or 0)
+            return "error"
+
+        encoding = self._encoding()
+        reading = pa.csv.ReadOptions(block_size=BLOCK, encoding=encoding, use_threads=False)
+        parsing = pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse)
+        try:
+            with pa.csv.open_csv(self._window.path, reading, parsing) as reader:
+                header = reader.schema.names
+            shape = self._shape(header)
+            converting = pa.csv.ConvertOptions(
+                column_types=dict.fromkeys(shape.present.values(), pa.string()),
+                include_columns=list(shape.present.values()),
+                strings_can_be_null=False,
+            )
+            for batch in pa.csv.open_csv(self._window.path, reading, parsing, converting):
+                yield shape.page(pl.from_arrow(batch))
+        except (pa.ArrowException, UnicodeError, OSError, ValueError) as error:
+            where = f"，第 {bad_row[0]} 行的列数与表头不符" if bad_row and bad_row[0] else ""
+            raise self._not_loaded(
+                f"不是约定的 CSV（{type(error).__name__}{where}）",
+                f"cannot be read as {encoding} CSV{f' (row {bad_row[0]})' if where else ''}",
+            ) from None
+
+    def _workbook(self) -> Iterator[Page]:
+        """A workbook holds at most a million rows and is read whole: its format cannot be streamed."""
+        try:
+            workbook = fastexcel.read_excel(self._window.path)
+            top = workbook.load_sheet(0, header_row=None, n_rows=1, dtypes="string").to_polars()
+            header = ["" if name is None else name for name in top.row(0)] if top.height else []
+            shape = self._shape(header)
+            at = {name: header.index(given) for name, given in shape.present.items()}
+            columns = sorted(at.values())
+            sheet = workbook.load_sheet(0, use_columns=columns, dtypes="string").to_polars()
+            sheet.columns = [header[i] for i in columns]
+            id_column = (
+                workbook.load_sheet(0, use_columns=[at[self._mapping.record_id]]).to_polars().to_series()
+            )
+        except (fastexcel.FastExcelError, OSError, ValueError) as error:
+            raise self._not_loaded(
+                f"不是约定的工作簿（{type(error).__name__}）", "cannot be read as a workbook"
+            ) from None
+        if id_column.dtype.is_numeric() and (long := (id_column.abs() >= EXACT).arg_true()).len():
+            raise self._not_loaded(
+                f"{long.len()} 行的“{self._mapping.record_id}”是数字单元格，超过 15 位的部分已丢失"
+                f"（首行为第 {long[0] + 1} 行），请改为文本格式",
+                f"{long.len()} rows have their record id in a number cell, which keeps 15 digits (the first is row "
+                f"{long[0] + 1}); make the column text",
+            )
+        yield shape.page(sheet)
+
+    def _shape(self, header: list[str]) -> "_Shape":
+        """Which columns the file has. Raises SourceError for a file whose first line is no header (it may be a person), or
+        whose header has an announced name twice.
+        """
+        given = [
+            name or ""
+            for name in pl.select(text.trimmed(pl.lit(pl.Series(header, dtype=pl.String)))).to_series()
+        ]
+        if self._mapping.record_id not in given:
+            raise self._not_loaded(
+                f"首行不是表头（没有“{self._mapping.record_id}”）", "the first line is not the header"
+            )
+        announced = list(dict.fromkeys([*self._mapping.envelope, *self._mapping.names.values()]))
+        twice = [name for name, times in Counter(given).items() if times > 1 and name in announced]
+        if twice:
+            raise self._not_loaded(
+                f"表头中“{'”“'.join(twice)}”出现不止一次，无法确定用哪一列",
+                f"the header has {', '.join(twice)} more than once",
+            )
+        present = {clean: name for clean, name in zip(given, header, strict=True) if clean in announced}
+        unannounced = [clean for clean in given if clean and clean not in announced]
+        return _Shape(announced, present, unannounced)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Announced columns; of those, in the file: name -> the name as the file writes it; columns that nobody announced."""
+
+    announced: list[str]
+    present: dict[str, str]
+    unannounced: list[str]
+
+    def page(self, frame: pl.DataFrame) -> Page:
+        """A page of rows; rows in which every cell is empty (formatted cells, separators) are none."""
+        frame = frame.select(pl.col(given).alias(name) for name, given in self.present.items())
+        frame = frame.filter(~pl.all_horizontal(pl.all().is_null() | (pl.all() == "")))
+        absent = [n for n in self.announced if n not in self.present]
+        frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in absent).select(
+            self.announced
+        )
+        unannounced = dict.fromkeys(self.unannounced, frame.height)
+        return Page(frame, unannounced=unannounced, absent=tuple(absent))
+
+
+def _is_utf8(path: Path) -> bool:
+    """Whether the beginning of a file has characters beyond ASCII and all of them are UTF-8."""
+    with open(path, "rb") as f:
+        start = f.read(BLOCK)
+    try:
+        return not codecs.getincrementaldecoder("utf-8")().decode(start).isascii()
+    except UnicodeDecodeError:
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()

@@ -1,0 +1,166 @@
+"""Landed batches, mapped to the contract's names and ready to load: all that needs no database."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+import polars as pl
+
+from yuyan.collect import mapping as mapped
+from yuyan.collect.landing import Landed
+from yuyan.collect.source import DELETES, KEY_CHANGES
+from yuyan.domain.contracts import Contract
+from yuyan.domain.institutions import EntityMap
+from yuyan.load import lines, versions
+
+SEEN_COLUMNS = ("id", "version", "row_no", "gone", "hash")
+"""What is remembered of the rows of a window's earlier batches."""
+
+
+class LoadError(RuntimeError):
+    """A batch that must not be loaded; the last good data stay. The message says what to do."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A landed batch, mapped. `rows`: id, version, record_key, row_no, gone, hash and text, the business columns for COPY.
+
+    `correction` is the id under which an earlier batch is mapped anew: it neither removes nor brings back a record.
+    `unreadable`: column of the version or the deletion mark -> numbers of the rows where it cannot be read.
+    `future_rows`: numbers of rows stamped later than the day of the collection, which count as changed on it.
+    `normalised`: column -> rows whose text normalising changed.
+    """
+
+    landed: Landed
+    contract: Contract
+    mapping: EntityMap
+    rows: pl.DataFrame
+    correction: str | None = None
+    unreadable: dict[str | None, tuple[int, ...]] = field(default_factory=dict)
+    future_rows: tuple[int, ...] = ()
+    normalised: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def batch_id(self) -> str:
+        return self.correction or self.landed.batch_id
+
+    @property
+    def mode(self) -> str:
+        return "incremental" if self.correction else self.landed.manifest["mode"]
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether it is part of a complete listing (of a period), in which what is absent is gone."""
+        return self.mode != "incremental"
+
+    @property
+    def is_present_state(self) -> bool:
+        """Whether it lists what the source has now, so that no version in it is out of date."""
+        return self.landed.manifest["mode"] == "full"
+
+    @property
+    def ends_window(self) -> bool:
+        return self.landed.manifest["is_last"]
+
+    @property
+    def period(self) -> str | None:
+        """The period that the listing replaces; None if it lists everything."""
+        return self.landed.manifest["ref_period"] if self.mode == "replace" else None
+
+    @property
+    def who(self) -> str:
+        return f"{self.mapping.inst_code} {self.contract.entity} 批次 {self.batch_id}"
+
+
+def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: str | None = None) -> Batch:
+    """Read and map a landed batch and compute its digests: all that needs no database."""
+    with landed.open() as file:
+        frame = pl.read_parquet(file).with_row_index("row_no", offset=1)
+    # A batch that landed before a field was agreed on has no column for it.
+    lacking = mapped.sources(contract, mapping) - set(frame.columns)
+    frame = frame.filter(pl.col("_feed") != KEY_CHANGES).with_columns(
+        pl.lit(None, pl.String).alias(n) for n in lacking
+    )
+    stated = frame.select(
+        "row_no",
+        is_marked=mapped.is_deleted(mapping).is_not_null(),
+        version=mapped.source_version(mapping, landed.manifest["version"]),
+        is_said=mapped.says_version(mapping),
+    )
+    latest, instead = mapped.version_bounds(mapping, date.fromisoformat(landed.manifest["as_of"]))
+    in_future = pl.lit(False) if latest is None else pl.col("version") > latest
+    rows = frame.select(
+        mapped.record_id(mapping).alias("id"),
+        stated.select(pl.when(in_future).then(instead).otherwise("version")).to_series().alias("version"),
+        pl.col("row_no").cast(pl.Int64),
+        (mapped.is_deleted(mapping).fill_null(False) | (pl.col("_feed") == DELETES)).alias("gone"),
+        *mapped.columns(contract, mapping),
+    ).with_columns(record_key=mapped.record_key(contract))
+    rows = rows.with_columns(mapped.bounded(rows["id"]))
+    return Batch(
+        landed,
+        contract,
+        mapping,
+        digested(rows, contract),
+        correction,
+        {
+            mapping.version_column: tuple(
+                stated.filter(pl.col("is_said") & pl.col("version").is_null())["row_no"]
+            ),
+            mapping.deleted: tuple(stated.filter(~pl.col("is_marked"))["row_no"]),
+        },
+        tuple(stated.filter(in_future)["row_no"]),
+        mapped.normalised(frame, contract, mapping),
+    )
+
+
+def check(batch: Batch, seen: pl.DataFrame) -> None:
+    """Raise LoadError if the batch must not be loaded. `seen`: SEEN_COLUMNS of its window's rows so far and its own."""
+    _refuse_nameless(batch)
+    _refuse_unordered(batch)
+    _refuse_colliding(batch, seen)
+
+
+def digested(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
+    """Deletion mark and business columns as one COPY text, and its digest."""
+    mark = pl.when("gone").then(pl.lit("t")).otherwise(pl.lit("f")).alias("mark")
+    text = lines.copy_text(rows.select(mark, *(f.name for f in contract.columns)))
+    known = [n for n in ("id", "version", "order", "record_key", "row_no", "gone") if n in rows.columns]
+    return rows.select(known).with_columns(hash=lines.digests(text), text=text)
+
+
+def _refuse_nameless(batch: Batch) -> None:
+    nameless = batch.rows.filter(pl.col("id").is_null() | (pl.col("id") == ""))["row_no"]
+    if nameless.len():
+        chinese, english = ("整个文件", "the file") if batch.mode == "replace" else ("整批", "the batch")
+        raise LoadError(
+            f"{batch.who}：{nameless.len()} 行没有记录编号（首行为第 {nameless[0]} 行），{chinese}未装载，"
+            f"请报送单位补齐 {batch.mapping.record_id}。/ {nameless.len()} rows without a record id "
+            f"(the first is row {nameless[0]}); {english} is not loaded, ask the institution to supply it"
+        )
+
+
+def _refuse_unordered(batch: Batch) -> None:
+    for column, rows in batch.unreadable.items():
+        if rows:
+            raise LoadError(
+                f"{batch.who}：{len(rows)} 行的 {column} 写法无法识别（首行为第 {rows[0]} 行），"
+                f"整批未装载，请平台按约定的写法提供 {column}。/ {len(rows)} rows whose {column} cannot be read (the "
+                f"first is row {rows[0]}); the batch is not loaded, ask the platform to write it as agreed"
+            )
+
+
+def _refuse_colliding(batch: Batch, seen: pl.DataFrame) -> None:
+    """Two rows under one record id that say different things at one version: ids that a spreadsheet or a join made alike."""
+    found = versions.colliding(seen)
+    if found.is_empty():
+        return
+    chinese, english = ("整个文件", "the file") if batch.mode == "replace" else ("整批", "the batch")
+    first = found.filter(pl.col("id") == found["id"][0])["row_no"].to_list()
+    rows = "、".join(map(str, first[:5]))
+    raise LoadError(
+        f"{batch.who}：{found.height} 行的记录编号与别的行相同而内容不同（例如第 {rows} 行），{chinese}未装载。"
+        f"编号可能被电子表格改写（科学计数法、末位变为 0）或被视图重复，请报送单位以文本格式提供 {batch.mapping.record_id}，"
+        f"每条记录一个编号。/ {found.height} rows share a record id with another row that says something else (rows "
+        f"{', '.join(map(str, first[:5]))} for example); {english} is not loaded; a spreadsheet or a join may have made "
+        "the ids alike: ask the institution for one id per record, as text"
+    )
