@@ -80,9 +80,12 @@ approved as (
         count(p.list_project_id) as project_count,
         count(p.list_project_id) filter (where not p.is_funded) as unfunded_count
     from loops as l
+    inner join cycles as c
+        on c.list_item_code = l.list_item_code and c.doc_version = l.doc_version and c.cycle_code = l.cycle_code
     inner join {{ ref('fct_list_project') }} as p
-        on p.list_item_id = l.list_item_code and p.cycle_year between {{ year_of("cast('" ~ var('plan_start') ~ "' as date)") }} and cast(l.cycle_code as integer)
-        and (l.due_on >= {{ as_of() }} or p.cycle_year = cast(l.cycle_code as integer))
+        on p.list_item_id = l.list_item_code
+        and p.cycle_year <= cast(l.cycle_code as integer)
+        and p.cycle_year >= case when c.period_kind_code = 'ONCE' then {{ var('plan_start')[:4] }} else cast(l.cycle_code as integer) end
     where l.recency = 1
     group by l.list_item_code, l.doc_version
 )

@@ -18,7 +18,7 @@ with things as (
     union all
 
     select
-        'urgent_discipline_list', urgent_list_id, null, null, null, null, edition_year, null,
+        'urgent_discipline_list', urgent_list_id, null, null, null, null, cast(edition_year as text), null,
         cast(edition_year as integer), published_on
     from {{ ref('dim_urgent_list') }}
 )

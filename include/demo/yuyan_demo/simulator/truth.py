@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from yuyan.domain import contracts
-from yuyan_demo.simulator import measures, measures_results
+from yuyan_demo.simulator import measures, measures_mechanisms, measures_results
 from yuyan_demo.simulator.facts import Facts
 from yuyan_demo.simulator.population import Population
 from yuyan_demo.simulator.truth_table import TruthTable
@@ -38,4 +38,5 @@ def indicators(population: Population) -> pl.DataFrame:
     facts, table = Facts(population), TruthTable()
     measures.enter(table, facts)
     measures_results.enter(table, facts)
+    measures_mechanisms.enter(table, facts)
     return table.frame(sorted(facts["institution"]["inst_code"]))
