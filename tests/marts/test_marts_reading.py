@@ -2,13 +2,13 @@
 
 import re
 
-import published
 import pytest
 import sqlalchemy
 import yaml
 
 from support import built_city
 from support.examples import MODELS, PAGE, described, of_marts
+from yuyan.pages import published
 
 pytestmark = pytest.mark.database
 
