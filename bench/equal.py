@@ -28,7 +28,7 @@ from psycopg import sql
 
 SCHEMAS = ("accepted", "quality", "star", "indicators", "marts")
 VOLATILE = re.compile(
-    r"(.*_)?run_id|raw_id|(.*_)?batch_ids?|landing_uris|failure_id|problem_id|event_id|thinning_id|(.*_)?at"
+    r"(.*_)?run_id|raw_id|(.*_)?batch_ids?|landing_uris|failure_id|problem_id|subject_id|event_id|evidence|thinning_id|(.*_)?at"
 )
 """Columns that name a run, a moment or the order of arrival; two runs of one build differ in them."""
 TOLERANCE = 1e-12

@@ -63,7 +63,7 @@ def collect():
 
         day = runs.as_of(params["as_of"], dag_run.logical_date, dag_run.run_after)
         runs.open_run(dag_run.run_id, "collect", day)
-        return params["institutions"] or list(institutions.load())
+        return params["institutions"] or institutions.codes()
 
     @task(
         pool="platforms",
@@ -76,7 +76,7 @@ def collect():
         """Collect one institution. What its platform refuses is recorded; a platform that is down is tried again."""
         from yuyan.domain import institutions
 
-        get_current_context()["institution"] = f"{inst_code} {institutions.load()[inst_code].name}"
+        get_current_context()["institution"] = institutions.label(inst_code)
         return runs.collect(inst_code, dag_run.run_id, params["entities"] or None, params["full_refresh"])
 
     @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[RAW])

@@ -59,14 +59,14 @@ def replay():
 
         day = runs.as_of(params["as_of"], dag_run.logical_date, dag_run.run_after)
         runs.open_run(dag_run.run_id, "replay", day)
-        return [] if params["mode"] == "revalidate" else params["institutions"] or list(institutions.load())
+        return [] if params["mode"] == "revalidate" else params["institutions"] or institutions.codes()
 
     @task(pool="platforms", map_index_template="{{ institution }}", execution_timeout=timedelta(hours=6))
     def institution(inst_code: str, params, dag_run) -> dict:
         """Do one institution's part again."""
         from yuyan.domain import institutions
 
-        get_current_context()["institution"] = f"{inst_code} {institutions.load()[inst_code].name}"
+        get_current_context()["institution"] = institutions.label(inst_code)
         return runs.redo(
             params["mode"], inst_code, dag_run.run_id, params["entities"] or None, params["since"]
         )

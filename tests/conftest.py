@@ -1,59 +1,54 @@
 """Shared fixtures: one embedded PostgreSQL server per test run, a fresh warehouse or work folder per test."""
 
 import secrets
-import tempfile
 from pathlib import Path
 
 import psycopg
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from support import scratch, units
 from support.built_city import simulated_city, simulated_city_dsn, simulated_city_home  # noqa: F401 - fixtures
 from support.signed_city import city, quick_schemes, signed_city  # noqa: F401 - fixtures
 from yuyan.warehouse import ddl
 from yuyan_demo.runtime import postgres
 
-LONG_ROOMS = ("end_to_end", "collect", "validate", "runtime", "quality", "simulator")
-"""Rooms whose tests take longest: workers begin with them, so that none ends long after the other."""
 
-ONE_CITY = {"indicators": "city", "marts": "city"}
-"""Rooms that read the same built city: one worker builds it once."""
-
-
-def _room(path: str) -> str:
-    """`marts` of `tests/marts/test_x.py::test_y`."""
-    return path.split("::")[0].removeprefix("tests/").split("/")[0].removesuffix(".py")
-
-
-class RoomScheduling(LoadScopeScheduling):
-    """A room's tests go to one worker, with what its fixtures have built; see `make test`."""
+class UnitScheduling(LoadScopeScheduling):
+    """A unit's tests go to one worker, with what its fixtures have built; see `make test`."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return ONE_CITY.get(_room(nodeid), _room(nodeid))
+        return units.unit(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log) -> RoomScheduling:
-    return RoomScheduling(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> UnitScheduling:
+    return UnitScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long rooms first."""
-    order = {room: place for place, room in enumerate(LONG_ROOMS)}
-    items.sort(key=lambda item: order.get(_room(item.nodeid), len(order)))
+    """Long units first."""
+    order = {name: place for place, name in enumerate(units.LONGEST)}
+    items.sort(key=lambda item: order.get(units.unit(item.nodeid), len(order)))
 
 
 @pytest.fixture(scope="session")
 def pg_home() -> Path:
-    """Data folder of a running cluster; stopped at the end of the run.
-
-    Not below pytest's own folder: every pytest that starts closes that to other users, and for root the server is one.
-    """
-    with tempfile.TemporaryDirectory(prefix="yuyan-pg-") as folder:
+    """Data folder of a running cluster; stopped at the end of the run."""
+    with scratch.folder("yuyan-pg-") as folder:
         data = Path(folder) / "pg"
         postgres.start(data)
+        _forgetful(data)
         yield data
         postgres.stop(data)
+
+
+def _forgetful(data: Path) -> None:
+    """Nobody needs these databases after a crash: nothing is forced onto the disk, where dropping one waits a second."""
+    with psycopg.connect(postgres.dsn(data), autocommit=True) as connection:
+        for setting, value in {"fsync": "off", "full_page_writes": "off", "max_wal_size": "'512MB'"}.items():
+            connection.execute(f"alter system set {setting} = {value}")
+        connection.execute("select pg_reload_conf()")
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +73,7 @@ def warehouse(pg_home, pg_template, work, monkeypatch) -> str:
     """URL of a fresh warehouse with all tables; YUYAN_WAREHOUSE_DSN points to it. Dropped afterwards."""
     name = f"test_{secrets.token_hex(4)}"
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {pg_template}")
+        connection.execute(f"create database {name} template {pg_template} strategy file_copy")
     dsn = postgres.dsn(pg_home, name)
     monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
     yield dsn

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support import units
 from yuyan import settings
 
 REQUIREMENTS = settings.PROJECT / "requirements"
@@ -85,6 +86,11 @@ def test_no_file_holds_an_absolute_path_of_a_machine_or_a_secret():
     assert wrong == []
 
 
+def test_no_merge_left_its_marks():
+    mark = re.compile(rb"^(<{7}|>{7}) ", re.M)
+    assert [str(path) for path in _tracked() if mark.search(path.read_bytes())] == []
+
+
 def test_the_product_is_locked_as_it_is_tested_and_without_what_only_tests_need():
     def pins(name: str) -> set[str]:
         return {line.split(" ")[0] for line in (REQUIREMENTS / name).read_text().splitlines() if "==" in line}
@@ -95,3 +101,10 @@ def test_the_product_is_locked_as_it_is_tested_and_without_what_only_tests_need(
     assert {_normal(name) for name in wanted} <= {_normal(re.split(r"[=\[]", pin)[0]) for pin in product}
     extra = {pin.partition("==")[0].partition("[")[0] for pin in tested - product}
     assert {"pytest", "pytest-xdist", "ruff", "playwright", "hypothesis", "podman-compose"} <= extra
+
+
+def test_one_worker_builds_the_city(request):
+    """Of the tests that are run: who reads the built city and is in another unit would have it built a second time."""
+    readers = [i for i in request.session.items if "simulated_city_dsn" in getattr(i, "fixturenames", ())]
+    strays = {units.unit(i.nodeid) for i in readers} - {"city"}
+    assert not strays, f"add {sorted(strays)} to ONE_CITY of tests/support/units.py"

@@ -54,7 +54,10 @@ def as_of(param: str | None, logical_date: datetime | None, run_after: datetime)
 
 
 def open_run(run_id: str, kind: str, day: date) -> None:
-    """Record that a run (`collect`, `warehouse` or `replay`) works for `day`; a repeated run is running again."""
+    """Record that a run (`collect`, `warehouse` or `replay`) works for `day`; a repeated run is running again.
+
+    >>> open_run("collect-2026-10-15", "collect", date(2026, 10, 15))
+    """
     with psycopg.connect(settings.warehouse_dsn()) as connection:
         _open(connection, run_id, kind, day)
 

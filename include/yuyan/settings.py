@@ -15,6 +15,7 @@ EXPECTATIONS = PROJECT / "expectations"
 DBT_PROJECT = PROJECT / "dbt_project"
 SEEDS = DBT_PROJECT / "seeds"
 INDICATORS = PROJECT / "include" / "indicators"
+LIFE_CYCLES = PROJECT / "include" / "life_cycles"
 
 FIRST_AS_OF = date(2026, 10, 15)
 """The `as_of` of the first simulated day (Asia/Shanghai)."""

@@ -5,18 +5,21 @@ a failed layer is simply run again: the whole of it, since data may have been ju
 only as the variable `as_of`.
 """
 
+import hashlib
+import importlib.metadata
 import json
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Any, Literal
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from yuyan import settings
+from yuyan import files, settings
 from yuyan.domain import editions
 
 Layer = Literal["star", "indicators", "marts"]
@@ -25,6 +28,8 @@ SELECTIONS: dict[str, tuple[str, ...]] = {
     "indicators": ("path:models/indicators",),
     "marts": ("path:models/marts",),
 }
+DATABASE = "warehouse"
+"""The database of profiles.yml where the environment names none: parsing needs none."""
 FAILED = ("error", "fail", "runtime error", "partial success")
 
 
@@ -37,6 +42,8 @@ def run_layer(layer: Layer, run_id: str, as_of: date) -> dict[str, Any]:
 
     Unit tests of formulas are not run here: they judge the code, not the data, and belong to the test suite. Returns counts:
     models, seeds, tests, warnings, and seconds. Raises TransformFailed when a node failed; what depends on it was skipped.
+
+    >>> run_layer("star", "run-1", date(2026, 10, 15))["models"]
     """
     started = time.monotonic()
     scope = [
@@ -69,16 +76,75 @@ def run_layer(layer: Layer, run_id: str, as_of: date) -> dict[str, Any]:
 def prepare_manifest(as_of: date = settings.FIRST_AS_OF) -> None:
     """Parse the project into `<home>/dbt/manifest.json`, from which DAG files read the models of each layer.
 
-    Needs no database. Leaves dbt's partial-parse state beside it, so that the first layer starts faster. Raises
-    TransformFailed when the project does not parse.
+    Needs no database. What was parsed is kept beside it, so that no layer parses again. Raises TransformFailed when the
+    project does not parse.
     """
-    result = invoke(["parse"], as_of)
+    result = _parse(as_of)
     if not result.success:
         raise TransformFailed(f"the dbt project does not parse: {result.exception}") from result.exception
 
 
 def invoke(command: list[str], as_of: date) -> Any:
-    """Run one dbt command on the project, in this process; returns dbt's own result object, failed or not."""
+    """Run one dbt command on the project, in this process; returns dbt's own result object, failed or not.
+
+    The project is parsed first unless it has been since it was changed. dbt alone would parse all of it for every day and
+    every database, which takes longer than most layers, although nothing it parses depends on either: models ask for the
+    day when they are compiled.
+    """
+    manifest = _kept()
+    if manifest is None:
+        parsed = _parse(as_of)
+        if not parsed.success:
+            return parsed
+        manifest = _kept()
+    return _run(command, as_of, manifest)
+
+
+def _parse(as_of: date) -> Any:
+    """Parse the project and keep what was parsed, after the digest of what it was parsed from."""
+    digest = _project_digest()
+    result = _run(["parse"], as_of)
+    if result.success:
+        parsed = (settings.home() / "dbt" / "partial_parse.msgpack").read_bytes()
+        files.write(_kept_path(), digest.encode() + parsed)
+    return result
+
+
+def _kept() -> Any:
+    """The manifest that was kept, for the database of this environment; None if there is none of the project as it is."""
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    digest = _project_digest().encode()
+    path = _kept_path()
+    kept = path.read_bytes() if path.exists() else b""
+    if not kept.startswith(digest):
+        return None
+    manifest = Manifest.from_msgpack(kept.removeprefix(digest), decoder=extended_mashumuro_decoder)
+    with _connection_in_environment():
+        database = os.environ.get("DBT_DBNAME", DATABASE)
+    for node in (*manifest.nodes.values(), *manifest.sources.values()):
+        if name := getattr(node, "relation_name", None):
+            node.relation_name = name.replace(f'"{node.database}"', f'"{database}"', 1)
+        node.database = database
+    manifest.build_flat_graph()
+    return manifest
+
+
+def _kept_path() -> Path:
+    return settings.home() / "dbt" / "parsed.msgpack"
+
+
+def _project_digest() -> str:
+    """What parsing depends on: every file of the project as it was last written, and dbt itself."""
+    found = [(str(settings.DBT_PROJECT), importlib.metadata.version("dbt-core"))]
+    for path in sorted(p for p in settings.DBT_PROJECT.rglob("*") if p.is_file()):
+        status = path.stat()
+        found.append((str(path), status.st_mtime_ns, status.st_size))
+    return hashlib.sha256(repr(found).encode()).hexdigest()
+
+
+def _run(command: list[str], as_of: date, manifest: Any = None) -> Any:
     from dbt.cli.main import (
         dbtRunner,
     )  # a second to import; DAG files and the command line must not pay for it
@@ -103,7 +169,7 @@ def invoke(command: list[str], as_of: date) -> Any:
         ),
     ]
     with _connection_in_environment():
-        return dbtRunner().invoke([*command, *options])
+        return dbtRunner(manifest=manifest).invoke([*command, *options])
 
 
 @contextmanager

@@ -87,11 +87,11 @@ def story(pg_home, pg_template, tmp_path_factory) -> Iterator[Story]:
         pytest.MonkeyPatch.context() as patch,
         psycopg.connect(postgres.dsn(pg_home), autocommit=True) as admin,
     ):
-        admin.execute(f"create database {names[0]} template {pg_template}")
+        admin.execute(f"create database {names[0]} template {pg_template} strategy file_copy")
         _environment(patch, home, postgres.dsn(pg_home, names[0]), platform.port)
         collect_institution("10611", "run-1", DAY, ENTITIES)
         shutil.copytree(home / "landing", home / "day-one")
-        admin.execute(f"create database {names[1]} template {names[0]}")
+        admin.execute(f"create database {names[1]} template {names[0]} strategy file_copy")
         _day_two(platform)
         collect_institution("10611", "run-2", DAY, ENTITIES)
         warehouse, landed = _warehouse(postgres.dsn(pg_home, names[0])), _landed(home / "landing")
@@ -106,7 +106,7 @@ def story(pg_home, pg_template, tmp_path_factory) -> Iterator[Story]:
 def test_killed(moment, story, pg_home, tmp_path, monkeypatch):
     name = f"crash_{secrets.token_hex(4)}"
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as admin:
-        admin.execute(f"create database {name} template {story.day_one}")
+        admin.execute(f"create database {name} template {story.day_one} strategy file_copy")
     dsn = postgres.dsn(pg_home, name)
     _environment(monkeypatch, tmp_path, dsn, story.port)
     shutil.copytree(story.landing, tmp_path / "landing")

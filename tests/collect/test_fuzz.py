@@ -4,22 +4,26 @@ Bytes and values are made up by hypothesis, the same ones in every run.
 """
 
 import csv
+import gzip
 import hashlib
 import io
 import json
 from datetime import date
 from types import SimpleNamespace
 
+import fake_platforms as fake
 import polars as pl
 import psycopg
 import pytest
 import sqlalchemy as sa
+import tenacity
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from yuyan.collect import landing, pages
+from yuyan.collect import http, landing, pages
 from yuyan.collect.database import Database
 from yuyan.collect.files import Files
+from yuyan.collect.rest import Legacy, Versioned
 from yuyan.collect.source import Meter, PlatformDown, SourceError, Window
 from yuyan.domain import contracts, institutions
 from yuyan.load.batch import LoadError, prepare
@@ -261,3 +265,69 @@ def test_a_folder_that_is_none_is_the_platforms_failure():
         found = Files(KNOWN["10647"], SimpleNamespace(extra_dejson={"path": path}), AS_OF)
         with pytest.raises(PlatformDown, match="10647"):
             found.open()
+
+
+STATUS = st.sampled_from(
+    [200, 200, 204, 206, 299, 301, 302, 304, 307, 400, 401, 403, 404, 410, 429, 500, 502, 503, 599]
+)
+HEADERS = st.dictionaries(
+    st.sampled_from(["Content-Type", "Content-Encoding", "Retry-After", "Location", "Connection", "X-Odd"]),
+    st.sampled_from(
+        ["text/html", "application/json; charset=gbk", "gzip", "br", "deflate", "identity", "31536000", "-1", "nan", "1e400",
+         "Mon, 99 Foo 2026", "/org_unit", "http://[::bad", "close", ""]
+    ),
+    max_size=3,
+)  # fmt: skip
+BODY = st.one_of(
+    st.binary(max_size=60),
+    st.sampled_from(
+        [b"", b"{}", b"[]", b"null", b'{"items": []}', b'{"code": 0}', b'{"code": 42900, "retryAfter": -5}']
+    ),
+    st.binary(max_size=20).map(gzip.compress),
+)
+
+
+@pytest.fixture(scope="module")
+def platforms():
+    """A rest-versioned and a rest-legacy platform with three records, by institution."""
+    versioned, legacy = fake.Versioned(), fake.Legacy()
+    versioned.records["org_unit"] = [fake.unit(i) for i in range(3)]
+    legacy.records["XX_YX"] = [{"JLID": f"u{i}", "GXSJ": "20261014080000"} for i in range(3)]
+    yield {"10611": versioned, "10618": legacy}
+    versioned.close()
+    legacy.close()
+
+
+@bounded
+@given(st.data())
+def test_any_answer_of_an_http_platform(platforms, data):
+    """Odd statuses, headers, bodies, redirects and bodies cut off, at any question: all rows, or an error with a name."""
+    inst_code = data.draw(st.sampled_from(sorted(platforms)))
+    platform = platforms[inst_code]
+    asked = data.draw(
+        st.sampled_from(["/org_unit", "/org_unit/count", "/oauth/token", "/changeVersion", "/api/XX_YX"])
+    )
+    odd = data.draw(st.one_of(st.just("cut"), st.tuples(STATUS, HEADERS, BODY)))
+    times = data.draw(st.integers(1, 3))
+    platform.faults.clear()
+    platform.faults[asked] = [odd] * times
+    account = {"host": "127.0.0.1", "port": platform.port, "schema": None, "extra_dejson": {}}
+    account |= {"login": "client", "password": "secret" if inst_code == "10611" else "key-1"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(http, "_wait", tenacity.wait_none())
+        patch.setattr(http, "ATTEMPTS", 3)
+        found = (Versioned if inst_code == "10611" else Legacy)(
+            KNOWN[inst_code], SimpleNamespace(**account), AS_OF
+        )
+        try:
+            found.open()
+            (window,) = found.windows("org_unit", None, True)
+            rows = sum(page.frame.height for page in found.pages(window, Meter()) if page.feed == "items")
+            count = found.count("org_unit", Meter())
+        except SourceError as error:
+            tells(error, inst_code)
+        else:
+            assert rows in (0, 3) if isinstance(odd, tuple) and odd[0] == 200 else rows == 3
+            assert count in (0, 3, rows)
+        finally:
+            found.close()

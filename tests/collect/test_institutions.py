@@ -87,14 +87,14 @@ def test_an_institution_may_differ_from_its_product(own_institutions):
             6,
             "hats",
         ),
-        ('inst_code: "10001"\nname: [\n', 0, "not valid YAML"),
+        ('inst_code: "10001"\nname: [\n', 3, "not YAML"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_line(own_institutions, text, line, says):
     path = settings.institutions_dir() / "10001.yml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(institutions.InstitutionError, match=says) as refused:
-        institutions.load()
+        institutions.load()["10001"]
     assert str(refused.value).startswith(f"{path}:{line}:" if line else f"{path}:")
 
 
@@ -124,4 +124,4 @@ def test_a_profile_without_a_mandatory_field_is_refused(tmp_path):
     with pytest.raises(
         institutions.InstitutionError, match=r"rest-legacy.yml:\d+: .*has no name for student_id"
     ):
-        institutions.load(platforms=tmp_path)
+        institutions.load(platforms=tmp_path)["10618"]

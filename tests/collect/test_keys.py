@@ -36,6 +36,7 @@ def judge(day: int) -> str:
 
 
 def collect(day: int, **how) -> None:
+    runs.open_run(f"c{day}", "collect", DAYS[day])
     collect_institution("10611", f"c{day}", DAYS[day], ["org_unit"], **how)
 
 
@@ -101,3 +102,19 @@ def test_a_batch_that_is_no_longer_in_landing_is_said_to_be_unread(listed, work)
         path.unlink()
     reconcile.reconcile("w0")
     assert figures(listed, "w0") == [(0, 0, 0, 0, 0, [], 1, True)]
+
+
+def test_rows_that_were_not_taken_stand_by_reason_where_operators_look(listed):
+    """`yuyan status` and `yuyan quality`: repeated within a window, or older than what is held."""
+    reconcile.reconcile("w0")
+    assert report.passed_over(listed) == []
+    with psycopg.connect(listed) as connection:
+        connection.execute("update ops.batch set rows_received = 33, rows_superseded = 3, rows_repeated = 1")
+    assert report.passed_over(listed) == [
+        {"src_inst_code": "10611", "entity": "org_unit", "older": 2, "repeated": 1}
+    ]
+    (row,) = report.quality(listed)
+    assert (row["repeated"], row["older"]) == (1, 2)
+    console = Console(file=io.StringIO(), width=200)
+    report.print_quality(console, [row])
+    assert "更旧" in console.file.getvalue()

@@ -34,7 +34,9 @@ NO = {"postgresql": "false", "mariadb": "b'0'"}
 def mariadb(tmp_path_factory) -> Iterator[str]:
     """URL of a MariaDB server of this test's own, on loopback and in a temporary folder."""
     if not (server := shutil.which("mariadbd", path="/usr/sbin:/usr/bin:/usr/local/bin")):
-        pytest.skip("MariaDB is not installed: apt-get install mariadb-server")
+        pytest.skip(
+            "MariaDB is not installed (Debian: apt-get install mariadb-server-core mariadb-client-core)"
+        )
     folder = tmp_path_factory.mktemp("mariadb")
     common = ["--no-defaults", f"--datadir={folder / 'data'}", "--user=root"]
     subprocess.run(

@@ -337,7 +337,16 @@ def test_waiting_follows_the_platforms_wish():
 
     assert waits(3.5) == 3.5
     assert waits(86400) == http.LONGEST_RETRY_AFTER
+    assert waits(-5) == 0
     assert waits(None) == 0  # the fixture's impatience
+
+
+@pytest.mark.parametrize(("bound", "says"), [("PATIENCE", "未传完"), ("LARGEST", "超过 -1 MB")])
+def test_a_body_is_bounded_in_time_and_size(versioned, monkeypatch, bound, says):
+    """A platform that trickles, or never ends, is not waited for: here every body is beyond the bound."""
+    monkeypatch.setattr(http, bound, -1)
+    with pytest.raises(SourceError, match=f"10611.*{says}"):
+        opened("10611")
 
 
 def test_the_gate_bounds_requests_at_once_and_spaces_them(monkeypatch):

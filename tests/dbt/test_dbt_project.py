@@ -216,3 +216,13 @@ def test_no_unit_test_expects_what_its_column_cannot_hold(manifest):
                     wrong.append((test["name"], column, kind, text))
     assert compared > 100
     assert wrong == []
+
+
+def test_what_later_layers_read_is_analysed(models):
+    """A table without statistics is planned by its size alone; indicator_value then takes minutes, not seconds."""
+    tables = [
+        m for layer in ("star", "indicators") for m in models[layer] if m["config"]["materialized"] == "table"
+    ]
+    assert len(tables) > 50
+    hooks = {m["name"]: [hook["sql"] for hook in m["config"]["post-hook"]] for m in tables}
+    assert [name for name, sql in hooks.items() if "analyze {{ this }}" not in sql] == []

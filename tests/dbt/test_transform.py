@@ -1,5 +1,7 @@
 """run_layer: what a failure says, what it leaves behind, and that the layer can simply be run again."""
 
+import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -52,6 +54,25 @@ def test_the_environment_is_left_as_it_was(built, monkeypatch):
         assert transform.os.environ["DBT_PORT"].isdigit()
     assert transform.os.environ["DBT_HOST"] == "elsewhere"
     assert "DBT_PORT" not in transform.os.environ
+
+
+def test_what_was_parsed_serves_every_database_until_the_project_changes(dbt_home, monkeypatch, tmp_path):
+    monkeypatch.setenv("YUYAN_HOME", str(dbt_home))
+    monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", "postgresql://yuyan:x@127.0.0.1:1/elsewhere")
+    kept = transform._kept()
+    relations = [getattr(n, "relation_name", None) for n in (*kept.nodes.values(), *kept.sources.values())]
+    assert {name.split(".")[0] for name in relations if name} == {'"elsewhere"'}
+    shutil.copytree(settings.DBT_PROJECT, tmp_path / "dbt_project")
+    monkeypatch.setattr(settings, "DBT_PROJECT", tmp_path / "dbt_project")
+    assert transform._kept() is None
+
+
+def test_nothing_that_is_parsed_asks_for_what_a_run_brings(manifest):
+    """Day, scale and successors are asked for in SQL and macros, which are compiled for each run."""
+    brought = ("as_of", "simulated_scale", "institution_successors")
+    for node in (*manifest["nodes"].values(), *manifest["sources"].values()):
+        asked = json.dumps(node["unrendered_config"])
+        assert not [name for name in brought if name in asked], node["unique_id"]
 
 
 def test_the_formulas_pass_their_unit_tests(built, manifest):

@@ -18,7 +18,8 @@ import polars as pl
 import psycopg
 import pytest
 
-from yuyan.decisions import overrides, problems
+from yuyan.decisions import overrides
+from yuyan.decisions.problems import PROBLEMS
 from yuyan.load.run import collect_institution
 from yuyan.pages import feedback
 from yuyan.validate.reconcile import reconcile
@@ -188,7 +189,7 @@ def test_problems_from_planting_to_healing(town):
     end = DAYS[0] + timedelta(days=30)
     with psycopg.connect(town.dsn, autocommit=True) as connection:
         asked = overrides.request(connection, number, ASKS, 3, "基地按学时折算天数，正在核对", end, DAYS[0])
-        assert problems.get(connection, number).state == "override_requested"
+        assert PROBLEMS.get(connection, number).state == "override_requested"
         with pytest.raises(ValueError, match=ALSO_THERE):  # the rule asks for the commission
             overrides.decide(connection, number, ALSO_THERE, True, "同意", DAYS[0])
         overrides.decide(connection, number, DECIDES, True, "折算有文件依据", DAYS[0])

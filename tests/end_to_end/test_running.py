@@ -49,12 +49,6 @@ def listening(crowd: list[psutil.Process]) -> set[tuple[str, int]]:
     return {(c.laddr.ip, c.laddr.port) for c in connections if c.status == psutil.CONN_LISTEN}
 
 
-def rows(yuyan, query: str) -> list[tuple]:
-    dsn = yuyan("dsn", "warehouse", "--role", "auditor").stdout.strip()
-    with psycopg.connect(dsn) as connection:
-        return connection.execute(query).fetchall()
-
-
 def test_the_first_day_ends_with_what_a_reader_wants_to_know(first):
     said = first.output
     tables = ("全市主要指标", "H01", "H15", "各单位数据质量", "重庆大学", "对账：", "平衡", "用时（秒）")
@@ -84,8 +78,8 @@ def test_indicators_and_quality_are_there_for_programs(yuyan, first):
     assert sum(rule["failed"] for rule in rules) >= worst["open_rows"] > 0
 
 
-def test_every_stage_left_its_time(yuyan, first):
-    stages = {stage for (stage,) in rows(yuyan, "select stage from ops.stage_result")}
+def test_every_stage_left_its_time(city, first):
+    stages = {stage for (stage,) in city.rows("select stage from ops.stage_result")}
     assert stages == {
         "collect",
         "validate",
@@ -98,7 +92,7 @@ def test_every_stage_left_its_time(yuyan, first):
         "marts",
         "feedback",
     }
-    runs = rows(yuyan, "select kind, as_of, state from ops.run where as_of = '2026-10-15' order by kind")
+    runs = city.rows("select kind, as_of, state from ops.run where as_of = '2026-10-15' order by kind")
     assert runs == [("collect", date(2026, 10, 15), "success"), ("warehouse", date(2026, 10, 15), "success")]
 
 
@@ -137,8 +131,8 @@ def test_status_names_every_service(yuyan, first):
     assert sum(part["memory_mb"] for part in status["services"]) < 6000
 
 
-def test_a_bi_tool_reads_the_published_layers_and_no_more(home, yuyan, first):
-    dsn = yuyan("dsn", "warehouse").stdout.strip()
+def test_a_bi_tool_reads_the_published_layers_and_no_more(city, first):
+    dsn = city.dsn("bi_reader")
     with psycopg.connect(dsn, autocommit=True) as connection:
         assert connection.execute("select count(*) from marts.indicator_value").fetchone()[0] > 0
         assert connection.execute("select count(*) from indicators.ind_value").fetchone()[0] > 0
@@ -153,7 +147,7 @@ def test_a_bi_tool_reads_the_published_layers_and_no_more(home, yuyan, first):
                 connection.execute(forbidden)
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         psycopg.connect(dsn.replace("/warehouse", "/airflow"))
-    assert rows(yuyan, "select count(*) from quality.rule")[0][0] > 0
+    assert city.rows("select count(*) from quality.rule")[0][0] > 0
 
 
 def test_another_city_in_the_same_folder_is_refused(yuyan, first):
@@ -163,19 +157,18 @@ def test_another_city_in_the_same_folder_is_refused(yuyan, first):
     assert "Traceback" not in done.stderr
 
 
-def test_on_the_second_day_only_changes_travel(yuyan, second):
+def test_on_the_second_day_only_changes_travel(city, second):
     assert "2026-10-16" in second.output
     received = dict(
-        rows(
-            yuyan,
+        city.rows(
             "select r.as_of, sum(b.rows_stored)::int from ops.batch b join ops.run r using (run_id) group by 1",
         )
     )
     assert 0 < received[date(2026, 10, 16)] < received[date(2026, 10, 15)] / 5
-    assert rows(yuyan, "select count(*) from ops.reconciliation where not is_balanced") == [(0,)]
+    assert city.rows("select count(*) from ops.reconciliation where not is_balanced") == [(0,)]
 
 
-def test_a_changed_mapping_is_replayed_from_landing(city, home, yuyan, second, monkeypatch):
+def test_a_changed_mapping_is_replayed_from_landing(city, home, second, monkeypatch):
     """Nothing is collected: a code that the institution's file maps anew changes rows that came days ago."""
     from yuyan.load.replay import remap
 
@@ -195,13 +188,13 @@ def test_a_changed_mapping_is_replayed_from_landing(city, home, yuyan, second, m
     assert first["batches"] > 0
     assert 0 < first["rows_stored"] < first["rows_received"]
     assert remap(legacy.stem, "replay-again", day, ["student"])["batches"] == 0
-    newest = rows(yuyan, "select rows_stored from ops.batch where run_id = 'replay-changed'")
+    newest = city.rows("select rows_stored from ops.batch where run_id = 'replay-changed'")
     assert sum(stored for (stored,) in newest) == first["rows_stored"]
     legacy.write_text(agreed, encoding="utf-8")
     assert remap(legacy.stem, "replay-back", day, ["student"])["rows_stored"] == first["rows_stored"]
 
 
-def test_a_row_lost_from_the_warehouse_is_found(home, yuyan, second, monkeypatch):
+def test_a_row_lost_from_the_warehouse_is_found(home, second, monkeypatch):
     from yuyan.validate.reconcile import ReconciliationError, reconcile
 
     runtime = services.load(home)
@@ -237,8 +230,7 @@ def test_a_platform_down_all_day_stops_nobody_else(city, home, yuyan, second):
     assert "10652" in third.stdout
     today = "(select run_id from ops.run where kind = 'collect' and as_of = '2026-10-17')"
     outcomes = dict(
-        rows(
-            yuyan,
+        city.rows(
             "select src_inst_code, outcome from ops.collection_result where entity = '' and run_id in "
             + today,
         )
@@ -246,7 +238,7 @@ def test_a_platform_down_all_day_stops_nobody_else(city, home, yuyan, second):
     assert outcomes.pop(down) == "failed"
     assert outcomes.keys() == institutions.load().keys() - {down}
     assert set(outcomes.values()) == {"success"}
-    assert rows(yuyan, "select max(as_of)::text from marts.indicator_value") == [("2026-10-17",)]
+    assert city.rows("select max(as_of)::text from marts.indicator_value") == [("2026-10-17",)]
     true = pl.read_parquet(home / "simulator" / "truth" / "day_3" / "accepted.parquet")
     with psycopg.connect(city.owner()) as warehouse:
         for entity in ("commissioned_receipt", "practice_participation", "student"):
@@ -273,7 +265,7 @@ def test_an_interrupted_day_is_taken_up_and_what_is_collected_meanwhile_is_judge
         pytest.fail(f"never came true: {query}")
 
     newest = "(select max(as_of) from ops.run where kind = 'collect')"
-    done = rows(yuyan, "select max(as_of) from ops.run where kind = 'collect'")[0][0]
+    done = city.rows("select max(as_of) from ops.run where kind = 'collect'")[0][0]
     command = city.start("run")
     until(f"select {newest} > '{done}'")
     command.kill()
@@ -286,10 +278,10 @@ def test_an_interrupted_day_is_taken_up_and_what_is_collected_meanwhile_is_judge
     until("select count(*) = 2 from ops.run where run_id ~ '^earlier' and state = 'success'")
     while client.is_busy("collect") or client.is_busy("warehouse"):
         time.sleep(0.2)
-    assert rows(yuyan, f"select count(*) from ops.run where kind = 'collect' and as_of = {newest}") == [(1,)]
-    days = rows(yuyan, "select as_of from ops.run where kind = 'warehouse' order by started_at desc limit 1")
+    assert city.rows(f"select count(*) from ops.run where kind = 'collect' and as_of = {newest}") == [(1,)]
+    days = city.rows("select as_of from ops.run where kind = 'warehouse' order by started_at desc limit 1")
     assert days == [(done + timedelta(days=1),)]
-    assert rows(yuyan, "select max(as_of) from marts.indicator_value") == days
+    assert city.rows("select max(as_of) from marts.indicator_value") == days
     with psycopg.connect(dsn) as warehouse:
         unjudged = warehouse.execute(
             "select batch_id from ops.batch b left join quality.judged j using (entity, batch_id) "

@@ -32,7 +32,7 @@ def copy_of_city(pg_home, simulated_city_dsn, simulated_city_home, monkeypatch) 
         connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [original]
         )
-        connection.execute(f"create database {name} template {original}")
+        connection.execute(f"create database {name} template {original} strategy file_copy")
     dsn = postgres.dsn(pg_home, name)
     monkeypatch.setenv("YUYAN_HOME", str(simulated_city_home))
     monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", dsn)

@@ -19,7 +19,7 @@ def feedback_dsn(pg_home, pg_template) -> str:
     """URL of a warehouse that holds the rows of fixture_rows."""
     name = f"pages_{secrets.token_hex(4)}"
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
-        connection.execute(f"create database {name} template {pg_template}")
+        connection.execute(f"create database {name} template {pg_template} strategy file_copy")
     dsn = postgres.dsn(pg_home, name)
     with psycopg.connect(dsn) as connection:
         fixture_rows.fill(connection)

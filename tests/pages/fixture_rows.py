@@ -81,6 +81,14 @@ def _runs(connection: psycopg.Connection) -> None:
         "ops.batch",
         [batch | {"entity": e, "batch_id": f"10611-{e}-0001"} for e in ("student", "thesis", "degree_point")],
     )
+    connection.execute(
+        "update ops.batch set rows_unchanged = 71, rows_superseded = 9, rows_repeated = 6 where entity = 'student'"
+    )
+    insert(
+        connection,
+        "ops.normalised",
+        [{"run_id": "collect-2", "src_inst_code": "10611", "entity": "student", "field": "XH", "rows": 12}],
+    )
     insert(
         connection,
         "ops.schema_drift",
@@ -217,16 +225,23 @@ def _problems(connection: psycopg.Connection) -> None:
              "decided_by": "cqjw-zhang", "decided_on": date(2026, 10, 14), "decision_reason": "同意，至十一月底"}
         ],
     )  # fmt: skip
-    step = {"problem_id": 1, "as_of": date(2026, 10, 14), "override_id": None, "run_id": None}
+    step = {
+        "life_cycle": "problem",
+        "subject_id": 1,
+        "as_of": date(2026, 10, 14),
+        "run_id": None,
+        "evidence": "{}",
+    }
+    of_override = step | {"evidence": '{"override_id": 1}'}
     insert(
         connection,
-        "quality.problem_event",
+        "quality.life_cycle_event",
         [
             step | {"actor": "yuyan", "action": "found", "from_state": None, "to_state": "open", "reason": "3 行不合格"},
-            step | {"actor": "cqu-steward", "action": "request", "from_state": "open", "to_state": "override_requested",
-                    "reason": "离校手续未办结", "override_id": 1},
-            step | {"actor": "cqjw-zhang", "action": "approve", "from_state": "override_requested", "to_state": "overridden",
-                    "reason": "同意，至十一月底", "override_id": 1},
+            of_override | {"actor": "cqu-steward", "action": "request", "from_state": "open",
+                           "to_state": "override_requested", "reason": "离校手续未办结"},
+            of_override | {"actor": "cqjw-zhang", "action": "approve", "from_state": "override_requested",
+                           "to_state": "overridden", "reason": "同意，至十一月底"},
         ],
     )  # fmt: skip
     insert(

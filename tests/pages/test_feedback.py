@@ -81,6 +81,10 @@ def test_what_arrived_and_what_never_did(said, book):
     assert re.search(r"从未收到：.*课程（course）", said)
     assert "phone 约定中没有的字段，未接收 40" in said
     assert "500 498 重采后仍不一致" in said
+    assert "收到而未采用的行" in said
+    (passed_over,) = book["未采用"]
+    assert (passed_over["同一窗口重复"], passed_over["版本更旧"]) == ("6", "3")
+    assert [(r["字段"], r["行数"]) for r in book["归一化"]] == [("XH", "12")]
     student = next(r for r in book["到数情况"] if r["实体"] == "学籍（student）")
     assert (student["本次收到"], student["现已接收"], student["未接收"]) == ("120", "300", "3")
 

@@ -24,7 +24,7 @@ def empty_dsn(pg_home, pg_template) -> Iterator[str]:
     """A warehouse that stays empty, for tests that take everything back."""
     name = f"quality_{secrets.token_hex(4)}"
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as admin:
-        admin.execute(f"create database {name} template {pg_template}")
+        admin.execute(f"create database {name} template {pg_template} strategy file_copy")
         yield postgres.dsn(pg_home, name)
         admin.execute(f"drop database {name} with (force)")
 

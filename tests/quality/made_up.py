@@ -6,7 +6,7 @@ import psycopg
 
 from yuyan.decisions import overrides, problems
 from yuyan.decisions.overrides import Override
-from yuyan.decisions.problems import Finding, Problem
+from yuyan.decisions.problems import PROBLEMS, Finding, Problem
 
 DAY = date(2026, 10, 15)
 NEXT = DAY + timedelta(days=1)
@@ -56,7 +56,7 @@ def state(connection: psycopg.Connection, rule_id: str = COMMISSION) -> Problem:
     (number,) = connection.execute(
         "select problem_id from quality.problem where rule_id = %s and src_inst_code = %s", [rule_id, INST]
     ).fetchone()
-    return problems.get(connection, number)
+    return PROBLEMS.get(connection, number)
 
 
 def ask(

@@ -23,7 +23,7 @@ from made_up import (
     state,
 )
 
-from yuyan.decisions import overrides
+from yuyan.decisions.overrides import OVERRIDES
 from yuyan_demo.runtime import environment, postgres
 
 pytestmark = pytest.mark.database
@@ -99,7 +99,7 @@ def test_people_decide_in_airflow_under_the_same_rights(world, airflow):
     assert approved["tasks"] == {"request": "success", "decide": "success", "replay": "success"}
     replay = {"dag": "replay", "conf": {"mode": "revalidate", "as_of": "2026-10-15"}, "state": "queued"}
     assert approved["triggered"] == [replay]
-    decided = overrides.get(world, override.override_id)
+    decided = OVERRIDES.get(world, override.override_id)
     assert (decided.state, decided.decided_by, decided.decided_on) == ("active", JW, DAY)
     assert events(world, number)[-1][:5] == (
         JW,

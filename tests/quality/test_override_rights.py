@@ -21,7 +21,9 @@ from made_up import (
 )
 
 from yuyan.decisions import overrides, problems
-from yuyan.decisions.problems import Finding, ProblemError
+from yuyan.decisions.life_cycle import DecisionError
+from yuyan.decisions.overrides import OVERRIDES
+from yuyan.decisions.problems import Finding
 
 pytestmark = pytest.mark.database
 
@@ -51,7 +53,7 @@ def test_who_approves_follows_from_the_rule(world, rule_id, requester, decider, 
     ask(world, number, requester)
     for is_approved in (False, True):
         if refusal:
-            with pytest.raises(ProblemError, match=refusal):
+            with pytest.raises(DecisionError, match=refusal):
                 overrides.decide(world, number, decider, is_approved, "属实", DAY)
         else:
             decided = overrides.decide(world, number, decider, is_approved, "属实", DAY)
@@ -64,7 +66,7 @@ def test_who_approves_follows_from_the_rule(world, rule_id, requester, decider, 
 
 
 def test_a_nobody_rule_refuses_with_the_remedy(world):
-    with pytest.raises(ProblemError, match=r"该规则不可豁免.*会破坏下游；请更正数据：改正"):
+    with pytest.raises(DecisionError, match=r"该规则不可豁免.*会破坏下游；请更正数据：改正"):
         ask(world, found(world, NOBODY))
     assert world.execute("select count(*) from quality.override").fetchone() == (0,)
 
@@ -79,14 +81,14 @@ def test_an_override_always_ends_and_within_a_year(world, days, allowed):
         assert ask(world, number, until=until).expires_on == until
     else:
         with pytest.raises(
-            ProblemError, match=f"到期日 {until} 须晚于统计日期 2026-10-15，且不晚于 2027-10-16"
+            DecisionError, match=f"到期日 {until} 须晚于统计日期 2026-10-15，且不晚于 2027-10-16"
         ):
             ask(world, number, until=until)
 
 
 def test_fewer_rows_than_fail_are_not_asked_for(world):
     number = found(world, failed=12)
-    with pytest.raises(ProblemError, match="现有 12 行不合格，只申请 11 行会立即失效"):
+    with pytest.raises(DecisionError, match="现有 12 行不合格，只申请 11 行会立即失效"):
         ask(world, number, rows=11)
     assert ask(world, number, rows=12).granted_rows == 12
 
@@ -96,7 +98,7 @@ def test_nobody_left_to_decide_is_said_when_asking(world, tmp_path, monkeypatch)
     path.write_text(f"commission: [{JW}]\nuniversities: {{'10611': [{UNI}]}}\n")
     monkeypatch.setenv("YUYAN_STEWARDS", str(path))
     number = found(world, UNIVERSITY)
-    with pytest.raises(ProblemError, match="除申请人 data-10611-1 外没有可审批的 10611 管理员"):
+    with pytest.raises(DecisionError, match="除申请人 data-10611-1 外没有可审批的 10611 管理员"):
         ask(world, number, UNI)
     assert ask(world, number, JW).state == "requested"
 
@@ -105,34 +107,34 @@ def test_a_request_that_no_longer_holds_can_only_be_rejected(world):
     number = found(world, failed=12)
     override = ask(world, number, rows=12, until=DAY + timedelta(days=2))
     late = DAY + timedelta(days=3)
-    with pytest.raises(ProblemError, match=r"已于 2026-10-17 到期.*请驳回"):
+    with pytest.raises(DecisionError, match=r"已于 2026-10-17 到期.*请驳回"):
         overrides.decide(world, number, JW, True, "属实", late)
     settle(world, Finding(COMMISSION, INST, "student", "ERROR", 13), run="r2")
-    with pytest.raises(ProblemError, match="现有 13 行不合格，超过放行的 12 行"):
+    with pytest.raises(DecisionError, match="现有 13 行不合格，超过放行的 12 行"):
         overrides.decide(world, number, JW, True, "属实", DAY)
     world.execute("update quality.rule set version = 2 where rule_id = %s", [COMMISSION])
-    with pytest.raises(ProblemError, match="规则已由第 1 版改为第 2 版"):
+    with pytest.raises(DecisionError, match="规则已由第 1 版改为第 2 版"):
         overrides.decide(world, number, JW, True, "属实", DAY)
     assert overrides.decide(world, number, JW, False, "请重新申请", late).state == "rejected"
-    assert overrides.get(world, override.override_id).decided_on == late
+    assert OVERRIDES.get(world, override.override_id).decided_on == late
 
 
 def test_a_rule_that_is_gone_cannot_be_overridden(world):
     number = found(world)
     world.execute("update quality.rule set is_current = false where rule_id = %s", [COMMISSION])
-    with pytest.raises(ProblemError, match=r"规则 QR\.student\.left_on\.14 已停用"):
+    with pytest.raises(DecisionError, match=r"规则 QR\.student\.left_on\.14 已停用"):
         ask(world, number)
 
 
 def test_only_one_override_of_a_problem_lives(world):
     number = found(world)
     ask(world, number)
-    with pytest.raises(ProblemError, match="现为“已申请豁免”，不能申请豁免"):
+    with pytest.raises(DecisionError, match="现为“已申请豁免”，不能申请豁免"):
         ask(world, number, JW)
     overrides.decide(world, number, JW, True, "属实", DAY)
     overrides.withdraw(world, number, JW, "查明不属实", DAY)
     ask(world, number)
-    held = overrides.of(world, "problem_id = %s", number)
+    held = OVERRIDES.select(world, "problem_id = %s", [number])
     assert [(o.state, o.decided_by) for o in held] == [("withdrawn", JW), ("requested", None)]
 
 

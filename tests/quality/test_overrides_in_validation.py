@@ -8,6 +8,9 @@ from small_world import STUDENT
 
 from support import fill
 from yuyan.decisions import overrides, problems
+from yuyan.decisions.life_cycle import DecisionError
+from yuyan.decisions.overrides import OVERRIDES
+from yuyan.decisions.problems import PROBLEMS
 from yuyan.domain import catalogue
 from yuyan.domain.catalogue import Catalogue, Tolerance
 from yuyan.validate import accepted
@@ -63,7 +66,7 @@ def student(raw, number: int, **changes: str) -> dict:
 
 def problem(raw, rule_id: str = RULE) -> problems.Problem:
     ((number,),) = raw.rows("select problem_id from quality.problem where rule_id = %s", rule_id)
-    return problems.get(raw.connection, number)
+    return PROBLEMS.get(raw.connection, number)
 
 
 def grant(raw, rows: int = 3) -> overrides.Override:
@@ -183,7 +186,7 @@ def test_an_override_lapses_by_itself_and_the_rows_go_back_in_the_same_run(broke
     assert broken.accepted("student") == ["r1", "r2", "r3"], "its last day counts"
     happens(broken, monkeypatch)
     judge(3, LAST + timedelta(days=1) if kind == "expired" else LAST)
-    lapsed = overrides.get(broken.connection, override.override_id)
+    lapsed = OVERRIDES.get(broken.connection, override.override_id)
     assert (lapsed.state, lapsed.lapse_reason, lapsed.lapsed_run_id) == ("lapsed", kind, "run-3")
     assert (lapsed.decided_by, lapsed.justification) == (JW, "历史档案缺失"), "what was decided stays"
     assert problem(broken).state == end
@@ -213,7 +216,7 @@ def test_a_withdrawn_override_ends_in_the_next_run(broken, judge):
     overrides.withdraw(broken.connection, problem(broken).problem_id, JW, "查明不属实", DAY)
     judge(3)
     assert broken.accepted("student") == ["r1"]
-    assert overrides.get(broken.connection, override.override_id).state == "withdrawn"
+    assert OVERRIDES.get(broken.connection, override.override_id).state == "withdrawn"
     assert problem(broken).state == "open"
 
 
@@ -221,10 +224,10 @@ def test_a_request_lapses_too_when_its_ground_goes(broken, judge):
     number = problem(broken).problem_id
     override = overrides.request(broken.connection, number, UNI, 2, "历史档案缺失", LAST, DAY)
     judge(2)
-    assert overrides.get(broken.connection, override.override_id).state == "requested"
+    assert OVERRIDES.get(broken.connection, override.override_id).state == "requested"
     broken.put(student(broken, 4))
     judge(3)
-    lapsed = overrides.get(broken.connection, override.override_id)
+    lapsed = OVERRIDES.get(broken.connection, override.override_id)
     assert (lapsed.state, lapsed.lapse_reason, lapsed.decided_by) == ("lapsed", "exceeded", None)
     assert (problem(broken).state, problem(broken).failed) == ("open", 3)
 
@@ -278,7 +281,7 @@ def test_what_a_rule_tolerates_is_no_problem_and_ends_no_override(broken, judge,
         ("lapsed", "open", "run-4"),
         ("settled", "fixed", "run-4"),
     ]
-    with pytest.raises(problems.ProblemError, match="现为“已修复”，不能申请豁免"):
+    with pytest.raises(DecisionError, match="现为“已修复”，不能申请豁免"):
         overrides.request(broken.connection, problem(broken).problem_id, UNI, 1, "历史档案缺失", LAST, DAY)
 
 
@@ -310,8 +313,8 @@ def test_an_override_lasts_as_long_as_a_last_good_version_needs_it(broken, judge
     for number in (3, 4):
         judge(number)
         assert broken.accepted("student") == ["r1", "r2", "r3"]
-        assert overrides.get(broken.connection, override.override_id).state == "active"
+        assert OVERRIDES.get(broken.connection, override.override_id).state == "active"
     broken.put(student(broken, 4))
     judge(5)
-    assert overrides.get(broken.connection, override.override_id).lapse_reason == "exceeded"
+    assert OVERRIDES.get(broken.connection, override.override_id).lapse_reason == "exceeded"
     assert broken.accepted("student") == ["r1"]

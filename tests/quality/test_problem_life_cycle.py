@@ -21,7 +21,8 @@ from made_up import (
 )
 
 from yuyan.decisions import overrides, problems
-from yuyan.decisions.problems import STATES, STEPS, Finding, ProblemError
+from yuyan.decisions.life_cycle import DecisionError, today
+from yuyan.decisions.problems import PROBLEMS, Finding
 from yuyan.domain.stewards import StewardError
 
 pytestmark = pytest.mark.database
@@ -52,7 +53,8 @@ def test_every_step_of_people_from_every_state(world, start, action):
     REACH[start](world, number)
     assert state(world).state == start
     before = events(world, number)
-    starts, end = STEPS[action]
+    step = PROBLEMS.cycle.steps[action]
+    starts, end = step.sources, step.target
     if start in starts:
         PEOPLE[action](world, number)
         assert state(world).state == end
@@ -61,7 +63,9 @@ def test_every_step_of_people_from_every_state(world, start, action):
         assert event[4], "without a reason"
         assert event[5] == DAY
     else:
-        with pytest.raises(ProblemError, match=f"现为“{STATES[start]}”.*yuyan problem show {number}"):
+        with pytest.raises(
+            DecisionError, match=f"现为“{PROBLEMS.cycle.states[start]}”.*yuyan problem show {number}"
+        ):
             PEOPLE[action](world, number)
         assert state(world).state == start
         assert events(world, number) == before
@@ -73,28 +77,32 @@ def test_a_warning_is_explained_not_overridden(world, start):
     number = found(world, rule_id, 3)
     reach = REACH | {"known": lambda c, n: problems.explain(c, n, UNI, "少年班", DAY)}
     reach[start](world, number)
-    says = r"WARN 级规则只记录、不隔离.*explain" if start in STEPS["request"][0] else "不能申请豁免"
-    with pytest.raises(ProblemError, match=says):
+    says = (
+        r"WARN 级规则只记录、不隔离.*explain"
+        if start in PROBLEMS.cycle.steps["request"].sources
+        else "不能申请豁免"
+    )
+    with pytest.raises(DecisionError, match=says):
         ask(world, number)
-    if start in STEPS["explain"][0]:
+    if start in PROBLEMS.cycle.steps["explain"].sources:
         assert problems.explain(world, number, UNI, "少年班", DAY).known_rows == 3
     else:
-        with pytest.raises(ProblemError, match="不能说明"):
+        with pytest.raises(DecisionError, match="不能说明"):
             problems.explain(world, number, UNI, "少年班", DAY)
 
 
 def test_an_error_is_not_explained_away(world):
-    with pytest.raises(ProblemError, match="说明不能放行；请更正数据，或用 request 申请豁免"):
+    with pytest.raises(DecisionError, match="说明不能放行；请更正数据，或用 request 申请豁免"):
         problems.explain(world, found(world), JW, "就这样", DAY)
 
 
 def test_who_may_accept_an_explanation_follows_from_the_rule(world):
     commission = found(world, "QR.student.birth_year.18")
-    with pytest.raises(ProblemError, match="须由市教委的管理员认可，data-10611-1 不是"):
+    with pytest.raises(DecisionError, match="须由市教委的管理员认可，data-10611-1 不是"):
         problems.explain(world, commission, UNI, "少年班", DAY)
     assert problems.explain(world, commission, JW, "少年班", DAY).state == "known"
     settle(world, finding("QR.student.birth_year.18", 12), finding("QR.student.birth_year.19", 1))
-    with pytest.raises(ProblemError, match="不接受说明"):
+    with pytest.raises(DecisionError, match="不接受说明"):
         problems.explain(world, state(world, "QR.student.birth_year.19").problem_id, JW, "就这样", DAY)
 
 
@@ -135,7 +143,7 @@ def test_only_what_was_checked_is_fixed(world):
     number = found(world)
     alarm = Finding("QR.indicator.change.1", INST, "student", "WARN", 2)
     assert problems.settle(world, "r2", DAY, [alarm], ["indicator"]) == {"found": 1}
-    assert problems.get(world, number).state == "open"
+    assert PROBLEMS.get(world, number).state == "open"
     assert settle(world, run="r3") == {"settled": 1}
     assert problems.settle(world, "r4", DAY, [], ["indicator"]) == {"settled": 1}
     with pytest.raises(ValueError, match=r"finding of QR\.student\.left_on\.14, but only indicator"):
@@ -173,7 +181,7 @@ def test_a_promise_that_is_not_kept_opens_the_problem(world):
         "open",
         "承诺 2026-10-16 前修复，仍有 12 行不合格",
     )
-    with pytest.raises(ProblemError, match="承诺日期 2026-10-15 须晚于统计日期 2026-10-15"):
+    with pytest.raises(DecisionError, match="承诺日期 2026-10-15 须晚于统计日期 2026-10-15"):
         problems.promise(world, number, UNI, DAY, "联系厂商", DAY)
 
 
@@ -209,7 +217,7 @@ def test_another_university_s_steward_is_refused(world, action, monkeypatch):
     number = found(world)
     monkeypatch.setitem(globals(), "UNI", STRANGER)
     steps = PEOPLE | {"request": lambda c, n: ask(c, n, STRANGER)}
-    with pytest.raises(ProblemError, match="data-10635-1 是 10635 的数据管理员，不能处理 10611 的问题"):
+    with pytest.raises(DecisionError, match="data-10635-1 是 10635 的数据管理员，不能处理 10611 的问题"):
         steps[action](world, number)
     assert len(events(world, number)) == 1
 
@@ -232,20 +240,20 @@ def test_a_step_without_a_reason_is_refused(world, action):
         REACH["fix_promised"](world, number)
     step = {"promise": lambda: problems.promise(world, number, UNI, NEXT, " ", DAY)}
     step["reopen"] = lambda: problems.reopen(world, number, UNI, "", DAY)
-    with pytest.raises(ProblemError, match="须写明理由"):
+    with pytest.raises(DecisionError, match="须写明理由"):
         step[action]()
 
 
 def test_an_unknown_number_is_said(world):
-    with pytest.raises(ProblemError, match="没有编号为 999 的问题；编号见 `yuyan problem list`"):
-        problems.get(world, 999)
+    with pytest.raises(DecisionError, match="没有编号为 999 的问题；编号见 `yuyan problem list --all`"):
+        PROBLEMS.get(world, 999)
 
 
 def test_the_line_s_date_is_its_newest_run_s(world):
-    with pytest.raises(ProblemError, match="还没有运行过"):
-        problems.today(world)
+    with pytest.raises(DecisionError, match="还没有运行过"):
+        today(world)
     world.execute(
         "insert into ops.run (run_id, kind, as_of) values ('a', 'collect', %s), ('b', 'warehouse', %s)",
         [NEXT, DAY],
     )
-    assert problems.today(world) == NEXT
+    assert today(world) == NEXT

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import psutil
@@ -12,6 +11,7 @@ import pytest
 from test_runtime_processes import start_family
 from typer.testing import CliRunner
 
+from support import scratch
 from yuyan import files, secrets
 from yuyan.commands.cli import app
 from yuyan_demo.runtime import day, postgres, processes, services
@@ -20,7 +20,7 @@ from yuyan_demo.runtime import day, postgres, processes, services
 @pytest.fixture
 def home():
     """A work folder where the server's user may enter; what runs in it is stopped."""
-    with tempfile.TemporaryDirectory(prefix="yuyan-recovery-") as folder:
+    with scratch.folder("yuyan-recovery-") as folder:
         home = Path(folder) / "home"
         home.mkdir()
         yield home
@@ -31,7 +31,7 @@ def home():
 @pytest.fixture(scope="module")
 def cluster() -> Path:
     """A cluster with a database of ours, running; every test leaves it as it was."""
-    with tempfile.TemporaryDirectory(prefix="yuyan-cluster-") as folder:
+    with scratch.folder("yuyan-cluster-") as folder:
         data = Path(folder) / "home" / "pg"
         postgres.start(data)
         postgres.create_database(data, "warehouse")

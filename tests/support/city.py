@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -38,6 +38,7 @@ class City:
     home: Path
     institutions: Path
     """Institution files of its own, which a test may change."""
+    _addresses: dict[str, str] = field(default_factory=dict)
 
     def yuyan(self, *arguments: str, timeout: int = 900) -> subprocess.CompletedProcess:
         """The command as a user calls it."""
@@ -60,8 +61,15 @@ class City:
         return kept | own
 
     def dsn(self, role: str) -> str:
-        """Address for a read-only role, as printed."""
-        return self.yuyan("dsn", "warehouse", "--role", role).stdout.strip()
+        """Address for a read-only role, as printed; asked once."""
+        if role not in self._addresses:
+            self._addresses[role] = self.yuyan("dsn", "warehouse", "--role", role).stdout.strip()
+        return self._addresses[role]
+
+    def rows(self, query: str) -> list[tuple]:
+        """All rows of a query of an auditor."""
+        with psycopg.connect(self.dsn("auditor")) as connection:
+            return connection.execute(query).fetchall()
 
     def owner(self) -> str:
         """Address for the pipeline's own role: raw and accepted rows are nobody else's to read."""

@@ -13,7 +13,8 @@ def copy_of(pg_home: Path, dsn: str, prepare: Callable[[str], None] = lambda dsn
     """URL of a copy of the database of `dsn`, prepared; dropped afterwards. Nobody may be connected to the original."""
     name = f"copy_{secrets.token_hex(4)}"
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as admin:
-        admin.execute(f"create database {name} template {dsn.rpartition('/')[2].partition('?')[0]}")
+        original = dsn.rpartition("/")[2].partition("?")[0]
+        admin.execute(f"create database {name} template {original} strategy file_copy")
     prepare(postgres.dsn(pg_home, name))
     yield postgres.dsn(pg_home, name)
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as admin:

@@ -39,7 +39,7 @@ def test_the_city_has_the_new_records_and_breaks_the_new_rules(raw: Raw, work, m
 
     monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", warehouse)
     transform.prepare_manifest(city.as_of)
-    monkeypatch.setitem(transform.SELECTIONS, "star", ("path:seeds", "dim_student"))
+    monkeypatch.setitem(transform.SELECTIONS, "star", ("path:seeds", "+dim_student"))
     transform.run_layer("star", "run-1", city.as_of)
     shown = raw.rows("select is_first_generation, count(*) from star.dim_student where is_current group by 1")
     assert dict(shown)[True] > 100

@@ -9,12 +9,12 @@ import pytest
 from yuyan.domain import catalogue, contracts, credibility_rules
 from yuyan.pages import documentation, rules
 
+DOCUMENTS = documentation.documents()
 
-@pytest.mark.parametrize("path", documentation.documents(), ids=lambda p: p.name)
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_committed_documents_are_in_step(path):
-    assert path.read_text(encoding="utf-8") == documentation.documents()[path], (
-        "run: python -m yuyan.pages.documentation"
-    )
+    assert path.read_text(encoding="utf-8") == DOCUMENTS[path], "run: python -m yuyan.pages.documentation"
 
 
 def test_every_rule_is_there_under_its_own_anchor():

@@ -3,7 +3,7 @@
 import pytest
 from small_world import STUDENT
 
-from yuyan.decisions import problems
+from yuyan.decisions.problems import PROBLEMS
 from yuyan.domain import contracts, keys
 from yuyan.validate import isolation, reconcile, record, scope
 
@@ -140,7 +140,7 @@ def test_an_entity_that_cannot_be_judged_is_a_problem_and_the_others_are_judged(
     raw.judge("run-2")
     assert raw.accepted("student") == ["r1"]
     assert raw.rows("select * from quality.unjudged") == []
-    assert problems.get(raw.connection, problem).state == "fixed"
+    assert PROBLEMS.get(raw.connection, problem).state == "fixed"
 
 
 def test_what_arrives_of_one_entity_breaks_no_other(raw, monkeypatch):

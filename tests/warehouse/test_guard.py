@@ -9,6 +9,7 @@ from batches import AS_OF, CONTRACT, INSTITUTIONS, fetch, landed, live, page, un
 from yuyan.collect import landing
 from yuyan.collect.source import Window
 from yuyan.decisions import holds
+from yuyan.decisions.life_cycle import DecisionError
 from yuyan.domain.stewards import Steward
 from yuyan.load.batch import LoadError, prepare
 from yuyan.load.guard import Guard
@@ -259,7 +260,7 @@ def test_a_file_that_repeats_an_older_delivery_is_held_however_little_it_changes
 def test_an_accepted_hold_lets_the_next_collection_pass_up_to_its_number(versioned):
     versioned.listing(units(range(40)))
     versioned.changes(gone(range(30), 2))
-    holds.decide(versioned.connection, 1, "accepted", COMMISSION, "院系合并", AS_OF)
+    holds.decide(versioned.connection, 1, True, COMMISSION, "院系合并", AS_OF)
     assert versioned.changes(gone(range(30), 2)) is None
     assert len(live(versioned.dsn, "10611")) == 10
     assert versioned.holds() == [("shrunk", 40, 30, "applied", "run-2", "run-3")]
@@ -280,7 +281,7 @@ def test_an_accepted_hold_lets_the_next_collection_pass_up_to_its_number(version
 def test_more_than_was_accepted_waits_anew(versioned):
     versioned.listing(units(range(40)))
     versioned.changes(gone(range(30), 2))
-    holds.decide(versioned.connection, 1, "accepted", COMMISSION, "院系合并", AS_OF)
+    holds.decide(versioned.connection, 1, True, COMMISSION, "院系合并", AS_OF)
     before = versioned.state()
     assert "暂缓 2（清空）" in versioned.changes(gone(range(40), 3))
     assert versioned.state() == before
@@ -301,7 +302,7 @@ def test_two_deliveries_that_wait_are_decided_together(files):
 
     assert both()
     assert files.holds() == [("shrunk", 40, 25, "waiting", "run-2", "run-2")]  # of the period's newest file
-    holds.decide(files.connection, 1, "accepted", COMMISSION, "核实无误", AS_OF)
+    holds.decide(files.connection, 1, True, COMMISSION, "核实无误", AS_OF)
     assert both() is None
     assert len(live(files.dsn, "10647")) == 15
     assert files.holds()[0][3] == "applied"
@@ -310,7 +311,7 @@ def test_two_deliveries_that_wait_are_decided_together(files):
 def test_rejected_stays_out_until_the_source_is_back(versioned):
     versioned.listing(units(range(40)))
     versioned.changes(gone(range(30), 2))
-    holds.decide(versioned.connection, 1, "rejected", COMMISSION, "学校确认是误删", AS_OF)
+    holds.decide(versioned.connection, 1, False, COMMISSION, "学校确认是误删", AS_OF)
     assert "jw-1 已于 2026-10-15 不认可（学校确认是误删）" in versioned.changes(gone(range(30), 2))
     assert versioned.holds() == [("shrunk", 40, 30, "rejected", "run-2", "run-3")]  # not a second row
     assert versioned.changes(gone(range(1), 3), failed=True) is None  # not known to be whole: no verdict
@@ -332,14 +333,14 @@ def test_who_may_decide_and_what(versioned):
     connection = versioned.connection
 
     def refused(match, *decision):
-        with pytest.raises(holds.HoldError, match=match):
+        with pytest.raises(DecisionError, match=match):
             holds.decide(connection, *decision, AS_OF)
 
-    refused("没有编号为 9 的暂缓", 9, "accepted", COMMISSION, "x")
-    refused("不是市教委的数据管理员", 1, "accepted", Steward("data-1", "university", "10611"), "x")
-    refused("须写明理由", 1, "accepted", COMMISSION, " ")
-    holds.decide(connection, 1, "rejected", COMMISSION, "误删", AS_OF)
-    refused("已由 jw-1 决定为“不认可”", 1, "rejected", COMMISSION, "误删")
-    holds.decide(connection, 1, "accepted", Steward("jw-2", "commission"), "学校更正了说法", AS_OF)
+    refused("没有编号为 9 的暂缓", 9, True, COMMISSION, "x")
+    refused("不是市教委的数据管理员", 1, True, Steward("data-1", "university", "10611"), "x")
+    refused("须写明理由", 1, True, COMMISSION, " ")
+    holds.decide(connection, 1, False, COMMISSION, "误删", AS_OF)
+    refused("现为“不认可”，不能驳回（只能从“待定、已认可”）", 1, False, COMMISSION, "误删")
+    holds.decide(connection, 1, True, Steward("jw-2", "commission"), "学校更正了说法", AS_OF)
     versioned.changes(gone(range(30), 2))
-    refused("已了结（已生效）", 1, "rejected", COMMISSION, "x")
+    refused("现为“已生效”，不能驳回.*yuyan hold show 1", 1, False, COMMISSION, "x")

@@ -62,7 +62,7 @@ def old(pg_home) -> str:
 def upgraded(old, pg_home, monkeypatch, work) -> str:
     """A copy of it, upgraded."""
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
-        connection.execute("create database upgraded template before_migrations")
+        connection.execute("create database upgraded template before_migrations strategy file_copy")
     dsn = postgres.dsn(pg_home, "upgraded")
     with psycopg.connect(dsn) as connection:
         ddl.create(connection)

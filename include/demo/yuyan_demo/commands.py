@@ -93,7 +93,7 @@ def status(as_json: Json = False) -> None:
     with expected():
         home = settings.home()
         parts = services.status(home)
-        state, runs, damage = None, [], []
+        state, runs, older, damage = None, [], [], []
         try:
             state = day.load(home)
         except DamagedFile as error:
@@ -101,7 +101,8 @@ def status(as_json: Json = False) -> None:
         is_up = all(part["is_running"] for part in parts)
         try:
             if parts[0]["is_running"]:
-                runs = report.last_runs(services.load(home).warehouse_dsn)
+                dsn = services.load(home).warehouse_dsn
+                runs, older = report.last_runs(dsn), report.passed_over(dsn)
         except OperatorError as error:
             damage.append(str(error))
     content = {
@@ -114,6 +115,7 @@ def status(as_json: Json = False) -> None:
         "as_of": day.as_of(state.done) if state and state.done else None,
         "services": parts,
         "runs": runs,
+        "older_rows": older,
     }
     if as_json:
         print_json(content)
@@ -132,6 +134,12 @@ def status(as_json: Json = False) -> None:
         console.print(f"已完成 {state.done} 天{today}", highlight=False)
     for row in runs:
         console.print(f"{row['kind']} {row['run_id']} {row['as_of']} {row['state']}", highlight=False)
+    for row in older:
+        console.print(
+            f"[yellow]版本更旧、未采用[/] {row['src_inst_code']} {row['entity']} {row['older']:,} 行"
+            f"（另有同一窗口重复 {row['repeated']:,} 行）",
+            highlight=False,
+        )
 
 
 Institutions = Annotated[

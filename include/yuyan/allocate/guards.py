@@ -11,7 +11,7 @@ import psycopg
 from yuyan.allocate import scores, sources
 from yuyan.allocate.formula import Formula
 from yuyan.allocate.inputs import Inputs, factor_of, listed
-from yuyan.allocate.sources import MEASURES, RECORDS
+from yuyan.allocate.sources import MEASURES, RECORD_IDS
 from yuyan.domain.stewards import Steward
 
 LARGEST = 20
@@ -145,12 +145,12 @@ def _cases(connection: psycopg.Connection, inputs: Inputs) -> Iterator[tuple[int
 
 def _records(connection: psycopg.Connection, inputs: Inputs, code: str) -> dict[str, list[tuple]] | None:
     """Institution -> its records' parts, equal ones together, the largest first; None where records are not known."""
-    if code not in RECORDS:
+    if code not in RECORD_IDS:
         return None
     period = next((r["period_code"] for r in inputs.published[code].values()), None)
     given = {"period": period, "as_of": inputs.as_of}
     alike: dict[str, dict[tuple, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for r in sources.rows(connection, RECORDS[code], given):
+    for r in sources.rows(connection, sources.records_query(code), given):
         alike[r["inst_code"]][r["numerator"], r["denominator"]].append(str(r["record_id"]))
     found: dict[str, list[tuple]] = defaultdict(list)
     for inst, parts in alike.items():

@@ -121,11 +121,11 @@ def simulate(
     cells = {cell: i for i, cell in enumerate(sorted(pipeline.stock))}
     for m in moves:
         cells.setdefault((m.to_discipline, m.to_level), len(cells))
-    whole = np.zeros((2, draws, len(cells), len(years)))
+    projected = np.zeros((2, draws, len(cells), len(years)))
     for (discipline, level), stock in sorted(pipeline.stock.items()):
         i = cells[discipline, level]
         for offset in np.flatnonzero(stock):
-            whole[:, :, i] += _followed(
+            projected[:, :, i] += _followed(
                 rng, leaving[level], np.full(draws, stock[offset]), int(offset), 0, len(years)
             )
         leaves = sum(
@@ -133,8 +133,8 @@ def simulate(
         )
         for start in range(len(years)):
             entrants = rng.poisson(stock[0] - leaves, draws)
-            whole[:, :, i] += _followed(rng, leaving[level], entrants, -1, start, len(years))
-    baseline, scenario = whole.copy(), whole
+            projected[:, :, i] += _followed(rng, leaving[level], entrants, -1, start, len(years))
+    baseline, scenario = projected.copy(), projected
     for m in moves:
         source, target = cells[m.from_discipline, m.from_level], cells[m.to_discipline, m.to_level]
         for start, year in enumerate(years):
@@ -180,10 +180,10 @@ def _followed(
 
 
 def _measures(
-    pipeline: Pipeline, cells: list[tuple[str, str]], whole: Floats
+    pipeline: Pipeline, cells: list[tuple[str, str]], projected: Floats
 ) -> dict[tuple[str, str], Floats]:
     """(measure, item) -> (draws, years)."""
-    kept, degrees = whole
+    kept, degrees = projected
     doctoral = np.array([level == "1" for _, level in cells])
     counted = np.array([d in pipeline.matched for d, _ in cells])
     matched = np.array([pipeline.matched.get(d, False) for d, _ in cells])

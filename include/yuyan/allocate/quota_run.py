@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import psycopg
-import yaml
 
-from yuyan import settings
 from yuyan.allocate import quota, sources
 from yuyan.allocate import scheme as schemes
 from yuyan.allocate.quota import LONGEST, Move, Pipeline
 from yuyan.allocate.run import alone, insert
+from yuyan.domain import indicators
 
 METHOD = 1
 DRAWS, SEED = 1000, 2026
@@ -101,8 +100,7 @@ def read(connection: psycopg.Connection, day: date) -> Pipeline:
         exits[r["degree_level"]][min(r["years"], LONGEST[r["degree_level"]]), int(r["is_awarded"])] += r[
             "students"
         ]
-    project = yaml.safe_load((settings.DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
-    least = float(project["vars"]["yuyan"]["map_strength_minimum"])
+    least = float(indicators.parameters()["map_strength_minimum"])
     parts: dict[str, dict[str, float]] = {}
     for r in sources.rows(connection, PARTS):
         parts.setdefault(r["discipline_code"], {})[r["cluster_code"]] = r["part"]

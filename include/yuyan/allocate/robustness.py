@@ -218,12 +218,12 @@ def weight_audit(formula: Formula, values: Floats) -> WeightAudit:
     indicators = formula.indicators
     there = ~np.isnan(values)
     single = scores.normalised(scores.filled(values), indicators)
-    whole = scores.aggregated(single, indicators.weights, formula.aggregation, there)
-    spread = single.std(axis=0) * whole.std()
-    covariance = ((single - single.mean(axis=0)) * (whole - whole.mean())[:, None]).mean(axis=0)
+    overall = scores.aggregated(single, indicators.weights, formula.aggregation, there)
+    spread = single.std(axis=0) * overall.std()
+    covariance = ((single - single.mean(axis=0)) * (overall - overall.mean())[:, None]).mean(axis=0)
     squared = np.where(spread > 0, (covariance / np.where(spread > 0, spread, 1)) ** 2, 0)
     without = np.where(np.eye(len(indicators.weights), dtype=bool), 0, indicators.weights)
-    before = ranks(whole[None])
+    before = ranks(overall[None])
     shift = [
         np.abs(ranks(scores.aggregated(single, w, formula.aggregation, there)[None]) - before).mean()
         if w.sum()

@@ -238,8 +238,8 @@ def load(name: str) -> Scheme:
     try:
         return Scheme.model_validate({"name": name} | content)
     except ValidationError as error:
-        said = "；".join(f"{'.'.join(map(str, e['loc'])) or '全文'}：{e['msg']}" for e in error.errors())
-        raise SchemeError(f"方案 {_path(name).name} 不可用：{said.replace('Value error, ', '')}") from error
+        faults = "；".join(f"{'.'.join(map(str, e['loc'])) or '全文'}：{e['msg']}" for e in error.errors())
+        raise SchemeError(f"方案 {_path(name).name} 不可用：{faults.replace('Value error, ', '')}") from error
 
 
 def last_grants(year: int) -> dict[str, int]:
@@ -301,7 +301,7 @@ def _sum_to_one(weights: Mapping[str, float], what: str) -> None:
         raise ValueError(f"{what}权重之和为 {sum(weights.values()):g}，应为 1（{each}）")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """Refuses a key that stands twice: plain YAML would silently take the second."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

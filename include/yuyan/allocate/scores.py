@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 Floats = NDArray[np.float64]
 
@@ -64,6 +63,8 @@ def rank_score(values: ArrayLike) -> Floats:
     """Share of the other units that a unit is ahead of, in percent; equal units share a place."""
     values = np.asarray(values, dtype=float)
     others = max(values.shape[-2] - 1, 1)
+    from scipy import stats  # half a second to import, and commands that print an address must not pay for it
+
     return 100 * (stats.rankdata(values, axis=-2) - 1) / others
 
 
@@ -103,12 +104,12 @@ def aggregated(
     """
     scores, weights = np.asarray(scores, dtype=float), np.asarray(weights, dtype=float)[..., None]
     mask = np.ones(scores.shape[-2:]) if there is None else np.asarray(there, dtype=float)
-    whole = (mask @ weights)[..., 0]
+    weight = (mask @ weights)[..., 0]
     match how:
         case "arithmetic":
-            return ((scores * mask) @ weights)[..., 0] / whole
+            return ((scores * mask) @ weights)[..., 0] / weight
         case "geometric":
-            return np.exp(((np.log(np.maximum(scores, LOWEST)) * mask) @ weights)[..., 0] / whole)
+            return np.exp(((np.log(np.maximum(scores, LOWEST)) * mask) @ weights)[..., 0] / weight)
     raise ValueError(f"{how!r} is no aggregation; known are {', '.join(AGGREGATIONS)}")
 
 

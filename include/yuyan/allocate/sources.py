@@ -10,6 +10,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from yuyan.domain import indicators
+from yuyan.domain.conditions import Condition
+from yuyan.domain.indicators import Side
+
 Row = dict[str, Any]
 
 AS_OF = "select max(as_of) as as_of from marts.indicator_value"
@@ -108,44 +112,52 @@ group by 1 order by 1
 }  # fmt: skip
 """Beside them a scheme names any variant that the registry has at institutions."""
 
-RECORDS = {
-    "H09": """
-select sampling_id as record_id, inst_code, sampling_weight::float8 as denominator,
-    (case when verdict_code = '1' then sampling_weight else 0 end)::float8 as numerator
-from star.fct_thesis_sampling
-where sampling_year::text = %(period)s and authority_code in ('1', '2') and not is_targeted
-    and verdict_code in ('1', '2')
-order by 2, 1
-""",
-    "H10": """
-select contract_no_digest as record_id, inst_code, 1::float8 as numerator, null::float8 as denominator
-from star.fct_commissioned_project
-where signed_year::text = %(period)s and signed_on <= %(as_of)s
-    and fund_source_code = '10' and client_kind in ('10', '20')
-group by 1, 2 order by 2, 1
-""",
-    "H11": """
-select receipt_id as record_id, inst_code, net_amount_cny::float8 as numerator, null::float8 as denominator
-from star.fct_commissioned_receipt
-where received_year::text = %(period)s and received_on <= %(as_of)s
-    and fund_source_code = '10' and client_kind in ('10', '20')
-order by 2, 1
-""",
-    "H12": """
-select a.award_id as record_id, a.inst_code, ((t.is_frontline_claimed or t.topic_source_code = '14')
-    and coalesce(t.frontline_evidence_code, '0') <> '0'
-    and (coalesce(t.topic_source_code, '') <> '14' or t.is_source_project_accepted))::int::float8 as numerator,
-    1::float8 as denominator
-from star.fct_degree_award a join star.fct_thesis t on t.thesis_id = a.thesis_id
-where a.academic_year = %(period)s and a.awarded_on <= %(as_of)s order by 2, 1
-""",
-    "H13a": """
-select student_id as record_id, inst_code, is_in_chongqing::int::float8 as numerator, 1::float8 as denominator
-from star.fct_employment where grad_year::text = %(period)s and point_code = 'EP2' and is_employed order by 2, 1
-""",
+RECORD_IDS = {
+    "H09": "sampling_id",
+    "H10": "contract_no_digest",
+    "H11": "receipt_id",
+    "H12": "award_id",
+    "H13a": "student_id",
 }
-"""The records an indicator is counted from, with what each adds to numerator and denominator. Of other indicators the guard
-knows the counts only: any one record of a kind stands for all of it."""
+"""Indicators whose single records the guard tries -> the column of their fact that tells the records apart. Of other
+indicators it knows the counts only: any one record of a kind stands for all of it."""
+
+
+def records_query(code: str) -> str:
+    """The records that an indicator of RECORD_IDS counts, with what each adds, from the definition in its own file.
+
+    Columns record_id, inst_code, numerator and denominator (NULL for a count), of %(period)s as of %(as_of)s. Raises
+    ValueError for a definition of which a record has no part of its own (a growth, a mean, a condition with a parameter).
+    """
+    variant = next(v for v in indicators.variants() if v.code == code and v.row["is_official"] == "true")
+    measures = indicators.load()[variant.indicator].measures
+
+    def part(side: Side | None) -> str:
+        """What a record adds to a side: its amount, or 1, where the side's condition holds."""
+        if side is None:
+            return "null::float8"
+        (term,) = side.terms
+        measure = measures[term.measure]
+        if term.shift or (measure.key not in (None, RECORD_IDS[code])):
+            raise ValueError(f"{code}: {term.measure} is not counted record by record")
+        amount = measure.amount or "1"
+        return f"case when {_condition(measure.where)} then {amount} else 0 end" if measure.where else amount
+
+    numerator, denominator = (part(side) for side in variant.value_at("institution"))
+    return f"""
+select {RECORD_IDS[code]} as record_id, inst_code, max({numerator})::float8 as numerator,
+    max({denominator})::float8 as denominator
+from star.{variant.fact}
+where {variant.period_column}::text = %(period)s and {_condition(variant.where) if variant.where else "true"}
+group by 1, 2 having max({numerator}) <> 0 or max({denominator}) <> 0 order by 2, 1
+"""
+
+
+def _condition(condition: Condition) -> str:
+    def parameter(name: str) -> str:
+        raise ValueError(f"the condition names the parameter {name}, which the records' guard does not know")
+
+    return f"({condition.text(parameter, '%(as_of)s')})"
 
 
 def rows(connection: psycopg.Connection, query: str, given: dict[str, Any] | None = None) -> list[Row]:

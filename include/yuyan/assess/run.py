@@ -40,6 +40,8 @@ def assess(run_id: str, as_of: date) -> dict[str, Any]:
     before. Returns counts: checked, alarms, not_judged, the problems that took a step, indicator values by grade, and the
     rows of old results that were thinned.
     Raises psycopg.errors.UndefinedTable when the indicators were not built; run that layer first.
+
+    >>> assess("run-1", date(2026, 10, 15))["alarms"]
     """
     with psycopg.connect(
         settings.warehouse_dsn(), application_name=f"yuyan assess {run_id}"[:63]

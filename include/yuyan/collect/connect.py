@@ -28,7 +28,17 @@ def source(institution: Institution, as_of: date) -> Source:
             f"include/platforms/{platform.product}.yml：没有名为 {platform.connector!r} 的连接器，请改为 {known} 之一。/ "
             f"there is no connector {platform.connector!r}; known are {known}"
         )
-    return CONNECTORS[platform.connector](institution, _connection(institution), as_of)
+    connection = _connection(institution)
+    try:
+        if not isinstance(connection.extra_dejson, dict):
+            raise TypeError("extra")
+        return CONNECTORS[platform.connector](institution, connection, as_of)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise PlatformDown(
+            f"{institution.inst_code} {institution.name}：Airflow 连接 {institution.connection} 的内容无法使用"
+            f"（{type(error).__name__}），请核对主机、端口和附加参数（extra 须为 JSON 对象）。/ the content of "
+            f"{institution.connection} cannot be used; check host, port and extra, which must be a JSON object"
+        ) from None
 
 
 def _connection(institution: Institution) -> Any:

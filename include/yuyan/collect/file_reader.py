@@ -78,23 +78,23 @@ class FileReader:
 
     def _encoding(self) -> str:
         """The encoding that the manifest names. Raises SourceError for one that is none, or that the file does not have."""
-        told = self._window.entry.encoding or "gb18030"
-        name = re.sub(r"[^0-9a-z]", "", told.lower())
+        declared = self._window.entry.encoding or "gb18030"
+        name = re.sub(r"[^0-9a-z]", "", declared.lower())
         encoding = _ENCODINGS.get(name)
         if encoding is None:
             try:
-                info = codecs.lookup(told)
+                info = codecs.lookup(declared)
             except (LookupError, ValueError):
                 info = None
             if info is None or not getattr(info, "_is_text_encoding", True):
                 raise self._not_loaded(
-                    f"清单的编码名 {told[:40]!r} 不认识，请写 gb18030 或 utf-8",
-                    f"the encoding {told[:40]!r} is unknown; write gb18030 or utf-8",
+                    f"清单的编码名 {declared[:40]!r} 不认识，请写 gb18030 或 utf-8",
+                    f"the encoding {declared[:40]!r} is unknown; write gb18030 or utf-8",
                 )
             encoding = info.name
         if encoding == "gb18030" and _is_utf8(self._window.path):
             raise self._not_loaded(
-                f"清单的编码为 {told}，文件实为 UTF-8", f"the manifest says {told}, the file is UTF-8"
+                f"清单的编码为 {declared}，文件实为 UTF-8", f"the manifest says {declared}, the file is UTF-8"
             )
         return encoding
 

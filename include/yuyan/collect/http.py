@@ -20,6 +20,11 @@ CONNECT_SECONDS = 10.0
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "yuyan"}
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
+PATIENCE = 10
+"""A body may take this many times as long as the platform may be silent: one that trickles is not waited for."""
+LARGEST = 1 << 30
+"""Bytes of a body, unpacked. A page has a few million."""
+
 T = TypeVar("T")
 
 
@@ -68,6 +73,7 @@ class Client:
     def __init__(self, who: str, base_url: str, gate: Gate, timeout: float, proxy: str | None = None) -> None:
         self._who, self._base_url, self._gate = who, base_url, gate
         self._down: str | None = None
+        self._longest = PATIENCE * timeout
         how = {"maxsize": gate.concurrency, "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=timeout)}
         self._pool = urllib3.ProxyManager(proxy, **how) if proxy else urllib3.PoolManager(**how)
 
@@ -121,12 +127,26 @@ class Client:
         try:
             with self._gate:
                 answer = self._pool.request(
-                    method, self._base_url + path, fields=fields, headers=headers, retries=False, **how
+                    method,
+                    self._base_url + path,
+                    fields=fields,
+                    headers=headers,
+                    retries=False,
+                    preload_content=False,
+                    **how,
                 )
+                body = self._body(answer, path)
         except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
             raise Transient(f"无法连接 {type(error).__name__}", unreachable=True) from None
+        except urllib3.exceptions.LocationValueError as error:
+            raise self._unusable(error) from None
         except urllib3.exceptions.HTTPError as error:  # cut in mid-body, silent for too long, not valid gzip
             raise Transient(type(error).__name__) from None
+        except (
+            ValueError,
+            OverflowError,
+        ) as error:  # a host or port that is none, a header that cannot be sent
+            raise self._unusable(error) from None
         if answer.status == 401:
             raise Unauthorized(
                 f"{self._who}：{path} 返回 HTTP 401，请更新 Airflow 连接中的凭据。/ "
@@ -139,7 +159,33 @@ class Client:
                 f"{self._who}：{path} 返回 HTTP {answer.status}，请核对连接路径和平台版本。/ "
                 f"HTTP {answer.status} from {path}; check the connection's path and the platform's version"
             )
-        return decode(answer.data)
+        return decode(body)
+
+    def _body(self, answer: urllib3.BaseHTTPResponse, path: str) -> bytes:
+        """The whole body, within bounds of time and size."""
+        parts, size, until = [], 0, time.monotonic() + self._longest
+        try:
+            while part := answer.read1(1 << 20, decode_content=True):
+                parts.append(part)
+                size += len(part)
+                if size > LARGEST:
+                    raise SourceError(
+                        f"{self._who}：{path} 的响应超过 {LARGEST >> 20} MB，请核对平台的分页。/ "
+                        f"the answer to {path} is larger than {LARGEST >> 20} MB; check the platform's paging"
+                    )
+                if time.monotonic() > until:
+                    raise Transient(f"响应超过 {self._longest:.0f} 秒未传完")
+        except BaseException:
+            answer.close()
+            raise
+        answer.release_conn()
+        return b"".join(parts)
+
+    def _unusable(self, error: Exception) -> PlatformDown:
+        return PlatformDown(
+            f"{self._who}：平台地址 {self._base_url} 无法使用（{type(error).__name__}），"
+            "请更正 Airflow 连接的主机、端口和路径。/ the address cannot be used; correct host, port and path in Airflow"
+        )
 
 
 def retry_after(header: str | None) -> float | None:
@@ -152,7 +198,7 @@ def retry_after(header: str | None) -> float | None:
         pass
     try:
         return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError):  # what is no date at all
         return None
 
 
@@ -161,4 +207,4 @@ _backoff = tenacity.wait_exponential_jitter(multiplier=FIRST_WAIT, max=LONGEST_W
 
 def _wait(state: tenacity.RetryCallState) -> float:
     asked = state.outcome.exception().retry_after
-    return _backoff(state) if asked is None else min(asked, LONGEST_RETRY_AFTER)
+    return _backoff(state) if asked is None else min(max(asked, 0.0), LONGEST_RETRY_AFTER)

@@ -122,6 +122,9 @@ def land(
 
     An incremental window without rows makes none, any other at least one. Of a batch whose pages cannot all be had nothing
     is left behind. Raises SourceError from the source, MandatoryGone when a mandatory field has disappeared.
+
+    >>> for landed in land(institution, contract, mapping, window, source.pages(window, meter), "run-1", as_of):
+    ...     print(landed.uri, landed.manifest["rows"])
     """
     folder = _path(settings.landing()) / institution.inst_code / contract.entity
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,11 +1,7 @@
 """`yuyan problem …`: what people do about problems and overrides, by hand. In Chinese, as stewards read it."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date, datetime
-from enum import StrEnum
+from datetime import datetime
 from typing import Annotated, Any
 
 import psycopg
@@ -13,40 +9,42 @@ import typer
 from psycopg.rows import dict_row
 from rich.table import Table
 
-from yuyan import settings
-from yuyan.commands.console import Json, expected, print_json, terminal, warehouse_dsn
+from yuyan.commands.console import Json, print_json, terminal
+from yuyan.commands.life_cycle import (
+    Actor,
+    Day,
+    Everything,
+    Institution,
+    Reason,
+    States,
+    history,
+    step,
+    title,
+    wanted,
+    warehouse,
+)
 from yuyan.decisions import overrides, problems
-from yuyan.decisions.problems import ACTIONS, STATES, Problem
+from yuyan.decisions.overrides import OVERRIDES, Override
+from yuyan.decisions.problems import PROBLEMS, Problem
 from yuyan.domain import stewards
+from yuyan.domain.labels import OVERRIDES as WHO_MAY_OVERRIDE
 
 app = typer.Typer(no_args_is_help=True, help="Problems and overrides: look, promise, ask, decide, explain.")
 
 Number = Annotated[
     int, typer.Argument(metavar="PROBLEM", help="Number of the problem, see `yuyan problem list`.")
 ]
-Actor = Annotated[
-    str,
-    typer.Option("--as", envvar="YUYAN_STEWARD", help="Your steward account (include/stewards.yml)."),
-]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded.")]
-Day = Annotated[
-    datetime | None,
-    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Date of this step (default: the line's newest run)."),
-]
-State = StrEnum("State", {state: state for state in STATES})
 
 
 @app.command("list")
 def list_problems(
-    institution: Annotated[str | None, typer.Option(help="Institution code.")] = None,
-    state: Annotated[
-        list[State] | None, typer.Option(help="May be repeated (default: all but fixed).")
-    ] = None,
+    institution: Institution = None,
+    states: States = None,
+    everything: Everything = False,
     as_json: Json = False,
 ) -> None:
     """Problems, the largest first."""
-    wanted = [s.value for s in state or State if state or s != State.fixed]
-    with _warehouse() as connection:
+    with warehouse() as connection:
         rows = _rows(
             connection,
             "select p.problem_id, p.src_inst_code, p.rule_id, r.message, p.severity, p.state, p.failed, p.causes, "
@@ -55,7 +53,7 @@ def list_problems(
             "on o.problem_id = p.problem_id and o.state in ('requested', 'active') "
             "where p.state = any(%s) and p.src_inst_code = coalesce(%s, p.src_inst_code) "
             "order by p.failed desc, p.problem_id",
-            [wanted, institution],
+            [wanted(PROBLEMS, states, everything, closed=("fixed",)), institution],
         )
     if as_json:
         print_json(rows)
@@ -67,7 +65,7 @@ def list_problems(
         until = row["promised_for"] or row["expires_on"]
         table.add_row(
             str(row["problem_id"]), row["src_inst_code"], row["rule_id"], row["message"] or "", row["severity"],
-            STATES[row["state"]], f"{row['failed']:,}", f"{row['causes']:,}", str(until or ""),
+            PROBLEMS.cycle.states[row["state"]], f"{row['failed']:,}", f"{row['causes']:,}", str(until or ""),
         )  # fmt: skip
     terminal().print(table if rows else "没有符合条件的问题", highlight=False)
 
@@ -75,8 +73,8 @@ def list_problems(
 @app.command()
 def show(number: Number, as_json: Json = False) -> None:
     """One problem with its rule, causes, overrides and every step so far."""
-    with _warehouse() as connection:
-        problem = problems.get(connection, number)
+    with warehouse() as connection:
+        problem = PROBLEMS.get(connection, number)
         rule = _rows(
             connection,
             "select version, override_by, message, why, fix, owner from quality.rule where rule_id = %s and is_current",
@@ -89,13 +87,8 @@ def show(number: Number, as_json: Json = False) -> None:
             "order by failed desc, c.message",
             [problem.rule_id, problem.src_inst_code],
         )
-        granted = overrides.of(connection, "problem_id = %s", number)
-        events = _rows(
-            connection,
-            "select recorded_at, as_of, actor, action, from_state, to_state, reason, run_id, override_id "
-            "from quality.problem_event where problem_id = %s order by event_id",
-            [number],
-        )
+        granted = OVERRIDES.select(connection, "problem_id = %s order by override_id", [number])
+        events = PROBLEMS.events(connection, number)
     if as_json:
         found = {"problem": asdict(problem), "rule": rule[0] if rule else None, "causes": causes}
         print_json(found | {"overrides": [asdict(o) for o in granted], "events": events})
@@ -112,21 +105,21 @@ def promise(
     as_of: Day = None,
 ) -> None:
     """Promise that the source will be corrected by a day."""
-    with _step(number, as_of) as (connection, day):
+    with step(PROBLEMS, number, as_of) as (connection, day):
         problems.promise(connection, number, actor, by.date(), reason, day)
 
 
 @app.command()
 def explain(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> None:
     """Accept with an explanation what a WARN or INFO rule found; more of it opens the problem again."""
-    with _step(number, as_of) as (connection, day):
+    with step(PROBLEMS, number, as_of) as (connection, day):
         problems.explain(connection, number, actor, reason, day)
 
 
 @app.command()
 def reopen(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> None:
     """Take a promise or an explanation back."""
-    with _step(number, as_of) as (connection, day):
+    with step(PROBLEMS, number, as_of) as (connection, day):
         problems.reopen(connection, number, actor, reason, day)
 
 
@@ -140,7 +133,7 @@ def request(
     as_of: Day = None,
 ) -> None:
     """Ask for an override: failing rows pass, up to a number, until a day."""
-    with _step(number, as_of) as (connection, day):
+    with step(PROBLEMS, number, as_of) as (connection, day):
         override = overrides.request(connection, number, actor, rows, reason, until.date(), day)
         rule = problems.rule(connection, override.rule_id)
         may = stewards.deciders(rule["override_by"], override.src_inst_code, actor)
@@ -155,7 +148,7 @@ def request(
 @app.command()
 def approve(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> None:
     """Approve the override that was asked for. Its rows pass in the next validation."""
-    with _step(number, as_of) as (connection, day):
+    with step(PROBLEMS, number, as_of) as (connection, day):
         override = overrides.decide(connection, number, actor, True, reason, day)
     terminal().print(
         f"豁免 {override.override_id} 至 {override.expires_on} 有效，至多 {override.granted_rows} 行；下一次校验起放行，"
@@ -167,34 +160,15 @@ def approve(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> 
 @app.command()
 def reject(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> None:
     """Reject the override that was asked for; the problem is open again."""
-    with _step(number, as_of) as (connection, day):
+    with step(PROBLEMS, number, as_of) as (connection, day):
         overrides.decide(connection, number, actor, False, reason, day)
 
 
 @app.command()
 def withdraw(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> None:
     """Take a request back, or end an active override: its rows go back to quarantine in the next validation."""
-    with _step(number, as_of) as (connection, day):
+    with step(PROBLEMS, number, as_of) as (connection, day):
         overrides.withdraw(connection, number, actor, reason, day)
-
-
-@contextmanager
-def _warehouse() -> Iterator[psycopg.Connection]:
-    with (
-        expected(problems.ProblemError, stewards.StewardError),
-        psycopg.connect(warehouse_dsn(), autocommit=True) as connection,
-    ):
-        yield connection
-
-
-@contextmanager
-def _step(number: int, as_of: datetime | None) -> Iterator[tuple[psycopg.Connection, date]]:
-    """A connection and the day of the step; afterwards says how the problem moved."""
-    with _warehouse() as connection:
-        before = problems.get(connection, number)
-        yield connection, as_of.date() if as_of else problems.today(connection)
-        after = problems.get(connection, number)
-        terminal().print(f"{after.name}：{STATES[before.state]} → {STATES[after.state]}", highlight=False)
 
 
 def _rows(connection: psycopg.Connection, query: str, parameters: list) -> list[dict[str, Any]]:
@@ -202,36 +176,25 @@ def _rows(connection: psycopg.Connection, query: str, parameters: list) -> list[
         return cursor.execute(query, parameters).fetchall()
 
 
-def title(text: str) -> str:
-    """A heading, with the mark of simulated data where they are."""
-    return f"{text}  [bold magenta]{settings.SIMULATED}[/]" if _is_simulated() else text
-
-
-def _is_simulated() -> bool:
-    """The embedded runtime's own warehouse holds simulated data only."""
-    return bool(settings.simulated_mark()) or "YUYAN_WAREHOUSE_DSN" not in os.environ
-
-
 def _show(
     problem: Problem,
     rule: dict[str, Any],
     causes: list[dict],
-    granted: list[overrides.Override],
+    granted: list[Override],
     events: list[dict],
 ) -> None:
     console = terminal()
     grid = Table.grid(padding=(0, 2))
     facts = {
-        "状态": STATES[problem.state] + (f"（{problem.promised_for} 前）" if problem.promised_for else ""),
+        "状态": PROBLEMS.cycle.states[problem.state]
+        + (f"（{problem.promised_for} 前）" if problem.promised_for else ""),
         "级别": problem.severity,
         "不合格": f"{problem.failed:,} 行，{problem.causes:,} 个根因",
         "规则": f"{rule.get('message', '已停用')}（第 {rule.get('version', '—')} 版）",
         "为什么": rule.get("why", ""),
         "怎么改": rule.get("fix", ""),
         "责任": rule.get("owner", ""),
-        "谁可豁免": {"nobody": "不可豁免", "university": "报送单位", "commission": "市教委"}.get(
-            rule.get("override_by"), ""
-        ),
+        "谁可豁免": WHO_MAY_OVERRIDE.get(rule.get("override_by", ""), ""),
     }
     for name, text in facts.items():
         grid.add_row(name, text)
@@ -256,19 +219,11 @@ def _show(
             title_justify="left",
         )
         for o in granted:
-            state = overrides.STATES[o.state] + (f"（{o.lapse_reason}）" if o.lapse_reason else "")
+            state = OVERRIDES.cycle.states[o.state] + (f"（{o.lapse_reason}）" if o.lapse_reason else "")
             decided = f"{o.decided_by} {o.decided_on}" if o.decided_by else ""
             table.add_row(
                 str(o.override_id), state, f"{o.granted_rows:,}", str(o.expires_on), f"{o.requested_by} {o.requested_on}",
                 o.justification, decided, o.decision_reason or "",
             )  # fmt: skip
         console.print(table, highlight=False)
-    table = Table(
-        "统计日期", "记录时间", "谁", "做了什么", "状态", "为何", title="经过", title_justify="left"
-    )
-    for e in events:
-        table.add_row(
-            str(e["as_of"]), f"{e['recorded_at']:%Y-%m-%d %H:%M}", e["actor"], ACTIONS[e["action"]],
-            STATES[e["to_state"]], e["reason"],
-        )  # fmt: skip
-    console.print(table, highlight=False)
+    console.print(history(PROBLEMS, events), highlight=False)

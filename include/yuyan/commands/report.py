@@ -51,6 +51,10 @@ rows_of as (
            sum(unchanged) as unchanged, sum(superseded) as superseded
     from received group by src_inst_code
 ),
+passed_over as (
+    select src_inst_code, sum(rows_repeated)::bigint as repeated, sum(rows_superseded - rows_repeated)::bigint as older
+    from ops.batch group by src_inst_code
+),
 waiting as (
     select src_inst_code, count(*) as open_rows from quality.quarantine where state = 'open' group by src_inst_code
 ),
@@ -70,10 +74,12 @@ last_collection as (
 select l.src_inst_code as inst_code, coalesce(i.inst_name, '市教委') as name_zh, l.outcome, l.error, l.as_of,
        coalesce(s.received, 0) as received, coalesce(s.accepted, 0) as accepted, coalesce(s.quarantined, 0) as quarantined,
        coalesce(s.unchanged, 0) as unchanged, coalesce(s.superseded, 0) as superseded,
+       coalesce(p.repeated, 0) as repeated, coalesce(p.older, 0) as older,
        coalesce(w.open_rows, 0) as open_rows, t.rule_id as worst_rule, t.message as worst_message, t.failing as worst_rows
 from last_collection l
 left join accepted.institution i on i.inst_code = l.src_inst_code
 left join rows_of s on s.src_inst_code = l.src_inst_code
+left join passed_over p on p.src_inst_code = l.src_inst_code
 left join waiting w on w.src_inst_code = l.src_inst_code
 left join worst t on t.src_inst_code = l.src_inst_code
 order by l.src_inst_code
@@ -101,6 +107,10 @@ select coalesce(sum(listed), 0) as listed, coalesce(sum(accepted), 0) as accepte
        count(*) filter (where not is_balanced) as unbalanced
 from ops.key_reconciliation where run_id = %(run_id)s
 """
+
+
+FIGURES = ("received", "accepted", "quarantined", "repeated", "older", "open_rows")
+"""Columns of figures of the table of quality; rows that were not taken stand by reason."""
 
 
 class NothingYet(OperatorError):
@@ -133,6 +143,18 @@ def last_runs(dsn: str) -> list[dict[str, Any]]:
         dsn,
         "select distinct on (kind) kind, run_id, as_of, state, started_at, ended_at from ops.run "
         "order by kind, started_at desc",
+    )
+
+
+def passed_over(dsn: str) -> list[dict[str, Any]]:
+    """Rows that the newest collection did not take because they were older than what is held, by institution and entity:
+    of a sound source there are few."""
+    return rows(
+        dsn,
+        "select src_inst_code, entity, sum(rows_superseded - rows_repeated)::bigint as older, "
+        "sum(rows_repeated)::bigint as repeated from ops.batch where run_id = (select run_id from ops.run "
+        "where kind in ('collect', 'replay') order by started_at desc limit 1) group by src_inst_code, entity "
+        "having sum(rows_superseded - rows_repeated) > 0 order by older desc, src_inst_code, entity",
     )
 
 
@@ -182,7 +204,7 @@ def print_quality(console: Console, rows: list[dict[str, Any]]) -> None:
     table = Table(title=f"各单位数据质量  [bold magenta]{MARK}[/]", title_justify="left")
     table.add_column("单位")
     table.add_column("采集")
-    for name in ("累计收到", "接收", "隔离", "待处理"):
+    for name in ("累计收到", "接收", "隔离", "重复", "更旧", "待处理"):
         table.add_column(name, justify="right")
     table.add_column("最常见的问题", overflow="fold")
     for row in rows:
@@ -194,7 +216,7 @@ def print_quality(console: Console, rows: list[dict[str, Any]]) -> None:
             problem = f"[red]{row['error']}[/]  {problem}"
         table.add_row(
             f"{row['inst_code']} {row['name_zh'] or ''}", outcome,
-            *(f"{row[name]:,}" for name in ("received", "accepted", "quarantined", "open_rows")), problem,
+            *(f"{row[name]:,}" for name in FIGURES), problem,
         )  # fmt: skip
     console.print(table)
 

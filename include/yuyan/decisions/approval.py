@@ -13,9 +13,9 @@ from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowSkipException
 
 from yuyan import settings
-from yuyan.decisions import overrides, problems
-from yuyan.decisions.overrides import Override
-from yuyan.decisions.problems import ProblemError
+from yuyan.decisions import life_cycle, overrides, problems
+from yuyan.decisions.life_cycle import DecisionError
+from yuyan.decisions.overrides import OVERRIDES, Override
 from yuyan.domain import stewards
 
 
@@ -41,10 +41,10 @@ class DecideOverride(ApprovalOperator):
 
     def execute(self, context: Any) -> None:
         with psycopg.connect(settings.warehouse_dsn()) as connection:
-            override = overrides.get(connection, int(self.override_id))
+            override = OVERRIDES.get(connection, int(self.override_id))
             if override.state != "requested":
                 raise AirflowSkipException(
-                    f"豁免 {override.override_id} 现为“{overrides.STATES[override.state]}”，无须审批"
+                    f"豁免 {override.override_id} 现为“{OVERRIDES.cycle.states[override.state]}”，无须审批"
                 )
             rule = problems.rule(connection, override.rule_id)
             may = stewards.deciders(rule["override_by"], override.src_inst_code, override.requested_by)
@@ -57,7 +57,7 @@ class DecideOverride(ApprovalOperator):
         answer = HITLOperator.execute_complete(self, context, event)
         is_approved = answer["chosen_options"] == [self.APPROVE]
         with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
-            override = overrides.get(connection, int(self.override_id))
+            override = OVERRIDES.get(connection, int(self.override_id))
             overrides.decide(
                 connection,
                 override.problem_id,
@@ -71,10 +71,10 @@ class DecideOverride(ApprovalOperator):
 
 def requested(params: Mapping[str, Any], started_by: str | None) -> dict[str, Any]:
     """{override_id, as_of} of the override to decide: the one that `params` name, or the one that they ask for in the name
-    of whoever started the run (`problem_id`, `rows`, `until`, `reason`). Raises ProblemError, StewardError.
+    of whoever started the run (`problem_id`, `rows`, `until`, `reason`). Raises DecisionError, StewardError.
     """
     with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
-        as_of = params["as_of"] or problems.today(connection).isoformat()
+        as_of = params["as_of"] or life_cycle.today(connection).isoformat()
         override_id = params["override_id"]
         if override_id is None:
             override_id = _request(connection, params, started_by, date.fromisoformat(as_of)).override_id
@@ -83,7 +83,7 @@ def requested(params: Mapping[str, Any], started_by: str | None) -> dict[str, An
 
 def describe(connection: psycopg.Connection, override: Override) -> str:
     """What a decider must know, as Markdown: rule, rows, causes, reason, end."""
-    problem = problems.get(connection, override.problem_id)
+    problem = problems.PROBLEMS.get(connection, override.problem_id)
     rule = problems.rule(connection, override.rule_id)
     causes = connection.execute(
         "select c.message, count(*) from quality.row_failure f join quality.cause c using (cause_id) where f.rule_id = %s "
@@ -111,10 +111,10 @@ def _request(
     connection: psycopg.Connection, params: Mapping[str, Any], started_by: str | None, as_of: date
 ) -> Override:
     if missing := [name for name in ("problem_id", "rows", "until", "reason") if not params[name]]:
-        raise ProblemError(f"请给出 override_id，或申请的全部内容；缺 {'、'.join(missing)}")
+        raise DecisionError(f"请给出 override_id，或申请的全部内容；缺 {'、'.join(missing)}")
     problem_id = params["problem_id"]
-    waiting = overrides.of(
-        connection, "problem_id = %s and state = 'requested' and requested_by = %s", problem_id, started_by
+    waiting = OVERRIDES.select(
+        connection, "problem_id = %s and state = 'requested' and requested_by = %s", [problem_id, started_by]
     )
     if waiting:  # the task is repeated
         return waiting[0]

@@ -9,36 +9,20 @@ It is closed by a collection: `applied` when what was accepted is loaded, `withd
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import psycopg
-from psycopg.rows import class_row
 
-from yuyan.decisions.problems import LINE
+from yuyan.decisions.life_cycle import LifeCycle
+from yuyan.domain.life_cycles import LINE
 from yuyan.domain.stewards import Steward
-
-OPEN = ("waiting", "accepted", "rejected")
 
 KINDS = {"emptied": "清空", "shrunk": "骤减", "repeated": "退回旧内容"}
 """Gravest first."""
 
-STATES = {
-    "waiting": "待定",
-    "accepted": "已认可",
-    "rejected": "不认可",
-    "withdrawn": "来源已恢复",
-    "applied": "已生效",
-    "exceeded": "超出认可数",
-}
-
-
-class HoldError(ValueError):
-    """A decision that cannot be taken; the message (Chinese) says why and what to do."""
-
 
 @dataclass(frozen=True)
 class Finding:
-    """Why a statement of a source must wait: so many of its entity's live records are affected, by these batches."""
+    """Why a change of a source must wait: so many of its entity's live records are affected, by these batches."""
 
     kind: str
     live: int
@@ -79,9 +63,13 @@ class Hold:
         return is_kind and finding.affected <= granted
 
 
+HOLDS = LifeCycle("hold", Hold)
+OPEN = HOLDS.cycle.open_states()
+
+
 def open_holds(connection: psycopg.Connection, inst_code: str) -> dict[str, Hold]:
     """Entity -> its open hold, of one institution."""
-    found = select(connection, "src_inst_code = %s and state = any(%s)", [inst_code, list(OPEN)])
+    found = HOLDS.select(connection, "src_inst_code = %s and state = any(%s)", [inst_code, list(OPEN)])
     return {hold.entity: hold for hold in found}
 
 
@@ -106,33 +94,35 @@ def record(
         [u for f in findings for u in f.uris],
     )
     with connection.transaction():
-        held = _locked(
-            connection,
-            "src_inst_code = %s and entity = %s and state = any(%s)",
-            [inst_code, entity, list(OPEN)],
-        )
-        if held and held.state == "accepted" and not held.covers(found, held.affected_rows):
+        where = "src_inst_code = %s and entity = %s and state = any(%s) for update"
+        hold = next(iter(HOLDS.select(connection, where, [inst_code, entity, list(OPEN)])), None)
+        if hold and hold.state == "accepted" and not hold.covers(found, hold.affected_rows):
             now = f"{KINDS[found.kind]} {found.affected} 条"
-            reason = f"认可{KINDS[held.kind]} {held.affected_rows} 条，本次为{now}，须另行决定"
-            _move(connection, held, "exceeded", LINE, reason, as_of, run_id, closed_run_id=run_id)
-            held = None
-        if held is None:
-            hold_id = _open(connection, inst_code, entity, found, run_id, as_of)
-        elif (
-            held.state == "accepted"
+            reason = f"认可{KINDS[hold.kind]} {hold.affected_rows} 条，本次为{now}，须另行决定"
+            HOLDS.take(
+                connection,
+                hold,
+                "exceed",
+                LINE,
+                reason,
+                as_of,
+                run_id=run_id,
+                changes={"closed_run_id": run_id},
+            )
+            hold = None
+        if hold is None:
+            return _message(HOLDS.get(connection, _open(connection, inst_code, entity, found, run_id, as_of)))
+        figures = {"last_run_id": run_id}
+        if (
+            hold.state != "accepted"
         ):  # accepted while this collection was under way: the next one lets it pass
-            hold_id = held.hold_id
-            connection.execute(
-                "update quality.hold set last_run_id = %s where hold_id = %s", [run_id, hold_id]
-            )
-        else:
-            hold_id = held.hold_id
-            connection.execute(
-                "update quality.hold set kind = %s, last_run_id = %s, batch_ids = %s, landing_uris = %s, live_rows = %s, "
-                "affected_rows = %s where hold_id = %s",
-                [found.kind, run_id, found.batch_ids, found.uris, found.live, found.affected, hold_id],
-            )
-        return _message(get(connection, hold_id))
+            figures |= {"kind": found.kind, "batch_ids": found.batch_ids, "landing_uris": found.uris}
+            figures |= {"live_rows": found.live, "affected_rows": found.affected}
+        connection.execute(
+            f"update quality.hold set {', '.join(f'{name} = %s' for name in figures)} where hold_id = %s",
+            [*figures.values(), hold.hold_id],
+        )
+        return _message(HOLDS.get(connection, hold.hold_id))
 
 
 def apply(connection: psycopg.Connection, hold_id: int, finding: Finding, run_id: str, as_of: date) -> bool:
@@ -140,122 +130,80 @@ def apply(connection: psycopg.Connection, hold_id: int, finding: Finding, run_id
 
     A further part of the same collection is added to what the hold let pass.
     """
-    held = _locked(connection, "hold_id = %s", [hold_id])
-    if held.state == "applied" and held.closed_run_id == run_id:
+    hold = HOLDS.locked(connection, hold_id)
+    if hold.state == "applied" and hold.closed_run_id == run_id:
         connection.execute(
             "update quality.hold set batch_ids = batch_ids || %s, landing_uris = landing_uris || %s where hold_id = %s",
             [list(finding.batch_ids), list(finding.uris), hold_id],
         )
         return True
-    if held.state != "accepted":
+    if hold.state != "accepted":
         return False
-    reason = f"按 {held.decided_by} 的认可生效，影响 {finding.affected} 条"
+    reason = f"按 {hold.decided_by} 的认可生效，影响 {finding.affected} 条"
     changes = {"batch_ids": list(finding.batch_ids), "landing_uris": list(finding.uris)}
-    _move(
-        connection, held, "applied", LINE, reason, as_of, run_id,
-        closed_run_id=run_id, last_run_id=run_id, live_rows=finding.live, **changes,
-    )  # fmt: skip
+    changes |= {"closed_run_id": run_id, "last_run_id": run_id, "live_rows": finding.live}
+    HOLDS.take(connection, hold, "apply", LINE, reason, as_of, run_id=run_id, changes=changes)
     return True
 
 
 def withdraw(connection: psycopg.Connection, hold_id: int, run_id: str, as_of: date) -> None:
     """Close a hold whose source is back to normal."""
     with connection.transaction():
-        held = _locked(connection, "hold_id = %s", [hold_id])
-        if held.state in OPEN:
+        hold = HOLDS.locked(connection, hold_id)
+        if hold.state in OPEN:
             reason = "来源已恢复正常，不再需要决定"
-            _move(connection, held, "withdrawn", LINE, reason, as_of, run_id, closed_run_id=run_id)
+            HOLDS.take(
+                connection,
+                hold,
+                "withdraw",
+                LINE,
+                reason,
+                as_of,
+                run_id=run_id,
+                changes={"closed_run_id": run_id},
+            )
 
 
 def decide(
-    connection: psycopg.Connection, hold_id: int, state: str, steward: Steward, reason: str, as_of: date
+    connection: psycopg.Connection,
+    hold_id: int,
+    is_accepted: bool,
+    steward: Steward,
+    reason: str,
+    as_of: date,
 ) -> Hold:
-    """Accept or reject an open hold (`state`: accepted, rejected). Raises HoldError."""
+    """Accept or reject an open hold. Raises DecisionError.
+
+    >>> decide(connection, 7, True, stewards.find("jw-data-1"), "院系合并", as_of).state
+    'accepted'
+    """
+    action = "accept" if is_accepted else "reject"
     with connection.transaction():
-        get(connection, hold_id)
-        held = _locked(connection, "hold_id = %s", [hold_id])
-        if steward.role != "commission":
-            raise HoldError(
-                f"{held.name}：{steward.name} 不是市教委的数据管理员，不能决定；请由市教委的管理员处理"
-            )
-        if held.state not in OPEN:
-            raise HoldError(f"{held.name}已了结（{STATES[held.state]}），不能再决定")
-        if held.state == state:
-            raise HoldError(f"{held.name}已由 {held.decided_by} 决定为“{STATES[state]}”")
-        if not reason.strip():
-            raise HoldError(f"{held.name}：须写明理由")
-        _move(
-            connection, held, state, steward.name, reason, as_of, None,
-            decided_by=steward.name, decided_on=as_of, reason=reason,
-        )  # fmt: skip
-    return get(connection, hold_id)
-
-
-def get(connection: psycopg.Connection, hold_id: int) -> Hold:
-    """One hold. Raises HoldError for an unknown number."""
-    found = select(connection, "hold_id = %s", [hold_id])
-    if not found:
-        raise HoldError(f"没有编号为 {hold_id} 的暂缓；编号见 `yuyan hold list --all`")
-    return found[0]
-
-
-def select(connection: psycopg.Connection, where: str, parameters: Sequence[Any] = ()) -> list[Hold]:
-    """Holds that meet an SQL condition."""
-    columns = ", ".join(Hold.__dataclass_fields__)
-    with connection.cursor(row_factory=class_row(Hold)) as cursor:
-        return cursor.execute(f"select {columns} from quality.hold where {where}", parameters).fetchall()
-
-
-def _locked(connection: psycopg.Connection, where: str, parameters: Sequence[Any]) -> Hold | None:
-    return next(iter(select(connection, f"{where} for update", parameters)), None)
+        hold = HOLDS.locked(connection, hold_id)
+        HOLDS.check(hold, action, reason, steward)
+        decision = {"decided_by": steward.name, "decided_on": as_of, "reason": reason}
+        # the column `reason` of the hold and the reason of the step are the same text
+        HOLDS.take(connection, hold, action, steward.name, reason, as_of, changes=decision)
+    return HOLDS.get(connection, hold_id)
 
 
 def _open(
     connection: psycopg.Connection, inst_code: str, entity: str, found: Finding, run_id: str, as_of: date
 ) -> int:
-    (hold_id,) = connection.execute(
-        "insert into quality.hold (src_inst_code, entity, kind, run_id, as_of, last_run_id, batch_ids, landing_uris, "
-        "live_rows, affected_rows) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning hold_id",
-        [inst_code, entity, found.kind, run_id, as_of, run_id, found.batch_ids, found.uris, found.live, found.affected],
-    ).fetchone()  # fmt: skip
+    row = {
+        "src_inst_code": inst_code,
+        "entity": entity,
+        "kind": found.kind,
+        "run_id": run_id,
+        "as_of": as_of,
+        "last_run_id": run_id,
+        "batch_ids": found.batch_ids,
+        "landing_uris": found.uris,
+        "live_rows": found.live,
+        "affected_rows": found.affected,
+    }
     reason = f"{KINDS[found.kind]}：仓库有 {found.live} 条有效记录，其中 {found.affected} 条受影响"
-    _note(connection, hold_id, as_of, LINE, None, "waiting", reason, run_id)
-    return hold_id
-
-
-def _move(
-    connection: psycopg.Connection,
-    held: Hold,
-    state: str,
-    actor: str,
-    why: str,
-    as_of: date,
-    run_id: str | None,
-    **changes: Any,
-) -> None:
-    changes["state"] = state
-    connection.execute(
-        f"update quality.hold set {', '.join(f'{name} = %s' for name in changes)} where hold_id = %s",
-        [*changes.values(), held.hold_id],
-    )
-    _note(connection, held.hold_id, as_of, actor, held.state, state, why, run_id)
-
-
-def _note(
-    connection: psycopg.Connection,
-    hold_id: int,
-    as_of: date,
-    actor: str,
-    from_state: str | None,
-    to_state: str,
-    reason: str,
-    run_id: str | None,
-) -> None:
-    connection.execute(
-        "insert into quality.hold_event (hold_id, as_of, actor, from_state, to_state, reason, run_id) "
-        "values (%s, %s, %s, %s, %s, %s, %s)",
-        [hold_id, as_of, actor, from_state, to_state, reason, run_id],
-    )
+    return HOLDS.start(connection, "found", row, LINE, reason, as_of, run_id)
 
 
 def _message(hold: Hold) -> str:

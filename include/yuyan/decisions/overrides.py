@@ -9,22 +9,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import psycopg
-from psycopg.rows import class_row
 
 from yuyan.decisions import problems
-from yuyan.decisions.problems import LINE, Problem, ProblemError
+from yuyan.decisions.life_cycle import DecisionError, LifeCycle
+from yuyan.decisions.problems import Problem
 from yuyan.domain import stewards
+from yuyan.domain.life_cycles import LINE
 
 LONGEST = timedelta(days=366)
 """How long an override may last from the day it is asked for."""
-
-STATES = {
-    "requested": "待审批",
-    "active": "生效",
-    "rejected": "已驳回",
-    "withdrawn": "已撤回",
-    "lapsed": "已失效",
-}
 
 
 @dataclass(frozen=True)
@@ -48,6 +41,52 @@ class Override:
     lapsed_run_id: str | None
     lapse_reason: str | None
 
+    @property
+    def name(self) -> str:
+        """How a message names it."""
+        return f"豁免 {self.override_id}（{self.src_inst_code} {self.rule_id}）"
+
+
+OVERRIDES = LifeCycle("override", Override)
+LIVE = list(OVERRIDES.cycle.open_states())
+
+# reads: quality.override, quality.problem; leaves: letting_pass
+_LETTING_PASS = """
+create temp table letting_pass on commit drop as
+select o.override_id, o.rule_id, o.src_inst_code
+from quality.override as o inner join quality.problem as p using (problem_id)
+where o.state = 'active' and p.entity = %s
+"""
+# reads: letting_pass, failing; leaves: quality.row_failure (of the stand-ins, too, whose failures end with the run)
+_COVER = """
+update quality.row_failure as f set override_id = o.override_id
+from letting_pass as o
+where f.entity = %(entity)s and f.rule_id = o.rule_id and f.src_inst_code = o.src_inst_code
+    and (
+        f.resolved_run_id is null
+        or (f.resolved_run_id = %(run)s and f.raw_id in (select raw_id from failing where not is_newest))
+    )
+    and f.override_id is distinct from o.override_id
+"""
+# reads: quality.override, quality.rule, quality.row_failure, failing: version in force and failing records by override
+_FIGURES = """
+select
+    o.override_id,
+    (select version from quality.rule as r where r.rule_id = o.rule_id and r.is_current),
+    (
+        select count(*)
+        from (
+            select f.src_record_id from quality.row_failure as f
+            where f.rule_id = o.rule_id and f.src_inst_code = o.src_inst_code and f.resolved_run_id is null
+            union
+            select g.src_record_id from failing as g
+            where not g.is_newest and g.rule_id = o.rule_id and g.src_inst_code = o.src_inst_code
+        ) as records
+    )
+from quality.override as o
+where o.override_id = any(%s)
+"""
+
 
 def request(
     connection: psycopg.Connection,
@@ -58,66 +97,66 @@ def request(
     expires_on: date,
     as_of: date,
 ) -> Override:
-    """Ask for an override of a problem. Raises ProblemError for whatever could never be approved, StewardError."""
+    """Ask for an override of a problem. Raises DecisionError for whatever could never be approved, StewardError."""
     with connection.transaction():
-        problem = problems.locked(connection, problem_id, actor)
-        problems.check(problem, "request", justification)
+        problem = problems.checked(connection, problem_id, "request", actor, justification)
         rule = problems.rule(connection, problem.rule_id)
         if rule["severity"] in problems.EXPLAINABLE:
-            raise ProblemError(
+            raise DecisionError(
                 f"{problem.name}：{rule['severity']} 级规则只记录、不隔离，没有可放行的行；情况属实请用 explain 说明"
             )
         if rule["override_by"] == "nobody":
-            raise ProblemError(
+            raise DecisionError(
                 f"{problem.name}：该规则不可豁免，不合格的行无法归类、关联或计数，会破坏下游；请更正数据：{rule['fix']}"
             )
         if rows < problem.failed:
-            raise ProblemError(f"{problem.name}：现有 {problem.failed} 行不合格，只申请 {rows} 行会立即失效")
+            raise DecisionError(f"{problem.name}：现有 {problem.failed} 行不合格，只申请 {rows} 行会立即失效")
         last = as_of + LONGEST
         if not as_of < expires_on <= last:
-            raise ProblemError(
+            raise DecisionError(
                 f"{problem.name}：到期日 {expires_on} 须晚于统计日期 {as_of}，且不晚于 {last}（{LONGEST.days} 天内）"
             )
         if not stewards.deciders(rule["override_by"], problem.src_inst_code, actor):
-            raise ProblemError(
-                f"{problem.name}：除申请人 {actor} 外没有可审批的{_role(rule['override_by'], problem)}；请由其他账号申请，"
-                "或登记更多管理员"
+            role = (
+                "市教委管理员" if rule["override_by"] == "commission" else f" {problem.src_inst_code} 管理员"
             )
-        (override_id,) = connection.execute(
-            "insert into quality.override (problem_id, rule_id, rule_version, src_inst_code, state, granted_rows, "
-            "justification, requested_by, requested_on, expires_on) "
-            "select %s, %s, %s, %s, 'requested', %s, %s, %s, %s, %s returning override_id",
-            [problem_id, problem.rule_id, rule["version"], problem.src_inst_code, rows, justification, actor, as_of,
-             expires_on],
-        ).fetchone()  # fmt: skip
-        problems.move(connection, problem, "request", actor, justification, as_of, override_id=override_id)
-    return get(connection, override_id)
+            raise DecisionError(
+                f"{problem.name}：除申请人 {actor} 外没有可审批的{role}；请由其他账号申请，或登记更多管理员"
+            )
+        row = {
+            "problem_id": problem_id,
+            "rule_id": problem.rule_id,
+            "rule_version": rule["version"],
+            "src_inst_code": problem.src_inst_code,
+            "granted_rows": rows,
+            "justification": justification,
+            "requested_by": actor,
+            "requested_on": as_of,
+            "expires_on": expires_on,
+        }
+        override_id = OVERRIDES.start(connection, "request", row, actor, justification, as_of)
+        _take_with(connection, problem, "request", actor, justification, as_of, override_id)
+    return OVERRIDES.get(connection, override_id)
 
 
 def decide(
     connection: psycopg.Connection, problem_id: int, actor: str, is_approved: bool, reason: str, as_of: date
 ) -> Override:
-    """Approve or reject what is asked for. Raises ProblemError when the actor may not, or when it could have no effect."""
+    """Approve or reject what is asked for. Raises DecisionError when the actor may not, or when it could have no effect."""
     action = "approve" if is_approved else "reject"
     with connection.transaction():
-        problem = problems.locked(connection, problem_id, actor)
-        problems.check(problem, action, reason)
+        problem = problems.checked(connection, problem_id, action, actor, reason)
         override = _live(connection, problem)
         rule = problems.rule(connection, problem.rule_id)
-        if not stewards.find(actor).may_decide(
-            rule["override_by"], problem.src_inst_code, override.requested_by
-        ):
-            raise ProblemError(f"{problem.name}：{_refusal(override, rule['override_by'], problem, actor)}")
+        steward = stewards.find(actor)
+        OVERRIDES.check(override, action, reason, steward, rule["override_by"], override.requested_by)
         lapse = lapse_reason(override, rule["version"], problem.failed, as_of)
         if is_approved and lapse:
-            raise ProblemError(f"{problem.name}：申请已不成立（{lapse[1]}），请驳回，需要时重新申请")
-        connection.execute(
-            "update quality.override set state = %s, decided_by = %s, decided_on = %s, decision_reason = %s "
-            "where override_id = %s",
-            ["active" if is_approved else "rejected", actor, as_of, reason, override.override_id],
-        )
-        problems.move(connection, problem, action, actor, reason, as_of, override_id=override.override_id)
-    return get(connection, override.override_id)
+            raise DecisionError(f"{problem.name}：申请已不成立（{lapse[1]}），请驳回，需要时重新申请")
+        decision = {"decided_by": actor, "decided_on": as_of, "decision_reason": reason}
+        OVERRIDES.take(connection, override, action, actor, reason, as_of, changes=decision)
+        _take_with(connection, problem, action, actor, reason, as_of, override.override_id)
+    return OVERRIDES.get(connection, override.override_id)
 
 
 def withdraw(
@@ -125,31 +164,11 @@ def withdraw(
 ) -> Override:
     """Take back a request, or end an active override: its rows go back to quarantine in the next run."""
     with connection.transaction():
-        problem = problems.locked(connection, problem_id, actor)
-        problems.check(problem, "withdraw", reason)
+        problem = problems.checked(connection, problem_id, "withdraw", actor, reason)
         override = _live(connection, problem)
-        connection.execute(
-            "update quality.override set state = 'withdrawn' where override_id = %s", [override.override_id]
-        )
-        problems.move(connection, problem, "withdraw", actor, reason, as_of, override_id=override.override_id)
-    return get(connection, override.override_id)
-
-
-def get(connection: psycopg.Connection, override_id: int) -> Override:
-    """One override. Raises ProblemError for an unknown number."""
-    found = of(connection, "override_id = %s", override_id)
-    if not found:
-        raise ProblemError(f"没有编号为 {override_id} 的豁免；编号见 `yuyan problem show <问题编号>`")
-    return found[0]
-
-
-def of(connection: psycopg.Connection, where: str, *parameters: object) -> list[Override]:
-    """Overrides by a condition on quality.override, oldest first."""
-    columns = ", ".join(Override.__dataclass_fields__)
-    with connection.cursor(row_factory=class_row(Override)) as cursor:
-        return cursor.execute(
-            f"select {columns} from quality.override where {where} order by override_id", parameters
-        ).fetchall()
+        OVERRIDES.take(connection, override, "withdraw", actor, reason, as_of)
+        _take_with(connection, problem, "withdraw", actor, reason, as_of, override.override_id)
+    return OVERRIDES.get(connection, override.override_id)
 
 
 def lapse_reason(
@@ -158,7 +177,7 @@ def lapse_reason(
     """Why a live override ends, as (quality.override.lapse_reason, Chinese text), or None while it holds."""
     if override.rule_version != rule_version:
         return "rule_changed", f"规则已由第 {override.rule_version} 版改为第 {rule_version or '—'} 版"
-    if as_of > override.expires_on:
+    if OVERRIDES.is_due(override, "lapse", as_of):
         return "expired", f"已于 {override.expires_on} 到期"
     if failed > override.granted_rows:
         return "exceeded", f"现有 {failed} 行不合格，超过放行的 {override.granted_rows} 行"
@@ -175,26 +194,20 @@ def apply(connection: psycopg.Connection, entity: str, run_id: str, as_of: date)
     """
     for override, version, failed in _live_ones(connection, entity):
         if lapse := lapse_reason(override, version, failed, as_of):
-            connection.execute(
-                "update quality.override set state = 'lapsed', lapsed_run_id = %s, lapse_reason = %s where override_id = %s",
-                [run_id, lapse[0], override.override_id],
+            OVERRIDES.take(
+                connection,
+                override,
+                "lapse",
+                LINE,
+                lapse[1],
+                as_of,
+                run_id=run_id,
+                changes={"lapsed_run_id": run_id, "lapse_reason": lapse[0]},
             )
-            problem = problems.get(connection, override.problem_id)
-            problems.move(
-                connection, problem, "lapsed", LINE, lapse[1], as_of, run_id=run_id, override_id=override.override_id
-            )  # fmt: skip
-    connection.execute(
-        "create temp table letting_pass on commit drop as select o.override_id, o.rule_id, o.src_inst_code "
-        "from quality.override o join quality.problem p using (problem_id) where o.state = 'active' and p.entity = %s",
-        [entity],
-    )
-    connection.execute(
-        "update quality.row_failure f set override_id = o.override_id from letting_pass o "
-        "where f.entity = %s and f.rule_id = o.rule_id and f.src_inst_code = o.src_inst_code and (f.resolved_run_id is null "
-        "or (f.resolved_run_id = %s and f.raw_id in (select raw_id from failing where not is_newest))) "
-        "and f.override_id is distinct from o.override_id",
-        [entity, run_id],
-    )
+            problem = problems.PROBLEMS.get(connection, override.problem_id)
+            _take_with(connection, problem, "lapsed", LINE, lapse[1], as_of, override.override_id, run_id)
+    connection.execute(_LETTING_PASS, [entity])
+    connection.execute(_COVER, {"entity": entity, "run": run_id})
 
 
 def covers(alias: str) -> str:
@@ -207,41 +220,34 @@ def _live_ones(connection: psycopg.Connection, entity: str) -> list[tuple[Overri
 
     A record fails by its newest version, or by the last good one that stands in for it.
     """
-    locked = connection.execute(  # as people's steps do, so that no decision falls in between
-        "select problem_id from quality.problem where entity = %s and state in ('override_requested', 'overridden') "
-        "order by problem_id for update",
-        [entity],
-    ).fetchall()
-    ids = [problem_id for (problem_id,) in locked]
-    live = of(connection, "problem_id = any(%s) and state in ('requested', 'active')", ids)
-    figures = connection.execute(
-        "select o.override_id, (select version from quality.rule r where r.rule_id = o.rule_id and r.is_current), "
-        "(select count(*) from (select f.src_record_id from quality.row_failure f where f.rule_id = o.rule_id "
-        "and f.src_inst_code = o.src_inst_code and f.resolved_run_id is null union select g.src_record_id from failing g "
-        "where not g.is_newest and g.rule_id = o.rule_id and g.src_inst_code = o.src_inst_code) records) "
-        "from quality.override o where o.override_id = any(%s)",
-        [[o.override_id for o in live]],
-    ).fetchall()
+    # locked as people's steps lock them, so that no decision falls in between
+    where = "entity = %s and state in ('override_requested', 'overridden') order by problem_id for update"
+    ids = [problem.problem_id for problem in problems.PROBLEMS.select(connection, where, [entity])]
+    live = OVERRIDES.select(
+        connection, "problem_id = any(%s) and state = any(%s) order by override_id", [ids, LIVE]
+    )
+    figures = connection.execute(_FIGURES, [[o.override_id for o in live]]).fetchall()
     by_id = {override_id: (version, failed) for override_id, version, failed in figures}
     return [(o, *by_id[o.override_id]) for o in live]
 
 
 def _live(connection: psycopg.Connection, problem: Problem) -> Override:
     """The one override by which the problem is in its state."""
-    return of(connection, "problem_id = %s and state in ('requested', 'active')", problem.problem_id)[0]
+    return OVERRIDES.select(connection, "problem_id = %s and state = any(%s)", [problem.problem_id, LIVE])[0]
 
 
-def _refusal(override: Override, override_by: str, problem: Problem, actor: str) -> str:
-    allowed = "、".join(
-        s.name for s in stewards.deciders(override_by, problem.src_inst_code, override.requested_by)
+def _take_with(
+    connection: psycopg.Connection,
+    problem: Problem,
+    action: str,
+    actor: str,
+    reason: str,
+    as_of: date,
+    override_id: int,
+    run_id: str | None = None,
+) -> None:
+    """The step of the problem that goes with one of its override."""
+    evidence = {"override_id": override_id}
+    problems.PROBLEMS.take(
+        connection, problem, action, actor, reason, as_of, run_id=run_id, evidence=evidence
     )
-    why = (
-        "申请人不能审批自己的申请"
-        if actor == override.requested_by
-        else f"审批人须是{_role(override_by, problem)}，{actor} 不是"
-    )
-    return f"{why}；可审批的账号：{allowed or '无'}"
-
-
-def _role(override_by: str, problem: Problem) -> str:
-    return "市教委管理员" if override_by == "commission" else f" {problem.src_inst_code} 管理员"

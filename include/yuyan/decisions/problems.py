@@ -6,7 +6,7 @@ findings and `subjects=["indicator"]`. A subject is the second part of a rule id
 subjects that was checked and that no finding mentions is fixed.
 
 What people do (`promise`, `explain`, `reopen`, and the steps of overrides.py) is a row of quality.problem_event, like what
-the line does itself (actor `yuyan`). `STEPS` is the whole life cycle.
+the line does itself (actor `yuyan`). The whole life cycle is include/life_cycles/problem.yml.
 """
 
 from collections import Counter
@@ -17,50 +17,14 @@ from types import MappingProxyType
 from typing import Any
 
 import psycopg
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 
+from yuyan.decisions.life_cycle import DecisionError, LifeCycle
 from yuyan.domain import stewards
-
-LINE = "yuyan"
-"""Actor of the steps that the line takes itself."""
+from yuyan.domain.life_cycles import LINE
 
 EXPLAINABLE = ("WARN", "INFO")
 """Severities that hold no row back, so that an explanation is enough."""
-
-STEPS: dict[str, tuple[tuple[str, ...], str]] = {
-    "promise": (("open", "fix_promised"), "fix_promised"),
-    "request": (("open", "fix_promised"), "override_requested"),
-    "approve": (("override_requested",), "overridden"),
-    "reject": (("override_requested",), "open"),
-    "withdraw": (("override_requested", "overridden"), "open"),
-    "explain": (("open", "fix_promised"), "known"),
-    "reopen": (("fix_promised", "known"), "open"),
-    "found": ((), "open"),
-    "failed_again": (("fixed",), "open"),
-    "overdue": (("fix_promised",), "open"),
-    "unexplained": (("known",), "open"),
-    "lapsed": (("override_requested", "overridden"), "open"),
-    "settled": (("open", "fix_promised", "known"), "fixed"),
-}
-"""Action -> the states it may start from and the state it leads to. `found` starts a problem."""
-
-STATES = {
-    "open": "待处理",
-    "fix_promised": "已承诺修复",
-    "override_requested": "已申请豁免",
-    "overridden": "已豁免",
-    "fixed": "已修复",
-    "known": "已知",
-}
-ACTIONS = {
-    "promise": "承诺修复", "request": "申请豁免", "approve": "批准豁免", "reject": "驳回豁免", "withdraw": "撤回豁免",
-    "explain": "说明", "reopen": "重新打开", "found": "发现", "failed_again": "再次发生", "overdue": "承诺逾期",
-    "unexplained": "说明不再成立", "lapsed": "豁免失效", "settled": "了结",
-}  # fmt: skip
-
-
-class ProblemError(ValueError):
-    """A step that cannot be taken; the message (Chinese) says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +76,9 @@ class Problem:
         return f"问题 {self.problem_id}（{self.src_inst_code} {self.rule_id}）"
 
 
+PROBLEMS = LifeCycle("problem", Problem)
+
+
 def settle(
     connection: psycopg.Connection,
     run_id: str,
@@ -125,6 +92,9 @@ def settle(
     `subjects`: the second parts of all rule ids that were checked (entities, or `indicator`). `is_checked(rule_id,
     src_inst_code)`: whether that pair could be judged this time; if not, its problem stays as it is. A problem under a live
     override is left to that override. Safe to repeat. Raises ValueError for a finding whose rule is not of these subjects.
+
+    >>> settle(connection, "run-1", as_of, [Finding("QR.student.left_on.13", "10611", "student", "ERROR", 12)], ["student"])
+    Counter({'found': 1})
     """
     subjects = list(subjects)
     found = {(f.rule_id, f.src_inst_code): f for f in findings}
@@ -134,14 +104,16 @@ def settle(
         )
     taken: Counter[str] = Counter()
     with connection.transaction():
-        held = {
+        known = {
             (p.rule_id, p.src_inst_code): p
-            for p in _problems(connection, "split_part(rule_id, '.', 2) = any(%s) for update", [subjects])
+            for p in PROBLEMS.select(
+                connection, "split_part(rule_id, '.', 2) = any(%s) for update", [subjects]
+            )
         }
-        for finding in (f for key, f in found.items() if key not in held):
+        for finding in (f for key, f in found.items() if key not in known):
             _open(connection, finding, run_id, as_of)
             taken["found"] += 1
-        for key, problem in held.items():
+        for key, problem in known.items():
             finding = found.get(key)
             if not finding and not is_checked(*key):
                 continue
@@ -161,7 +133,9 @@ def settle(
             if step := next_step(problem, finding, as_of):
                 action, reason = step
                 changes = {"failed": 0, "causes": 0, "fixed_run_id": run_id} if action == "settled" else {}
-                move(connection, problem, action, LINE, reason, as_of, run_id=run_id, **changes)
+                PROBLEMS.take(
+                    connection, problem, action, LINE, reason, as_of, run_id=run_id, changes=changes
+                )
                 taken[action] += 1
     return taken
 
@@ -170,11 +144,11 @@ def next_step(problem: Problem, finding: Finding | None, as_of: date) -> tuple[s
     """What the line does about a problem after a check: (action, reason), or None."""
     if finding is None:
         # an override lets rows pass until nothing fails, also where the rest would be tolerated
-        is_done = problem.state in STEPS["settled"][0]
+        is_done = problem.state in PROBLEMS.cycle.steps["settled"].sources
         return ("settled", "已无不合格，或已在容许范围内") if is_done else None
     if problem.state == "fixed":
         return "failed_again", finding.reason or f"再次出现 {finding.amount}，超出容许范围"
-    if problem.state == "fix_promised" and as_of > problem.promised_for:
+    if PROBLEMS.is_due(problem, "overdue", as_of):
         return "overdue", f"承诺 {problem.promised_for} 前修复，仍有 {finding.amount}"
     if problem.state == "known" and finding.failed > problem.known_rows:
         return "unexplained", f"现有 {finding.amount}，多于已说明的 {problem.known_rows}"
@@ -216,12 +190,11 @@ def promise(
 ) -> Problem:
     """The institution promises a fix by a date. After it the problem is open again, unless it is fixed."""
     with connection.transaction():
-        problem = locked(connection, problem_id, actor)
-        check(problem, "promise", reason)
+        problem = checked(connection, problem_id, "promise", actor, reason)
         if by <= as_of:
-            raise ProblemError(f"{problem.name}：承诺日期 {by} 须晚于统计日期 {as_of}")
-        move(connection, problem, "promise", actor, reason, as_of, promised_for=by)
-    return get(connection, problem_id)
+            raise DecisionError(f"{problem.name}：承诺日期 {by} 须晚于统计日期 {as_of}")
+        PROBLEMS.take(connection, problem, "promise", actor, reason, as_of, changes={"promised_for": by})
+    return PROBLEMS.get(connection, problem_id)
 
 
 def explain(connection: psycopg.Connection, problem_id: int, actor: str, reason: str, as_of: date) -> Problem:
@@ -230,38 +203,41 @@ def explain(connection: psycopg.Connection, problem_id: int, actor: str, reason:
     Whom the rule's `override` names: `university` is also the commission, `nobody` is nobody.
     """
     with connection.transaction():
-        problem = locked(connection, problem_id, actor)
-        check(problem, "explain", reason)
+        problem = checked(connection, problem_id, "explain", actor, reason)
         if problem.severity not in EXPLAINABLE:
-            raise ProblemError(
+            raise DecisionError(
                 f"{problem.name}：{problem.severity} 级的问题使数据行被隔离，说明不能放行；请更正数据，或用 request 申请豁免"
             )
         override_by = rule(connection, problem.rule_id)["override_by"]
         if override_by == "nobody":
-            raise ProblemError(f"{problem.name}：该规则不接受说明，只能更正数据")
+            raise DecisionError(f"{problem.name}：该规则不接受说明，只能更正数据")
         if override_by == "commission" and stewards.find(actor).role != "commission":
-            raise ProblemError(f"{problem.name}：该规则的说明须由市教委的管理员认可，{actor} 不是")
-        move(connection, problem, "explain", actor, reason, as_of, known_rows=problem.failed)
-    return get(connection, problem_id)
+            raise DecisionError(f"{problem.name}：该规则的说明须由市教委的管理员认可，{actor} 不是")
+        PROBLEMS.take(
+            connection, problem, "explain", actor, reason, as_of, changes={"known_rows": problem.failed}
+        )
+    return PROBLEMS.get(connection, problem_id)
 
 
 def reopen(connection: psycopg.Connection, problem_id: int, actor: str, reason: str, as_of: date) -> Problem:
     """Take a promise or an explanation back."""
     with connection.transaction():
-        move(connection, locked(connection, problem_id, actor), "reopen", actor, reason, as_of)
-    return get(connection, problem_id)
+        problem = checked(connection, problem_id, "reopen", actor, reason)
+        PROBLEMS.take(connection, problem, "reopen", actor, reason, as_of)
+    return PROBLEMS.get(connection, problem_id)
 
 
-def get(connection: psycopg.Connection, problem_id: int) -> Problem:
-    """One problem. Raises ProblemError for an unknown number."""
-    found = _problems(connection, "problem_id = %s", [problem_id])
-    if not found:
-        raise ProblemError(f"没有编号为 {problem_id} 的问题；编号见 `yuyan problem list`")
-    return found[0]
+def checked(connection: psycopg.Connection, problem_id: int, action: str, actor: str, reason: str) -> Problem:
+    """The problem, locked for this transaction, if this steward may take the step. Raises DecisionError, StewardError."""
+    PROBLEMS.get(connection, problem_id)
+    steward = stewards.find(actor)
+    problem = PROBLEMS.locked(connection, problem_id)
+    PROBLEMS.check(problem, action, reason, steward)
+    return problem
 
 
 def rule(connection: psycopg.Connection, rule_id: str) -> dict[str, Any]:
-    """The rule in force: version, severity, override_by, message, fix. Raises ProblemError when there is none any more."""
+    """The rule in force: version, severity, override_by, message, fix. Raises DecisionError when there is none any more."""
     with connection.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(
             "select rule_id, version, severity, override_by, message, fix from quality.rule "
@@ -269,96 +245,15 @@ def rule(connection: psycopg.Connection, rule_id: str) -> dict[str, Any]:
             [rule_id],
         ).fetchone()
     if found is None:
-        raise ProblemError(f"规则 {rule_id} 已停用；下一次校验会了结它的问题")
+        raise DecisionError(f"规则 {rule_id} 已停用；下一次校验会了结它的问题")
     return found
 
 
-def locked(connection: psycopg.Connection, problem_id: int, actor: str) -> Problem:
-    """The problem, locked for this transaction. Raises ProblemError when the actor may not act on its institution."""
-    problem = get(connection, problem_id)
-    steward = stewards.find(actor)
-    if not steward.acts_on(problem.src_inst_code):
-        raise ProblemError(
-            f"{actor} 是 {steward.inst_code} 的数据管理员，不能处理 {problem.src_inst_code} 的问题 {problem_id}；"
-            f"请由 {problem.src_inst_code} 或市教委的管理员处理"
-        )
-    return _problems(connection, "problem_id = %s for update", [problem_id])[0]
-
-
-def move(
-    connection: psycopg.Connection,
-    problem: Problem,
-    action: str,
-    actor: str,
-    reason: str,
-    as_of: date,
-    *,
-    run_id: str | None = None,
-    override_id: int | None = None,
-    **changes: Any,
-) -> None:
-    """Take a step of STEPS: the new state with further column changes, and the event. Raises ProblemError when refused."""
-    check(problem, action, reason)
-    state = STEPS[action][1]
-    changes = {"promised_for": None, "known_rows": None, "fixed_run_id": None} | changes | {"state": state}
-    connection.execute(
-        f"update quality.problem set {', '.join(f'{name} = %s' for name in changes)} where problem_id = %s",
-        [*changes.values(), problem.problem_id],
-    )
-    _note(connection, problem.problem_id, as_of, actor, action, problem.state, reason, run_id, override_id)
-
-
-def check(problem: Problem, action: str, reason: str) -> None:
-    """Raises ProblemError when the step cannot start from the problem's state, or says no reason."""
-    starts = STEPS[action][0]
-    if problem.state not in starts:
-        possible = "、".join(STATES[s] for s in starts)
-        raise ProblemError(
-            f"{problem.name}现为“{STATES[problem.state]}”，不能{ACTIONS[action]}（只能从“{possible}”）；"
-            f"经过见 `yuyan problem show {problem.problem_id}`"
-        )
-    if not reason.strip():
-        raise ProblemError(f"{ACTIONS[action]}须写明理由")
-
-
-def today(connection: psycopg.Connection) -> date:
-    """The line's own date: `as_of` of its newest run. Raises ProblemError before the first run."""
-    (day,) = connection.execute("select max(as_of) from ops.run").fetchone()
-    if day is None:
-        raise ProblemError("数据线还没有运行过，没有统计日期；请先运行，或给出 --as-of")
-    return day
-
-
 def _open(connection: psycopg.Connection, finding: Finding, run_id: str, as_of: date) -> None:
-    (problem_id,) = connection.execute(
-        "insert into quality.problem (rule_id, src_inst_code, entity, severity, state, failed, causes, opened_run_id, "
-        "last_run_id) values (%s, %s, %s, %s, 'open', %s, %s, %s, %s) returning problem_id",
-        [finding.rule_id, finding.src_inst_code, finding.entity, finding.severity, finding.failed, finding.causes,
-         run_id, run_id],
-    ).fetchone()  # fmt: skip
+    row = {
+        name: getattr(finding, name)
+        for name in ("rule_id", "src_inst_code", "entity", "severity", "failed", "causes")
+    }
+    row |= {"opened_run_id": run_id, "last_run_id": run_id}
     reason = finding.reason or f"{finding.amount}，超出容许范围"
-    _note(connection, problem_id, as_of, LINE, "found", None, reason, run_id, None)
-
-
-def _note(
-    connection: psycopg.Connection,
-    problem_id: int,
-    as_of: date,
-    actor: str,
-    action: str,
-    from_state: str | None,
-    reason: str,
-    run_id: str | None,
-    override_id: int | None,
-) -> None:
-    connection.execute(
-        "insert into quality.problem_event (problem_id, as_of, actor, action, from_state, to_state, reason, run_id, "
-        "override_id) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [problem_id, as_of, actor, action, from_state, STEPS[action][1], reason, run_id, override_id],
-    )
-
-
-def _problems(connection: psycopg.Connection, where: str, parameters: list) -> list[Problem]:
-    columns = ", ".join(Problem.__dataclass_fields__)
-    with connection.cursor(row_factory=class_row(Problem)) as cursor:
-        return cursor.execute(f"select {columns} from quality.problem where {where}", parameters).fetchall()
+    PROBLEMS.start(connection, "found", row, LINE, reason, as_of, run_id)

@@ -169,7 +169,11 @@ class Catalogue:
 
 @cache
 def load(folder: Path = settings.EXPECTATIONS) -> Catalogue:
-    """The business rules in `folder` and the structural ones. Raises RuleError for a rule that cannot be used."""
+    """The business rules in `folder` and the structural ones. Raises RuleError for a rule that cannot be used.
+
+    >>> next(r for r in load().rules["student"] if r.rule_id == "QR.student.left_on.13").severity
+    'ERROR'
+    """
     known = contracts.load()
     business = {entity: _read(folder / f"{entity}.yml", contract) for entity, contract in known.items()}
     if stray := sorted({p.stem for p in folder.glob("*.yml")} - set(known)):

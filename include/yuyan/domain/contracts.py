@@ -140,6 +140,9 @@ def load(folder: Path = settings.CONTRACTS) -> dict[str, Contract]:
     """Every contract by entity name, parents before children (the load order).
 
     Raises ContractError for a file that is not usable, an unknown reference or a circle of references.
+
+    >>> load()["student"].key
+    ('student_id',)
     """
     library = _library(folder / f"{LIBRARY}.yml")
     paths = sorted(path for path in folder.glob("*.yml") if path.stem != LIBRARY)

@@ -6,21 +6,23 @@ file names its product and connection and may override any of it. A bad file is 
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
 from yuyan import settings
 from yuyan.domain import contracts
 from yuyan.domain.contracts import Contract
+from yuyan.domain.yaml_file import YamlError, YamlFile
 
 Code = Annotated[str, Field(pattern=r"^\d{5}$")]
 Codes = dict[str, dict[str, str]]
 _M = TypeVar("_M", bound=BaseModel)
+_T = TypeVar("_T")
 
 
 class InstitutionError(ValueError):
@@ -196,16 +198,50 @@ class Institution:
         )
 
 
-def load(folder: Path | None = None, platforms: Path = settings.PLATFORMS) -> dict[str, Institution]:
-    """Every institution by code. Raises InstitutionError for a file that is not usable."""
+class Known(dict[str, _T]):
+    """What the files of a folder say, by name. A file that is not usable is in `refused` and raises when it is asked for:
+    one bad file stops nobody else.
+    """
+
+    def __init__(self, paths: Iterable[Path], read: Callable[[Path], _T]) -> None:
+        super().__init__()
+        self.refused: dict[str, InstitutionError] = {}
+        for path in paths:
+            try:
+                self[path.stem] = read(path)
+            except InstitutionError as error:
+                self.refused[path.stem] = error
+
+    def __missing__(self, name: str) -> _T:
+        raise self.refused.get(name) or KeyError(name)
+
+
+def load(folder: Path | None = None, platforms: Path = settings.PLATFORMS) -> Known[Institution]:
+    """Every institution by code; a file that is not usable is in `refused`.
+
+    >>> load()["10618"].mapping(contracts.load()["student"]).names["status_code"]
+    'XJZTM'
+    """
     profiles = load_platforms(platforms)
     files = sorted((folder or settings.institutions_dir()).glob("*.yml"))
-    return {i.inst_code: i for i in (_institution(path, profiles) for path in files)}
+    return Known(files, lambda path: _institution(path, profiles))
 
 
-def load_platforms(folder: Path = settings.PLATFORMS) -> dict[str, Platform]:
-    """Every product's profile by its name. Raises InstitutionError for a file that is not usable."""
-    return {p.product: p for p in (_platform(path) for path in sorted(folder.glob("*.yml")))}
+def codes() -> list[str]:
+    """Codes of all institutions to collect, those whose file is not usable included: their tasks say so."""
+    known = load()
+    return sorted([*known, *known.refused])
+
+
+def label(inst_code: str) -> str:
+    """Code and name, or the code alone where the file is not usable."""
+    known = load()
+    return f"{inst_code} {known[inst_code].name}" if inst_code in known else inst_code
+
+
+def load_platforms(folder: Path = settings.PLATFORMS) -> Known[Platform]:
+    """Every product's profile by its name; a file that is not usable is in `refused`."""
+    return Known(sorted(folder.glob("*.yml")), _platform)
 
 
 def _platform(path: Path) -> Platform:
@@ -213,6 +249,12 @@ def _platform(path: Path) -> Platform:
     known = contracts.load()
     if platform.product != path.stem:
         raise InstitutionError(f"{path}:1: product {platform.product!r} must be the file's name")
+    try:
+        platform.table.format(entity="student")
+    except (LookupError, ValueError, AttributeError):
+        raise InstitutionError(
+            f"{_at(path, 'table')}: table {platform.table!r} may have {{entity}} only; correct it"
+        ) from None
     for entity, table in platform.entities.items():
         if entity not in known:
             raise InstitutionError(f"{_at(path, 'entities', entity)}: {entity} has no contract")
@@ -227,13 +269,13 @@ def _platform(path: Path) -> Platform:
     return platform
 
 
-def _institution(path: Path, profiles: dict[str, Platform]) -> Institution:
+def _institution(path: Path, profiles: Known[Platform]) -> Institution:
     file = _read(path, _File)
     if file.inst_code != path.stem:
         raise InstitutionError(
             f"{_at(path, 'inst_code')}: inst_code {file.inst_code} must be the file's name"
         )
-    if file.product not in profiles:
+    if file.product not in profiles and file.product not in profiles.refused:
         raise InstitutionError(
             f"{_at(path, 'product')}: product {file.product!r} has no profile; known are {', '.join(sorted(profiles))}"
         )
@@ -258,7 +300,7 @@ def _institution(path: Path, profiles: dict[str, Platform]) -> Institution:
         **profile.codes,
         **{s: {**profile.codes.get(s, {}), **c} for s, c in file.codes.items()},
     }
-    return Institution(
+    institution = Institution(
         inst_code=file.inst_code,
         name=file.name,
         connection=file.connection,
@@ -267,6 +309,23 @@ def _institution(path: Path, profiles: dict[str, Platform]) -> Institution:
         fields=file.fields,
         path=path,
     )
+    for entity in institution.entities:
+        _check_one_column_each(path, institution.mapping(own[entity]))
+    return institution
+
+
+def _check_one_column_each(path: Path, mapping: EntityMap) -> None:
+    """No column of the source is read as two fields: with the profile's names and the envelope, not the file's own alone."""
+    names = [*((n, name) for n, name in mapping.names.items()), *(("", name) for name in mapping.envelope)]
+    first: dict[str, str] = {}
+    for field, name in names:
+        if name in first:
+            other = field or "the record's envelope"
+            raise InstitutionError(
+                f"{_at(path, 'fields', mapping.entity, first[name])}: {mapping.entity}: {name!r} is the column of both "
+                f"{first[name]} and {other}; name another column for one of them"
+            )
+        first[name] = field
 
 
 def owned(inst_code: str) -> dict[str, Contract]:
@@ -306,9 +365,9 @@ def _check_code_sets(path: Path, codes: dict[str, Any]) -> None:
 
 def _read(path: Path, model: type[_M]) -> _M:
     try:
-        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise InstitutionError(f"{path}: not valid YAML: {error}") from error
+        return model.model_validate(YamlFile(path).data)
+    except YamlError as error:
+        raise InstitutionError(str(error)) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -317,11 +376,4 @@ def _read(path: Path, model: type[_M]) -> _M:
 
 def _at(path: Path, *keys: str | int) -> str:
     """`file:line` of the deepest node that exists under these keys."""
-    node, line = yaml.compose(path.read_text(encoding="utf-8")), 1
-    for key in keys:
-        pairs = node.value if isinstance(node, yaml.MappingNode) else []
-        found = next(((k, v) for k, v in pairs if k.value == str(key)), None)
-        if found is None:
-            break
-        line, node = found[0].start_mark.line + 1, found[1]
-    return f"{path}:{line}"
+    return YamlFile(path).at(*keys)

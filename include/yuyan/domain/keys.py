@@ -15,7 +15,11 @@ SHORTENED = f"{MARK}[0-9a-f]{{64}}$"
 
 
 def bounded(text: str) -> str:
-    """The identifier itself, or, where it is too long, its beginning and its digest: different texts stay different."""
+    """The identifier itself, or, where it is too long, its beginning and its digest: different texts stay different.
+
+    >>> bounded("10611-1")
+    '10611-1'
+    """
     if len(text) <= LONGEST:
         return text
     return text[:KEPT] + MARK + hashlib.sha256(text.encode()).hexdigest()

@@ -67,7 +67,7 @@ def _custom(**properties: Any) -> list[dict[str, Any]]:
 
 
 def _property(f: Field, example: str | None) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    property_: dict[str, Any] = {
         "name": f.name,
         "businessName": f.label,
         "logicalType": f.type,
@@ -75,17 +75,17 @@ def _property(f: Field, example: str | None) -> dict[str, Any]:
         "required": f.mandatory,
     }
     if f.type == "array":
-        said["items"] = {"logicalType": "string"}
+        property_["items"] = {"logicalType": "string"}
     if f.key_position:
-        said |= {"primaryKey": True, "primaryKeyPosition": f.key_position}
+        property_ |= {"primaryKey": True, "primaryKeyPosition": f.key_position}
     if f.description:
-        said["description"] = f.description
+        property_["description"] = f.description
     if example is not None and not f.privacy:
-        said["examples"] = [example]
+        property_["examples"] = [example]
     if f.pattern:
-        said["logicalTypeOptions"] = {"pattern": f.pattern}
+        property_["logicalTypeOptions"] = {"pattern": f.pattern}
     if f.tier:
-        said["classification"] = f"tier{f.tier}"
+        property_["classification"] = f"tier{f.tier}"
     custom = _custom(
         presence=None if f.mandatory else f.presence,
         privacy=f.privacy,
@@ -93,7 +93,7 @@ def _property(f: Field, example: str | None) -> dict[str, Any]:
         codeSet=f.code_set,
         derived=f.derived or None,
     )
-    return said | ({"customProperties": custom} if custom else {})
+    return property_ | ({"customProperties": custom} if custom else {})
 
 
 def _relationship(contract: Contract, ref: Reference) -> dict[str, Any]:

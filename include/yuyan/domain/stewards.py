@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from yuyan import settings
+from yuyan.domain import yaml_file
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^\d{5}$")]
@@ -53,7 +54,11 @@ def load() -> dict[str, Steward]:
 
 
 def find(name: str) -> Steward:
-    """The steward of this name. Raises StewardError."""
+    """The steward of this name. Raises StewardError.
+
+    >>> find("data-10611-1").acts_on("10611")
+    True
+    """
     steward = load().get(name)
     if steward is None:
         raise StewardError(f"{name!r} 不是登记的数据管理员；名单在 {settings.stewards_file()}")
@@ -78,7 +83,7 @@ def publish(connection: psycopg.Connection) -> None:
 @cache
 def _read(path: Path) -> dict[str, Steward]:
     try:
-        content = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        content = _File.model_validate(yaml_file.read(path))
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise StewardError(f"数据管理员名单 {path} 不可用：{error}") from error
     found = [Steward(name, "commission") for name in content.commission]

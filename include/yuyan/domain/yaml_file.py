@@ -11,6 +11,11 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MERGE = "tag:yaml.org,2002:merge"
 
 
+def read(path: Path) -> Any:
+    """The document of a file that nobody has to be led to a line of. Raises yaml.YAMLError, OSError."""
+    return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+
+
 class YamlError(ValueError):
     """A file that is not YAML, not a mapping, or says one key twice; the message names file, line and remedy."""
 
@@ -18,16 +23,24 @@ class YamlError(ValueError):
 class YamlFile:
     """The document of a file and where it stands.
 
-    >>> file = YamlFile(Path("expectations/student.yml"))
-    >>> file.data["rules"]["left_on.13"]["severity"]
-    'ERROR'
-    >>> file.at("rules", "left_on.13")
-    'expectations/student.yml:18'
+    >>> file = YamlFile(Path("include/institutions/10611.yml"))
+    >>> file.data["product"]
+    'rest-versioned'
+    >>> file.at("product")
+    'include/institutions/10611.yml:3'
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        loader = _Loader(path.read_text(encoding="utf-8"))
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise YamlError(f"{path}: is not UTF-8 (byte {error.start + 1}); save it as UTF-8") from None
+        except OSError as error:
+            raise YamlError(
+                f"{path}: cannot be read ({type(error).__name__}); check the file's rights"
+            ) from None
+        loader = _Loader(text)
         try:
             self._root = loader.get_single_node()
             if not isinstance(self._root, yaml.MappingNode):
@@ -36,6 +49,10 @@ class YamlFile:
                 )
             self._refuse_repeated_keys(self._root)
             self.data: dict[str, Any] = loader.construct_document(self._root)
+        except ValueError as error:  # a date or a number that is none
+            raise (
+                error if isinstance(error, YamlError) else YamlError(f"{path}: {error}; quote the value")
+            ) from None
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 1

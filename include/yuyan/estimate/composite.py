@@ -58,7 +58,7 @@ def composite(
         i = order[year]
         if np.isnan(points[i]):
             continue
-        told = [
+        parts_of_year = [
             {"variant_code": c.code, "weight": round(float(w), 4), "value": float(c.values[i]), "error": float(errors[k, i])}
             for k, (c, w) in enumerate(zip(components, weights, strict=True))
         ]  # fmt: skip
@@ -74,7 +74,13 @@ def composite(
             direction = "UP" if lower > 0 else "DOWN" if upper < 0 else "UNCERTAIN"
         found.append(
             Year(
-                year, float(points[i]), change, lower, upper, direction, json.dumps(told, ensure_ascii=False)
+                year,
+                float(points[i]),
+                change,
+                lower,
+                upper,
+                direction,
+                json.dumps(parts_of_year, ensure_ascii=False),
             )
         )
     return found

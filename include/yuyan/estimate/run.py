@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import psycopg
-import yaml
 
 from yuyan import settings
+from yuyan.domain import indicators
 from yuyan.estimate import intervals, outlook, peers, registry, sources, statuses, surveys
 from yuyan.estimate.composite import Component, composite
 from yuyan.estimate.intervals import KEY
@@ -42,9 +42,10 @@ def estimate(run_id: str, as_of: date) -> dict[str, Any]:
     Returns counts: rows, warnings, projected, intervals per estimator, and `not_a_rate`: ratios of counts without an
     interval because their numerator is not between 0 and the denominator. `as_of` decides which periods are complete.
     Raises psycopg.errors.UndefinedTable when the indicators were not built (run that layer first), registry.RuleError.
+
+    >>> estimate("run-1", date(2026, 10, 15))["intervals"]
     """
-    project = yaml.safe_load((settings.DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
-    given = project["vars"]["yuyan"]
+    given = indicators.parameters()
     city = str(given["city_code"])
     with psycopg.connect(
         settings.warehouse_dsn(), application_name=f"yuyan estimate {run_id}"[:63]

@@ -31,7 +31,8 @@ class Outcome:
             "on conflict (run_id, src_inst_code, entity) do update set outcome = excluded.outcome, "
             f"error = excluded.error, {', '.join(f'{name} = earlier.{name} + excluded.{name}' for name in _SUMS)}",
             [
-                *(run_id, inst_code, self.entity, self.outcome, self.error),
+                *(run_id, inst_code, self.entity, self.outcome),
+                self.error and self.error.replace("\0", "␀"),  # which no text of PostgreSQL may have
                 *(getattr(self, name) for name in _SUMS),
             ],
         )

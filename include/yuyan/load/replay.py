@@ -22,6 +22,9 @@ def remap(inst_code: str, run_id: str, as_of: date, entities: Sequence[str] | No
     A batch that is damaged or no longer in landing stops its entity alone, unless a full listing came after it, which has
     all of its records that live. Raises SourceError naming such batches when the others are loaded, KeyError for an unknown
     institution.
+
+    >>> remap("10611", "replay-1", date(2026, 10, 16), entities=["student"])["batches"]
+    1
     """
     institution = institutions.load()[inst_code]
     totals = {"inst_code": inst_code, "batches": 0, "rows_received": 0, "rows_stored": 0}

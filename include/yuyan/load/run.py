@@ -43,13 +43,24 @@ def collect_institution(
     'success'
     """
     known = institutions.load()
-    if inst_code not in known:
+    if inst_code not in known and inst_code not in known.refused:
         raise InstitutionError(
             f"{settings.institutions_dir()}/{inst_code}.yml does not exist; add the institution's file"
         )
     settings.person_key_secret()  # better to fail here than once per entity
     with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
+        if inst_code in known.refused:
+            return _refused(connection, inst_code, run_id, str(known.refused[inst_code]))
         return _Collection(known[inst_code], run_id, as_of, full, since, connection).run(entities)
+
+
+def _refused(connection: psycopg.Connection, inst_code: str, run_id: str, error: str) -> dict[str, Any]:
+    """Record that an institution's file, or its product's profile, cannot be used: that institution's failure alone."""
+    message = f"{inst_code}：单位或平台配置文件不可用，请更正：{error} / correct the file"
+    total = Outcome("", "failed", error=message)
+    total.record(connection, run_id, inst_code)
+    figures = {k: v for k, v in total.__dict__.items() if k != "entity"}
+    return {"inst_code": inst_code, "name": inst_code, **figures, "failed": [], "held": [], "skipped": []}
 
 
 class _Collection:

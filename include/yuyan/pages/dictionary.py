@@ -8,9 +8,9 @@ import re
 from functools import cache
 from typing import Any
 
-import yaml
-
 from yuyan import settings
+from yuyan.domain import yaml_file
+from yuyan.domain.indicators import parameters
 from yuyan.pages import examples, render
 from yuyan.pages.examples import Case, Rows
 from yuyan.pages.wording import entity_label
@@ -110,12 +110,20 @@ def seed(name: str) -> list[dict[str, str]]:
 @cache
 def descriptions(table: str) -> dict[str, str]:
     """Column -> description of a seed or model, as its yml has them."""
+    if (one := _described().get(table)) is None:
+        raise KeyError(f"{table}: no yml of the dbt project describes it")
+    return {"": one["description"]} | {c["name"]: c["description"] for c in one["columns"]}
+
+
+@cache
+def _described() -> dict[str, dict[str, Any]]:
+    """Seed or model -> its entry in the dbt project's yml."""
+    found: dict[str, dict[str, Any]] = {}
     for path in [*settings.SEEDS.glob("*/_*.yml"), *settings.DBT_PROJECT.glob("models/**/_*.yml")]:
-        document = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+        document = yaml_file.read(path)
         for one in [*document.get("seeds", []), *document.get("models", [])]:
-            if one["name"] == table:
-                return {"": one["description"]} | {c["name"]: c["description"] for c in one["columns"]}
-    raise KeyError(f"{table}: no yml of the dbt project describes it")
+            found.setdefault(one["name"], one)
+    return found
 
 
 def label(table: str, column: str) -> str:
@@ -173,13 +181,8 @@ def value_of(row: dict[str, str], variant: dict[str, str]) -> float | None:
         return None
     if kind == "growth":
         return n / d - 1
-    years = int(row["period_code"][:4]) - _base_year()
+    years = int(row["period_code"][:4]) - parameters()["base_year"]
     return (n / d) ** (1 / years) - 1 if years > 0 else None
-
-
-def _base_year() -> int:
-    document = yaml.safe_load((settings.DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
-    return document["vars"]["yuyan"]["base_year"]
 
 
 @cache

@@ -4,12 +4,10 @@ One diagram per subject (one file of `dbt_project/models/star`); all together wo
 every table has some.
 """
 
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from yuyan import settings
+from yuyan.domain import yaml_file
 
 STAR = settings.DBT_PROJECT / "models" / "star"
 SUBJECTS = {
@@ -62,7 +60,7 @@ def models(path: str) -> list[dict[str, Any]]:
         raise ValueError(
             f"models/star/{min(stray)}.yml has no title: add it to SUBJECTS of yuyan/pages/erd.py"
         )
-    return yaml.safe_load(Path(STAR / f"{path}.yml").read_text(encoding="utf-8"))["models"]
+    return yaml_file.read(STAR / f"{path}.yml")["models"]
 
 
 def _test(model: dict[str, Any], name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Nothing here identifies a person: values of pseudonymous fields are left out, si
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import psycopg
@@ -129,6 +130,19 @@ _QUERIES = {
             select c.run_id from ops.collection_result as c inner join ops.run as r on r.run_id = c.run_id
             where c.src_inst_code = %(inst)s and c.entity = '' order by r.started_at desc limit 1
         ) order by d.entity, d.field""",
+    "passed_over": """
+        select entity, sum(rows_received)::bigint as received, sum(rows_repeated)::bigint as repeated,
+               sum(rows_superseded - rows_repeated)::bigint as older
+        from ops.batch where src_inst_code = %(inst)s and run_id = (
+            select c.run_id from ops.collection_result as c inner join ops.run as r on r.run_id = c.run_id
+            where c.src_inst_code = %(inst)s and c.entity = '' order by r.started_at desc limit 1
+        ) group by entity having sum(rows_superseded) > 0 order by entity""",
+    "normalised": """
+        select n.entity, n.field, n.rows from ops.normalised as n
+        where n.src_inst_code = %(inst)s and n.run_id = (
+            select c.run_id from ops.collection_result as c inner join ops.run as r on r.run_id = c.run_id
+            where c.src_inst_code = %(inst)s and c.entity = '' order by r.started_at desc limit 1
+        ) order by n.entity, n.field""",
     "resolutions": """
         select f.rule_id, r.message, f.resolution, count(*) as failures
         from quality.row_failure as f left join quality.rule as r on r.rule_id = f.rule_id and r.version = f.rule_version
@@ -205,7 +219,7 @@ class Facts:
     groups: list[Row]
     samples: dict[str, list[Row]]
 
-    @property
+    @cached_property
     def delivers_files(self) -> bool:
         """Whether the institution delivers files, and not records of a platform."""
         known = institutions_on_file().get(self.inst_code)

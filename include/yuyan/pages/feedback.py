@@ -77,7 +77,10 @@ def build(
 
 
 def after(run_id: str, as_of: date) -> dict[str, Any]:
-    """Write the feedback of all institutions after this warehouse run, with the mark that the environment asks for."""
+    """Write the feedback of all institutions after this warehouse run, with the mark that the environment asks for.
+
+    >>> after("run-1", date(2026, 10, 15))["folder"]
+    """
     with psycopg.connect(settings.warehouse_dsn()) as connection:
         return build(connection, run_id, as_of, settings.simulated_mark())
 
@@ -134,7 +137,7 @@ def page(read: Facts, mark: str, long: Collection[str] = ()) -> str:
         overrides=_by_problem(tables["overrides"]),
         directory=rules.FILE,
         labels=labels,
-        states={"problem": problems.STATES, "override": overrides.STATES},
+        states={"problem": problems.PROBLEMS.cycle.states, "override": overrides.OVERRIDES.cycle.states},
         view=view,
         entity_label=entity_label,
         headline=headline,

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from yuyan import settings
+from yuyan.domain import yaml_file
 
 SNAPSHOT = settings.DBT_PROJECT / "published" / "marts.yml"
 GENERATED = "由 `python -m yuyan.pages.documentation` 生成，请勿手工修改。"
@@ -21,11 +22,7 @@ class PublishedError(ValueError):
 
 def declared_tables(folder: Path = settings.DBT_PROJECT / "models" / "marts") -> Tables:
     """Table -> column -> type, from the models' enforced contracts."""
-    documents = [
-        yaml.safe_load(p.read_text(encoding="utf-8"))
-        for p in sorted(folder.rglob("*.yml"))
-        if "unit_tests" not in p.parts
-    ]
+    documents = [yaml_file.read(p) for p in sorted(folder.rglob("*.yml")) if "unit_tests" not in p.parts]
     models = [m for document in documents for m in document.get("models", [])]
     return {
         m["name"]: {c["name"]: c["data_type"] for c in m["columns"]}
@@ -35,13 +32,13 @@ def declared_tables(folder: Path = settings.DBT_PROJECT / "models" / "marts") ->
 
 def declared_version() -> str:
     """`meta.schema_version` of the marts, 'major.minor'."""
-    project = yaml.safe_load((settings.DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
+    project = yaml_file.read(settings.DBT_PROJECT / "dbt_project.yml")
     return project["models"]["yuyan"]["marts"]["+meta"]["schema_version"]
 
 
 def snapshot() -> tuple[str, Tables]:
     """Version and tables as published."""
-    content = yaml.safe_load(SNAPSHOT.read_text(encoding="utf-8"))
+    content = yaml_file.read(SNAPSHOT)
     return content["schema_version"], content["tables"]
 
 

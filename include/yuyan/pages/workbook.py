@@ -37,6 +37,8 @@ FORMATS = {
 CONTENT = {
     "到数情况": "arrivals",
     "字段不一致": "drifts",
+    "未采用": "passed_over",
+    "归一化": "normalised",
     "行数比对": "checks",
     "影响其他单位": "others",
     "变化": "changes",

@@ -21,12 +21,12 @@ Probe = Callable[[Sequence[int]], Exception | None]
 
 def text(error: Exception) -> str:
     """An error in one line: the database's own code and message, or the exception's name and text."""
-    said = (
+    message = (
         f"{error.sqlstate} {error.diag.message_primary}"
         if getattr(error, "sqlstate", None)
         else f"{type(error).__name__}: {error}"
     )
-    return " ".join(said.split())[:LONGEST]
+    return " ".join(message.split())[:LONGEST]
 
 
 def find(rows: Sequence[tuple[str, int]], probe: Probe) -> dict[int, str]:

@@ -27,6 +27,9 @@ def reconcile(run_id: str) -> int:
     the next run, and so is one of an entity that could not be judged (quality.unjudged); another that was never judged has
     nothing accepted. Then every record that a complete listing showed is looked for, see `_reconcile_keys`. Raises
     ReconciliationError, after the figures are stored, when a batch does not balance or a record is lost.
+
+    >>> reconcile("run-1")
+    970
     """
     with psycopg.connect(settings.warehouse_dsn()) as connection:
         connection.execute(
@@ -45,16 +48,16 @@ def reconcile(run_id: str) -> int:
         _reconcile_keys(connection, run_id)
         lost = statements.run(connection, "unbalanced_keys", {"run": run_id}).fetchall()
         connection.commit()
-    said = []
+    faults = []
     if wrong:
-        said.append(
+        faults.append(
             f"{len(wrong)} of {checked} batches do not add up: {'; '.join(text for (text,) in wrong[:20])}."
         )
     if lost:
-        said.append(f"records of complete listings are lost: {'; '.join(text for (text,) in lost[:20])}.")
-    if said:
+        faults.append(f"records of complete listings are lost: {'; '.join(text for (text,) in lost[:20])}.")
+    if faults:
         raise ReconciliationError(
-            f"{' '.join(said)} "
+            f"{' '.join(faults)} "
             "Rows were lost or added after the load, though raw is append-only: compare with the landed files of these "
             "batches and restore the warehouse (docs/how-to/rerun-and-replay.md)."
         )
@@ -77,7 +80,7 @@ def _reconcile_keys(connection: psycopg.Connection, run_id: str) -> None:
             try:
                 mapping = known[inst_code].mapping(contract)
                 ids = landing.listed_ids(landing.find(uri), mapping)
-            except (KeyError, FileNotFoundError, landing.DamagedBatch):
+            except (KeyError, institutions.InstitutionError, FileNotFoundError, landing.DamagedBatch):
                 unread[inst_code] = unread.get(inst_code, 0) + 1
                 continue
             found.append(pl.select(pl.lit(inst_code).alias("inst"), pl.lit(ids).alias("id"), listing=listing))

@@ -45,6 +45,9 @@ def validate(run_id: str, as_of: date, entities: Sequence[str] | None = None) ->
     it (`isolated` says how many); an entity that cannot be judged at all (`error` says why) stays as it was and is a problem
     of the institutions whose rows wait, while the others are judged. Raises RuleError for a bad rule file, KeyError for an
     unknown entity, psycopg.OperationalError when the warehouse is gone.
+
+    >>> validate("run-1", date(2026, 10, 15), entities=["student"])["student"]["quarantined"]
+    12
     """
     rules = rule_catalogue.load()
     if unknown := set(entities or ()) - set(rules.order):

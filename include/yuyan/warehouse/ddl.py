@@ -43,7 +43,11 @@ META_COMMENTS = {
 
 
 def create(connection: psycopg.Connection) -> None:
-    """Apply the migrations, then create or complete what follows from the contracts. Safe to repeat."""
+    """Apply the migrations, then create or complete what follows from the contracts. Safe to repeat.
+
+    >>> with psycopg.connect(settings.warehouse_dsn()) as connection:
+    ...     create(connection)
+    """
     migrate.apply(connection)
     for contract in load().values():
         _raw_table(connection, contract)

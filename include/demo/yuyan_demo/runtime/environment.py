@@ -27,7 +27,7 @@ PACE = {
     # Two cores: what costs time is starting Python, so start it rarely and look often.
     "AIRFLOW__CORE__PARALLELISM": "5",
     "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": "5",
-    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
     # Tasks are forked from a process that has imported the slow libraries once, instead of importing them each.
     "AIRFLOW__SCHEDULER__MP_START_METHOD": "forkserver",
@@ -96,7 +96,7 @@ def airflow(home: Path, secrets: dict[str, str], metadata_dsn: str, api_port: in
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "airflow"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dag-processor"),
         "YUYAN_HOME": str(home),
-        "YUYAN_RETRY_SECONDS": "5",
+        "YUYAN_RETRY_SECONDS": "2",
     }
 
 

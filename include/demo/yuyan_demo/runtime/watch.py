@@ -19,7 +19,7 @@ from yuyan_demo.runtime import services
 from yuyan_demo.runtime.api import Client
 
 FOLLOWED = tuple(STAGES)[3:-1]
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 HANDOVER_SECONDS = 120
 
 

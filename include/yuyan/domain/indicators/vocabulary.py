@@ -4,9 +4,8 @@ import csv
 from functools import cache
 from typing import Any
 
-import yaml
-
 from yuyan import settings
+from yuyan.domain import yaml_file
 
 
 @cache
@@ -14,7 +13,7 @@ def facts() -> dict[str, dict[str, str]]:
     """Star table -> column -> type, as the star's own description has them."""
     found = {}
     for path in sorted((settings.DBT_PROJECT / "models" / "star").glob("*.yml")):
-        for model in yaml.safe_load(path.read_text(encoding="utf-8"))["models"]:
+        for model in yaml_file.read(path)["models"]:
             found[model["name"]] = {c["name"]: c["data_type"] for c in model["columns"]}
     return found
 
@@ -22,8 +21,7 @@ def facts() -> dict[str, dict[str, str]]:
 @cache
 def parameters() -> dict[str, Any]:
     """The variables of the dbt project, which conditions name as `{name}`."""
-    text = (settings.DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)["vars"]["yuyan"]
+    return yaml_file.read(settings.DBT_PROJECT / "dbt_project.yml")["vars"]["yuyan"]
 
 
 @cache
