@@ -282,6 +282,7 @@ def test_every_planted_case_of_the_lists_is_seen(marts):
         "list_loop": "select list_item_code, loop_state_code from marts.list_loop",
         "STUCK-SEEN": "select list_item_code, 'STUCK-SEEN' from marts.list_loop where is_stuck and not is_stuck_unseen",
         "list_quantity": "select list_item_code, quantity_state_code from marts.list_progress where cycle_code = '2026'",
+        "LATE": "select list_item_code, 'LATE' from marts.list_progress where done_on is not null and days_late > 0",
         "PARTIAL": "select list_item_code, 'PARTIAL' from marts.list_progress where quantity_count between 1 and 6",
         "UNFUNDED": "select list_item_code, 'UNFUNDED' from marts.list_item_status where unfunded_project_count > 0",
         "KIND-MISSING": "select list_item_id, 'KIND-MISSING' from star.fct_list_project where list_item_id like 'X07' "

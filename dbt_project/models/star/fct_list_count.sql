@@ -7,7 +7,9 @@ with things as (
 
     union all
 
-    select 'policy_document', doc_id, list_item_id, kind_code, null, null, inst_code, inst_code, edition_year, issued_on
+    select
+        'policy_document', doc_id, list_item_id, kind_code, null, null, inst_code, inst_code,
+        coalesce(edition_year, {{ year_of('issued_on') }}), issued_on
     from {{ ref('fct_policy_document') }}
 
     union all

@@ -82,6 +82,8 @@ STUCK_UNSEEN, STUCK_SEEN = "R2", "P04"
 UNPROVEN = "X05"
 """The item whose improvement is said to be done and was not verified (planted)."""
 ROUND = (*CLOSED, UNPROVEN)
+LATE = {"Z1": 19, "X07": 33, "X06": 8}
+"""Items whose every step was done so many days after its due date (planted)."""
 OPENERS = (("10", "H09"), ("20", "DC2026-07"), ("30", "TS2026-03"), ("40", None))
 """What opens an evaluation: an indicator, an inspection, a complaint, or the calendar."""
 PLANTED = (
@@ -89,6 +91,7 @@ PLANTED = (
     ("list_loop", "STUCK", STUCK_UNSEEN, "停在一个环节超过90天，无人过问"),
     ("list_loop", "STUCK-SEEN", STUCK_SEEN, "停在一个环节超过90天，近期有填报"),
     ("list_loop", "UNVERIFIED", UNPROVEN, "改进完成而未核实"),
+    *(("list_progress", "LATE", item, "逾期完成") for item in LATE),
     *(("list_loop", "NOT-STARTED", item, "没有填报") for item in SILENT),
 )
 """Cases that are there so that each state of the mart can be seen: mart, state, item, what is planted."""
@@ -122,14 +125,16 @@ def _steps(r: dict[str, str], rng: np.random.Generator, slow: dict[str, int]) ->
         finished = due + timedelta(days=slow[lead] + int(rng.integers(-30, 30)))
         if item in ROUND:
             finished = min(finished, due)
+        elif item in LATE:
+            finished = due + timedelta(days=LATE[item])
         elif item in (STUCK_UNSEEN, STUCK_SEEN):
             finished = date(2026, 2, 20) if stage == "10" else yesterday + timedelta(days=30 * number)
         finished = max(finished, before + timedelta(days=5))
-        if not r["due_year"] and rng.random() < 0.2:
+        if not r["due_year"] and rng.random() < 0.2 and item not in LATE:
             due = min(due + timedelta(days=30), date(YEAR, 12, 31))
         draws = rng.random(2), int(rng.integers(3, 40)), int(rng.integers(5, 80)), int(rng.integers(0, 20))
         (is_kept, is_proven), check, part, ago = draws
-        going = done = going and finished <= yesterday and (is_kept < 0.95 or item in ROUND)
+        going = done = going and finished <= yesterday and (is_kept < 0.95 or item in (*ROUND, *LATE))
         before = finished
         verified = (
             min(finished + timedelta(days=check), yesterday)
