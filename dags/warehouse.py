@@ -1,8 +1,9 @@
 """
 # 数仓 warehouse
 
-资产 `raw` 更新后运行：校验 → 对账 → 星型模型 → 指标 → 评估（`assess`：可信度、评分卡、可信等级）
-和估计（`estimate`：区间、基准、统计判定、预测）→ 集市，旁边生成数据质量文档（Data Docs），
+资产 `raw` 更新后运行：校验 → 对账 → 星型模型 → 指标 → 评估（`assess`：可信度、评分卡、可信等级）、
+估计（`estimate`：区间、基准、统计判定、预测）和变化（`changes`：与上次发布相比为什么变了）
+→ 集市，旁边生成数据质量文档（Data Docs），
 最后是给各单位的反馈（`feedback`）。
 统计日期取已结束的采集中最新的一天，不后退（要重算从前某一天，手工触发并填写 `as_of`）；每一步都可以重跑，结果相同。
 运行期间又采集到的数据由 `follow_up` 交给紧接着的下一次运行。
@@ -14,7 +15,8 @@
 3. 某一层失败：查 `ops.model_result`，其中写明哪个模型或测试失败、为什么。修好后 Clear 该任务，整层重做。
 4. `assess` 失败：日志写明哪个检查；参数在 `expectations/credibility*.csv` 和种子 `quality_dimension`，更正后 Clear 该任务。
    警报本身不会使它失败，只立为问题（`yuyan problem list`），等待说明或更正。
-5. `docs` 或 `feedback` 失败：指标已照常算出（`ops.run` 为 success），但本次 Airflow 运行记为失败；修好后 Clear 该任务。
+5. `changes` 失败：与上次发布的比较没有完成，日志写明原因；修好后 Clear 该任务，集市随后建成。
+6. `docs` 或 `feedback` 失败：指标已照常算出（`ops.run` 为 success），但本次 Airflow 运行记为失败；修好后 Clear 该任务。
 """
 
 from datetime import timedelta
@@ -71,37 +73,36 @@ def warehouse():
 
     @task
     def layer(name: str, dag_run) -> None:
-        """Build and test one dbt layer."""
-        from yuyan import transform
-
-        with runs.stage(dag_run.run_id, name):
-            transform.run_layer(name, dag_run.run_id, runs.day_of(dag_run.run_id))
-        if name == LAYERS[-1]:
-            runs.close_run(dag_run.run_id, "success")
+        """Build and test one dbt layer; the last one is what is published."""
+        runs.build_layer(name, dag_run.run_id, is_last=name == LAYERS[-1])
 
     @task
     def estimate(dag_run) -> None:
         """Intervals, projections and the pace required, beside the indicator values."""
         from yuyan.estimate.run import estimate
 
-        with runs.stage(dag_run.run_id, "estimate"):
-            estimate(dag_run.run_id, runs.day_of(dag_run.run_id))
+        runs.run_stage("estimate", estimate, dag_run.run_id)
 
     @task
     def assess(dag_run) -> None:
         """可信度检查（警报立为问题）→ 评分卡 D01–D11 → 各指标的数据可信等级 / credibility, scorecard, grades."""
         from yuyan.assess.run import assess
 
-        with runs.stage(dag_run.run_id, "assess") as detail:
-            detail |= assess(dag_run.run_id, runs.day_of(dag_run.run_id))
+        runs.run_stage("assess", assess, dag_run.run_id)
+
+    @task
+    def changes(dag_run) -> None:
+        """与上次发布相比，每个指标值为什么变了 / why each value is not what was last published."""
+        from yuyan.changes.run import explain
+
+        runs.run_stage("changes", explain, dag_run.run_id)
 
     @task(on_failure_callback=None)  # pages for institutions: the marts are there already
     def feedback(dag_run) -> None:
         """One page and one workbook per institution: what came, what was refused and why, what to do."""
         from yuyan.pages import feedback
 
-        with runs.stage(dag_run.run_id, "feedback") as detail:
-            detail |= feedback.after(dag_run.run_id, runs.day_of(dag_run.run_id))
+        runs.run_stage("feedback", feedback.after, dag_run.run_id)
 
     @task(outlets=[RAW], on_failure_callback=None)
     def follow_up(dag_run, outlet_events) -> None:
@@ -115,7 +116,7 @@ def warehouse():
         last = {"outlets": [MARTS]} if name == LAYERS[-1] else {}
         step = step >> layer.override(task_id=name, doc_md=manifest.describe(name), **last)(name)
         if name == "indicators":
-            step = [step >> estimate(), step >> assess()]
+            step = [step >> estimate(), step >> assess(), step >> changes()]
     [step >> feedback(), pages] >> follow_up().as_teardown()
 
 

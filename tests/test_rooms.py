@@ -15,7 +15,7 @@ FLOORS = (
     {"settings", "secrets"},
     {"domain"},
     {"warehouse", "collect", "decisions"},
-    {"load", "validate", "transform", "estimate"},
+    {"load", "validate", "transform", "estimate", "changes"},
     {"assess", "allocate"},
     {"pages", "manifest", "runs", "access"},
     {"commands"},

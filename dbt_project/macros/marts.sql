@@ -76,3 +76,22 @@
 {% macro census_year(day) -%}
     {{ year_of(day) }} + case when extract(month from {{ day }}) > 9 then 1 else 0 end
 {%- endmacro %}
+
+{#
+  The one-grain views on indicator_value: `names` are the columns that say whose row it is (as `column` or `column as name`), then come the
+  same columns for all, of the last complete period (`is_latest`) or of every complete one.
+#}
+{% macro one_grain(grain, names, is_latest, of_definitions='is_official') -%}
+select
+    {{ names | join(',\n    ') }},
+    {%- for column in [
+        'period_code', 'period_year', 'period_end_on', 'numerator', 'denominator', 'case_count', 'value', 'value_display', 'unit_zh',
+        'lcl95', 'ucl95', 'target_value', 'target_display', 'path_value', 'path_display', 'status_code', 'status_zh', 'status_order',
+        'status_colour', 'confidence_grade', 'is_simulated',
+    ] %}
+    {{ column }},
+    {%- endfor %}
+    city_scale
+from {{ ref('indicator_value') }}
+where grain = '{{ grain }}' and {{ 'is_latest_complete' if is_latest else 'is_complete' }} and {{ of_definitions }}
+{%- endmacro %}

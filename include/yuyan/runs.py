@@ -6,7 +6,7 @@ Light on purpose: DAG files import this module, so nothing heavy is imported at 
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
@@ -165,6 +165,28 @@ def follow_up(run_id: str) -> dict[str, str]:
 
         raise AirflowSkipException("没有未校验的数据 / nothing is left to judge")
     return {"run_id": run_id, "as_of": day.isoformat()}
+
+
+def run_stage(name: str, work: Callable[[str, date], dict[str, Any]], run_id: str) -> None:
+    """Do a stage's work for an open run and its day; what it returns is kept with its time."""
+    with stage(run_id, name) as detail:
+        detail |= work(run_id, day_of(run_id))
+
+
+def build_layer(name: Any, run_id: str, is_last: bool) -> None:
+    """Build one dbt layer for an open run; the last one is published, which ends the run well.
+
+    Raises TransformFailed when a node failed."""
+    from yuyan import transform
+    from yuyan.changes.run import publish
+
+    day = day_of(run_id)
+    with stage(run_id, name) as detail:
+        transform.run_layer(name, run_id, day)
+        if is_last:
+            detail["publication"] = publish(run_id, day)
+    if is_last:
+        close_run(run_id, "success")
 
 
 def collect(

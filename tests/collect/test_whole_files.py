@@ -84,7 +84,7 @@ def test_a_file_with_a_bad_row_in_a_later_batch(warehouse, deliveries):
     manifests = [json.loads(path.read_text()) for path in landing.glob("*.json")]
     assert sum(m["rows"]["items"] for m in manifests if m["ref_period"] == "2026") == 35  # nothing is lost
     assert sum(m["ref_period"] == "2026" for m in manifests) > 1
-    assert fetch("select distinct ref_period from ops.batch") == [("2025",)]
+    assert fetch("select distinct ref_period, file_name from ops.batch") == [("2025", "1/_2025.csv")]
     ((cursor,),) = fetch("select cursor_value from ops.watermark")
     assert json.loads(cursor).keys() == {"2025", ""}
 

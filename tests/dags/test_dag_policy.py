@@ -118,7 +118,8 @@ def test_the_line_is_the_graph(tasks):
         assert tasks[f"warehouse.{after}"]["upstream"] == [before]
     assert tasks["warehouse.docs"]["upstream"] == ["validate"]
     assert tasks["warehouse.assess"]["upstream"] == tasks["warehouse.estimate"]["upstream"] == ["indicators"]
-    assert sorted(tasks["warehouse.marts"]["upstream"]) == ["assess", "estimate"]
+    assert tasks["warehouse.changes"]["upstream"] == ["indicators"]
+    assert sorted(tasks["warehouse.marts"]["upstream"]) == ["assess", "changes", "estimate"]
     assert tasks["warehouse.feedback"]["upstream"] == ["marts"]
 
 

@@ -20,7 +20,8 @@ MAY_READ = {
         "ops",
         "estimates",
         "allocation",
-    },  # assess and estimate come before
+        "changes",
+    },  # assess, estimate and changes come before
 }
 PREFIXES = {
     "star": ("dim_", "fct_", "bridge_"),

@@ -89,6 +89,7 @@ def test_every_stage_left_its_time(city, first):
         "indicators",
         "estimate",
         "assess",
+        "changes",
         "marts",
         "feedback",
     }

@@ -12,6 +12,7 @@ AS_OF = date(2026, 10, 15)
 RUN, LAST_RUN = "warehouse-2", "warehouse-1"
 FORMULA = '=HYPERLINK("http://192.0.2.1/","x")'
 PSEUDONYM = "a" * 64
+COMPARED = "入学日期 2020-09-01；学籍 10611-s7：培养层次 2"
 WARNED = "QR.achievement.share.12"
 NOTED_AS_WELL = "QR.thesis.source_project_id.12"
 """A rule that only warns, broken by a thesis that another rule keeps out."""
@@ -141,6 +142,7 @@ def _failures(connection: psycopg.Connection) -> None:
                 "src_inst_code": "10611", "src_record_id": record, "record_key": f"10611|{record}",
                 "batch_id": f"10611-{entity}-0001", "row_no": len(rows) + 1, "column_name": rule.column,
                 "observed_value": value, "severity": rule.severity, "cause_id": None, "override_id": None,
+                "compared_with": COMPARED,
                 "since_run_id": LAST_RUN, "last_run_id": RUN, "resolved_run_id": None, "resolution": None,
             }
             | more
@@ -153,7 +155,7 @@ def _failures(connection: psycopg.Connection) -> None:
     for i in range(3):
         fail("QR.thesis.degree_point_id.5", f"Q{i}", "10611D0812", cause_id="cause-point")
     fail("QR.student.left_on.12", "S1", None)
-    fail("QR.student.left_on.12", "S2", FORMULA, since_run_id=RUN)
+    fail("QR.student.left_on.12", "S2", FORMULA, since_run_id=RUN, compared_with=FORMULA)
     fail("QR.student.left_on.12", "S3", None, override_id=1)
     fail("QR.student.person_key.1", "S4", PSEUDONYM)
     fail("QR.student.left_on.13", "S5", "2020-01-01", resolved_run_id=RUN, resolution="corrected")

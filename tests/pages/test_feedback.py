@@ -170,8 +170,23 @@ def test_an_institution_that_delivers_files_is_sent_to_its_files(feedback_dsn):
     assert "10611" not in files
     assert feedback._where(read["10611"]).endswith("在本单位平台上查找。")
     delivering = facts.Facts(files[0], "", rows.RUN, rows.AS_OF, {}, [], {})
-    assert "清单序号和期间" in feedback._where(delivering)
+    assert "交付文件夹和文件名" in feedback._where(delivering)
     assert "平台" not in feedback._where(delivering)
+    asked = f"select {facts.DELIVERY} from (values (%s::text, '3', '2026')) as b (file_name, window_from, ref_period)"
+    with psycopg.connect(feedback_dsn) as connection:
+        shown = {n: connection.execute(asked, [n]).fetchone()[0] for n in ("3/学籍.xlsx", "3/a.csv", None)}
+    assert shown == {
+        "3/学籍.xlsx": "3/学籍.xlsx，第一个工作表",
+        "3/a.csv": "3/a.csv",
+        None: "清单 3，期间 2026",
+    }
+
+
+def test_a_row_says_what_its_rule_compared_it_with(book, feedback_folder):
+    """The old level, the twin, the other date: on the page and in the workbook, and no formula of a spreadsheet."""
+    line = next(r for r in book["逐行问题"] if r["来源记录编号"] == "S1")
+    assert line["对照"] == rows.COMPARED
+    assert rows.COMPARED in (feedback_folder / "10611.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

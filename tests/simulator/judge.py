@@ -242,6 +242,7 @@ def _expand(sql: str, as_of: str) -> str:
     sql = re.sub(r"\{latest:(\w+)\}", r"t.latest_\1", sql)
     sql = sql.replace("{as_of}", f"date '{as_of}'")
     sql = re.sub(r"\{known_region:(\w+)\}", r"exists (select 1 from t.region g where g.code = r.\1)", sql)
+    sql = re.sub(r"\{succeeded_on:(\w+)\}", "null::date", sql)
     sql = re.sub(r"\{institutions_of:(\w+)\}", r"left(r.\1, 5)", sql)  # no institution of the city was merged
     sql = re.sub(
         r"\{discipline_type:(\w+)\}", r"(select d.kind from t.discipline d where d.code = r.\1)", sql

@@ -8,8 +8,10 @@ import psycopg
 import pytest
 
 from support import fill
+from support.rebuild import Compiled
 from yuyan import runs, transform
 from yuyan.assess.run import assess
+from yuyan.changes import run as changes
 from yuyan.domain import contracts
 from yuyan.estimate.run import estimate
 from yuyan.warehouse import ddl
@@ -17,6 +19,8 @@ from yuyan_demo.runtime import postgres
 from yuyan_demo.simulator import population
 
 SCALE, DAY = 0.01, 2
+SINCE_YESTERDAY = ("employment", "commissioned_receipt", "practice_participation")
+"""Entities of which some records come after the city's first publication, so that something has changed since."""
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +51,16 @@ def simulated_city_dsn(pg_home, simulated_city_home, simulated_city) -> str:
         patch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
         patch.setenv("YUYAN_SIMULATED", str(SCALE))
         runs.open_run("city", "warehouse", simulated_city.as_of)
+        with psycopg.connect(dsn) as connection:
+            late = [hold_back(connection, entity) for entity in SINCE_YESTERDAY]
         build(simulated_city.as_of, "--exclude", "path:models/marts")
+        changes.publish("yesterday", simulated_city.as_of)
+        with psycopg.connect(dsn) as connection:
+            for statement in late:
+                connection.execute(statement)
+            compiled = Compiled(simulated_city_home, simulated_city.as_of)
+            compiled.fill(connection, simulated_city.as_of, set(SINCE_YESTERDAY))
+        changes.explain("city", simulated_city.as_of)
         assess("city", simulated_city.as_of)
         estimate("city", simulated_city.as_of)
         build(simulated_city.as_of, "--select", "path:models/marts")
@@ -69,6 +82,17 @@ def build(as_of: date, *selection: str) -> None:
     result = transform.invoke(command, as_of).result
     failed = [(r.node.name, r.message) for r in result.results if str(r.status) in transform.FAILED]
     assert failed == []
+
+
+def hold_back(connection: psycopg.Connection, entity: str) -> str:
+    """Take one record of a hundred out of accepted; returns the statement that brings them back."""
+    connection.execute(
+        f"create table ops.late_{entity} as select * from accepted.{entity} where hashtext(src_record_id) % 100 = 0"
+    )
+    connection.execute(
+        f"delete from accepted.{entity} using ops.late_{entity} as l where {entity}.raw_id = l.raw_id"
+    )
+    return f"insert into accepted.{entity} select * from ops.late_{entity}; drop table ops.late_{entity}"
 
 
 def accept(connection: psycopg.Connection, entity: str) -> None:

@@ -1,5 +1,7 @@
 """Codes and institutions hold on the day of the fact: former catalogues, merged institutions."""
 
+from datetime import date
+
 import pytest
 from small_world import SOUND, STUDENT
 
@@ -76,13 +78,16 @@ def test_students_of_a_merged_institution_keep_their_numbers(raw, monkeypatch):
                 degree_point_id="19999-2-1-0802",
                 student_id=number,
                 cert_no=number,
+                entry_on="2023-09-01" if number == "10611X2" else "2021-09-01",
             )
-            for number in ("10611X1", "19999X1", "10635X1")
+            for number in ("10611X1", "10611X2", "19999X1", "10635X1")
         ),
         raw.version("student_status_event", "e1", source="19999", student_id="10611X1"),
     )
     monkeypatch.setattr(editions, "successors", lambda: {"10611": "19999"})
+    monkeypatch.setattr(editions, "succeeded_on", lambda: {"10611": date(2022, 12, 31)})
     raw.judge("r1", (*STUDENT, "student_status_event"))
-    assert raw.failures()["student", "10635X1"] == {"QR.student.student_id.39"}
+    for refused in ("10635X1", "10611X2"):  # another institution's, and one who entered after the merger
+        assert "QR.student.student_id.39" in raw.failures()["student", refused]
     assert raw.accepted("student", "student_id") == ["10611X1", "19999X1"]
     assert ("student_status_event", "e1") not in raw.failures()

@@ -14,6 +14,17 @@ from yuyan_demo.simulator import defects_structural
 
 pytestmark = pytest.mark.database
 
+COMPARED = {
+    "QR.student.left_on.13": "入学日期 2024-09-01",
+    "QR.student.degree_level.18": "学籍编号 10611X1；学籍 10611-r1：学位层次 2",
+    "QR.commissioned_receipt.received_on.12": "项目编号 CP1；企事业委托项目 10611-r1：签订日期 2022-03-01",
+    "QR.commissioned_project.contract_no_digest.15": "单位代码 10611；企事业委托项目 10611-r1",
+    "QR.commissioned_project.contract_amount.24": "项目编号 CP4；企事业委托项目 10611-c4：合同金额（元） 500000.00",
+    "QR.commissioned_project.pi_supervisor_id.20": "单位代码 10635；导师 10611 的记录",  # of another university
+    "QR.employer_survey.design_weight.16": None,
+}
+"""What a rule compared its broken record with: the other date, the old level, a parent's date, the twin, the old figure."""
+
 
 def _rules() -> list[catalogue.Rule]:
     return [r for rules in catalogue.load().rules.values() for r in rules]
@@ -64,6 +75,13 @@ def test_every_rule_has_a_record_that_passes_and_each_broken_one_is_found_by_its
             "select distinct rule_id from quality.row_failure where severity in ('WARN', 'INFO')"
         )
     }
+    compared = dict(
+        raw.rows(
+            "select rule_id, max(compared_with) from quality.row_failure group by rule_id order by rule_id"
+        )
+    )
+    for rule_id, said in COMPARED.items():
+        assert compared[rule_id] == said
     blocked = {k for k, rules in expected.items() if any(severities[r] == "ERROR" for r in rules)}
     assert raw.quarantine() == blocked
 

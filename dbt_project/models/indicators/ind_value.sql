@@ -74,14 +74,5 @@ select
     value_kind,
     numerator,
     denominator,
-    case
-        when value_kind = 'count' then numerator
-        when value_kind in ('ratio', 'index') then numerator / nullif(denominator, 0)
-        when denominator <= 0 or numerator < 0 then null
-        -- the base year compared with itself is no reading
-        when value_kind = 'growth' and is_own_base then null
-        when value_kind = 'growth' then numerator / denominator - 1
-        when value_kind = 'cagr' and period_year > {{ var('base_year') }}
-            then power(numerator / denominator, 1.0 / (period_year - {{ var('base_year') }})) - 1
-    end as value
+    {{ value_of('numerator', 'denominator', 'value_kind', 'period_year', 'is_own_base') }} as value
 from completed

@@ -53,6 +53,11 @@ class FileWindow(Window):
         return self.path.parent.name
 
     @property
+    def file_name(self) -> str:
+        """`2026-10-15/student.xlsx`."""
+        return f"{self.delivery}/{self.path.name}"
+
+    @property
     def mark(self) -> str:
         """Short digest of what identifies the file."""
         return hashlib.sha256(f"{self.delivery}/{self.version}/{self.until}".encode()).hexdigest()[:12]

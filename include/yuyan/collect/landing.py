@@ -147,6 +147,7 @@ def land(
             "window_from": window.since,
             "window_to": window.until,
             "version": window.version,
+            "file_name": window.file_name,
             "number": number,
             "is_last": is_last,
             "greatest": so_far.greatest,

@@ -60,6 +60,11 @@ class Window:
     already_loaded: bool = False
     note: str = ""
 
+    @property
+    def file_name(self) -> str | None:
+        """Folder and file of a delivery, as its sender knows it; None where the source is no file."""
+        return None
+
 
 @dataclass(frozen=True)
 class Page:

@@ -44,6 +44,14 @@ def successors() -> dict[str, str]:
     return {r["predecessor_code"]: r["successor_code"] for r in rows("institution_succession")}
 
 
+@cache
+def succeeded_on() -> dict[str, date]:
+    """Code of an institution that was merged or renumbered -> the day on which another carried it on."""
+    return {
+        r["predecessor_code"]: date.fromisoformat(r["succeeded_on"]) for r in rows("institution_succession")
+    }
+
+
 def rows(name: str) -> list[dict[str, str]]:
     """Rows of a reference seed as text."""
     with open(settings.SEEDS / "reference" / f"{name}.csv", encoding="utf-8", newline="") as file:

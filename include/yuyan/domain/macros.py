@@ -7,6 +7,7 @@
 {known_region:col}                  an administrative division: province, or for 50…… a district of Chongqing
 {discipline_type:col}               '1' academic, '2' professional, by the discipline catalogue
 {doctoral_discipline:col}           the discipline catalogue allows doctors, too
+{succeeded_on:col}                  the day on which the institution whose number it is was carried on; NULL if it is itself
 {institutions_of:col}               whose number it is: its first five digits, and the institution that carries that one on
 {raw:col}                           the text as received (structural rules)
 """
@@ -26,6 +27,7 @@ COLUMN_MACROS = (
     "discipline_type",
     "doctoral_discipline",
     "institutions_of",
+    "succeeded_on",
     "raw",
 )
 ENTITY_MACROS = ("accepted", "latest")
@@ -84,6 +86,10 @@ def _reference(name: str, column: str) -> str | None:
             f"when {quote([a])} then {quote([b])}" for a, b in sorted(editions.successors().items())
         )
         return f"{own}, case {own} {whens} else {own} end" if whens else own
+    if name == "succeeded_on":
+        days = sorted(editions.succeeded_on().items())
+        whens = " ".join(f"when {quote([code])} then date '{day}'" for code, day in days)
+        return f"case left(r.{column}, 5) {whens} end" if whens else "null::date"
     if name == "discipline_type":
         academic, professional = (
             _disciplines("degree_type", kind.__eq__) for kind in ("academic", "professional")

@@ -33,8 +33,8 @@ def record_batch(
     connection.execute(
         "insert into ops.batch (batch_id, run_id, src_inst_code, entity, product, mode, ref_period, window_from, "
         "window_to, landing_uri, payload_digest, rows_received, rows_stored, rows_unchanged, rows_superseded, "
-        "rows_repeated, rows_tombstoned, as_of, mapping_version) "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "rows_repeated, rows_tombstoned, as_of, mapping_version, file_name) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             *(batch.batch_id, run_id, inst_code, entity, manifest["product"], batch.mode),
             *(manifest["ref_period"], manifest["window_from"], manifest["window_to"]),
@@ -43,6 +43,7 @@ def record_batch(
             *(counts.repeated, counts.tombstoned),
             as_of,
             mapped.version(batch.mapping),
+            manifest.get("file_name"),  # batches that were landed earlier have none
         ],
     )
     if batch.correction:

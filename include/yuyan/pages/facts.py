@@ -23,7 +23,13 @@ SAMPLE = 20
 LISTED = 200
 """Rows of a group that the workbook lists; where there are more, all rows stand in a CSV beside it."""
 
-_STANDING = """
+DELIVERY = """coalesce(
+    b.file_name || case when b.file_name ~* '[.]xls[xm]?$' then '，第一个工作表' else '' end,
+    '清单 ' || b.window_from || '，期间 ' || b.ref_period
+)"""
+"""SQL of the delivered file of batch b; of a batch from before names were kept, which file of which manifest."""
+
+_STANDING = f"""
 with each_failure as (
     select f.*, coalesce(f.cause_id, f.rule_id) as group_id,
            case when f.since_run_id = %(run)s then 'new' else 'still' end as change,
@@ -34,12 +40,12 @@ with each_failure as (
 ),
 standing as (  -- a record that is only noted here may be kept out by another rule
     select e.*, bool_or(e.is_refused) over (partition by e.entity, e.src_record_id) as is_kept_out,
-           case when b.mode = 'replace' then '清单 ' || b.window_from || '，期间 ' || b.ref_period end as delivery
+           case when b.mode = 'replace' then {DELIVERY} end as delivery
     from each_failure as e left join ops.batch as b on b.batch_id = e.batch_id
 )"""
 
-_COLUMNS = """s.entity, s.src_record_id, s.record_key, s.batch_id, s.row_no, s.column_name, s.observed_value, s.rule_id,
-    s.severity, s.is_refused, s.is_kept_out, s.is_overridden, s.delivery, s.change,
+_COLUMNS = """s.entity, s.src_record_id, s.record_key, s.batch_id, s.row_no, s.column_name, s.observed_value,
+    s.compared_with, s.rule_id, s.severity, s.is_refused, s.is_kept_out, s.is_overridden, s.delivery, s.change,
     s.since_run_id, s.group_id, r.message, r.why, r.fix"""
 
 _FIRST = f"""{_STANDING}, numbered as (
@@ -88,8 +94,8 @@ with numbered as (
     from quality.row_failure as f
     where f.src_inst_code = %(inst)s and f.resolved_run_id = %(run)s and f.resolution <> 'replaced'
 )
-select f.entity, f.src_record_id, f.record_key, f.batch_id, f.row_no, f.column_name, f.observed_value, f.rule_id,
-       f.severity, f.resolution, f.since_run_id, r.message
+select f.entity, f.src_record_id, f.record_key, f.batch_id, f.row_no, f.column_name, f.observed_value, f.compared_with,
+       f.rule_id, f.severity, f.resolution, f.since_run_id, r.message
 from numbered as f left join quality.rule as r on r.rule_id = f.rule_id and r.version = f.rule_version
 where f.place <= %(rows)s
 order by f.rule_id, f.entity, f.src_record_id

@@ -159,7 +159,7 @@ def _where(read: Facts) -> str:
     """Where the institution finds a row that is named: in its platform, or in the file that it delivered."""
     if read.delivers_files:
         return (
-            "“交付文件”是清单序号和期间：在该清单列出的本实体文件的第一个工作表中，"
+            "“交付文件”是交付文件夹和文件名（没有文件名的是清单序号和期间）：在其第一个工作表中，"
             "按“行号”（表头不计）和来源记录编号查找。"
         )
     return "按来源记录编号在本单位平台上查找。"

@@ -34,10 +34,10 @@ STATE = {
 QUERY = """
 select {state}
     coalesce(entity.label, f.entity) as "实体", {record_id} as "来源记录编号", {record_key} as "业务主键",
-    case when b.mode = 'replace' then '清单 ' || b.window_from || '，期间 ' || b.ref_period end as "交付文件",
+    case when b.mode = 'replace' then {delivery} end as "交付文件",
     f.batch_id as "批次", f.row_no as "行号", coalesce(field.label, f.column_name) as "字段",
     case when f.observed_value is null then '（空）' when field.is_hidden and f.observed_value <> '' then %(hidden)s
-        else {observed} end as "观察值",
+        else {observed} end as "观察值", {compared} as "对照",
     f.rule_id as "规则", coalesce(severity.label, f.severity) as "严重程度", f.cause_id as "根因编号"
 from quality.row_failure as f
 left join quality.override as o on o.override_id = f.override_id
@@ -83,9 +83,10 @@ def _copy(connection: psycopg.Connection, path: Path, name: str, read: Facts) ->
             ("record_id", "src_record_id"),
             ("record_key", "record_key"),
             ("observed", "observed_value"),
+            ("compared", "compared_with"),
         )
     }
-    query = QUERY.format(state=STATE[name], where=WHERE[name], **texts)
+    query = QUERY.format(state=STATE[name], where=WHERE[name], delivery=facts.DELIVERY, **texts)
     with connection.cursor() as cursor, path.open("wb") as file:
         columns = cursor.execute(
             "select distinct f.entity, f.column_name from quality.row_failure as f "

@@ -67,6 +67,7 @@ RECORD = (
     _int("行号", "row_no"),
     _text("字段", 18, lambda row: field_label(row["entity"], row["column_name"])),
     _text("观察值", 24, lambda row: "（空）" if row["observed_value"] is None else row["observed_value"]),
+    _text("对照", 36, "compared_with"),
 )
 SEVERITY = _coded("严重程度", 14, "severity", labels.SEVERITIES)
 

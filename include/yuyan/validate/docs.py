@@ -34,7 +34,12 @@ ELSEWHERE = re.compile(
     re.DOTALL,
 )
 STYLE = (
+    '<meta name="viewport" content="width=device-width,initial-scale=1">'
     "<style>body{font-family:sans-serif;margin:1.5em auto;max-width:75em;padding:0 1em}"
+    "*{overflow-wrap:anywhere;box-sizing:border-box;max-width:100%}"
+    "@media(max-width:40em){table,thead,tbody,tr,th,td{display:block;width:auto!important}"
+    "thead,tr:has(>th:first-child):not(:has(>td)){display:none}tr{border-top:2px solid #888;padding:.3em 0}th,td{border:0}"
+    "td[data-label]::before{content:attr(data-label)'：';font-weight:bold}}"
     "table{border-collapse:collapse;width:100%}th,td{border:1px solid #ccc;padding:.3em .6em;text-align:left}"
     ".text-danger{color:#b00}.card,.ge-breadcrumbs,.navbar img{display:none}</style></head>"
 )

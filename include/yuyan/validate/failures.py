@@ -10,7 +10,7 @@ import psycopg
 
 from yuyan.decisions import overrides
 from yuyan.domain.catalogue import BLOCKING, Rule, Tolerance
-from yuyan.validate import statements, suite, worktable
+from yuyan.validate import compared, statements, suite, worktable
 from yuyan.validate.scope import Arrivals
 from yuyan.validate.work import Work
 
@@ -42,7 +42,7 @@ def _broken(connection: psycopg.Connection, of_entity: tuple[Rule, ...], work: W
     is_broken = statements.run(connection, "broken_rules", work=work, names=names).fetchone()
     return [
         {"name": name, "rule_id": rule.rule_id, "column": rule.column, "severity": rule.severity}
-        | {"observed": worktable.observed(rule)}
+        | {"observed": worktable.observed(rule), "compared": compared.expression(work.entity, rule)}
         for name, rule, broken in zip(names, of_entity, is_broken, strict=True)
         if broken
     ]

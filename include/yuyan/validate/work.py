@@ -54,7 +54,7 @@ class Work:
     @property
     def failing(self) -> str:
         """Every judged version that breaks a rule, once per rule: raw_id, rule_id, version (of the rule), is_newest,
-        src_inst_code, src_record_id, record_key, batch_id, row_no, column_name, observed, severity.
+        src_inst_code, src_record_id, record_key, batch_id, row_no, column_name, observed, severity, compared.
         """
         return "failing"
 

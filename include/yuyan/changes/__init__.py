@@ -1,0 +1,1 @@
+"""What changed in the indicators since the run before, and why."""

@@ -1,0 +1,64 @@
+"""Fills tables of the star, the indicators and the marts anew without dbt: by the SQL that dbt compiled, for another day."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import psycopg
+
+from yuyan.changes import lineage
+
+
+class Compiled:
+    """What dbt compiled for a city: `home` is the YUYAN_HOME of its runs, `as_of` their day."""
+
+    def __init__(self, home: Path, as_of: date) -> None:
+        nodes = json.loads((home / "dbt" / "manifest.json").read_text(encoding="utf-8"))["nodes"]
+        self.as_of, self.folder = as_of, home / "dbt" / "compiled" / "yuyan"
+        self.models = {n["name"]: n for n in nodes.values() if n["resource_type"] == "model"}
+
+    def fill(self, connection: psycopg.Connection, day: date, entities: set[str] | None = None) -> None:
+        """Replace the rows of what indicator values and their targets are made of by what they are on that day; with
+        `entities`, of the star only what these are behind."""
+        waiting = self._upstream("ind_value") | self._upstream("ind_status")
+        while waiting:
+            ready = [n for n in waiting.values() if not set(n["depends_on"]["nodes"]) & set(waiting)]
+            for node in ready:
+                del waiting[node["unique_id"]]
+                is_behind = (
+                    entities is None
+                    or node["schema"] != "star"
+                    or entities & set(lineage.entities(node["name"]))
+                )
+                if node["config"]["materialized"] == "table" and is_behind:
+                    self._fill(connection, node, day)
+
+    def _upstream(self, name: str) -> dict[str, dict]:
+        """A model and all models that it is made of."""
+        node = self.models[name]
+        found = {node["unique_id"]: node}
+        for parent in node["depends_on"]["nodes"]:
+            if parent.startswith("model."):
+                found |= self._upstream(parent.rsplit(".", 1)[1])
+        return found
+
+    def fill_marts(self, connection: psycopg.Connection, day: date, *names: str) -> None:
+        """Replace the rows of these marts, planned as their hooks ask for."""
+        connection.execute("set enable_nestloop = off")
+        for name in names:
+            self._fill(connection, self.models[name], day)
+        connection.execute("reset enable_nestloop")
+
+    def _fill(self, connection: psycopg.Connection, node: dict, day: date) -> None:
+        table = f"{node['schema']}.{node['name']}"
+        sql = (self.folder / node["original_file_path"]).read_text(encoding="utf-8")
+        columns = ", ".join(
+            name
+            for (name,) in connection.execute(
+                "select column_name from information_schema.columns where table_schema = %s and table_name = %s",
+                [node["schema"], node["name"]],
+            )
+        )
+        connection.execute(f"delete from {table}")
+        compiled = sql.replace(str(self.as_of), str(day)).replace(f'"{node["database"]}".', "")
+        connection.execute(f"insert into {table} ({columns}) select {columns} from ({compiled}) as compiled")
