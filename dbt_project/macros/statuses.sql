@@ -1,5 +1,5 @@
 {#
-  Count rule of the plan's lists: `count` in a window against [least, most] (columns of the same row: is_counted, window_from_on, quantity_due_on, path_quantity,
+  Count rule of the plan's lists: `count` in a window against [least, most] (columns of the same row: is_counted, quantity_from_on, quantity_due_on, path_quantity,
   pace_kind, red_below_path). MET, OVER (only a range has a most), UNDER, NOT-DUE. UNDER is said when the window is over, when the pace so far projects too
   few (LINEAR), when little is there 60 days before the due date (BATCH: granted once), or below the least share of the path.
 #}
@@ -7,7 +7,7 @@
     case
         when {{ least }} is null then 'NO-QUANTITY'
         when not is_counted or {{ count }} is null then 'NO-SOURCE'
-        when {{ as_of() }} < window_from_on then 'NOT-DUE'
+        when {{ as_of() }} < quantity_from_on then 'NOT-DUE'
         when {{ count }} > {{ most }} then 'OVER'
         when {{ count }} >= {{ least }} then 'MET'
         when quantity_due_on < {{ as_of() }} then 'UNDER'
@@ -42,4 +42,23 @@
 {# Share of the plan's size that this warehouse holds: less than 1 only in a simulated city. Quantities of the plan are compared at this size. #}
 {% macro population_scale() -%}
     {{ var('simulated_scale') or 1 }}
+{%- endmacro %}
+
+{# Code of the period of a list item, from the word of the plan's annex. #}
+{% macro period_kind(recurrence) -%}
+    case {{ recurrence }}
+        when 'once' then 'ONCE' when 'yearly' then 'ANNUAL' when 'every_two_years' then 'BIENNIAL' else 'CONTINUOUS'
+    end
+{%- endmacro %}
+
+{#
+  Whether something that counts towards a list item (a row of fct_list_count) falls into a window of quantities (quantity_from_on, quantity_due_on,
+  cycle_year): by the cycle that its source states, else by its day; never after the run's date.
+#}
+{% macro counts_in_window(row, window) -%}
+    {{ row }}.counted_on <= {{ as_of() }}
+        and (
+            {{ row }}.cycle_year between {{ year_of(window ~ '.quantity_from_on') }} and {{ window }}.cycle_year
+            or ({{ row }}.cycle_year is null and {{ row }}.counted_on between {{ window }}.quantity_from_on and {{ window }}.quantity_due_on)
+        )
 {%- endmacro %}

@@ -29,7 +29,15 @@ PREFIXES = {
     "marts": ("",),
 }
 PUBLISHED = ("star", "indicators", "marts")
-CITY_WIDE = {"fct_talent_demand", "fct_list_milestone", "bridge_discipline_cluster", "bridge_key_cluster"}
+CITY_WIDE = {
+    "fct_talent_demand",
+    "fct_list_milestone",
+    "fct_list_stage",
+    "fct_list_item_year",
+    "fct_demand_cluster_year",
+    "bridge_discipline_cluster",
+    "bridge_key_cluster",
+}
 CLOCKS = re.compile(
     r"\b(now|current_date|current_timestamp|localtimestamp|clock_timestamp|getdate|run_started_at)\b", re.I
 )

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from yuyan import settings
+from yuyan_demo.simulator import list_work, lists
 
 pytestmark = pytest.mark.database
 
@@ -106,8 +107,13 @@ def test_silence_past_the_due_date_is_red_and_days_late_are_published(marts, fac
     assert rows["P02"].startswith("(GREY,NOT-DUE")  # goes on: judged at the year's end
 
 
+BY_PROJECT = ("X01", "X02", "X03", "X04", "X05", "X06", "X07", "X08", "X10", "X11", "X12", "X13")
+DOCUMENTS = {"Z1": 2026, "Z2": 2026, "Z4": 2026, "Z5": 2026, "Z6": 2027, "Z7": 2027, "Z8": 2027}
+"""City documents, and the year in which each is due."""
+
+
 def _quantities(facts) -> dict[tuple[str, int], float]:
-    """What the records hold of the three quantities that can be counted."""
+    """What the records hold of everything that can be counted."""
     honours = facts["honour"].filter(
         (pl.col("honour_code") == "02")
         & (pl.col("level_code") == "23")
@@ -116,11 +122,32 @@ def _quantities(facts) -> dict[tuple[str, int], float]:
     per_year = Counter(d.year for d in honours["granted_on"])
     editions = facts["urgent_discipline_list"].filter(pl.col("published_on") <= facts.as_of)["edition_year"]
     listed = {int(y) for y in editions}
-    counted = {("X09", y): float(per_year.get(y, 0)) for y in YEARS}
+    projects = Counter(
+        (item, int(year))
+        for item, year in facts["list_project"].select("list_item_id", "cycle_year").iter_rows()
+    )
+    documents = facts["policy_document"].filter(pl.col("issued_on") >= date(2026, 1, 1))
+    out = Counter(documents.filter(pl.col("kind_code") == "10")["list_item_id"])
+    filed = {
+        item: float(
+            documents.filter((pl.col("kind_code") == kind) & (pl.col("list_item_id") == item))[
+                "inst_code"
+            ].n_unique()
+        )
+        for item, kind in (("R3", "20"), ("R7", "30"))
+    }
+    pilots = facts["list_project"].filter(
+        (pl.col("list_item_id") == "R1") & (pl.col("close_result_code") == "10")
+    )["category_code"]
     return (
-        counted
+        {("X09", y): float(per_year.get(y, 0)) for y in YEARS}
         | {("Z3", y): float(y in listed) for y in YEARS}
         | {("R5", 2027): _renewed(facts, date(2025, 1, 1))}
+        | {("R1", 2027): float(pilots.n_unique())}
+        | {(item, 2026): count for item, count in filed.items()}
+        | {(item, y): float(out[item]) for item, y in DOCUMENTS.items()}
+        | {(item, y): float(projects[item, y]) for item in BY_PROJECT if item != "X06" for y in YEARS}
+        | {("X06", y): float(projects["X06", y - 1] + projects["X06", y]) for y in (2027, 2029, 2031)}
     )
 
 
@@ -169,6 +196,103 @@ def test_quantities_are_counted_in_their_windows(marts, facts):
     assert set(ours) == set(theirs)
     assert [ours[k] for k in theirs] == pytest.approx(list(theirs.values()))
     assert 0 < ours["R5", 2027] < 100
+
+
+def test_quantities_of_institutions_add_up_and_show_how_projects_went(marts, facts):
+    projects = facts["list_project"].filter(
+        pl.col("list_item_id").is_in(BY_PROJECT) & (pl.col("cycle_year") == 2026)
+    )
+    theirs = Counter(projects.select("list_item_id", "inst_code").iter_rows())
+    together = Counter(
+        projects.filter("is_school_enterprise").select("list_item_id", "inst_code").iter_rows()
+    )
+    closing = facts["list_project"].filter(
+        pl.col("list_item_id").is_in(BY_PROJECT)
+        & (pl.col("due_close_on").dt.year() == 2026)
+        & (pl.col("due_close_on") < facts.as_of)
+    )
+    due = Counter(closing.select("list_item_id", "inst_code").iter_rows())
+    on_time = closing.filter(pl.col("closed_on") <= pl.col("due_close_on"))
+    kept = Counter(on_time.select("list_item_id", "inst_code").iter_rows())
+    columns = "list_item_code, inst_code, project_count, school_enterprise_count, closing_count, closed_on_time_count"
+    rows = marts.execute(
+        f"select {columns} from marts.list_quantity "
+        "where cycle_code = '2026' and list_item_code like 'X%%' and list_item_code <> 'X09'"
+    ).fetchall()
+    found = {(item, inst): tuple(counts) for item, inst, *counts in rows}
+    units = {*theirs, *due} - {u for u in {*theirs, *due} if u[0] == "X06"}
+    assert {u: found[u] for u in units} == {u: (theirs[u], together[u], due[u], kept[u]) for u in units}
+    assert sum(due.values()) > sum(kept.values()) > 0
+    assert {(0, 0, 0, 0)} >= {v for u, v in found.items() if u not in units and u[0] != "X06"}
+    # what institutions were given adds up to what the plan wants of the item
+    given = marts.execute(
+        "select q.list_item_code, sum(q.plan_target_quantity), min(p.plan_quantity_min) from marts.list_quantity q "
+        "join marts.list_progress p using (list_item_code, doc_version, cycle_code) "
+        "where q.plan_target_quantity is not null group by 1"
+    ).fetchall()
+    assert {item for item, *_ in given} == {"X01", "X02", "X05", "X06", "X08", "X10"}
+    assert [(item, total) for item, total, _ in given] == [
+        (item, pytest.approx(least)) for item, _, least in given
+    ]
+
+
+def _loop(steps: list[dict], as_of: date, begins: date) -> tuple[str, str | None, int | None]:
+    """State, stage and its age of one cycle from its milestones, one after another."""
+    if not steps:
+        return "NOT-STARTED", None, None
+    entered, reached = begins, None
+    for stage in ("10", "20", "30", "40"):
+        own = [s for s in steps if s["stage_code"] == stage]
+        if not own:
+            continue
+        reached, since = stage, entered
+        if not all(s["done_on"] and s["done_on"] <= as_of for s in own):
+            break
+        entered = max(s["done_on"] for s in own)
+    else:
+        proven = any(s["improvement_verified_on"] for s in steps)
+        if reached == "40":
+            return ("CLOSED" if proven else "UNVERIFIED"), reached, (as_of - since).days
+    age = (as_of - since).days
+    return ("STUCK" if age > 90 else "MOVING"), reached, age
+
+
+def test_loops_stand_where_their_milestones_say(marts, facts):
+    steps = defaultdict(list)
+    for row in facts["list_milestone"].filter(pl.col("doc_version") == DRAFT).iter_rows(named=True):
+        steps[row["list_item_id"], int(row["cycle_label"][:4])].append(row)
+    columns = "list_item_code, cycle_code::int, loop_state_code, stage_code, stage_age_days"
+    rows = marts.execute(f"select {columns} from marts.list_loop").fetchall()
+    ours = {(item, year): tuple(rest) for item, year, *rest in rows}
+    theirs = {unit: _loop(steps[unit], facts.as_of, date(2026, 1, 1)) for unit in ours}
+    assert ours == theirs
+    assert {item for item, _ in ours} == {item for item, _ in annex()}
+    assert {state for state, *_ in ours.values()} == {
+        "NOT-STARTED",
+        "MOVING",
+        "STUCK",
+        "UNVERIFIED",
+        "CLOSED",
+    }
+
+
+def test_every_planted_case_of_the_lists_is_seen(marts):
+    """The simulator's books say which states were planted where."""
+    seen = {
+        "list_loop": "select list_item_code, loop_state_code from marts.list_loop",
+        "STUCK-SEEN": "select list_item_code, 'STUCK-SEEN' from marts.list_loop where is_stuck and not is_stuck_unseen",
+        "list_quantity": "select list_item_code, quantity_state_code from marts.list_progress where cycle_code = '2026'",
+        "LATE": "select list_item_code, 'LATE' from marts.list_progress where done_on is not null and days_late > 0",
+        "PARTIAL": "select list_item_code, 'PARTIAL' from marts.list_progress where quantity_count between 1 and 6",
+        "UNFUNDED": "select list_item_code, 'UNFUNDED' from marts.list_item_status where unfunded_project_count > 0",
+        "KIND-MISSING": "select list_item_id, 'KIND-MISSING' from star.fct_list_project where list_item_id like 'X07' "
+        "group by list_item_id having count(distinct category_code) < 4",
+    }
+    for mart, state, item, _ in (*lists.PLANTED, *list_work.PLANTED):
+        found = {tuple(row) for row in marts.execute(seen.get(state, seen.get(mart))).fetchall()}
+        assert (item, state) in found, (mart, state, item)
+    unseen = marts.execute("select list_item_code from marts.list_loop where is_stuck_unseen").fetchall()
+    assert (lists.STUCK_UNSEEN,) in unseen
 
 
 def test_only_a_range_of_the_plan_has_a_maximum():

@@ -24,15 +24,23 @@ select * from {{ ref('ind_counted_course_offering') }}
 union all
 select * from {{ ref('ind_counted_degree_award') }}
 union all
+select * from {{ ref('ind_counted_degree_point_year') }}
+union all
+select * from {{ ref('ind_counted_demand_cluster_year') }}
+union all
 select * from {{ ref('ind_counted_employer_survey') }}
 union all
 select * from {{ ref('ind_counted_employment') }}
 union all
 select * from {{ ref('ind_counted_enrolment_census') }}
 union all
+select * from {{ ref('ind_counted_list_item_year') }}
+union all
 select * from {{ ref('ind_counted_match_point') }}
 union all
 select * from {{ ref('ind_counted_mentor_pool_year') }}
+union all
+select * from {{ ref('ind_counted_overseas_study') }}
 union all
 select * from {{ ref('ind_counted_practice_year') }}
 union all

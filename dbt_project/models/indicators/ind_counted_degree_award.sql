@@ -1,4 +1,4 @@
--- H12, M06.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+-- H12, M06.2, M14.2, M14.3：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
 with by_row_rows as (
     select
         f.academic_year,
@@ -10,6 +10,7 @@ with by_row_rows as (
         f.awarded_on,
         f.is_frontline_evidenced,
         f.is_frontline_topic,
+        f.basis_code,
         case when f.discipline_code is not null then f.degree_point_id end as degree_point_id
     from {{ ref('fct_degree_award') }} as f
     where f.academic_year is not null
@@ -36,7 +37,13 @@ by_row as (
         count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }}) as h12_theses,
         count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }} and is_frontline_evidenced) as h12_frontline,
         count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }} and is_frontline_topic) as h12_claimed,
-        count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }} and is_frontline_topic and not is_frontline_evidenced) as h12_unevidenced
+        count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }} and is_frontline_topic and not is_frontline_evidenced) as h12_unevidenced,
+        count(*) filter (where degree_type = '2' and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861') and awarded_on <= {{ as_of() }}) as m14_2_awards,
+        count(*) filter (where degree_type = '2' and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861') and awarded_on <= {{ as_of() }} and is_frontline_evidenced) as m14_2_evidenced,
+        count(*) filter (where degree_type = '2' and awarded_on <= {{ as_of() }}) as m14_3_awards,
+        count(*) filter (where degree_type = '2' and awarded_on <= {{ as_of() }} and basis_code = '2') as m14_3_by_practice,
+        count(*) filter (where degree_type = '2' and awarded_on <= {{ as_of() }} and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861')) as m14_3_e_awards,
+        count(*) filter (where degree_type = '2' and awarded_on <= {{ as_of() }} and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861') and basis_code = '2') as m14_3_e_by_practice
     from by_row_rows
     group by grouping sets (
         (academic_year),
@@ -110,3 +117,15 @@ cross join lateral (
         ('M06.2', 1, cast(c.m06_2_with_course as double precision), cast(c.m06_2_graduates as double precision), cast(null as double precision))
 ) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
+union all
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
+from by_row as c
+cross join lateral (
+    values
+        ('M14.2', 1, cast(c.m14_2_evidenced as double precision), cast(c.m14_2_awards as double precision), cast(null as double precision)),
+        ('M14.3', 1, cast(c.m14_3_by_practice as double precision), cast(c.m14_3_awards as double precision), cast(null as double precision)),
+        ('M14.3-E', 1, cast(c.m14_3_e_by_practice as double precision), cast(c.m14_3_e_awards as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
+where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
+    and c.grain in ('city', 'institution')

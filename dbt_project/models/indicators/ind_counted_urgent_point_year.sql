@@ -1,4 +1,4 @@
--- H01：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+-- H01, M04.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
 with by_degree_point_id_rows as (
     select
         f.calendar_year,
@@ -61,6 +61,37 @@ by_degree_point_id as (
         count(*) filter (where h01e_points) as h01e_points
     from by_degree_point_id_once
     group by calendar_year, grain, unit_code
+),
+
+by_row_rows as (
+    select
+        f.calendar_year,
+        f.inst_code,
+        f.is_granted_in_year,
+        f.days_since_list
+    from {{ ref('fct_urgent_point_year') }} as f
+    where f.calendar_year is not null
+),
+
+by_row as (
+    select
+        calendar_year,
+        cast(calendar_year as text) as period_code,
+        case grouping(inst_code)
+            when 1 then 'city'
+            when 0 then 'institution'
+        end as grain,
+        case grouping(inst_code)
+            when 1 then '{{ var("city_code") }}'
+            when 0 then inst_code
+        end as unit_code,
+        count(*) filter (where is_granted_in_year) as m04_2_points,
+        coalesce(sum(days_since_list) filter (where is_granted_in_year), 0) as m04_2_days
+    from by_row_rows
+    group by grouping sets (
+        (calendar_year),
+        (calendar_year, inst_code)
+    )
 )
 
 select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
@@ -73,5 +104,14 @@ cross join lateral (
         ('H01c', 1, cast(c.h01c_points as double precision), cast(null as double precision), cast(null as double precision)),
         ('H01d', 1, cast(c.h01d_points as double precision), cast(null as double precision), cast(null as double precision)),
         ('H01e', 1, cast(c.h01e_points as double precision), cast(null as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
+where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
+union all
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
+from by_row as c
+cross join lateral (
+    values
+        ('M04.2', 1, cast(c.m04_2_days as double precision), cast(c.m04_2_points as double precision), cast(null as double precision))
 ) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

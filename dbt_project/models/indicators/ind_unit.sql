@@ -5,7 +5,7 @@ with degrees as (
         type.name_en || ' ' || lower(level.name_en) as name_en
     from {{ ref('code') }} as level
     cross join {{ ref('code') }} as type
-    where level.code_set = 'degree_level' and level.code in ('1', '2') and type.code_set = 'degree_type'
+    where level.code_set = 'degree_level' and type.code_set = 'degree_type'
 ),
 
 -- what the students of one institution can be divided by

@@ -57,6 +57,37 @@ stray as (
             and (c.period_kind_code = 'ONCE' or c.cycle_code = cast(m.cycle_year as text))
     )
     group by m.list_item_id, v.doc_version
+),
+
+-- the loop of the newest cycle that has begun
+loops as (
+    select l.*, row_number() over (partition by l.list_item_code, l.doc_version order by l.cycle_code desc) as recency
+    from {{ ref('list_loop') }} as l
+),
+
+-- how many institutions carry the item, and what was approved in that cycle
+assigned as (
+    select list_item_id, doc_version, count(distinct inst_code) as institution_count
+    from {{ ref('fct_list_assignment') }}
+    where is_in_force and inst_code is not null
+    group by list_item_id, doc_version
+),
+
+approved as (
+    select
+        l.list_item_code,
+        l.doc_version,
+        count(p.list_project_id) as project_count,
+        count(p.list_project_id) filter (where not p.is_funded) as unfunded_count
+    from loops as l
+    inner join cycles as c
+        on c.list_item_code = l.list_item_code and c.doc_version = l.doc_version and c.cycle_code = l.cycle_code
+    inner join {{ ref('fct_list_project') }} as p
+        on p.list_item_id = l.list_item_code
+        and p.cycle_year <= cast(l.cycle_code as integer)
+        and p.cycle_year >= case when c.period_kind_code = 'ONCE' then {{ var('plan_start')[:4] }} else cast(l.cycle_code as integer) end
+    where l.recency = 1
+    group by l.list_item_code, l.doc_version
 )
 
 select
@@ -97,6 +128,15 @@ select
     q.quantity_state_code,
     q.quantity_status_code,
     q.quantity_status_zh,
+    loops.stage_code,
+    {{ label_zh('loops.stage_zh') }} as stage_zh,
+    loops.stage_age_days,
+    loops.loop_state_code,
+    loops.loop_state_zh,
+    coalesce(loops.is_stuck, false) as is_stuck,
+    cast(coalesce(assigned.institution_count, 0) as integer) as assigned_institution_count,
+    cast(coalesce(approved.project_count, 0) as integer) as project_count,
+    cast(coalesce(approved.unfunded_count, 0) as integer) as unfunded_project_count,
     {{ worse_status('d.deadline_status_code', 'q.quantity_status_code') }} as status_code,
     colour.name_zh as status_zh,
     colour.name_en as status_en,
@@ -108,5 +148,8 @@ inner join ranked as q
     on q.list_item_code = d.list_item_code and q.doc_version = d.doc_version and q.quantity_rank = 1
 inner join totals as t on t.list_item_code = d.list_item_code and t.doc_version = d.doc_version
 {{ join_status(worse_status('d.deadline_status_code', 'q.quantity_status_code')) }}
+left join loops on loops.list_item_code = d.list_item_code and loops.doc_version = d.doc_version and loops.recency = 1
+left join assigned on assigned.list_item_id = d.list_item_code and assigned.doc_version = d.doc_version
+left join approved on approved.list_item_code = d.list_item_code and approved.doc_version = d.doc_version
 left join stray on stray.list_item_id = d.list_item_code and stray.doc_version = d.doc_version
 where d.deadline_rank = 1

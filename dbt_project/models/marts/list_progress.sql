@@ -10,9 +10,7 @@ items as (
     select
         i.*,
         substr(i.item_code, 1, 1) as list_kind_code,
-        case i.recurrence
-            when 'once' then 'ONCE' when 'yearly' then 'ANNUAL' when 'every_two_years' then 'BIENNIAL' else 'CONTINUOUS'
-        end as period_kind_code
+        {{ period_kind('i.recurrence') }} as period_kind_code
     from {{ ref('action_item') }} as i
 ),
 
@@ -30,23 +28,31 @@ deadlines as (
     where i.period_kind_code <> 'ONCE'
 ),
 
+-- how each item is counted: things of its sources, or a share that the courses say (R5)
+sources as (
+    select item_code, doc_version, max(counts) as counts
+    from {{ ref('list_source') }}
+    group by item_code, doc_version
+),
+
 -- the windows of one, two or three years in which a quantity is counted; each belongs to the cycle in which it is due
 windows as (
     select
         i.item_code,
         i.doc_version,
         {{ year_of('q.from_on') }} + (n.nth + 1) * q.window_years - 1 as cycle_year,
-        {{ make_date(year_of('q.from_on') ~ ' + n.nth * q.window_years', 1, 1) }} as window_from_on,
+        {{ make_date(year_of('q.from_on') ~ ' + n.nth * q.window_years', 1, 1) }} as quantity_from_on,
         {{ month_end(year_of('q.from_on') ~ ' + (n.nth + 1) * q.window_years - 1', 'i.due_month') }} as quantity_due_on,
         cast(i.quantity_min as double precision) as plan_quantity_min,
         cast(i.quantity_max as double precision) as plan_quantity_max,
         i.quantity_unit,
         q.pace_kind,
         q.red_below_path,
-        q.counted_in,
+        s.counts,
         case when q.is_scaled then {{ population_scale() }} else 1 end as scale
     from items as i
-    inner join {{ ref('list_quantity') }} as q on q.item_code = i.item_code and q.doc_version = i.doc_version
+    inner join {{ ref('list_window') }} as q on q.item_code = i.item_code and q.doc_version = i.doc_version
+    left join sources as s on s.item_code = i.item_code and s.doc_version = i.doc_version
     cross join (values (0), (1), (2), (3), (4)) as n (nth)
     where (n.nth = 0 or i.period_kind_code <> 'ONCE')
         and {{ year_of('q.from_on') }} + n.nth * q.window_years <= {{ var('plan_end')[:4] }}
@@ -59,7 +65,7 @@ cycles as (
         coalesce(d.cycle_year, w.cycle_year) as cycle_year,
         d.due_on as deadline_on,
         coalesce(d.due_on, w.quantity_due_on) as due_on,
-        w.window_from_on,
+        w.quantity_from_on,
         w.quantity_due_on,
         w.plan_quantity_min,
         w.plan_quantity_max,
@@ -68,8 +74,8 @@ cycles as (
         w.quantity_unit,
         w.pace_kind,
         w.red_below_path,
-        w.counted_in,
-        w.counted_in is not null as is_counted
+        w.counts,
+        w.counts is not null as is_counted
     from deadlines as d
     full outer join windows as w
         on w.item_code = d.item_code and w.doc_version = d.doc_version and w.cycle_year = d.cycle_year
@@ -99,24 +105,14 @@ evidence as (
     group by c.item_code, c.doc_version, c.cycle_year
 ),
 
--- quantities that a source entity of this warehouse counts
+-- quantities that the sources of this warehouse count
 counted as (
-    select c.item_code, c.doc_version, c.cycle_year, cast(count(h.granted_on) as double precision) as quantity_count
-    from cycles as c
-    left join {{ ref('fct_honour') }} as h
-        on h.honour_code = '02' and h.level_code = '23'
-        and h.granted_on between c.window_from_on and least(c.quantity_due_on, {{ as_of() }})
-    where c.counted_in = 'honour'
-    group by c.item_code, c.doc_version, c.cycle_year
-
-    union all
-
-    select c.item_code, c.doc_version, c.cycle_year, cast(count(distinct l.edition_year) as double precision)
-    from cycles as c
-    left join {{ ref('dim_urgent_list') }} as l
-        on cast(l.edition_year as integer) = c.cycle_year and l.published_on <= {{ as_of() }}
-    where c.counted_in = 'urgent_discipline_list'
-    group by c.item_code, c.doc_version, c.cycle_year
+    select w.item_code, w.doc_version, w.cycle_year, cast(count(distinct c.counted_id) as double precision) as quantity_count
+    from cycles as w
+    left join {{ ref('fct_list_count') }} as c
+        on c.list_item_id = w.item_code and c.doc_version = w.doc_version and {{ counts_in_window('c', 'w') }}
+    where w.counts in ('ROWS', 'GROUPS')
+    group by w.item_code, w.doc_version, w.cycle_year
 
     union all
 
@@ -129,14 +125,14 @@ counted as (
                 select 1
                 from taught as t
                 where t.course_id = c.course_id
-                    and {{ term_start('t.renewed_term') }} between w.window_from_on and least(w.quantity_due_on, {{ as_of() }})
+                    and {{ term_start('t.renewed_term') }} between w.quantity_from_on and least(w.quantity_due_on, {{ as_of() }})
                     and t.taught_year <= {{ academic_year('least(w.quantity_due_on, ' ~ as_of() ~ ')') }}
             )
         ) / nullif(count(distinct c.course_id), 0)
     from cycles as w
     inner join courses as c
-        on c.core_from_on <= least(w.quantity_due_on, {{ as_of() }}) and c.core_to_on >= w.window_from_on
-    where w.counted_in = 'course_revision'
+        on c.core_from_on <= least(w.quantity_due_on, {{ as_of() }}) and c.core_to_on >= w.quantity_from_on
+    where w.counts = 'SHARE'
     group by w.item_code, w.doc_version, w.cycle_year
 ),
 
@@ -164,10 +160,10 @@ progressed as (
         e.done_on,
         n.quantity_count,
         case
-            when c.pace_kind = 'LINEAR' and c.window_from_on <= {{ as_of() }}
+            when c.pace_kind = 'LINEAR' and c.quantity_from_on <= {{ as_of() }}
                 then c.quantity_min
-                    * ({{ days_between('c.window_from_on', 'least(c.quantity_due_on, ' ~ as_of() ~ ')') }} + 1)
-                    / ({{ days_between('c.window_from_on', 'c.quantity_due_on') }} + 1)
+                    * ({{ days_between('c.quantity_from_on', 'least(c.quantity_due_on, ' ~ as_of() ~ ')') }} + 1)
+                    / ({{ days_between('c.quantity_from_on', 'c.quantity_due_on') }} + 1)
         end as path_quantity
     from cycles as c
     inner join items as i on i.item_code = c.item_code and i.doc_version = c.doc_version
@@ -251,7 +247,7 @@ select
     j.deadline_status_code,
     j.deadline_reason_code,
     deadline.status_zh as deadline_status_zh,
-    j.window_from_on as quantity_from_on,
+    j.quantity_from_on,
     j.quantity_due_on,
     j.plan_quantity_min,
     j.plan_quantity_max,

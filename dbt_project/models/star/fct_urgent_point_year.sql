@@ -2,7 +2,8 @@
 with grants as (
     select
         e.event_id, e.degree_point_id, e.inst_code, e.institution_key, e.event_type, e.event_on, e.degree_level, e.degree_type,
-        e.discipline_code, e.is_joint_built
+        e.discipline_code, e.is_joint_built,
+        {{ days_between('l.published_on', 'e.event_on') }} as days_since_list
     from {{ ref('fct_degree_point_event') }} as e
     inner join {{ ref('dim_urgent_list') }} as l
         on l.urgent_list_id = e.urgent_list_id
@@ -28,7 +29,7 @@ years as (
     where month_number = 12 and day_number = 31 and calendar_year <= {{ year_of(as_of()) }}
 )
 
-select y.calendar_year, g.*
+select y.calendar_year, g.*, y.calendar_year = {{ year_of('g.event_on') }} as is_granted_in_year
 from years as y
 inner join grants as g on g.event_on <= y.year_end_on
 where not exists (

@@ -196,7 +196,14 @@ def _lists(d: Day) -> None:
     ours = pl.col("doc_version") == lists.REPORTED_VERSION
     progress = pl.col("progress_pct").cast(pl.Float64)
     today = pl.lit(d.today)
-    done = d.some(entity, 0, 1, ours & open_ & (pl.col("due_on") < d.today))
+    loop = ("list_item_id", "doc_version", "cycle_label")
+    first = (
+        d.frames[entity]
+        .filter(ours & open_)
+        .filter(pl.col("stage_code") == pl.col("stage_code").min().over(loop))
+    )
+    is_next = pl.col("milestone_id").is_in(first["milestone_id"].implode()) & (pl.col("stage_code") == "20")
+    done = d.some(entity, 0, 1, ours & open_ & is_next & (pl.col("due_on") < d.today))
     d.change(
         entity,
         done,

@@ -34,6 +34,7 @@ PLACES = {
 OWN_PARENT = {
     "practice_participation": ("practice_project", {}),
     "list_milestone": ("list_item", {"weight": "1.0000"}),
+    "list_assignment": ("list_item", {}),
 }
 """Entities whose copies get a copy of their parent, and what such an only child looks like."""
 

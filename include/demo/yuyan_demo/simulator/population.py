@@ -19,6 +19,7 @@ from yuyan_demo.simulator import (
     defects,
     defects_structural,
     industry,
+    list_work,
     lists,
     municipal,
     outcomes,
@@ -162,6 +163,9 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames["talent_demand"] = municipal.talent_demand(seed)
     frames["list_item"] = lists.list_items()
     frames["list_milestone"] = lists.list_milestones(seed)
+    frames["list_project"] = list_work.list_projects(seed, scale, catalogue, firms, frames["supervisor"])
+    frames["policy_document"] = list_work.policy_documents(seed, catalogue)
+    frames["list_assignment"] = list_work.list_assignments(catalogue)
     frames |= supervision.frames(seed, frames)
     frames |= coursework.frames(seed, frames)
     return frames | welfare.frames(seed, frames)

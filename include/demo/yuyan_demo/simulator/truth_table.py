@@ -33,10 +33,17 @@ class TruthTable:
     """Entries {(variant, period): (numerators, denominators)} by unit; denominators are None for counts."""
 
     entries: dict[tuple[str, str], tuple[Values, Values | None]] = field(default_factory=dict)
+    of_city_only: set[str] = field(default_factory=set)
+    """Variants that have no institutions."""
 
     def add(self, variant: str, period: str, numerator: Values, denominator: Values | None = None) -> None:
         """Enter one variant and period; a unit that is missing counts as zero."""
         self.entries[variant, period] = (numerator, denominator)
+
+    def add_city(self, variant: str, period: str, numerator: float, denominator: float) -> None:
+        """Enter one variant and period of the city alone."""
+        self.of_city_only.add(variant)
+        self.add(variant, period, {WHOLE: numerator}, {WHOLE: denominator})
 
     def numerators(self, variant: str, period: str) -> Values:
         """What was entered as numerators; nothing if the period was not."""
@@ -54,7 +61,7 @@ class TruthTable:
             counted = sorted(unit for unit in finer if n.get(unit) or (d or {}).get(unit))
             rows += [
                 (variant, *unit, period, n.get(unit, 0.0), d.get(unit, 0.0) if d is not None else None)
-                for unit in [*always, *counted]
+                for unit in ([WHOLE] if variant in self.of_city_only else [*always, *counted])
             ]
         names = ("variant_code", "grain", "unit_code", "period_code")
         schema = dict.fromkeys(names, pl.String) | dict.fromkeys(("numerator", "denominator"), pl.Float64)

@@ -196,7 +196,8 @@ class Reader:
                 "period: {basis: CY, column: …, first_year: 2016}",
             )
         self._known(where, period["basis"], period_bases(), "period basis")
-        grains = (*WHOLE, *data["grains"]) if data["grains"] != "whole" else WHOLE
+        said = data["grains"]
+        grains = WHOLE if said == "whole" else WHOLE[:1] if said == "city" else (*WHOLE, *said)
         for grain in grains:
             self._known(where, grain, known_grains(), "grain")
         conditions_of = [

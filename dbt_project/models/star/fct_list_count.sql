@@ -1,0 +1,47 @@
+-- what counts towards an item, whatever entity it comes from; which does is said by the seed list_source
+with things as (
+    select
+        'list_project' as source_entity, list_project_id as source_id, list_item_id, null as kind_code, null as level_code,
+        close_result_code as result_code, category_code as group_code, inst_code, cycle_year, approved_on as counted_on
+    from {{ ref('fct_list_project') }}
+
+    union all
+
+    select
+        'policy_document', doc_id, list_item_id, kind_code, null, null, inst_code, inst_code,
+        coalesce(edition_year, {{ year_of('issued_on') }}), issued_on
+    from {{ ref('fct_policy_document') }}
+
+    union all
+
+    select 'honour', honour_id, null, honour_code, level_code, null, null, inst_code, null, granted_on
+    from {{ ref('fct_honour') }}
+
+    union all
+
+    select
+        'urgent_discipline_list', urgent_list_id, null, null, null, null, cast(edition_year as text), null,
+        cast(edition_year as integer), published_on
+    from {{ ref('dim_urgent_list') }}
+)
+
+select
+    item.list_item_key,
+    s.item_code as list_item_id,
+    s.doc_version,
+    t.source_entity as source_entity_code,
+    t.source_id,
+    case s.counts when 'GROUPS' then t.group_code else t.source_id end as counted_id,
+    t.inst_code,
+    {{ key('t.inst_code') }} as institution_key,
+    t.cycle_year,
+    t.counted_on
+from {{ ref('list_source') }} as s
+inner join things as t
+    on t.source_entity = s.source_entity
+    and (t.list_item_id is null or t.list_item_id = s.item_code)
+    and (s.kind_code is null or s.kind_code = t.kind_code)
+    and (s.level_code is null or s.level_code = t.level_code)
+    and (s.result_code is null or s.result_code = t.result_code)
+inner join {{ ref('dim_list_item') }} as item on item.list_item_id = s.item_code and item.doc_version = s.doc_version
+where s.counts in ('ROWS', 'GROUPS') and case s.counts when 'GROUPS' then t.group_code else t.source_id end is not null
