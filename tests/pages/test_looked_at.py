@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from yuyan.pages import dictionary, rules
+from yuyan.validate import docs
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -93,6 +94,54 @@ def paths(feedback_folder, pages_folder) -> dict[str, Path]:
         "feedback": feedback_folder / "10611.html",
         "index": feedback_folder / "index.html",
     }
+
+
+@pytest.fixture
+def data_docs(work) -> Path:
+    """Data Docs of one entity with a rule that holds and one that does not, built from kept results."""
+    figures = {
+        "element_count": 9,
+        "unexpected_percent": 0.0,
+        "details": {"unverifiable": 0, "by_institution": "{}"},
+    }
+    results = [
+        {
+            "kwargs": {"rule_id": f"QR.student.expected_end_on.{number}", "column": "expected_end_on",
+                       "message": "预计毕业日期早于入学日期", "batch_id": "warehouse-judged",
+                       "verdict": number, "verdicts": 2},
+            "success": failing == 0,
+            "result": figures | {"unexpected_count": failing, "observed_value": f"适用 9，不合格 {failing}，无法判断 0"},
+        }
+        for number, failing in ((1, 0), (2, 3))
+    ]  # fmt: skip
+    kept = {
+        "run_id": "a_run_with_a_long_name__2026-11-28T20:06:24.520338+00:00",
+        "as_of": "2026-10-15",
+        "results": results,
+    }
+    kept["statistics"] = {
+        "evaluated_expectations": 2, "successful_expectations": 1, "unsuccessful_expectations": 1, "success_percent": 50.0
+    }  # fmt: skip
+    folder = work / "gx" / "results"
+    folder.mkdir(parents=True)
+    (folder / "student.json").write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
+    return docs.build_docs()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_data_docs_are_read_at_both_widths(tab, data_docs, width):
+    show(tab, data_docs, width)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    labels = "[...document.querySelectorAll('td')].map(e => getComputedStyle(e, '::before').content.replaceAll('\"', ''))"
+    assert tab.evaluate(labels) == [f"{c}：" if width == 360 else "none" for c in docs.COLUMNS]
+    tab.click("text=学籍")
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.evaluate(CUT_OFF) == []
+    text = tab.inner_text("body")
+    assert "预计毕业日期早于入学日期" in text
+    assert "适用 9，不合格 3" in text
+    signs = "[...document.querySelectorAll('td i')].map(e => getComputedStyle(e, '::before').content.replaceAll('\"', ''))"
+    assert sorted(tab.evaluate(signs)) == ["✓", "✗"]
 
 
 def show(tab: Page, path: Path, width: int = 1280, anchor: str = "") -> None:

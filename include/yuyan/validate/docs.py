@@ -38,11 +38,17 @@ STYLE = (
     "<style>body{font-family:sans-serif;margin:1.5em auto;max-width:75em;padding:0 1em}"
     "*{overflow-wrap:anywhere;box-sizing:border-box;max-width:100%}"
     "@media(max-width:40em){table,thead,tbody,tr,th,td{display:block;width:auto!important}"
-    "thead,tr:has(>th:first-child):not(:has(>td)){display:none}tr{border-top:2px solid #888;padding:.3em 0}th,td{border:0}"
+    "thead,tr:has(>th:first-child):not(:has(>td)){display:none}"
+    "tr{border-top:2px solid #888;padding:.3em 0}th,td{border:0}"
     "td[data-label]::before{content:attr(data-label)'：';font-weight:bold}}"
     "table{border-collapse:collapse;width:100%}th,td{border:1px solid #ccc;padding:.3em .6em;text-align:left}"
-    ".text-danger{color:#b00}.card,.ge-breadcrumbs,.navbar img{display:none}</style></head>"
+    ".text-danger{color:#b00}.fa-times::before{content:'✗'}.fa-check-circle::before{content:'✓'}"
+    ".fa-exclamation-triangle::before{content:'!'}i{font-style:normal}"
+    ".card,.ge-breadcrumbs,.navbar img{display:none}</style></head>"
 )
+
+COLUMNS = ("实体", "统计日期", "运行", "规则数", "有问题的规则", "问题数")
+"""Of the index page; on a narrow screen every cell names its column."""
 
 
 def keep(result: ExpectationSuiteValidationResult, run_id: str, as_of: date) -> None:
@@ -96,8 +102,9 @@ def _index(kept: dict[str, dict[str, Any]], links: dict[str, str]) -> str:
             sum(one["result"]["unexpected_count"] for one in broken),
         )  # fmt: skip
         name = f'<a href="{html.escape(links[entity])}">{contracts.load()[entity].label}</a>（{entity}）'
-        rows.append("".join(f"<td>{c}</td>" for c in (name, *(html.escape(str(c)) for c in cells))))
-    head = "".join(f"<th>{h}</th>" for h in ("实体", "统计日期", "运行", "规则数", "有问题的规则", "问题数"))
+        written = zip(COLUMNS, (name, *(html.escape(str(c)) for c in cells)), strict=True)
+        rows.append("".join(f'<td data-label="{label}">{cell}</td>' for label, cell in written))
+    head = "".join(f"<th>{label}</th>" for label in COLUMNS)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     return (
         '<!DOCTYPE html><html lang="zh"><head><meta charset="UTF-8"><title>渝研数据质量</title>'
