@@ -1,12 +1,16 @@
 """Fills tables of the star, the indicators and the marts anew without dbt: by the SQL that dbt compiled, for another day."""
 
 import json
+import re
 from datetime import date
 from pathlib import Path
 
 import psycopg
 
 from yuyan.changes import lineage
+
+DATABASE = re.compile(r'"\w+"\.(?="\w+"\."\w+")')
+"""The database's name before schema and table: a copy of the city has another."""
 
 
 class Compiled:
@@ -19,8 +23,13 @@ class Compiled:
 
     def fill(self, connection: psycopg.Connection, day: date, entities: set[str] | None = None) -> None:
         """Replace the rows of what indicator values and their targets are made of by what they are on that day; with
-        `entities`, of the star only what these are behind."""
-        waiting = self._upstream("ind_value") | self._upstream("ind_status")
+        `entities`, those of all indicator models, and of the star what these entities are behind."""
+        if entities is None:
+            waiting = self._upstream("ind_value") | self._upstream("ind_status")
+        else:
+            waiting = {
+                n["unique_id"]: n for n in self.models.values() if n["schema"] in ("star", "indicators")
+            }
         while waiting:
             ready = [n for n in waiting.values() if not set(n["depends_on"]["nodes"]) & set(waiting)]
             for node in ready:
@@ -60,5 +69,5 @@ class Compiled:
             )
         )
         connection.execute(f"delete from {table}")
-        compiled = sql.replace(str(self.as_of), str(day)).replace(f'"{node["database"]}".', "")
+        compiled = DATABASE.sub("", sql.replace(str(self.as_of), str(day)))
         connection.execute(f"insert into {table} ({columns}) select {columns} from ({compiled}) as compiled")
