@@ -161,7 +161,7 @@ def test_no_line_of_the_scorecard_compares_a_year_with_itself(marts):
     floor = marts.execute(
         "select required_annual_change from marts.target_scorecard where path_kind in ('FLOOR', 'TREND')"
     ).fetchall()
-    assert floor == [(None,)] * 3
+    assert set(floor) == {(None,)}
     (h14,) = marts.execute(
         "select status_code, status_reason_code from marts.target_scorecard where indicator_code = 'H14'"
     ).fetchall()

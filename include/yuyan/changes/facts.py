@@ -86,7 +86,7 @@ class Comparison:
         self.causes = self._compare()
 
     def _compare(self) -> list[int]:
-        """Find the rows that differ (side −1 before, 1 after) with their causes; returns the causes."""
+        """Find the rows that differ (side −1 before, 1 after; a row as often as it does); returns their causes."""
         columns, held = ", ".join(self.fact.columns), self._held()
         if not held:  # a fact that indicators did not count then
             self.connection.execute(
@@ -94,10 +94,12 @@ class Comparison:
             )
         self.connection.execute(
             f"create temp table {self.difference} on commit drop as "
-            f"select {columns}, cast(sum(side) as int) as side, cast(null as int) as cause from ("
+            f"select {columns}, cast(sign(sides) as int) as side, cast(null as int) as cause from ("
+            f"select {columns}, cast(sum(side) as int) as sides from ("
             f"select {self._seen(self.before, held)}, -1 as side from previous.{self.fact.name} "
             f"union all select {self._seen(self.after)}, 1 from star.{self.fact.name}"
             f") as both_states group by {columns} having sum(side) <> 0"
+            ") as moved cross join lateral generate_series(1, abs(sides))"
         )
         if self.connection.execute(f"select exists (select from {self.difference})").fetchone()[0]:
             self._explain()
