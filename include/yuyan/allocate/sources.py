@@ -95,12 +95,6 @@ from star.fct_degree_award
 where award_year = extract(year from %(as_of)s::date)::int - 1
 group by 1 order by 1
 """),
-    "core_renewal": Measure("核心课程三年更新比例", "%", "up", """
-select inst_code, sum(renewed_3y_count)::float8 as numerator, sum(core_course_3y_count)::float8 as denominator
-from marts.course_renewal
-where academic_year = (select max(academic_year) from marts.course_renewal where is_complete)
-group by 1 order by 1
-"""),
     # of those whose end was expected in three years up to a quarter ago: degrees are awarded within the quarter after it
     "on_time": Measure("按期毕业比例（近三年应毕业）", "%", "up", """
 select inst_code, count(*) filter (where first_awarded_on <= expected_end_on + 92)::float8 as numerator,
