@@ -11,6 +11,8 @@ from pathlib import Path
 MEMORY = Path("/dev/shm")
 ROOM = 8 * 10**9
 """Bytes that must be free there: the log of the end-to-end city's cluster alone may take half of them (max_wal_size)."""
+MEMORY_LEFT = 4 * 10**9
+"""Bytes of memory that the machine must have beside them: a folder of that kind may be larger than what is left."""
 
 
 def folder(prefix: str) -> tempfile.TemporaryDirectory:
@@ -18,5 +20,11 @@ def folder(prefix: str) -> tempfile.TemporaryDirectory:
 
     Not below pytest's own folder: every pytest that starts closes that to other users, and for root the server is one.
     """
-    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM and _available() > ROOM + MEMORY_LEFT
     return tempfile.TemporaryDirectory(prefix=prefix, dir=MEMORY if has_room else None)
+
+
+def _available() -> int:
+    """Bytes of memory that the kernel can still give out; 0 where it does not say."""
+    lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), 0)
