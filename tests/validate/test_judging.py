@@ -10,16 +10,28 @@ from yuyan.validate import accepted, record, suite
 pytestmark = pytest.mark.database
 
 EVENT = ("student_status_event", "r1")
+FROM_INDUSTRY = {
+    "supervisor_id": "10611S2",
+    "inst_code": None,
+    "unit_code": None,
+    "supervisor_kind": "2",
+    "qualification_code": "3",
+    "employer_uscc": "91500000202818928C",
+    "employer_region_code": "500105",
+    "cert_no": "12",
+}
 
 
 def test_a_sound_world_is_accepted_whole(raw):
     raw.put_sound(catalogue.load().order)
     review = "thesis_sampling_review"  # a verdict follows from three opinions
     raw.put(*(raw.version(review, f"r{i}", review_id=f"TR{i}", cert_no=f"3{i}") for i in (2, 3)))
+    raw.put(raw.version("supervisor", "s2", **FROM_INDUSTRY))  # whom the pool's sample names
     summary = raw.judge("run-1")
     assert raw.failures() == {}
+    more = {review: ["r2", "r3"], "supervisor": ["s2"]}
     for entity in catalogue.load().order:
-        records = ["r1", "r2", "r3"] if entity == review else ["r1"]
+        records = ["r1", *more.get(entity, [])]
         assert raw.accepted(entity) == records, entity
         assert summary[entity]["judged"] == summary[entity]["accepted"] == len(records)
     assert raw.rows("select tag_codes, credits::text, is_core from accepted.course") == [

@@ -17,6 +17,8 @@ READS = re.compile(
     r"source\('accepted', '(?P<source>\w+?)(?:_versions)?'\)|history\('(?P<history>\w+)'"
     r"|ref\('(?P<ref>\w+)'\)|join_version\w*\('(?P<version>\w+)'"
 )
+CALLS = re.compile(r"\{\{\s*(\w+)\(")
+MACROS = re.compile(r"\{%-?\s*macro (\w+)\(.*?%\}(.*?)\{%-?\s*endmacro", re.DOTALL)
 SUBJECTS = ("student_id", "degree_point_id")
 CODES = ("discipline_code", "cluster_code")
 """Columns by which a record belongs to a row without its key, the first that both have; codes for the commission's only."""
@@ -47,10 +49,24 @@ def entities(table: str) -> tuple[str, ...]:
     if not path.exists():
         return ()
     found: dict[str, None] = {}
-    for match in READS.finditer(path.read_text(encoding="utf-8")):
+    for match in READS.finditer(_with_macros(path.read_text(encoding="utf-8"))):
         own = match["source"] or match["history"]
         found.update(dict.fromkeys([own] if own else entities(match["ref"] or match["version"])))
     return tuple(sorted(found, key=lambda e: e != _own(table)))
+
+
+def _with_macros(sql: str) -> str:
+    """A model's SQL and that of the project's macros that it calls: they read tables, too."""
+    return "\n".join(
+        [sql, *(_macros()[name] for name in dict.fromkeys(CALLS.findall(sql)) if name in _macros())]
+    )
+
+
+@cache
+def _macros() -> dict[str, str]:
+    """Name -> body."""
+    paths = sorted((settings.DBT_PROJECT / "macros").glob("*.sql"))
+    return {m[1]: m[2] for path in paths for m in MACROS.finditer(path.read_text(encoding="utf-8"))}
 
 
 def links(fact: str) -> list[Link]:
