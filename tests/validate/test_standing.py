@@ -263,8 +263,10 @@ def test_a_run_killed_after_the_suite_saw_new_verdicts_is_taken_up(students, mon
 def test_a_warehouse_of_older_results_keeps_them_under_other_names(warehouse):
     with psycopg.connect(warehouse, autocommit=True) as connection:
         connection.execute(
-            "drop table quality.row_failure, quality.result, quality.rule, quality.unjudged cascade"
+            "drop table quality.row_failure, quality.result, quality.rule, quality.unjudged, "
+            "quality.life_cycle_event cascade"
         )
+        connection.execute("drop schema changes cascade; alter table ops.batch drop column file_name")
         connection.execute("delete from ops.migration")  # it is older than migrations are recorded
         for table in ("rule", "result", "row_failure"):
             connection.execute(f"create table quality.{table} (run_id text primary key)")

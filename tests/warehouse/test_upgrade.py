@@ -124,7 +124,11 @@ def _bring(source: str, target: str, tables: list[str]) -> None:
 
 
 def test_its_next_day_gives_the_answers_of_one_that_was_never_another(old, upgraded, warehouse, monkeypatch):
-    _bring(old, warehouse, ["ops.run", "ops.batch", *(f"raw.{entity}" for entity in contracts.load())])
+    with psycopg.connect(old) as connection:
+        known = connection.execute("select tablename from pg_tables where schemaname = 'raw'").fetchall()
+    brought = [f"raw.{entity}" for entity in contracts.load() if (entity,) in known]  # others came later
+    assert len(brought) > 30
+    _bring(old, warehouse, ["ops.run", "ops.batch", *brought])
     for dsn in (upgraded, warehouse):
         monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
         validate("next", DAY)
