@@ -170,3 +170,12 @@ def test_a_delivery_without_manifest_is_written_again(tmp_path, day_1):
 def test_a_missing_state_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="generate day 3 first"):
         products.prepare(tmp_path, 3, NO_DATABASE)
+
+
+def test_an_entity_that_the_day_before_did_not_know_is_delivered_whole(tmp_path, day_1):
+    products_city.write(tmp_path, 2, INSTITUTIONS)
+    (tmp_path / "simulator" / "state" / "day_1" / "student.parquet").unlink()
+    products.prepare(tmp_path, 2, NO_DATABASE)
+    entries = [(f, e) for f, m in deliveries(tmp_path, "89650", "20261016") for e in m["files"]]
+    delivered = sum(read(f, e).height for f, e in entries if e["entity"] == "student")
+    assert delivered == products_city.STUDENTS

@@ -27,7 +27,11 @@ def write(home: Path, day: int, institutions: list[str]) -> None:
         changes = pl.concat(
             [
                 changes,
-                *(_compare(home, day, c.entity, c.key, institutions) for c in entities_of(institutions[0])),
+                *(
+                    _compare(home, day, c.entity, c.key, institutions)
+                    for c in entities_of(institutions[0])
+                    if state.has(home, day - 1, c.entity)
+                ),
             ]
         )
     path = _path(home, day)

@@ -24,6 +24,11 @@ def day_folder(home: Path, day: int) -> Path:
     return home / "simulator" / "state" / f"day_{day}"
 
 
+def has(home: Path, day: int, entity: str) -> bool:
+    """Whether that day knew the entity: a city that an older version made has none of those that came later."""
+    return (day_folder(home, day) / f"{entity}.parquet").exists()
+
+
 def scan(home: Path, day: int, entity: str) -> pl.LazyFrame:
     """One entity of a day, all institutions. Raises FileNotFoundError naming the file."""
     path = day_folder(home, day) / f"{entity}.parquet"
