@@ -75,7 +75,7 @@ def _changed_files(home: Path, day: int, inst: str) -> list[Delivered]:
     for contract in entities_of(inst):
         now = _live(home, day, inst, contract)
         changed = sorted(set(now["ref_period"]))
-        if day > 1 and state.has(home, day - 1, contract.entity):
+        if day > 1 and state.has(home, day - 1, contract):
             before = _digests(_live(home, day - 1, inst, contract))
             after = _digests(now)
             changed = sorted(p for p in before.keys() | after.keys() if before.get(p) != after.get(p))

@@ -30,7 +30,7 @@ def write(home: Path, day: int, institutions: list[str]) -> None:
                 *(
                     _compare(home, day, c.entity, c.key, institutions)
                     for c in entities_of(institutions[0])
-                    if state.has(home, day - 1, c.entity)
+                    if state.has(home, day - 1, c)
                 ),
             ]
         )

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from yuyan import files
+from yuyan.domain.contracts import Contract
 
 META = ("src_inst_code", "src_record_id", "change_version", "updated_at", "is_deleted")
 PHONE = "guardian_phone"
@@ -24,9 +25,10 @@ def day_folder(home: Path, day: int) -> Path:
     return home / "simulator" / "state" / f"day_{day}"
 
 
-def has(home: Path, day: int, entity: str) -> bool:
-    """Whether that day knew the entity: a city that an older version made has none of those that came later."""
-    return (day_folder(home, day) / f"{entity}.parquet").exists()
+def has(home: Path, day: int, contract: Contract) -> bool:
+    """Whether that day knew the entity with all its fields: a city that an older version made lacks those that came later."""
+    path = day_folder(home, day) / f"{contract.entity}.parquet"
+    return path.exists() and {f.name for f in contract.supplied} <= set(pl.read_parquet_schema(path))
 
 
 def scan(home: Path, day: int, entity: str) -> pl.LazyFrame:
