@@ -26,7 +26,7 @@ def day_folder(home: Path, day: int) -> Path:
 
 
 def has(home: Path, day: int, contract: Contract) -> bool:
-    """Whether that day knew the entity with all its fields: a city that an older version made lacks those that came later."""
+    """Whether that day knew the entity with all its fields: a city made by an older version lacks later ones."""
     path = day_folder(home, day) / f"{contract.entity}.parquet"
     return path.exists() and {f.name for f in contract.supplied} <= set(pl.read_parquet_schema(path))
 
