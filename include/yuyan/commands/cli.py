@@ -53,7 +53,7 @@ def init() -> None:
 
 @app.command()
 def indicators(as_json: Json = False) -> None:
-    """Print the city's headline indicators: value, target, path and status."""
+    """Print the city's official indicators, the fifteen headline ones first: value, target, path and status."""
     with expected():
         rows = report.indicators(warehouse_dsn())
     if as_json:

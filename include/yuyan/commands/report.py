@@ -1,4 +1,4 @@
-"""What a run has to say: headline indicators, data quality, reconciliation, elapsed time. Read from the warehouse only."""
+"""What a run has to say: indicators, data quality, reconciliation, elapsed time. Read from the warehouse only."""
 
 from typing import Any
 
@@ -120,7 +120,7 @@ class NothingYet(OperatorError):
 
 
 def indicators(dsn: str) -> list[dict[str, Any]]:
-    """The city's headline indicators, one dictionary per indicator code. Raises NothingYet."""
+    """The city's official indicators, one dictionary per indicator code. Raises NothingYet."""
     return rows(dsn, _SCORECARD)
 
 
