@@ -55,6 +55,8 @@ TRUTHS = {
     "H12 of the city": "select numerator / denominator from indicators.ind_value where variant_code = 'H12' "
     "and grain = 'city' and period_code = '2025-2026'",
     "theses drawn": "select count(*) from star.fct_thesis_sampling where authority_code in ('1', '2')",
+    "degree points in force": "select count(*) from star.fct_degree_point_year where calendar_year = 2025 and is_in_force "
+    "and degree_level in ('1', '2')",
     "items of the lists": "select count(distinct item_code) from plan.action_item",
 }
 

@@ -1,6 +1,7 @@
 """Scores of degree points: components beside their like, shrunk where numbers are small, with the share of evidence.
 
-The formulas and what they take for granted: docs/degree-points.md. `[param]` marks a default that is ours and has to be signed.
+The formulas and what they take for granted: docs/degree-points.md. [param] marks a default that is ours and has to be
+signed by the commission.
 """
 
 from collections.abc import Mapping
@@ -47,6 +48,8 @@ def scored(
     `evidence`: component_code, degree_point_id, evidence_year, evidence_end_on, numerator, denominator, squares; complete
     periods. `components` and `dimensions`: the registry's rows (seeds plan/point_component.csv, point_dimension.csv).
     """
+    if points.is_empty():
+        return pl.DataFrame(schema=SCORE), pl.DataFrame(schema=SIGNAL)
     of_component = evidence.partition_by("component_code", as_dict=True)
     components = components.join(dimensions.select("dimension_code", "is_applied_only"), on="dimension_code")
     peers, signals = [], []
@@ -72,7 +75,9 @@ def scored(
         )
     )
     order = ["degree_point_id", "monitor_year"]
-    return scores.select(SCORE).sort(*order, "dimension_code"), found.select(SIGNAL).sort(*order, "component_code")
+    return scores.select(SCORE).sort(*order, "dimension_code"), found.select(SIGNAL).sort(
+        *order, "component_code"
+    )
 
 
 def peer_groups(points: pl.DataFrame) -> list[str]:
@@ -158,7 +163,14 @@ def _signals(in_force: pl.DataFrame, counted: pl.DataFrame, component: Mapping[s
 
 def _compared(units: pl.DataFrame, rows: pl.DataFrame, component: Mapping[str, object]) -> pl.DataFrame:
     """Benchmark, spread, weight and position of the points that have evidence and peers."""
-    columns = ["benchmark_value", "benchmark_own_share", "benchmark_error", "peer_spread", "own_weight", "position"]
+    columns = [
+        "benchmark_value",
+        "benchmark_own_share",
+        "benchmark_error",
+        "peer_spread",
+        "own_weight",
+        "position",
+    ]
     if units.is_empty():
         kinds = {"degree_point_id": pl.String, "compared_count": pl.UInt32}
         return pl.DataFrame(schema=kinds | dict.fromkeys(columns, pl.Float64))

@@ -40,8 +40,9 @@ SEED = 2026
 def estimate(run_id: str, as_of: date) -> dict[str, Any]:
     """Compute all estimates anew and replace the tables in one transaction.
 
-    Returns counts: rows, warnings, scores of degree points, projected, intervals per estimator, and `not_a_rate`: ratios of counts without an
-    interval because their numerator is not between 0 and the denominator. `as_of` decides which periods are complete.
+    Returns counts: rows, warnings, scores of degree points, projected, intervals per estimator, and `not_a_rate`: ratios of
+    counts without an interval because their numerator is not between 0 and the denominator. `as_of` decides which periods
+    are complete.
     Raises psycopg.errors.UndefinedTable when the indicators were not built (run that layer first), registry.RuleError.
 
     >>> estimate("run-1", date(2026, 10, 15))["intervals"]
