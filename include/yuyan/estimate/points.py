@@ -25,6 +25,8 @@ CENTRE, SPREAD = 50.0, 10.0
 """The score of a point that is like its peers, and what one spread is worth."""
 NORMAL_80 = 1.2815515655446004
 """Quantile of the normal distribution at 0.9: half an 80 % interval."""
+ROUNDING = 1e-9
+"""Figures that differ by less, relatively, are the same: peers that are all alike have no spread of their own."""
 
 SIGNAL = [
     "degree_point_id", "monitor_year", "component_code", "peer_group_code", "evidence_code", "evidence_end_on", "value",
@@ -119,6 +121,7 @@ def positions(
     _, at = np.unique(group, return_inverse=True)
     total = np.bincount(at, cases)
     gap = value - expected
+    gap = np.where(np.abs(gap) > ROUNDING * np.maximum(np.abs(value), np.abs(expected)), gap, 0.0)
     chance = np.bincount(at, cases * variance * (1 - cases / total[at]))
     room = total - np.bincount(at, cases**2) / total
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -138,7 +141,7 @@ def _signals(in_force: pl.DataFrame, counted: pl.DataFrame, component: Mapping[s
         pl.max("evidence_end_on"), cases=pl.sum("denominator"), total=pl.sum("numerator")
     )
     units = in_force.select(names).join(pooled, on="degree_point_id", how="left").sort("degree_point_id")
-    enough = pl.col("cases") >= component["minimum_cases"]
+    enough = pl.col("cases") >= component["minimum_cases"] - ROUNDING  # three supervisors in thirds are three
     compared = units.filter(enough).with_columns(compared_count=pl.len().over("peer_group_code"))
     compared = compared.filter(pl.col("compared_count") >= MIN_COMPARED)
     judged = _compared(compared, rows.join(compared, on="degree_point_id", how="semi"), component)
@@ -184,8 +187,9 @@ def _compared(units: pl.DataFrame, rows: pl.DataFrame, component: Mapping[str, o
     cases = units["cases"].to_numpy()
     expected = found.expected
     if component["kind"] == "share":
-        edge = np.clip(expected, 0.5 / (cases.sum() + 1), 1 - 0.5 / (cases.sum() + 1))
-        variance = edge * (1 - edge) / cases
+        edge = 0.5 / (units.select(pl.sum("cases").over("peer_group_code")).to_series().to_numpy() + 1)
+        rate = np.clip(expected, edge, 1 - edge)
+        variance = rate * (1 - rate) / cases
     elif component["kind"] == "rate":
         sizes = rows.group_by("peer_group_code").agg(size=pl.sum("squares") / pl.sum("numerator").abs())
         size = units.join(sizes, on="peer_group_code", how="left")["size"].fill_nan(0).to_numpy()
@@ -215,7 +219,7 @@ def _scores(peers: pl.DataFrame, signals: pl.DataFrame, dimensions: pl.DataFrame
     rows = grid.join(summed, on=keys, how="left").with_columns(
         evidence_share=pl.col("weight_of_evidence") / pl.col("weight_of_all")
     )
-    is_scored = pl.col("evidence_share") >= pl.col("minimum_evidence_share") - 1e-9
+    is_scored = pl.col("evidence_share") >= pl.col("minimum_evidence_share") - ROUNDING
     state = (
         pl.when(pl.col("is_applied_only") & ~pl.col("is_applied")).then(pl.lit("EXCLUDED"))
         .when(is_scored).then(pl.lit("SCORED"))
