@@ -160,12 +160,25 @@ def passed_over(dsn: str) -> list[dict[str, Any]]:
     )
 
 
+def unfinished(dsn: str, runs: dict[str, str]) -> list[str]:
+    """What of these runs' collections failed, is held or could not be read: a line each, with its remedy."""
+    return [
+        row["line"]
+        for row in rows(
+            dsn,
+            "select src_inst_code || coalesce(' ' || nullif(entity, ''), '') || '：' || coalesce(error, '') as line "
+            "from ops.collection_result c where run_id = any(%(ids)s) and (outcome in ('failed', 'held') "
+            "or outcome = 'partial' and not exists (select 1 from ops.collection_result e where e.run_id = c.run_id "
+            "and e.src_inst_code = c.src_inst_code and e.outcome in ('failed', 'held'))) order by 1",
+            ids=list(runs.values()),
+        )
+    ]
+
+
 def explanations(dsn: str, runs: dict[str, str]) -> list[str]:
     """What the control tables say about failed runs: institutions, batches that do not balance, dbt nodes."""
     ids = list(runs.values())
     queries = (
-        "select src_inst_code || ' ' || entity || '：' || coalesce(error, '') as line from ops.collection_result "
-        "where run_id = any(%(ids)s) and outcome = 'failed' order by 1",
         "select '不平衡批次 ' || batch_id || '（' || src_inst_code || ' ' || entity || '）' as line from ops.reconciliation "
         "where run_id = any(%(ids)s) and not is_balanced order by 1",
         "select '完整清单列出而下落不明 ' || src_inst_code || ' ' || entity || '：' || array_to_string(lost_records, '、') "
@@ -173,7 +186,7 @@ def explanations(dsn: str, runs: dict[str, str]) -> list[str]:
         "select node_id || '：' || coalesce(message, status) as line from ops.model_result "
         "where run_id = any(%(ids)s) and status in ('error', 'fail', 'runtime error') order by 1",
     )
-    return [row["line"] for query in queries for row in rows(dsn, query, ids=ids)]
+    return [*unfinished(dsn, runs), *(row["line"] for query in queries for row in rows(dsn, query, ids=ids))]
 
 
 def print_indicators(console: Console, rows: list[dict[str, Any]]) -> None:
