@@ -214,7 +214,7 @@ def _summary(console: Console, result: line.Report) -> None:
     report.print_elapsed(console, result.seconds)
     console.print(
         f"第 {result.day} 天，统计日期 {day.as_of(result.day)}；SEED={result.state.seed} SCALE={result.state.scale:.4g}"
-        f"（学生数约为全市的 {result.state.scale:.1%}，计数类目标按此比例折算）  [bold magenta]{report.MARK}[/]",
+        f"（学生数约为全市的 {result.state.scale:.1%}，计数类目标按此比例折算）  [bold magenta]{settings.SIMULATED}[/]",
         highlight=False,
     )
     _where(console, result.runtime)

@@ -35,7 +35,7 @@ def up(home: Path, console: Console, state: calendar.State, day: int) -> Report:
     Airflow starts while the city moves on. Raises RuntimeFailure for a service that does not start.
     """
     seconds: dict[str, float] = {}
-    runtime = services.load(home)
+    runtime = services.load(home, remember=True)
     calendar.save(runtime.home, state)  # services are told the city's size
     with _step(console, "启动数据库", seconds, "database"):
         services.start_databases(runtime)
