@@ -3,7 +3,6 @@
 All of it from schema marts: what the page says can be asked of the warehouse by anybody who may read it.
 """
 
-import os
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -29,13 +28,9 @@ class NoPoints(LookupError):
 
 
 def newest(dsn: str, named: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Write the pages as of the newest warehouse run. The embedded runtime's own warehouse holds simulated data only.
-
-    Raises NoPoints.
-    """
-    mark = settings.simulated_mark() or ("" if "YUYAN_WAREHOUSE_DSN" in os.environ else settings.SIMULATED)
+    """Write the pages as of the newest warehouse run. Raises NoPoints."""
     with psycopg.connect(dsn) as connection:
-        return build(connection, mark, named, folder)
+        return build(connection, settings.warehouse_mark(), named, folder)
 
 
 def build(
