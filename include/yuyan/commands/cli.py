@@ -1,7 +1,7 @@
 """The `yuyan` command: what a deployment runs and what people ask of it."""
 
 import os
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,15 @@ from yuyan import secrets, settings
 from yuyan.commands import init as deployment
 from yuyan.commands import report
 from yuyan.commands.allocate import app as allocate_app
-from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal, warehouse_dsn
+from yuyan.commands.console import (
+    Institution,
+    Json,
+    OperatorError,
+    expected,
+    print_json,
+    terminal,
+    warehouse_dsn,
+)
 from yuyan.commands.contract import app as contract_app
 from yuyan.commands.hold import app as hold_app
 from yuyan.commands.plan import app as plan_app
@@ -38,8 +46,18 @@ app.add_typer(allocate_app, name="allocate")
 app.command("quota")(quota)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"yuyan {version('yuyan')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _private() -> None:
+def _private(
+    show: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
     """渝研: from university platforms to indicator marts. The work folder is YUYAN_HOME (default: .yuyan)."""
     os.umask(0o077)  # what is written is for its owner
 
@@ -57,14 +75,14 @@ def indicators(as_json: Json = False) -> None:
     with expected():
         rows = report.indicators(warehouse_dsn())
     if as_json:
-        print_json({"mark": report.MARK, "indicators": rows})
+        print_json({"mark": settings.warehouse_mark(), "indicators": rows})
     else:
         report.print_indicators(terminal(), rows)
 
 
 @app.command()
 def quality(
-    institution: Annotated[str | None, typer.Option(help="Institution code: show its failed rules.")] = None,
+    institution: Institution = None,
     as_json: Json = False,
 ) -> None:
     """Print data quality per institution, or the rules that one institution's rows broke."""
@@ -72,7 +90,7 @@ def quality(
         dsn = warehouse_dsn()
         rows = report.failed_rules(dsn, institution) if institution else report.quality(dsn)
     if as_json:
-        print_json({"mark": report.MARK, "institution": institution, "rows": rows})
+        print_json({"mark": settings.warehouse_mark(), "institution": institution, "rows": rows})
     elif institution:
         report.print_rules(terminal(), institution, rows)
     else:
