@@ -26,6 +26,7 @@ from yuyan.commands.plan import app as plan_app
 from yuyan.commands.problem import app as problem_app
 from yuyan.commands.quota import quota
 from yuyan.domain.yaml_file import YamlError
+from yuyan.pages import degree_points
 from yuyan.pages import feedback as pages
 from yuyan.warehouse import roles
 
@@ -110,6 +111,24 @@ def feedback(
         written = pages.newest(dsn, institutions or [], to or settings.home() / "feedback")
     terminal().print(
         f"已写出 {written['institutions']} 个单位的反馈：{written['folder']}", highlight=False, soft_wrap=True
+    )
+
+
+@app.command()
+def points(
+    named: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CODES", help="Degree points, or institutions for all of theirs (default: all)."
+        ),
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder (default: points in the work folder).")] = None,
+) -> None:
+    """Write one page per degree point: three scores beside its peers, why, and how to compute them again."""
+    with expected(degree_points.NoPoints):
+        written = degree_points.newest(warehouse_dsn(), named or [], to or settings.home() / "points")
+    terminal().print(
+        f"已写出 {written['points']} 个学位点的页面：{written['folder']}", highlight=False, soft_wrap=True
     )
 
 
