@@ -24,12 +24,15 @@ def test_cases_and_their_quota_cuts(marts, facts):
     ours = {
         row[0]: row[1:]
         for row in marts.execute(
-            "select case_id, issued_on - triggered_on, is_open, is_past_due, is_quota_cut_done from star.fct_accountability_case"
+            "select case_id, issued_on - triggered_on, is_open, is_past_due, is_quota_cut_done "
+            "from star.fct_accountability_case"
         ).fetchall()
     }
     newest: dict[tuple, float] = {}
     for p in facts["admission_plan"].sort("revision_no").to_dicts():
-        newest[p["degree_point_id"], p["plan_year"], p["study_mode"], p["special_plan_code"]] = p["plan_quota"]
+        newest[p["degree_point_id"], p["plan_year"], p["study_mode"], p["special_plan_code"]] = p[
+            "plan_quota"
+        ]
     quota: dict[tuple, float] = {}
     for (point, year, *_), n in newest.items():
         quota[point, year] = quota.get((point, year), 0) + n
@@ -50,11 +53,14 @@ def test_cases_and_their_quota_cuts(marts, facts):
 
 def test_counts_of_all_cases_and_nobody_in_the_star(marts, facts):
     ours = marts.execute(
-        "select inst_code, issued_year, target_kind_code, action_code, case_count, open_count from star.fct_accountability_year"
+        "select inst_code, issued_year, target_kind_code, action_code, case_count, open_count "
+        "from star.fct_accountability_year"
     ).fetchall()
     rows = facts["accountability_case"].filter(pl.col("issued_on") <= facts.as_of)
     theirs = (
-        rows.with_columns(pl.col("target_id").str.slice(0, 5).alias("at"), pl.col("issued_on").dt.year().alias("year"))
+        rows.with_columns(
+            pl.col("target_id").str.slice(0, 5).alias("at"), pl.col("issued_on").dt.year().alias("year")
+        )
         .group_by("at", "year", "target_kind", "action_code")
         .agg(pl.len(), pl.col("closed_on").is_null().sum())
     )
@@ -65,16 +71,21 @@ def test_counts_of_all_cases_and_nobody_in_the_star(marts, facts):
         found = marts.execute(f"select case_id from star.{table} where case_id = any(%s)", (persons,))
         assert found.fetchall() == []
     columns = marts.execute(
-        "select column_name from information_schema.columns where table_schema = 'star' and table_name like 'fct_accountability%'"
+        "select column_name from information_schema.columns "
+        "where table_schema = 'star' and table_name like 'fct_accountability%'"
     ).fetchall()
-    assert [name for (name,) in columns if "statement" in name or "supervisor" in name or name == "target_id"] == []
+    assert [
+        name for (name,) in columns if "statement" in name or "supervisor" in name or name == "target_id"
+    ] == []
 
 
 def test_evaluations(marts, facts):
     ours = marts.execute(
         "select eval_id, degree_point_id, eval_kind_code, result_code, decided_on, is_failed from star.fct_evaluation_result"
     ).fetchall()
-    rows = facts["evaluation_result"].select("eval_id", "degree_point_id", "eval_kind", "result_code", "decided_on")
+    rows = facts["evaluation_result"].select(
+        "eval_id", "degree_point_id", "eval_kind", "result_code", "decided_on"
+    )
     assert sorted(ours) == sorted((*row, row[3] != "10") for row in rows.rows())
 
 
@@ -82,25 +93,27 @@ def test_commissioned_money_reaches_degree_points_once(marts, facts):
     ours = marts.execute(
         "select project_id, degree_point_id, basis_code, weight_share from star.bridge_project_degree_point"
     ).fetchall()
-    points = dict(facts["student"].select("student_id", "degree_point_id").rows())
-    guided: dict[str, list[tuple]] = {}
-    for r in facts["student_supervisor"].filter(pl.col("role_code") == "10").to_dicts():
-        if r["student_id"] in points:
-            guided.setdefault(r["supervisor_id"], []).append((r["student_id"], r["from_on"], r["to_on"]))
+    appointed: dict[str, list[tuple]] = {}
+    for a in facts["supervisor_appointment"].filter(pl.col("role_code") == "10").to_dicts():
+        if a["degree_point_id"]:
+            appointed.setdefault(a["supervisor_id"], []).append(
+                (a["degree_point_id"], a["from_on"], a["to_on"])
+            )
     units: dict[tuple[str, str], list[str]] = {}
     for p in facts["degree_point"].to_dicts():
         if p["degree_level"] in ("1", "2") and p["status_code"] == "10":
             units.setdefault((p["inst_code"], p["unit_code"]), []).append(p["degree_point_id"])
     theirs = {}
     for project in facts["commissioned_project"].to_dicts():
-        ever = guided.get(project["pi_supervisor_id"], [])
+        ever = appointed.get(project["pi_supervisor_id"], [])
         on = project["signed_on"]
-        then = [g for g in ever if g[1] <= on and (g[2] is None or g[2] >= on)]
-        basis, among = ("THEN", then) if then else ("EVER", ever)
-        parts = [points[student] for student in {g[0] for g in among}]
-        if not parts:
-            basis, parts = "UNIT", units.get((project["inst_code"], project["unit_code"]), [])
-        for point in set(parts):
-            theirs[project["project_id"], point] = (basis, parts.count(point) / len(parts))
-    assert {(project, point): (basis, pytest.approx(share)) for project, point, basis, share in ours} == theirs
+        then = [a for a in ever if a[1] <= on and (a[2] is None or a[2] >= on)]
+        basis, reached = ("THEN", {a[0] for a in then}) if then else ("EVER", {a[0] for a in ever})
+        if not reached:
+            basis, reached = "UNIT", set(units.get((project["inst_code"], project["unit_code"]), []))
+        theirs |= {(project["project_id"], point): (basis, 1 / len(reached)) for point in reached}
+    ours = [(project, point, basis, float(share)) for project, point, basis, share in ours]
+    assert {
+        (project, point): (basis, pytest.approx(share)) for project, point, basis, share in ours
+    } == theirs
     assert {basis for _, _, basis, _ in ours} == {"THEN", "EVER", "UNIT"}

@@ -1,7 +1,7 @@
 """How degree points are evaluated and held to account: evaluation results, cases, and what happened in each.
 
-Evaluations follow the rounds of every six years; those that ordered rectification are the ones whose degree-point events say so.
-Cases come from them, from weak points (`weak_points.PLANTED`), and a few from elsewhere, so that every action is to be seen.
+Evaluations follow the rounds of every six years; orders to rectify are those of the degree-point events. Cases come
+from them, from weak points (`weak_points.PLANTED`), and a few from elsewhere, so that every action is to be seen.
 """
 
 import hashlib
@@ -69,7 +69,11 @@ def _evaluations(seed: int, made: Frames) -> pl.DataFrame:
     events = made["degree_point_event"]
     rows: list[tuple[str, str, str, str, date, date | None]] = []
     for label, (since, year, first) in ROUNDS.items():
-        gone = set(events.filter(pl.col("event_type").is_in(["21", "22"]) & (pl.col("event_on") < str(first)))["degree_point_id"])
+        gone = set(
+            events.filter(pl.col("event_type").is_in(["21", "22"]) & (pl.col("event_on") < str(first)))[
+                "degree_point_id"
+            ]
+        )
         for point, authorised in points.select("degree_point_id", "authorised_on").rows():
             if authorised >= f"{since}-01-01" or point in gone:
                 continue
@@ -78,14 +82,18 @@ def _evaluations(seed: int, made: Frames) -> pl.DataFrame:
                 on = date(year + 1, 6, 10) + timedelta(int(rng.integers(0, 20)))
                 rows.append((point, "20", label, "10", on, None))
     begun: dict[str, list[date]] = {}
-    for point, kind, day in events.sort("event_on").select("degree_point_id", "event_type", "event_on").rows():
+    for point, kind, day in (
+        events.sort("event_on").select("degree_point_id", "event_type", "event_on").rows()
+    ):
         on = date.fromisoformat(day)
         if kind == "31":
             begun.setdefault(point, []).append(on)
             rows.append((point, "30", str(on.year), "20", on, on + timedelta(730)))
         elif kind in ("32", "33") and point in begun:
             rows.append((point, "40", str(on.year), "10" if kind == "32" else "30", on, None))
-    for n, point in enumerate(p for p in points["degree_point_id"] if p[6:12] in ("2-2-08",) and p[:5] in ("10611", "10617")):
+    for n, point in enumerate(
+        p for p in points["degree_point_id"] if p[6:12] in ("2-2-08",) and p[:5] in ("10611", "10617")
+    ):
         rows.append((point, "50", "2025", "30" if n == 2 else "10", date(2025, 11, 3) + timedelta(n), None))
     frame = pl.DataFrame(
         [(*(str(v) if isinstance(v, date) else v for v in row),) for row in rows],
@@ -107,13 +115,17 @@ def _matters(made: Frames, evaluations: pl.DataFrame) -> list[Matter]:
 
 
 def _after_evaluations(made: Frames, evaluations: pl.DataFrame) -> list[Matter]:
-    """One for every order to rectify: released, revoked, admission suspended, or still open, as the degree-point events say."""
+    """One for every order to rectify: released, revoked, admission suspended, or open, as the degree-point events say."""
     by_point: dict[str, list[tuple[str, date]]] = {}
-    for point, kind, day in made["degree_point_event"].select("degree_point_id", "event_type", "event_on").rows():
+    for point, kind, day in (
+        made["degree_point_event"].select("degree_point_id", "event_type", "event_on").rows()
+    ):
         by_point.setdefault(point, []).append((kind, date.fromisoformat(day)))
     found = []
     ordered = evaluations.filter((pl.col("result_code") == "20") & (pl.col("eval_kind") == "30"))
-    for n, (eval_id, point, day) in enumerate(ordered.select("eval_id", "degree_point_id", "decided_on").rows()):
+    for n, (eval_id, point, day) in enumerate(
+        ordered.select("eval_id", "degree_point_id", "decided_on").rows()
+    ):
         on = date.fromisoformat(day)
         later = {kind: (at - on).days for kind, at in by_point[point] if at > on}
         steps, start = [], 15 * (n % 5)
@@ -121,7 +133,11 @@ def _after_evaluations(made: Frames, evaluations: pl.DataFrame) -> list[Matter]:
             end = later["32"]
             steps = [Step("50", end - 60), Step("60", end - 15, result="10"), Step("80", end, "90")]
         elif "33" in later:
-            steps = [Step("50", later["33"] - 60), Step("60", later["33"], result="20"), Step("70", later["21"], "70")]
+            steps = [
+                Step("50", later["33"] - 60),
+                Step("60", later["33"], result="20"),
+                Step("70", later["21"], "70"),
+            ]
         elif "41" in later:
             steps = [Step("60", later["41"] - 5, result="20"), Step("70", later["41"], "60")]
         term = later.get("32", later.get("33", later.get("41", 730))) - 80 - start - (20 if later else 0)
@@ -133,10 +149,13 @@ WEAK = {
     "10631-2-1-1001": (2025, _rectified()),
     "10611-2-1-0808": (2023, _rectified(term=700)),
     "10637-2-1-0701": (2025, [Step("10", 95), Step("20", 130, "10", term=30)]),
-    "10655-2-1-1301": (2023, _rectified(Step("50", 690), Step("60", 740, result="10"), Step("80", 752, "90"))),
+    "10655-2-1-1301": (
+        2023,
+        _rectified(Step("50", 690), Step("60", 740, result="10"), Step("80", 752, "90")),
+    ),
 }
-"""Weak point -> the year of sampling that set the case off, and what was done: 10631 is to rectify, 10611 is past due, 10637 was
-warned late, 10655 was released. 10618-2-2-1256 has no case although its theses had problems in two years running."""
+"""Weak point -> the year of sampling that set the case off, and what was done: 10631 is to rectify, 10611 is past due,
+10637 was warned late, 10655 was released. 10618-2-2-1256 has no case although its theses had problems in two years running."""
 
 
 def _problem_day(made: Frames, point: str, year: int) -> date | None:
@@ -160,7 +179,11 @@ def _after_sampling(made: Frames) -> list[Matter]:
 def plans(made: Frames, year: int) -> dict[str, int]:
     """Degree point -> its latest plan of a year."""
     key = ("degree_point_id", "plan_year", "study_mode", "special_plan_code")
-    newest = made["admission_plan"].filter(pl.col("plan_year") == str(year)).with_columns(pl.col("revision_no").cast(pl.Int64))
+    newest = (
+        made["admission_plan"]
+        .filter(pl.col("plan_year") == str(year))
+        .with_columns(pl.col("revision_no").cast(pl.Int64))
+    )
     newest = newest.sort("revision_no").unique(key, keep="last")
     sums = newest.group_by("degree_point_id").agg(pl.col("plan_quota").cast(pl.Int64).sum())
     return dict(sums.rows())
@@ -175,14 +198,18 @@ def _quota_cut(made: Frames) -> Matter:
     trigger, ref = ("W01", "2024") if on else ("W02", None)
     on = on or date(2024, 10, 8)
     decided = (date(2025, 11, 10) - on).days
-    steps = _rectified(Step("50", 330), Step("60", decided - 20, result="20"), Step("70", decided, "50"), term=255)
+    steps = _rectified(
+        Step("50", 330), Step("60", decided - 20, result="20"), Step("70", decided, "50"), term=255
+    )
     return Matter("DP", point, trigger, ref, on, steps, cut=min(falls[point], 6))
 
 
 def _others(made: Frames) -> list[Matter]:
     """Institutions and a supervisor; a warning by statistics that was withdrawn."""
     institutions = made["institution"]["inst_code"].sort()
-    supervisors = made["supervisor"].filter(pl.col("src_inst_code") == "10635").sort("supervisor_id")["supervisor_id"]
+    supervisors = (
+        made["supervisor"].filter(pl.col("src_inst_code") == "10635").sort("supervisor_id")["supervisor_id"]
+    )
     interview = [*WARNED, Step("70", 75, "30"), Step("80", 260, "90")]
     restricted = [*WARNED, Step("70", 90, "40")]
     suspended = [*WARNED, Step("70", 85, "41")]
@@ -219,22 +246,39 @@ def _records(matters: list[Matter]) -> tuple[pl.DataFrame, pl.DataFrame]:
                 closed, due = on, None
                 recheck = "90" if s.kind == "90" else (recheck or "10")
             recheck = s.result or recheck
-            digest = hashlib.sha256(f"{case}-{place}".encode()).hexdigest() if s.kind in ("30", "50") else None
+            digest = (
+                hashlib.sha256(f"{case}-{place}".encode()).hexdigest() if s.kind in ("30", "50") else None
+            )
             based = snapshot if s.kind in ("20", "40", "70") else None
             actor = ACTORS.get(s.kind, "20")
             events.append(
-                ("50000", f"{case}-{place:02d}", case, s.kind, str(on), actor, s.action, s.result, doc, based, term, digest)
+                (
+                    "50000",
+                    f"{case}-{place:02d}",
+                    case,
+                    s.kind,
+                    str(on),
+                    actor,
+                    s.action,
+                    s.result,
+                    doc,
+                    based,
+                    term,
+                    digest,
+                )
             )
         action, action_on, doc = current
         if closed and recheck == "90":
             action, action_on, doc = "90", closed, f"模拟问责〔{closed.year}〕{number}-{len(m.steps)}号"
         elif action == "10":
             due = str(action_on + timedelta(270))
-        statement = f"https://jw.example.cn/wz/{case}/statement" if any(s.kind == "30" for s in m.steps) else None
+        statement = (
+            f"https://jw.example.cn/wz/{case}/statement" if any(s.kind == "30" for s in m.steps) else None
+        )
         cases.append(
             (
-                "50000", case, m.kind, m.target, m.trigger, m.ref, str(m.on), snapshot, action, str(action_on), str(first), due,
-                str(closed) if closed else None, recheck, str(m.cut) if m.cut else None, doc, statement,
+                "50000", case, m.kind, m.target, m.trigger, m.ref, str(m.on), snapshot, action, str(action_on), str(first),
+                due, str(closed) if closed else None, recheck, str(m.cut) if m.cut else None, doc, statement,
             )
         )  # fmt: skip
     case_names = (

@@ -11,7 +11,6 @@ import polars as pl
 
 from yuyan import settings
 from yuyan.domain import contracts
-from yuyan_demo.simulator import catalogue as cat
 from yuyan_demo.simulator import (
     accountability,
     catalogue_frames,
@@ -33,6 +32,7 @@ from yuyan_demo.simulator import (
     weak_points,
     welfare,
 )
+from yuyan_demo.simulator import catalogue as cat
 from yuyan_demo.simulator.columns import hexadecimal, mix, series
 from yuyan_demo.simulator.planting import KEY, VERSIONS_PER_DAY, Planter, merge
 from yuyan_demo.simulator.simulated_day import STALE, Ledger

@@ -1,10 +1,10 @@
 """Degree points of which enough theses are sampled to be judged, some of them weak: the books of what is planted.
 
-The sampling of theses takes 5 % of the masters' theses, so that hardly a degree point of a city at the default scale reaches the
-ten sampled theses of three years below which nothing is said of it. Of the points of `PLANTED` about `SHARE` of the theses of
-every year are sampled, in strata of their own (letter K behind the code) with the inclusion probability that they have.
-`Story.problems` says in which sampling years theses have problems, and how many at least; the books' other years are clean unless
-the ordinary sample found something.
+The sampling of theses takes 5 % of the masters' theses, so that hardly a degree point of a city at the default scale reaches
+the ten sampled theses of three years below which nothing is said of it. Of the points of `PLANTED` about `SHARE` of the
+theses of every year are sampled, in strata of their own (K behind the code) with the inclusion probability that they have.
+`Story.problems` says in which sampling years theses have problems, and how many at least; other years are clean unless the
+ordinary sample found something. What was done about a weak point: `accountability.WEAK`.
 """
 
 from dataclasses import dataclass, field
@@ -98,7 +98,9 @@ def _frame(awards: pl.DataFrame) -> pl.DataFrame:
 
 def _with_award(sampled: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     """The samplings, each with the stratum of its award; one of other years has none."""
-    stratum = frame.select("award_id", "sampling_year", "degree_level", "degree_type", "is_planted", "src_of_award")
+    stratum = frame.select(
+        "award_id", "sampling_year", "degree_level", "degree_type", "is_planted", "src_of_award"
+    )
     return sampled.join(stratum, on=["award_id", "sampling_year"], how="left", maintain_order="left")
 
 
@@ -142,7 +144,9 @@ def _records(rng: np.random.Generator, new: pl.DataFrame, made: Frames, columns:
     return (
         new.with_columns(
             pl.lit("50000").alias("src_inst_code"),
-            join("50000-Q", new["sampling_year"], integers(FIRST_NUMBER + running(year))).alias("sampling_id"),
+            join("50000-Q", new["sampling_year"], integers(FIRST_NUMBER + running(year))).alias(
+                "sampling_id"
+            ),
             pick(("2", "1"), doctor).alias("authority_code"),
             join(integers(year - 2), "-", integers(year - 1)).alias("frame_ay"),
             pl.lit("").alias("stratum_code"),
@@ -184,7 +188,10 @@ def _design(sampled: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     code = join(letter, joined["degree_type"].fill_null(""), joined["src_of_award"].fill_null(""), "K")
     return joined.with_columns(
         pl.when(pl.Series(planted)).then(code).otherwise("stratum_code").alias("stratum_code"),
-        pl.when(pl.Series(design)).then(decimals(share, 6)).otherwise("inclusion_prob").alias("inclusion_prob"),
+        pl.when(pl.Series(design))
+        .then(decimals(share, 6))
+        .otherwise("inclusion_prob")
+        .alias("inclusion_prob"),
     )
 
 
