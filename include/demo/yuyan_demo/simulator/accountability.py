@@ -155,7 +155,8 @@ WEAK = {
     ),
 }
 """Weak point -> the year of sampling that set the case off, and what was done: 10631 is to rectify, 10611 is past due,
-10637 was warned late, 10655 was released. 10618-2-2-1256 has no case although its theses had problems in two years running."""
+10637 was warned late, 10655 was released. 10618-2-2-1256 has no case although its theses had
+problems in two years running."""
 
 
 def _problem_day(made: Frames, point: str, year: int) -> date | None:
