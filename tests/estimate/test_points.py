@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from yuyan import settings
 from yuyan.estimate import points
 
 YEAR = 2025
@@ -202,3 +203,12 @@ def test_eighty_of_a_hundred_intervals_hold_the_true_position_among_the_peers(co
         of = scores.filter(dimension_code="contribution").sort("degree_point_id")
         held.append((of["lcl80"].to_numpy() <= truth) & (truth <= of["ucl80"].to_numpy()))
     assert 0.75 < np.mean(held) < 0.9
+
+
+def test_the_registrys_weights_of_a_dimension_add_up_to_one():
+    rows = pl.read_csv(settings.SEEDS / "plan" / "point_component.csv", infer_schema_length=None)
+    sums = rows.group_by("dimension_code").agg(pl.sum("weight"))
+    known = pl.read_csv(settings.SEEDS / "plan" / "point_dimension.csv")["dimension_code"].to_list()
+    assert dict(sums.iter_rows()) == dict.fromkeys(known, pytest.approx(1))
+    named = rows.filter(pl.col("missing_zh").is_null())
+    assert named["numerator_zh"].null_count() == named["denominator_zh"].null_count() == 0
