@@ -111,4 +111,6 @@ def test_documents_name_every_indicator_that_one_row_can_move():
         if any(measure.amount for measure in one.measures.values())
     }
     assert adding
-    assert sorted(adding - named) == [], "add a line to that table: what holds a row, and how much one can move"
+    assert sorted(adding - named) == [], (
+        "add a line to that table: what holds a row, and how much one can move"
+    )
