@@ -9,6 +9,7 @@ from yuyan_demo.simulator import (
     measures,
     measures_coursework,
     measures_mechanisms,
+    measures_research,
     measures_results,
     measures_supervision,
     measures_welfare,
@@ -49,4 +50,5 @@ def indicators(population: Population) -> pl.DataFrame:
     measures_coursework.enter(table, facts)
     measures_welfare.enter(table, facts)
     measures_mechanisms.enter(table, facts)
+    measures_research.enter(table, facts)
     return table.frame(sorted(facts["institution"]["inst_code"]))
