@@ -42,7 +42,7 @@ programmes as (
     group by grouping sets ((calendar_year), (calendar_year, inst_code))
 ),
 
--- how many study in them is reported as it is now
+-- how many study in them is reported of the day of the run alone
 enrolled as (
     select coalesce(inst_code, '{{ var("city_code") }}') as unit_code, sum(enrolled_count) as enrolled_count
     from {{ ref('fct_sino_foreign_programme') }}

@@ -41,8 +41,8 @@ stated as (
         coalesce(p.institution_count, 0) as institution_count,
         coalesce(p.closed_count, 0) as closed_count,
         p.first_approved_on,
-        d.amber_from_on,
-        d.red_from_on,
+        case when d.item_code is not null then coalesce(d.started_by_on, c.quantity_due_on) end as started_by_on,
+        coalesce(d.red_after_on, c.quantity_due_on) as red_after_on,
         d.closed_by_on,
         case when p.project_count is null then 'MISSING' when p.closed_count > 0 then 'CLOSED' else 'STARTED' end as category_state_code
     from cycles as c
@@ -58,11 +58,11 @@ judged as (
     select
         s.*,
         case
-            when amber_from_on is null then 'GREY'
+            when started_by_on is null then 'GREY'
             when category_state_code = 'CLOSED' then 'GREEN'
-            when category_state_code = 'MISSING' and red_from_on <= {{ as_of() }} then 'RED'
+            when category_state_code = 'MISSING' and red_after_on < {{ as_of() }} then 'RED'
             when category_state_code = 'STARTED' and closed_by_on < {{ as_of() }} then 'RED'
-            when category_state_code = 'MISSING' and amber_from_on <= {{ as_of() }} then 'AMBER'
+            when category_state_code = 'MISSING' and started_by_on < {{ as_of() }} then 'AMBER'
             when category_state_code = 'STARTED' and closed_by_on is null then 'GREEN'
             else 'GREY'
         end as status_code
@@ -86,6 +86,7 @@ select
     cast(j.institution_count as integer) as institution_count,
     cast(j.closed_count as integer) as closed_count,
     j.first_approved_on,
+    j.started_by_on,
     j.closed_by_on,
     j.category_state_code,
     state.name_zh as category_state_zh,

@@ -26,7 +26,7 @@ resources as (
     select 'teaching_resource', r.resource_id, r.inst_code, r.completed_year, a.*
     from {{ ref('fct_teaching_resource') }} as r
     cross join lateral (
-        values ('WITH-ENTERPRISE', r.is_with_enterprise), ('COMPLETED', r.completed_year is not null)
+        values ('ENTERPRISE', r.is_with_enterprise), ('COMPLETED', r.completed_year is not null)
     ) as a (attribute_code, is_true)
     where r.list_project_id is not null
 ),
@@ -35,7 +35,7 @@ entries as (
     select 'competition_entry', e.entry_id, e.inst_code, e.competition_year, a.*
     from {{ ref('fct_competition_entry') }} as e
     cross join lateral (
-        values ('WITH-ENTERPRISE', e.is_with_enterprise), ('AWARDED', e.is_awarded)
+        values ('ENTERPRISE', e.is_with_enterprise), ('AWARDED', e.is_awarded)
     ) as a (attribute_code, is_true)
 ),
 

@@ -1,18 +1,32 @@
--- M02.3: the city's decided cases against supervisors and its supervisors of a calendar year. Sensitive: a year with fewer cases than
--- small_cell_minimum, and not none, has no row.
+-- M02.3: decided cases against supervisors beside the supervisors of an institution and calendar year. Sensitive: a year in which the
+-- city has fewer cases than small_cell_minimum, and not none, has no row.
 with cases as (
-    select calendar_year, sum(case_count) as case_count
+    select calendar_year, inst_code, sum(case_count) as case_count
     from {{ ref('fct_misconduct_year') }}
     where subject_kind_code = 'T'
-    group by calendar_year
+    group by calendar_year, inst_code
+),
+
+supervisors as (
+    select calendar_year, inst_code, count(*) as supervisor_count
+    from {{ ref('fct_supervisor_year') }}
+    group by calendar_year, inst_code
+),
+
+years as (
+    select s.calendar_year
+    from (select distinct calendar_year from supervisors) as s
+    left join cases as c on c.calendar_year = s.calendar_year
+    group by s.calendar_year
+    having {{ large_enough('coalesce(sum(c.case_count), 0)') }} is not null
 )
 
 select
-    s.calendar_year,
+    y.calendar_year,
+    coalesce(s.inst_code, c.inst_code) as inst_code,
+    {{ key('coalesce(s.inst_code, c.inst_code)') }} as institution_key,
     cast(coalesce(c.case_count, 0) as integer) as case_count,
-    cast(s.supervisor_count as integer) as supervisor_count
-from (
-    select calendar_year, count(*) as supervisor_count from {{ ref('fct_supervisor_year') }} group by calendar_year
-) as s
-left join cases as c on c.calendar_year = s.calendar_year
-where {{ large_enough('coalesce(c.case_count, 0)') }} is not null
+    cast(coalesce(s.supervisor_count, 0) as integer) as supervisor_count
+from supervisors as s
+full outer join cases as c on c.calendar_year = s.calendar_year and c.inst_code = s.inst_code
+inner join years as y on y.calendar_year = coalesce(s.calendar_year, c.calendar_year)
