@@ -14,7 +14,6 @@ from yuyan_demo.simulator.truth_table import (
     WHOLE,
     TruthTable,
     academic_year,
-    combine,
     distinct,
     total,
 )
@@ -72,7 +71,7 @@ def _training(table: TruthTable, facts: Facts) -> None:
         second = date(year + 1, 9, 30)
         later = in_study(facts, second) if second <= facts.as_of else begin
         people = pl.concat([begin, later]).unique("student_id")
-        mean = combine(distinct(begin, "person"), distinct(later, "person"), 0.5, 0.5)
+        everyone = distinct(people, "person")
         during = (pl.col("from_on") <= last) & (pl.col("to_on").is_null() | (pl.col("to_on") >= first))
         taking = {
             variant: practice.filter(pl.col("from_on").is_between(first, date(year + 1, 8, 31)))
@@ -82,11 +81,11 @@ def _training(table: TruthTable, facts: Facts) -> None:
         }
         for variant, rows in taking.items():
             table.add(
-                variant, period, distinct(people.join(rows, on="student_id", how="semi"), "person"), mean
+                variant, period, distinct(people.join(rows, on="student_id", how="semi"), "person"), everyone
             )
         anywhere = pl.concat([rows.select("student_id") for rows in taking.values()])
         table.add(
-            "M08.1", period, distinct(people.join(anywhere, on="student_id", how="semi"), "person"), mean
+            "M08.1", period, distinct(people.join(anywhere, on="student_id", how="semi"), "person"), everyone
         )
 
 
