@@ -132,6 +132,18 @@ def _present(facts) -> dict[tuple[str, str], Things]:
     }
 
 
+def _scored(marts) -> Things:
+    """Degree points with every score that their discipline is judged by, as their own mart has them."""
+    found: Things = defaultdict(list)
+    rows = marts.execute(
+        "select monitor_year, inst_code, fit_score is not null or not is_applied, contribution_score, "
+        "distinctiveness_score from marts.degree_point_monitor"
+    ).fetchall()
+    for year, inst, is_fit, contribution, distinctiveness in rows:
+        found[year, inst].append(is_fit and contribution is not None and distinctiveness is not None)
+    return found
+
+
 def _core(facts) -> dict[tuple[str, str], Things]:
     """Core courses of each academic year that were dropped, or are overdue for renewal."""
     done = measures_coursework.renewals(facts)
@@ -176,7 +188,7 @@ def test_measures_are_counted_per_cycle_and_institution(marts, facts):
         ).fetchall()
     }
     theirs = {}
-    for (item, measure), things in _measures(facts).items():
+    for (item, measure), things in (_measures(facts) | {("R2", "SCORES"): _scored(marts)}).items():
         total, true = Counter(), Counter()
         for (year, inst), answers in things.items():
             if 2023 <= year <= facts.as_of.year:

@@ -4,8 +4,6 @@ with by_person_key_rows as (
         f.academic_year,
         f.person_key,
         f.inst_code,
-        f.is_at_first_census,
-        f.is_at_second_census,
         f.is_in_project,
         f.is_in_practice,
         f.is_in_research,
@@ -27,8 +25,7 @@ by_person_key_once as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        bool_or(is_at_first_census) as m08_1_at_first_census,
-        bool_or(is_at_second_census) as m08_1_at_second_census,
+        true as m08_1_students,
         bool_or(is_in_project) as m08_1_in_project,
         bool_or(is_in_practice) as m08_1_in_practice,
         bool_or(is_in_research) as m08_1_in_research,
@@ -47,8 +44,7 @@ by_person_key as (
         academic_year as period_code,
         grain,
         unit_code,
-        count(*) filter (where m08_1_at_first_census) as m08_1_at_first_census,
-        count(*) filter (where m08_1_at_second_census) as m08_1_at_second_census,
+        count(*) filter (where m08_1_students) as m08_1_students,
         count(*) filter (where m08_1_in_project) as m08_1_in_project,
         count(*) filter (where m08_1_in_practice) as m08_1_in_practice,
         count(*) filter (where m08_1_in_research) as m08_1_in_research,
@@ -63,10 +59,10 @@ select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code
 from by_person_key as c
 cross join lateral (
     values
-        ('M08.1', 1, cast(c.m08_1_in_project as double precision), cast((c.m08_1_at_first_census + c.m08_1_at_second_census) / 2.0 as double precision), cast(null as double precision)),
-        ('M08.1p', 1, cast(c.m08_1_in_practice as double precision), cast((c.m08_1_at_first_census + c.m08_1_at_second_census) / 2.0 as double precision), cast(null as double precision)),
-        ('M08.1r', 1, cast(c.m08_1_in_research as double precision), cast((c.m08_1_at_first_census + c.m08_1_at_second_census) / 2.0 as double precision), cast(null as double precision)),
-        ('M08.1c', 1, cast(c.m08_1_in_commissioned as double precision), cast((c.m08_1_at_first_census + c.m08_1_at_second_census) / 2.0 as double precision), cast(null as double precision)),
-        ('M08.1x', 1, cast(c.m08_1_in_innovation as double precision), cast((c.m08_1_at_first_census + c.m08_1_at_second_census) / 2.0 as double precision), cast(null as double precision))
+        ('M08.1', 1, cast(c.m08_1_in_project as double precision), cast(c.m08_1_students as double precision), cast(null as double precision)),
+        ('M08.1p', 1, cast(c.m08_1_in_practice as double precision), cast(c.m08_1_students as double precision), cast(null as double precision)),
+        ('M08.1r', 1, cast(c.m08_1_in_research as double precision), cast(c.m08_1_students as double precision), cast(null as double precision)),
+        ('M08.1c', 1, cast(c.m08_1_in_commissioned as double precision), cast(c.m08_1_students as double precision), cast(null as double precision)),
+        ('M08.1x', 1, cast(c.m08_1_in_innovation as double precision), cast(c.m08_1_students as double precision), cast(null as double precision))
 ) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

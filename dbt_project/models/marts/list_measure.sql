@@ -1,5 +1,17 @@
 -- what is measured of an item beyond its date and quantity: of what counts towards it, or of all things of a source (seed list_measure_definition)
-with asked as (
+with attributes as (
+    select source_entity_code, source_id, attribute_code, cycle_year, inst_code, is_true from {{ ref('fct_list_attribute') }}
+
+    union all
+
+    -- a degree point has all scores when each dimension that its discipline is judged by has one
+    select
+        'degree_point', degree_point_id, 'ALL-SCORES', monitor_year, inst_code,
+        fit_state_code in ('SCORED', 'EXCLUDED') and contribution_state_code = 'SCORED' and distinctiveness_state_code = 'SCORED'
+    from {{ ref('degree_point_monitor') }}
+),
+
+asked as (
     select
         m.item_code,
         m.doc_version,
@@ -10,7 +22,7 @@ with asked as (
         a.inst_code,
         a.is_true
     from {{ ref('list_measure_definition') }} as m
-    inner join {{ ref('fct_list_attribute') }} as a
+    inner join attributes as a
         on a.source_entity_code = m.source_entity and a.attribute_code = m.attribute_code
     left join {{ ref('fct_list_count') }} as c
         on m.of_counted
