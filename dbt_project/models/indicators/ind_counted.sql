@@ -2,6 +2,8 @@
 {{ config(materialized='view') }}
 select * from {{ ref('ind_counted_academic_warning') }}
 union all
+select * from {{ ref('ind_counted_accountability_case_year') }}
+union all
 select * from {{ ref('ind_counted_achievement_year') }}
 union all
 select * from {{ ref('ind_counted_admission') }}
@@ -49,6 +51,8 @@ union all
 select * from {{ ref('ind_counted_overseas_supervisor_year') }}
 union all
 select * from {{ ref('ind_counted_party_branch_year') }}
+union all
+select * from {{ ref('ind_counted_point_trigger') }}
 union all
 select * from {{ ref('ind_counted_policy_document') }}
 union all
