@@ -35,6 +35,8 @@ REFUSED = [
     ("quality --institution 99999", 2, "99999 is no institution"),
     ("feedback", 1, NO_SERVER),
     ("feedback --to", 2, "--to"),
+    ("points", 1, NO_SERVER),
+    ("points --to", 2, "--to"),
     ("quota", 2, "--move"),
     ("quota --year soon", 2, INTEGER),
     ("dsn", 2, "dsn"),

@@ -18,6 +18,7 @@ SUBJECTS = {
     "_supervision": "导师与团队",
     "_platforms": "平台与校地对接",
     "_welfare": "预警、规范与评审",
+    "_accountability": "评估与问责",
     "_facts_degrees": "论文、学位与抽检",
     "_facts_practice": "产教融合、就业与成果",
     "_facts_lists": "四张清单",
