@@ -298,6 +298,17 @@ def test_internationalisation_is_counted_and_hides_small_cells(marts, facts):
             _large(students), _large(left), _large(completed, left),
         ), (year, unit)  # fmt: skip
     assert any(v is None for row in ours.values() for v in row)
+    bases = marts.execute(
+        "select overseas_base_count from marts.internationalisation where exchange_year = 2026 and unit_code = %s",
+        (CITY,),
+    ).fetchone()
+    running = facts["platform_base"].filter(
+        (pl.col("country_code") != "CHN")
+        & (pl.col("opened_on") <= facts.as_of)
+        & pl.col("status_code").is_in(["20", "30"])
+    )
+    assert bases == (len(running),)
+    assert len(running) > 0
     enrolled = dict(
         marts.execute(
             "select unit_code, programme_enrolled_count from marts.internationalisation "

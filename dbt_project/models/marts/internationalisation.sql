@@ -2,6 +2,7 @@
 {% set parts = {
     'sent': ['degree_count', 'departed_count', 'joint_count', 'practice_count', 'practice_recognised_count'],
     'programmes': ['programme_count', 'partner_country_count'],
+    'bases': ['base_count'],
     'supervisors': ['overseas_supervisor_count'],
     'students': ['international_count'],
     'leavers': ['left_count', 'completed_count'],
@@ -48,6 +49,18 @@ enrolled as (
     from {{ ref('fct_sino_foreign_programme') }}
     where is_valid
     group by grouping sets ((), (inst_code))
+),
+
+bases as (
+    select
+        y.calendar_year,
+        coalesce(p.inst_code, '{{ var("city_code") }}') as unit_code,
+        count(*) as base_count
+    from years as y
+    inner join {{ ref('dim_platform') }} as p
+        on p.is_abroad and p.is_running and p.opened_on <= least(y.period_end_on, {{ as_of() }})
+    group by grouping sets ((y.calendar_year), (y.calendar_year, p.inst_code))
+    having grouping(p.inst_code) = 1 or p.inst_code is not null
 ),
 
 supervisors as (
@@ -116,6 +129,7 @@ select
     cast(f.programme_count as integer) as programme_count,
     cast(f.partner_country_count as integer) as partner_country_count,
     {{ large_enough('f.enrolled_count') }} as programme_enrolled_count,
+    cast(f.base_count as integer) as overseas_base_count,
     {{ large_enough('f.overseas_supervisor_count') }} as overseas_mentor_count,
     {{ large_enough('f.international_count') }} as international_student_count,
     {{ large_enough('f.left_count') }} as international_left_count,

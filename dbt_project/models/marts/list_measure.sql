@@ -40,6 +40,7 @@ counted as (
     from asked
     where cycle_year between 2023 and {{ year_of(as_of()) }}
     group by grouping sets ((item_code, doc_version, measure_code, cycle_year), (item_code, doc_version, measure_code, cycle_year, inst_code))
+    having grouping(inst_code) = 1 or inst_code is not null
 )
 
 select

@@ -6,6 +6,7 @@ select
     b.basis_kind as basis_kind_code,
     basis_kind.name_zh as basis_kind_name,
     b.platform_id,
+    {{ platform_key('b.platform_id') }} as platform_key,
     b.discipline_code,
     b.established_on,
     b.closed_on,

@@ -29,6 +29,8 @@ from yuyan_demo.simulator.research import day_numbers, numbered
 Frames = dict[str, pl.DataFrame]
 PARTNERS = ("DEU", "GBR", "FRA", "USA", "SGP", "AUS")
 """Countries of the partners of joint programmes (simulated)."""
+BASES = (("K1", "K2", "K3"), ("P08", "B1"))
+"""Kinds of platforms on which a branch is based: major research platforms, joint training bases."""
 PLANTED = (
     ("list_quantity", "MET", "X14", "当年已举办市赛"),
     ("list_category", "STARTED", "R1", "方面有试点而没有合格结题"),
@@ -83,7 +85,16 @@ def _branches(seed: int, made: Frames) -> pl.DataFrame:
     closed = established + rng.integers(400, 1500, n)
     closed = np.where((np.arange(n) >= m) & (rng.random(n) < 0.25) & (closed < people.AS_OF), closed, NEVER)
     kind = weighted(rng, (0.3, 0.3, 0.4), n)
-    platform = join("PT", padded(rng.integers(1, 60, n), 3))
+    bases = made["platform_base"].filter(pl.col("opened_on").is_not_null()).sort("platform_id")
+    of_kind = [bases.filter(pl.col("kind_code").is_in(codes))["platform_id"] for codes in BASES]
+    which = rng.random(n)
+    platform = pl.Series(
+        [
+            of_kind[k][int(w * len(of_kind[k]))] if k < len(of_kind) else None
+            for k, w in zip(kind, which, strict=True)
+        ],
+        dtype=pl.String,
+    )
     disciplines = made["degree_point"].filter(pl.col("status_code") == "10").sort("degree_point_id")
     of_inst = dict(
         disciplines.group_by("src_inst_code", maintain_order=True).agg("discipline_code").iter_rows()
@@ -95,7 +106,7 @@ def _branches(seed: int, made: Frames) -> pl.DataFrame:
             "branch_id": numbered(src, "-DZ", 4),
             "inst_code": src,
             "basis_kind": pick(("10", "20", "30"), kind),
-            "platform_id": null_unless(platform, kind < 2),
+            "platform_id": platform,
             "discipline_code": null_unless(pl.Series(field, dtype=pl.String), kind == 2),
             "established_on": dates(established),
             "closed_on": dates(closed),

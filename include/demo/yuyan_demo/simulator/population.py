@@ -25,6 +25,7 @@ from yuyan_demo.simulator import (
     municipal,
     outcomes,
     people,
+    platforms,
     registrations,
     research,
     samples,
@@ -173,6 +174,7 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames["policy_document"] = list_work.policy_documents(seed, catalogue, frames["list_assignment"])
     frames |= supervision.frames(seed, frames)
     frames |= coursework.frames(seed, frames)
+    frames |= platforms.frames(seed, frames)
     frames |= research.frames(seed, frames)
     frames |= listed.frames(seed, frames)
     frames |= welfare.frames(seed, frames)
