@@ -5,18 +5,22 @@ the entity, or of the institution as a whole; an entry without `loaded` has no r
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import fake_platforms as fake
+import xlsxwriter
 
 from yuyan.domain import contracts
 
 UNIT = contracts.load()["org_unit"]
 HEADER = ["记录编号", *(f.label for f in UNIT.supplied)]
 LABEL = {f.name: f.label for f in UNIT.supplied}
+NAME = LABEL["unit_name"]
+XLSX = {"format": "xlsx", "encoding": None}
 ROW = {
     "记录编号": "u1", LABEL["inst_code"]: "{code}", LABEL["unit_code"]: "001", LABEL["unit_name"]: "机械学院",
     LABEL["unit_kind"]: "10", LABEL["is_entity"]: "是", LABEL["valid_from"]: "2001/9/1",
@@ -43,6 +47,9 @@ class Delivery:
     manifest: bytes | None = None
     file: str = "u.csv"
     loaded: int = 0
+    limits: dict[str, int] = field(default_factory=dict)
+    link: str = ""
+    """Which of the two files is a link to a file elsewhere."""
 
     def files(self) -> dict[str, bytes]:
         """Name -> content of the delivery."""
@@ -58,6 +65,30 @@ class Delivery:
         whole = {"producer": "x", "schema_version": "1", "sequence": 2026101501, "files": [listed]} | self.top
         manifest = json.dumps(whole, ensure_ascii=False).encode() if self.manifest is None else self.manifest
         return {"u.csv": self.content, "manifest.json": manifest}
+
+
+def book(
+    *rows: dict[str, str], formula: str = "", merged: bool = False, stray: tuple[int, int] = ()
+) -> bytes:
+    """A workbook with these rows.
+
+    `formula`: the column in which the first row has a formula error; `merged`: the names of the first two rows are one cell;
+    `stray`: row and column (from 0) of a cell that has nothing to do with the rest.
+    """
+    out = io.BytesIO()
+    made = xlsxwriter.Workbook(out, {"in_memory": True})
+    sheet = made.add_worksheet()
+    for i, row in enumerate(({name: name for name in HEADER}, *rows)):
+        sheet.write_row(i, 0, [row.get(column, "") for column in HEADER])
+    if formula:
+        at = HEADER.index(formula) if formula in HEADER else len(HEADER)
+        sheet.write_formula(1, at, "=NA()", None, "#N/A")
+    if merged:
+        sheet.merge_range(1, HEADER.index(NAME), 2, HEADER.index(NAME), "合并")
+    if stray:
+        sheet.write(*stray, "x")
+    made.close()
+    return out.getvalue()
 
 
 BOM, SHA = b"\xef\xbb\xbf", "0" * 64
@@ -98,6 +129,18 @@ DELIVERIES = [
     Delivery("file: one record id on two rows", "编号与别的行相同", csv(ROW, ROW | {LABEL["unit_name"]: "别"}), {"rows": 2}),
     Delivery("file: an open quotation mark", "不是约定的 CSV", csv(ROW, tail='"'), {"rows": 2}),
     Delivery("file: a CSV announced as a workbook", "不是约定的工作簿", entry={"format": "xlsx"}),
+    Delivery("workbook: sound", "", book(ROW), XLSX, loaded=1),
+    Delivery("workbook: a stray cell near by", "", book(ROW, stray=(40, 12)), XLSX, loaded=1),
+    Delivery("workbook: a stray cell far away", "AN5000", book(ROW, stray=(4999, 39)), XLSX, limits={"workbook_cells": 999}),
+    Delivery("workbook: too large, unpacked", "limits.workbook_mb", book(*[ROW] * 9000), XLSX, limits={"workbook_mb": 1}),
+    Delivery("workbook: a formula error", f"第 2 行“{NAME}”等 1 个单元格的公式出错", book(ROW, formula=NAME), XLSX),
+    Delivery("workbook: a formula error in no announced column", "", book(ROW, formula="备注"), XLSX, loaded=1),
+    Delivery("workbook: merged cells", f"第 2–3 行“{NAME}”在合并单元格内", book(ROW, ROW, merged=True), XLSX),
+    Delivery("workbook: cut off", "不是约定的工作簿", book(ROW)[:2000], XLSX),
+    Delivery("file: more rows than a window may have", "limits.rows", csv(ROW, ROW), limits={"rows": 1}),
+    Delivery("file: a link", "是链接", link="u.csv"),
+    Delivery("manifest: a link", "是链接", link="manifest.json"),
+    Delivery("manifest: too large", "limits.manifest_mb", limits={"manifest_mb": 1}, manifest=b" " * (1 << 20) + b"{}"),
     Delivery("file: a picture", "不是约定的 CSV", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4),
 ]  # fmt: skip
 
@@ -168,8 +211,10 @@ class Answer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b"{}"
+    limits: dict[str, int] = field(default_factory=dict)
 
 
+NESTED = b'{"items": ' + b"[" * 2000 + b"]" * 2000 + b', "nextAfterId": null}'
 ANSWERS = [
     Answer("a login page in HTML", "约定的", body=b"<html><body>login</body></html>", headers={"Content-Type": "text/html"}),
     Answer("nothing", "约定的", body=b""),
@@ -188,6 +233,9 @@ ANSWERS = [
     Answer("too many requests, for no time that there is", "429", status=429, headers={"Retry-After": "soon"}),
     Answer("unavailable until a day that is none", "503", status=503, headers={"Retry-After": "Mon, 99 Foo 2026"}),
     Answer("bad gateway in HTML", "502", status=502, body=b"<h1>nginx</h1>"),
+    Answer("a body that unpacks to more than it may", "limits.answer_mb", body=b" " * (2 << 20), limits={"answer_mb": 1}),
+    Answer("a page with too many records", "limits.page_rows", body=b'{"items": [{}, {}]}', limits={"page_rows": 1}),
+    Answer("nested beyond measure", "嵌套过深", body=NESTED),
     Answer("mandatory fields gone", "不在报送数据中", body=sound(lambda r: r.pop("unit_name") and r)),
     Answer("a change version that is no number", "change_version", body=sound(lambda r: r | {"change_version": "soon"})),
     Answer("no record id", "记录编号", body=sound(lambda r: r | {"src_record_id": None})),

@@ -33,6 +33,30 @@ def test_values_become_text():
     assert (page.unannounced, page.absent) == ({}, ())
 
 
+@pytest.mark.parametrize("more", ["", ', "phone": {"a": 1}'])
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("12345678901234567.25", "12345678901234567.25"),
+        ("123456789.1234567890", "123456789.123456789"),
+        ("0.30000000000000004", "0.30000000000000004"),
+        ("9" * 30, "9" * 30),
+        ("-" + "9" * 200, "-" + "9" * 200),
+        ("1.0000000000000000", "1"),
+        ("-0.00000000000000000", "0"),
+        ("1.00000000000000005e2", "100.000000000000005"),
+        ('"12345678901234567.250"', "12345678901234567.250"),
+        ('"1 2,12345678901234567890.50"', "1 2,12345678901234567890.50"),
+        ("2.50", "2.5"),
+    ],
+)
+def test_no_number_loses_a_digit(written, text, more):
+    page = pages.parse(f'[{{"id": "a", "n": {written}{more}}}]'.encode(), NAMES, ARRAYS)
+    assert page.frame.row(0)[:2] == ("a", text)
+    several = pages.parse(f'[{{"tags": ["x", {written}]}}]'.encode(), NAMES, ARRAYS)
+    assert several.frame["tags"].to_list() == [f"x;{text}"]
+
+
 def test_unannounced_fields_are_counted_and_never_become_columns():
     page = parse(
         [

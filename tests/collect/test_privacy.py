@@ -152,13 +152,17 @@ def test_only_what_the_contract_stores_may_land():
 
 
 @pytest.mark.parametrize(
-    ("name", "recorded"),
+    ("name", "count", "rows", "recorded"),
     [
-        ("guardian_phone", "guardian_phone"),
-        ("监护人电话", "监护人电话"),
-        ("13800138000", privacy.HIDDEN),
-        ("x" * 65, privacy.HIDDEN),
+        ("guardian_phone", 5, 900, True),
+        ("监护人电话", 2, 2, True),
+        ("张三", 1, 900, False),
+        ("张三", 4, 900, False),
+        ("张三", 1, 1, False),
+        ("13800138000", 900, 900, False),
+        ("138-0013-8000", 900, 900, False),
+        ("x" * 65, 900, 900, False),
     ],
 )
-def test_a_field_name_that_may_be_a_value_is_not_recorded(name, recorded):
-    assert privacy.field_name(name) == recorded
+def test_a_field_name_that_may_be_a_value_is_not_recorded(name, count, rows, recorded):
+    assert privacy.field_names({name: count}, rows) == {name if recorded else privacy.HIDDEN: count}

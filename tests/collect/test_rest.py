@@ -1,5 +1,8 @@
 """Both REST connectors against real sockets that misbehave."""
 
+import collections
+import dataclasses
+import itertools
 import json
 from datetime import UTC, date, datetime, timedelta
 
@@ -341,12 +344,72 @@ def test_waiting_follows_the_platforms_wish():
     assert waits(None) == 0  # the fixture's impatience
 
 
-@pytest.mark.parametrize(("bound", "says"), [("PATIENCE", "未传完"), ("LARGEST", "超过 -1 MB")])
-def test_a_body_is_bounded_in_time_and_size(versioned, monkeypatch, bound, says):
-    """A platform that trickles, or never ends, is not waited for: here every body is beyond the bound."""
-    monkeypatch.setattr(http, bound, -1)
-    with pytest.raises(SourceError, match=f"10611.*{says}"):
+def test_a_body_is_bounded_in_time(versioned, monkeypatch):
+    """A platform that trickles is not waited for: here every body is beyond the bound."""
+    monkeypatch.setattr(http, "PATIENCE", -1)
+    with pytest.raises(SourceError, match=r"10611.*未传完"):
         opened("10611")
+
+
+@pytest.mark.parametrize(
+    ("after", "items", "limits", "says"),
+    [
+        (lambda n: "ab"[n % 2], 1, {}, "nextAfterId 重复"),
+        (lambda n: f"id{n}", 1, {"pages": 7}, "limits.pages"),
+        (lambda n: f"id{n}", 0, {"empty_pages": 4}, "limits.empty_pages"),
+        (lambda n: f"id{n}" if n < 4 else None, 0, {"empty_pages": 4}, None),
+    ],
+)
+def test_paging_that_never_ends_is_refused_by_name(versioned, connected, after, items, limits, says):
+    """Ids that alternate, ever new ones, ever empty pages; a few empty pages are none of it."""
+    true_answer, asked = versioned.on_answer, itertools.count()
+
+    def answer(server, method, path, params, headers):
+        if path != "/org_unit":
+            return true_answer(server, method, path, params, headers)
+        page = {"items": [fake.unit(i) for i in range(items)], "nextAfterId": after(next(asked))}
+        return 200, {}, json.dumps(page).encode()
+
+    versioned.on_answer = answer
+    found = connected("10611", limits)
+    pages = found.pages(Window("org_unit", "full", until="5"), Meter())
+    if says is None:
+        assert sum(page.frame.height for page in pages) == 0
+    else:
+        with pytest.raises(SourceError, match=f"10611.*org_unit.*{says}"):
+            collections.deque(pages, maxlen=0)
+    assert next(asked) < 20
+
+
+def test_a_count_of_pages_beyond_measure_is_refused_before_they_are_asked_for(legacy, connected):
+    true_answer = legacy.on_answer
+
+    def answer(server, method, path, params, headers):
+        status, more, body = true_answer(server, method, path, params, headers)
+        return status, more, json.dumps(json.loads(body) | {"pages": 10**9}).encode()
+
+    legacy.on_answer = answer
+    legacy.records["XX_YX"] = [old_unit(0)]
+    found = connected("10618", {})
+    with pytest.raises(SourceError, match=r"10618.*limits\.pages"):
+        list(found.pages(Window("org_unit", "full"), Meter()))
+    assert sum(legacy.asked.values()) < 5
+
+
+@pytest.fixture
+def connected():
+    """(institution, limits) -> its platform, opened."""
+
+    def make(inst_code: str, limits: dict[str, int]):
+        institution = institutions.load()[inst_code]
+        platform = institution.platform.model_copy(
+            update={"limits": institution.platform.limits.model_copy(update=limits)}
+        )
+        found = source(dataclasses.replace(institution, platform=platform), AS_OF)
+        found.open()
+        return found
+
+    return make
 
 
 def test_the_gate_bounds_requests_at_once_and_spaces_them(monkeypatch):

@@ -70,12 +70,15 @@ def test_every_fault_of_a_delivery_is_said_by_name(warehouse, folder, connect, t
     faults = {f"2{i:04d}": fault for i, fault in enumerate(source_errors.DELIVERIES)}
     found = []
     for code, fault in faults.items():
-        write(folder, code, "file-drop")
+        write(folder, code, "file-drop", limits=fault.limits)
         connect(code, conn_type="fs", extra={"path": str(tmp_path / code)})
         delivery = tmp_path / code / "20261015-01"
         delivery.mkdir(parents=True)
         for name, content in fault.files().items():
-            (delivery / name).write_bytes(content)
+            path = tmp_path / f"{code}-{name}" if name == fault.link else delivery / name
+            path.write_bytes(content)
+            if name == fault.link:
+                (delivery / name).symlink_to(path)
         collect_institution(code, "run", AS_OF)
         found.append(wrong(fault.name, fault.says, said(warehouse, code)))
         if (rows := stored(warehouse, code)) != fault.loaded:
@@ -119,7 +122,7 @@ def test_every_fault_of_an_answer_is_said_by_name(warehouse, folder, connect, mo
     found = []
     for i, fault in enumerate(source_errors.ANSWERS):
         code = f"2{i:04d}"
-        write(folder, code, "rest-versioned")
+        write(folder, code, "rest-versioned", limits=fault.limits)
         connect(code, **source_errors.HTTP, port=platform.port)
 
         def answer(server, method, path, params, headers, fault=fault):

@@ -6,7 +6,9 @@ the marks of all files in the folder that have been dealt with, so that one that
 
 import hashlib
 import json
+import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -74,7 +76,14 @@ def read_manifest(path: Path, institution: Institution) -> tuple[Manifest | None
             f"the manifest of delivery {path.parent.name} is not valid ({english}); ask the institution to correct it"
         )
 
+    if not is_regular(path):
+        complain("是链接或特殊文件", "a link or a special file")
+        return None, complaints
     try:
+        most = institution.platform.limits.manifest_mb
+        if path.stat().st_size > most << 20:
+            complain(f"超过 {most} MB，limits.manifest_mb", f"larger than {most} MB, limits.manifest_mb")
+            return None, complaints
         read = json.loads(path.read_bytes().decode("utf-8-sig"))
         entries = read.get("files") if isinstance(read, dict) else None
         manifest = Manifest.model_validate({**read, "files": []} if isinstance(entries, list) else read)
@@ -114,6 +123,17 @@ def cursor_state(cursor: str | None) -> tuple[dict[str, tuple[int, str, str]], s
     marks = entries.pop("", None)
     periods = {period: (*entry, "")[:3] for period, entry in entries.items()}
     return periods, None if marks is None and entries else set(marks or ())
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a file of a delivery is one itself, in the delivery's own folder; true also where there is none at all.
+
+    A link would make a university's file of anything that this machine can read; a pipe would never end.
+    """
+    try:
+        return not path.parent.is_symlink() and stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return True
 
 
 def natural_order(delivery: str) -> list[tuple[int, str]]:

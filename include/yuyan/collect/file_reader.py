@@ -14,8 +14,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 
-from yuyan.collect import text
-from yuyan.collect.deliveries import FileWindow, not_loaded
+from yuyan.collect import text, workbook_check
+from yuyan.collect.deliveries import FileWindow, is_regular, not_loaded
 from yuyan.collect.source import Page, SourceError
 from yuyan.domain import contracts
 from yuyan.domain.institutions import Institution
@@ -60,6 +60,10 @@ class FileReader:
         return not_loaded(self._institution, self._window, chinese, english)
 
     def _check_digest(self) -> None:
+        if not is_regular(self._window.path):
+            raise self._not_loaded(
+                "是链接或特殊文件，请交付文件本身", "it is a link or a special file; deliver the file itself"
+            )
         try:
             found = _sha256(self._window.path)
         except FileNotFoundError:
@@ -127,13 +131,22 @@ class FileReader:
             ) from None
 
     def _workbook(self) -> Iterator[Page]:
-        """A workbook holds at most a million rows and is read whole: its format cannot be streamed."""
+        """A workbook holds at most a million rows and is read whole, once it is known what that takes."""
+        try:
+            sheet_is = workbook_check.check(self._window.path, self._institution.platform.limits)
+        except workbook_check.Unusable as error:
+            raise self._not_loaded(error.chinese, error.english) from None
+        except OSError as error:
+            raise self._not_loaded(
+                f"文件无法读取（{type(error).__name__}）", "the file cannot be read"
+            ) from None
         try:
             workbook = fastexcel.read_excel(self._window.path)
             top = workbook.load_sheet(0, header_row=None, n_rows=1, dtypes="string").to_polars()
             header = ["" if name is None else name for name in top.row(0)] if top.height else []
             shape = self._shape(header)
             at = {name: header.index(given) for name, given in shape.present.items()}
+            self._check_cells(sheet_is, at)
             columns = sorted(at.values())
             sheet = workbook.load_sheet(0, use_columns=columns, dtypes="string").to_polars()
             sheet.columns = [header[i] for i in columns]
@@ -152,6 +165,30 @@ class FileReader:
                 f"{long[0] + 1}); make the column text",
             )
         yield shape.page(sheet)
+
+    def _check_cells(self, sheet: workbook_check.Sheet, at: dict[str, int]) -> None:
+        """Refuse what a reader of workbooks makes nothing of: formula errors, and cells that a merged one covers."""
+        names = {sheet.left + i: name for name, i in at.items()}
+        broken = [(row, names[column], text) for row, column, text in sheet.errors if column in names]
+        if broken:
+            row, name, text = broken[0]
+            raise self._not_loaded(
+                f"第 {row} 行“{name}”等 {len(broken)} 个单元格的公式出错（{text}），请更正后以数值保存",
+                f"{len(broken)} cells are formula errors, the first {text} in row {row}; correct them, save values",
+            )
+        covering = [
+            (top, bottom, name)
+            for top, left, bottom, right in sheet.merged
+            for column, name in names.items()
+            if left <= column <= right and sheet.top < bottom and top <= sheet.bottom
+        ]
+        if covering:
+            top, bottom, name = covering[0]
+            rows = f"第 {top} 行" if top == bottom else f"第 {top}–{bottom} 行"
+            raise self._not_loaded(
+                f"{rows}“{name}”在合并单元格内，被合并的单元格没有值，请取消合并并逐行填写",
+                f"rows {top} to {bottom} have merged cells, which hide values; unmerge and fill them in",
+            )
 
     def _shape(self, header: list[str]) -> "_Shape":
         """Which columns the file has. Raises SourceError for a file whose first line is no header (it may be a person), or

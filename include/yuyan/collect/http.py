@@ -22,9 +22,6 @@ BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 PATIENCE = 10
 """A body may take this many times as long as the platform may be silent: one that trickles is not waited for."""
-LARGEST = 1 << 30
-"""Bytes of a body, unpacked. A page has a few million."""
-
 T = TypeVar("T")
 
 
@@ -70,8 +67,16 @@ class Client:
     urllib3, since reading large pages costs it a fifth of what httpx takes.
     """
 
-    def __init__(self, who: str, base_url: str, gate: Gate, timeout: float, proxy: str | None = None) -> None:
-        self._who, self._base_url, self._gate = who, base_url, gate
+    def __init__(
+        self,
+        who: str,
+        base_url: str,
+        gate: Gate,
+        timeout: float,
+        largest_mb: int,
+        proxy: str | None = None,
+    ) -> None:
+        self._who, self._base_url, self._gate, self._largest_mb = who, base_url, gate, largest_mb
         self._down: str | None = None
         self._longest = PATIENCE * timeout
         how = {"maxsize": gate.concurrency, "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=timeout)}
@@ -168,10 +173,12 @@ class Client:
             while part := answer.read1(1 << 20, decode_content=True):
                 parts.append(part)
                 size += len(part)
-                if size > LARGEST:
+                if size > self._largest_mb << 20:
                     raise SourceError(
-                        f"{self._who}：{path} 的响应超过 {LARGEST >> 20} MB，请核对平台的分页。/ "
-                        f"the answer to {path} is larger than {LARGEST >> 20} MB; check the platform's paging"
+                        f"{self._who}：{path} 的响应解压后超过 {self._largest_mb} MB（limits.answer_mb），"
+                        "请核对平台的分页。/ "
+                        f"the answer to {path} is larger than {self._largest_mb} MB (limits.answer_mb); "
+                        "check the platform's paging"
                     )
                 if time.monotonic() > until:
                     raise Transient(f"响应超过 {self._longest:.0f} 秒未传完")

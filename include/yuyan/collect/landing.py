@@ -215,9 +215,6 @@ class _PageReducer:
     def reduce(self, page: Page) -> _Reduced:
         """A page after privacy, with announced fields only."""
         frame, rows = page.frame, page.frame.height
-        unannounced: Counter[str] = Counter()
-        for name, count in page.unannounced.items():
-            unannounced[privacy.field_name(name)] += count
         absent, greatest = Counter(), None
         if page.feed == ITEMS:
             absent.update(dict.fromkeys(page.absent, rows))
@@ -226,13 +223,15 @@ class _PageReducer:
                 greatest = None if moment is None else mapped.version_text(self._mapping, moment)
             frame = privacy.protect(frame, self._contract, self._mapping, self._key, self._key_version)
         frame = pl.concat([self.empty(), frame.with_columns(_feed=pl.lit(page.feed))], how="diagonal")
-        return _Reduced(frame, Counter({page.feed: rows} if rows else {}), unannounced, absent, greatest)
+        counted = Counter({page.feed: rows} if rows else {})
+        return _Reduced(frame, counted, Counter(page.unannounced), absent, greatest)
 
     def drift(self, piece: _Reduced) -> dict[str, tuple[str, int]]:
         """Field -> (kind, rows) where the source differs from what was agreed."""
         kinds = {n: "missing_mandatory" if n in self._mandatory else "missing_optional" for n in piece.absent}
         absent = {name: (kinds[name], rows) for name, rows in piece.absent.items()}
-        return absent | {name: ("unannounced", rows) for name, rows in piece.unannounced.items()}
+        named = privacy.field_names(piece.unannounced, piece.rows.total())
+        return absent | {name: ("unannounced", rows) for name, rows in named.items()}
 
     def check(self, so_far: _Reduced, who: str) -> None:
         """Raise MandatoryGone if a mandatory field has been in no row at all."""

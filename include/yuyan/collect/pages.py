@@ -8,6 +8,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable
+from decimal import Decimal
 
 import numpy as np
 import polars as pl
@@ -22,6 +23,15 @@ _PART = 1 << 18
 """Bytes looked at together: what is made of them stays in the processor's cache."""
 
 
+_DIGITS = 38
+"""The parser keeps integers of so many digits; of a fraction it keeps a double."""
+
+_LONG = 17
+"""Digits and points of a number that a double may not hold."""
+
+_BEFORE_A_NUMBER = np.frombuffer(b":,[- \t\r\n", np.uint8)
+
+
 class BadPage(ValueError):
     """The bytes are not an array of JSON objects."""
 
@@ -32,6 +42,8 @@ def parse(raw: bytes, names: Iterable[str], arrays: frozenset[str] = frozenset()
     Raises BadPage; the message has no value of the page.
     """
     schema = {name: pl.List(pl.String) if name in arrays else pl.String for name in names}
+    if _has_long_number(raw):
+        return _careful(raw, schema, feed)
     try:
         frame = _read(raw, schema)
     except PolarsError:
@@ -73,11 +85,27 @@ def _pairs(raw: bytes, pair: str) -> int:
     return sum(int(np.count_nonzero((part[:-1] == first) & (part[1:] == second))) for part in parts)
 
 
+def _has_long_number(raw: bytes) -> bool:
+    """Whether a number (not a text) of the page may have _LONG digits or more, which the parser could round.
+
+    Looks at every fourth byte: a run of seventeen digits has four of them, one after the other.
+    """
+    data = np.frombuffer(raw, np.uint8)
+    sample = data[::4]
+    digit = (sample >= 46) & (sample <= 57)
+    runs = digit[:-3] & digit[1:-2] & digit[2:-1] & digit[3:]
+    first = np.flatnonzero(runs[1:] & ~runs[:-1]) + 1
+    if not first.size:
+        return False
+    before = data[first * 4 - np.arange(1, 5)[:, None]]
+    begins = np.argmax((before < 46) | (before > 57), axis=0)
+    return bool(np.isin(before[begins, np.arange(first.size)], _BEFORE_A_NUMBER).any())
+
+
 def _careful(raw: bytes, schema: dict[str, pl.DataType], feed: str) -> Page:
     try:
-        rows = json.loads(
-            raw, parse_constant=_no_number
-        )  # integers of any length, which orjson makes floats of
+        # integers of any length, which orjson makes floats of
+        rows = json.loads(raw, parse_constant=_no_number, parse_int=_integer, parse_float=_fraction)
         unannounced = Counter(key for row in rows for key in row.keys() - schema.keys())
         unannounced.update(
             f"{key}.{{}}" for row in rows for key, value in row.items() if key in schema and _hides(value)
@@ -92,6 +120,19 @@ def _careful(raw: bytes, schema: dict[str, pl.DataType], feed: str) -> Page:
         raise BadPage("a page cannot be read as text columns") from None
     absent = tuple(name for name in schema if rows and name not in seen)
     return Page(_joined(frame), feed, dict(unannounced), absent)
+
+
+def _integer(token: str) -> int | str:
+    return int(token) if len(token) <= _DIGITS else token
+
+
+def _fraction(token: str) -> str:
+    """A number with all its digits, without exponent and closing noughts as the parser writes it."""
+    number = Decimal(token)
+    if abs(number.adjusted()) > _DIGITS:
+        return token
+    text = f"{number:f}" if number else "0"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _no_number(token: str) -> None:

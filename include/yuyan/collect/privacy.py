@@ -8,6 +8,8 @@ person. Without a key, the key's version says why: NULL where no number was give
 import hmac
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Mapping
 from datetime import date
 
 import polars as pl
@@ -18,6 +20,8 @@ from yuyan.domain.institutions import EntityMap
 
 CERT_TYPE = "cert_type"
 HIDDEN = "（字段名不明，已隐去）"
+COLUMN_ROWS = 5
+"""A field that so many records of a batch have is a column, not a value that became a name."""
 RESIDENT = ("1", "01")
 """Codes of the resident identity card, whose number has a form and a check character (GB 11643)."""
 
@@ -66,9 +70,18 @@ def protect(
     )
 
 
-def field_name(name: str) -> str:
-    """The name of a field nobody announced as it may be recorded: long ones and ones with long numbers are no names."""
-    return HIDDEN if len(name) > 64 or re.search(r"\d{6}", name) else name
+def field_names(rows_with: Mapping[str, int], rows: int) -> Counter[str]:
+    """Rows per field that nobody announced, under names that may be recorded.
+
+    Long names and names with many digits are no names but values; a name in few of many records, or in a single one, may be
+    a person's. They are counted together as HIDDEN.
+    """
+    found: Counter[str] = Counter()
+    for name, count in rows_with.items():
+        is_column = count >= COLUMN_ROWS or (count == rows and rows > 1)
+        is_name = len(name) <= 64 and len(re.sub(r"\D", "", name)) < 6
+        found[name if is_column and is_name else HIDDEN] += count
+    return found
 
 
 def identity(cert_type: str | None, cert_no: str | None) -> str | None:

@@ -27,6 +27,7 @@ from yuyan.collect.source import (
     SourceError,
     Window,
     furthest,
+    too_much,
 )
 from yuyan.domain import contracts
 from yuyan.domain.institutions import Institution
@@ -81,14 +82,22 @@ class _Rest:
         self._connection = connection
         self._who = f"{institution.inst_code} {institution.name}"
         gate = Gate(platform.requests_per_second, platform.concurrency)
+        self._limits = platform.limits
         self._client = Client(
-            self._who, base + extra.get("path", ""), gate, platform.timeout_seconds, extra.get("proxy")
+            self._who,
+            base + extra.get("path", ""),
+            gate,
+            platform.timeout_seconds,
+            self._limits.answer_mb,
+            extra.get("proxy"),
         )
 
     def close(self) -> None:
         self._client.close()
 
     def _parse(self, raw: bytes, entity: str, feed: str, names: tuple[str, ...] = ()) -> Page:
+        if raw.count(b"{") > self._limits.page_rows:
+            raise too_much(self.institution, entity, "page_rows", "一页的记录", "records of one page")
         contract = contracts.load()[entity]
         mapping = self.institution.mapping(contract)
         arrays = frozenset(
@@ -195,16 +204,26 @@ class Versioned(_Rest):
             "maxChangeVersion": window.until,
             "limit": self.institution.platform.page_size,
         }
+        seen: set[str] = set()
+        empty = 0
         while True:
             page = self._get(meter, path, _decode(_Envelope), params)
             yield page.items
             if page.nextAfterId is None:
                 return
-            if page.nextAfterId == params.get("afterId"):
+            empty = 0 if b"{" in bytes(page.items) else empty + 1
+            if empty > self._limits.empty_pages:
+                raise too_much(
+                    self.institution, window.entity, "empty_pages", "连续的空页", "empty pages in a row"
+                )
+            if len(seen) >= self._limits.pages:
+                raise too_much(self.institution, window.entity, "pages", "页数", "pages")
+            if page.nextAfterId in seen:
                 raise SourceError(
                     f"{self._who} {window.entity}：翻页没有前进（nextAfterId 重复），请联系平台。/ "
                     "paging does not move on (nextAfterId repeats); ask the platform's operator"
                 )
+            seen.add(page.nextAfterId)
             params["afterId"] = page.nextAfterId
 
     def _get(
@@ -279,6 +298,8 @@ class Legacy(_Rest):
     def pages(self, window: Window, meter: Meter) -> Iterator[Page]:
         column = self.institution.mapping(contracts.load()[window.entity]).record_id
         first, answer = self._page(window, 1, meter)
+        if answer.pages > self._limits.pages:
+            raise too_much(self.institution, window.entity, "pages", "页数", "pages")
         yield first
         ids = [first.frame[column]]
         for page, other in self._several(lambda n: self._page(window, n, meter), range(2, answer.pages + 1)):
@@ -392,5 +413,7 @@ def _decode(kind: type[T]) -> Callable[[bytes], T]:
             return decoder.decode(body)
         except (msgspec.DecodeError, msgspec.ValidationError):  # cut in mid-body: whole next time
             raise Transient("应答不完整或不是约定的结构") from None
+        except RecursionError:
+            raise Transient("应答的嵌套过深，不是约定的结构") from None
 
     return decode

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import polars as pl
 
+from yuyan.domain.institutions import Institution
+
 ITEMS, DELETES, KEY_CHANGES = "items", "deletes", "keyChanges"
 """Feeds: live (or marked) records, deletions, changed natural keys."""
 
@@ -21,6 +23,16 @@ class PlatformDown(SourceError):
 
 class ListMoved(SourceError):
     """What was listed changed while it was being read, so that rows may have been passed over; to be read again."""
+
+
+def too_much(institution: Institution, entity: str, limit: str, chinese: str, english: str) -> SourceError:
+    """The refusal of a window that reaches one of the institution's limits (domain/institutions.Limits)."""
+    most = getattr(institution.platform.limits, limit)
+    return SourceError(
+        f"{institution.inst_code} {institution.name} {entity}：{chinese}超过 {most}（limits.{limit}），未装载："
+        f"请联系平台核对；确有更多时在 {institution.path.name} 的 limits 中提高。/ more than {most} {english} "
+        f"(limits.{limit}), not loaded: ask the platform's operator; raise the limit if there are more"
+    )
 
 
 @dataclass

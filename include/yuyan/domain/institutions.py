@@ -54,6 +54,27 @@ class Table(_Model):
     fields: dict[str, str]
 
 
+class Limits(_Model):
+    """What one entity of a source may cost. Reaching one refuses the window by name; nothing of it is loaded."""
+
+    answer_mb: PositiveInt = 64
+    """An answer of a REST platform, unpacked."""
+    page_rows: PositiveInt = 200_000
+    """Records (objects) in one answer."""
+    pages: PositiveInt = 200_000
+    """Answers to one question."""
+    empty_pages: PositiveInt = 20
+    """Answers in a row without a record that say there is more."""
+    rows: PositiveInt = 20_000_000
+    """Records of one window, whatever the product."""
+    workbook_cells: PositiveInt = 10_000_000
+    """Cells between the first and the last one of a sheet that hold something, the empty ones between them included."""
+    workbook_mb: PositiveInt = 512
+    """A workbook, unpacked; and its cells' text, in million characters."""
+    manifest_mb: PositiveInt = 16
+    """manifest.json of a delivery."""
+
+
 class Platform(_Model):
     """A product. `names` says how its field names follow from the contract; `version_as` how it orders versions;
     `connector` is one of yuyan.collect.connect.
@@ -80,6 +101,7 @@ class Platform(_Model):
     timeout_seconds: PositiveFloat = 60
     overlap_hours: int = Field(0, ge=0)
     compare_days: PositiveInt = 7
+    limits: Limits = Limits()
     formats: Formats = Formats()
     codes: Codes = {}
     code_prefix: dict[str, str] = {}
@@ -124,6 +146,7 @@ class _File(_Model):
     requests_per_second: PositiveFloat | None = None
     concurrency: PositiveInt | None = None
     compare_days: PositiveInt | None = None
+    limits: Limits = Limits()
     fields: dict[str, dict[str, str]] = {}
     codes: Codes = {}
 
@@ -296,6 +319,7 @@ def _institution(path: Path, profiles: Known[Platform]) -> Institution:
         for name in ("page_size", "requests_per_second", "concurrency", "compare_days")
         if (value := getattr(file, name)) is not None
     }
+    changes["limits"] = profile.limits.model_copy(update=file.limits.model_dump(exclude_unset=True))
     changes["codes"] = {
         **profile.codes,
         **{s: {**profile.codes.get(s, {}), **c} for s, c in file.codes.items()},

@@ -7,7 +7,7 @@ from datetime import date
 from queue import SimpleQueue
 
 from yuyan.collect.landing import Landed, land
-from yuyan.collect.source import ListMoved, Meter, Source, SourceError, Window
+from yuyan.collect.source import ListMoved, Meter, Page, Source, SourceError, Window, too_much
 from yuyan.domain import contracts
 from yuyan.domain.institutions import Institution
 
@@ -90,4 +90,15 @@ class Extraction:
             return ()
         contract = contracts.load()[window.entity]
         mapping, pages = self._institution.mapping(contract), self._source.pages(window, self.meter)
+        pages = self._within_limits(window, pages)
         return land(self._institution, contract, mapping, window, pages, self._run_id, self._as_of)
+
+    def _within_limits(self, window: Window, pages: Iterable[Page]) -> Iterator[Page]:
+        rows, most = 0, self._institution.platform.limits.rows
+        for page in pages:
+            rows += page.frame.height
+            if rows > most:
+                raise too_much(
+                    self._institution, window.entity, "rows", "一次报送的记录", "records of one window"
+                )
+            yield page

@@ -1,0 +1,295 @@
+"""What a workbook claims, found out by streaming it before a reader makes a table of it.
+
+A reader of workbooks makes room for every cell between the first and the last that holds something, so that one stray cell
+far away costs gigabytes, and a small archive may hold a large text. It also gives nothing for a formula error and for the
+cells that a merged one covers. (Office Open XML, ECMA-376 part 1: §18.3.1 worksheets, §18.4 shared strings; .ZIP
+Application Note for the archive.)
+"""
+
+import posixpath
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+from xml.parsers import expat
+
+from yuyan.domain.institutions import Limits
+
+CHUNK = 1 << 18
+LARGEST_ROW, LARGEST_COLUMN = 1 << 20, 1 << 14
+MOST_NOTED = 1_000
+"""Formula errors and merged areas that are kept of a sheet."""
+_LOCAL_HEADER = 30
+"""Bytes of a local file header before the name, whose length and that of the extra field are its last four bytes."""
+
+
+class Unusable(Exception):
+    """Why a workbook must not be read: in Chinese, in English."""
+
+    def __init__(self, chinese: str, english: str) -> None:
+        super().__init__(chinese, english)
+        self.chinese, self.english = chinese, english
+
+
+@dataclass
+class Sheet:
+    """The first sheet's cells that hold something: their extent (rows and columns from 1), formula errors, merged areas."""
+
+    top: int = 0
+    left: int = LARGEST_COLUMN + 1
+    bottom: int = 0
+    right: int = 0
+    cells: int = 0
+    last: tuple[int, int] = (0, 0)
+    """Column and row of the first cell of the lowest row."""
+    errors: list[tuple[int, int, str]] = field(default_factory=list)
+    """Row, column and text of formula errors."""
+    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
+    """First row, first column, last row, last column."""
+
+    @property
+    def extent(self) -> int:
+        """Cells that a table of this sheet has."""
+        return (self.bottom - self.top + 1) * (self.right - self.left + 1) if self.cells else 0
+
+
+def check(path: Path, limits: Limits) -> Sheet:
+    """The first sheet of a workbook, in memory that does not depend on it. Raises Unusable, OSError."""
+    try:
+        with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
+            parts = _Parts(file, archive, limits.workbook_mb << 20)
+            return _sheet(parts, limits)
+    except (zipfile.BadZipFile, zlib.error, expat.ExpatError, EOFError, ValueError, KeyError) as error:
+        raise Unusable(
+            f"不是约定的工作簿（{type(error).__name__}）", "cannot be read as a workbook"
+        ) from None
+
+
+def number(column: str) -> int:
+    """Number of a column: 1 of A, 28 of AB."""
+    result = 0
+    for letter in column:
+        result = result * 26 + ord(letter) - 64
+    return result
+
+
+def letters(column: int) -> str:
+    """A column's letters: A of 1, AB of 28."""
+    text = ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        text = chr(65 + rest) + text
+    return text
+
+
+def _reference(column: int, row: int) -> str:
+    return f"{letters(column)}{row}"
+
+
+class _Parts:
+    """The parts of the archive, unpacked piece by piece, all of them together within a number of bytes."""
+
+    def __init__(self, file: BinaryIO, archive: zipfile.ZipFile, budget: int) -> None:
+        self._file, self._budget, self._left = file, budget, budget
+        self._infos = {info.filename.lower(): info for info in archive.infolist()}
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._infos
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """What a part holds, whatever its directory entry says about its size. Raises Unusable, KeyError, zlib.error."""
+        info = self._infos[name.lower()]
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & 1:
+            raise Unusable("工作簿的压缩方式或加密不受支持", "its compression or encryption is not supported")
+        self._file.seek(info.header_offset)
+        header = self._file.read(_LOCAL_HEADER)
+        self._file.seek(int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), 1)
+        stored, left = info.compress_type == zipfile.ZIP_STORED, info.compress_size
+        unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+        while left > 0:
+            packed = self._file.read(min(CHUNK, left))
+            if not packed:
+                raise EOFError(name)
+            left -= len(packed)
+            if stored:
+                yield self._counted(packed)
+                continue
+            while packed and not unpacker.eof:
+                yield self._counted(unpacker.decompress(packed, CHUNK))
+                packed = unpacker.unconsumed_tail
+        if not stored:
+            yield self._counted(unpacker.flush())
+
+    def _counted(self, piece: bytes) -> bytes:
+        self._left -= len(piece)
+        if self._left < 0:
+            raise Unusable(
+                f"解压后超过 {self._budget >> 20} MB（limits.workbook_mb），请删去多余的内容或改交 CSV",
+                f"unpacked it is larger than {self._budget >> 20} MB (limits.workbook_mb); deliver it as CSV",
+            )
+        return piece
+
+    def parse(
+        self,
+        name: str,
+        start: Callable[[str, dict[str, str]], None],
+        text: Callable[[str], None] | None = None,
+    ) -> None:
+        """Read a part as XML. Raises Unusable, expat.ExpatError."""
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+
+        def doctype(*_: Any) -> None:
+            raise Unusable("含有文档类型声明，不是办公软件所存的工作簿", "it has a document type declaration")
+
+        parser.StartDoctypeDeclHandler = doctype
+        parser.StartElementHandler = start
+        if text:
+            parser.CharacterDataHandler = text
+        for piece in self.read(name):
+            parser.Parse(piece, False)
+        parser.Parse(b"", True)
+
+
+def _sheet(parts: _Parts, limits: Limits) -> Sheet:
+    for name in parts._infos:  # everything a reader may unpack counts, such as styles
+        if name.endswith((".xml", ".rels")) and not name.startswith("xl/worksheets/"):
+            for _ in parts.read(name):
+                pass
+    lengths = _shared_lengths(parts)
+    return _Reader(lengths, limits).read(parts, _first_sheet(parts))
+
+
+def _first_sheet(parts: _Parts) -> str:
+    """Name of the part that holds the first sheet."""
+    ids: list[str] = []
+    targets: dict[str, str] = {}
+
+    def sheet(tag: str, attributes: dict[str, str]) -> None:
+        if _local(tag) == "sheet":
+            ids.append(next(v for k, v in attributes.items() if ":" in k and _local(k) == "id"))
+
+    def relationship(tag: str, attributes: dict[str, str]) -> None:
+        if _local(tag) == "Relationship":
+            targets[attributes["Id"]] = attributes["Target"]
+
+    parts.parse("xl/workbook.xml", sheet)
+    parts.parse("xl/_rels/workbook.xml.rels", relationship)
+    if not ids:
+        raise Unusable("工作簿没有工作表", "the workbook has no sheet")
+    return posixpath.normpath(posixpath.join("/xl", targets[ids[0]])).lstrip("/")
+
+
+def _shared_lengths(parts: _Parts) -> list[int]:
+    """Characters of every shared string."""
+    lengths: list[int] = []
+
+    def start(tag: str, _: dict[str, str]) -> None:
+        if _local(tag) == "si":
+            lengths.append(0)
+
+    def text(piece: str) -> None:
+        if lengths:
+            lengths[-1] += len(piece)
+
+    if "xl/sharedstrings.xml" in parts:
+        parts.parse("xl/sharedStrings.xml", start, text)
+    return lengths
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+class _Reader:
+    """Reads a sheet's cells one by one and keeps only what Sheet says."""
+
+    def __init__(self, lengths: list[int], limits: Limits) -> None:
+        self._lengths, self._limits = lengths, limits
+        self._sheet, self._characters = Sheet(), 0
+        self._row = self._column = 0
+        self._kind: str | None = None
+        self._value, self._is_value = "", False
+        self._columns: dict[str, int] = {}
+
+    def read(self, parts: _Parts, name: str) -> Sheet:
+        parts.parse(name, self._start, self._text)
+        self._cell()
+        sheet, most = self._sheet, self._limits.workbook_cells
+        stray = _reference(*sheet.last)
+        if sheet.extent > most:
+            raise Unusable(
+                f"{sheet.cells} 个单元格有内容，却占到 {letters(sheet.right)} 列第 {sheet.bottom} 行"
+                f"（{sheet.extent} 格，上限 {most}，limits.workbook_cells）：远处多有误填的单元格（如 {stray}），"
+                "请删去后重新保存",
+                f"{sheet.cells} cells hold something, yet they reach to column {letters(sheet.right)}, row "
+                f"{sheet.bottom} ({sheet.extent} cells, at most {most}): remove the stray cell (such as {stray})",
+            )
+        return sheet
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        tag = tag if ":" not in tag else _local(tag)
+        if tag == "v" or tag == "t":
+            self._is_value = True
+            return
+        self._is_value = False
+        if tag == "c":
+            self._cell()
+            reference = attributes.get("r")
+            if reference:
+                column = reference.rstrip("0123456789")
+                self._row = int(reference[len(column) :])
+                self._column = self._columns.get(column) or self._new_column(column)
+            else:
+                self._column += 1
+            self._kind = attributes.get("t")
+        elif tag == "row":
+            self._cell()
+            self._row, self._column = int(attributes.get("r", self._row + 1)), 0
+        elif tag == "mergeCell":
+            self._merge(attributes["ref"])
+
+    def _new_column(self, column: str) -> int:
+        if len(column) > 3:
+            raise ValueError("no column")
+        return self._columns.setdefault(column, number(column))
+
+    def _text(self, piece: str) -> None:
+        if self._is_value:
+            self._value += piece
+
+    def _cell(self) -> None:
+        """Note the cell that has just been read, if it holds something."""
+        value, self._value = self._value.strip(), ""
+        if not value:
+            return
+        sheet, row, column = self._sheet, self._row, self._column
+        if not (0 < row <= LARGEST_ROW and 0 < column <= LARGEST_COLUMN):
+            raise ValueError("no cell")
+        sheet.cells += 1
+        if row > sheet.bottom or not sheet.top:
+            sheet.bottom, sheet.last = row, (column, row)
+            sheet.top = sheet.top or row
+        sheet.top = min(sheet.top, row)
+        if column > sheet.right:
+            sheet.right = column
+        if column < sheet.left:
+            sheet.left = column
+        if self._kind == "s":
+            self._characters += self._lengths[int(value)] if int(value) < len(self._lengths) else 0
+            if self._characters > self._limits.workbook_mb << 20:
+                raise Unusable(
+                    f"单元格文字合计超过 {self._limits.workbook_mb} 百万字（limits.workbook_mb）",
+                    f"its cells have more than {self._limits.workbook_mb} million characters (limits.workbook_mb)",
+                )
+        elif self._kind == "e" and len(sheet.errors) < MOST_NOTED:
+            sheet.errors.append((row, column, value))
+
+    def _merge(self, reference: str) -> None:
+        match = re.fullmatch(r"([A-Z]+)(\d+):([A-Z]+)(\d+)", reference)
+        if match and len(self._sheet.merged) < MOST_NOTED:
+            first, top, last, bottom = match.groups()
+            self._sheet.merged.append((int(top), number(first), int(bottom), number(last)))
