@@ -119,7 +119,8 @@ def test_the_line_is_the_graph(tasks):
     assert tasks["warehouse.docs"]["upstream"] == ["validate"]
     assert tasks["warehouse.assess"]["upstream"] == tasks["warehouse.estimate"]["upstream"] == ["indicators"]
     assert tasks["warehouse.changes"]["upstream"] == ["indicators"]
-    assert sorted(tasks["warehouse.marts"]["upstream"]) == ["assess", "changes", "estimate"]
+    assert sorted(tasks["warehouse.warn"]["upstream"]) == ["assess", "estimate"]
+    assert sorted(tasks["warehouse.marts"]["upstream"]) == ["changes", "warn"]
     assert tasks["warehouse.feedback"]["upstream"] == ["marts"]
 
 

@@ -329,7 +329,7 @@ def test_the_published_transitions_are_those_of_the_life_cycle():
     assert {(r["from_state"], r["action"], r["to_state"]) for r in rows} == {
         (source, name, step.target or source)
         for name, step in cycle.steps.items()
-        for source in step.sources or ("",)
+        for source in step.sources or ("-",)
     }
     one = next(r for r in rows if r["action"] == "rectify")
     assert (one["decided_by"], one["deadline_zh"], one["is_heard"], one["required_evidence"], one["next_zh"]) == (

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from yuyan import settings
-from yuyan.commands.console import Json, print_json, terminal
+from yuyan.commands.console import Json, expected, print_json, terminal, warehouse_dsn
 from yuyan.commands.life_cycle import (
     Actor,
     Day,
@@ -28,6 +28,8 @@ from yuyan.decisions import cases
 from yuyan.decisions.case_review import overdue_reason
 from yuyan.decisions.cases import CASES, OPEN, TARGETS, Case, Decision
 from yuyan.decisions.life_cycle import DecisionError, today
+from yuyan.early_warning import run as early_warning
+from yuyan.early_warning.parameters import ParameterError
 from yuyan.pages import case_letter
 
 app = typer.Typer(
@@ -199,6 +201,27 @@ def letter(
             raise DecisionError(str(error)) from error
     for path in written:
         terminal().print(f"已起草：{path}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def preview(
+    version: Annotated[str, typer.Argument(help="Version of dbt_project/seeds/plan/warning_parameter.csv.")],
+    as_json: Json = False,
+) -> None:
+    """Which points and institutions would change under another version of the thresholds, before it takes effect."""
+    with expected(ParameterError, LookupError):
+        found = early_warning.preview(warehouse_dsn(), version)
+    if as_json:
+        print_json(found)
+        return
+    table = Table("对象", "规则", "现在", "改后", "现在的建议", "改后的建议",
+                  title=title(f"参数 {found['in_force']} → {version}（{found['as_of']} 的数）"))  # fmt: skip
+    for c in found["changes"]:
+        table.add_row(
+            f"{TARGETS[c['target_kind']]} {c['target_code']}", c["rule_code"], LEVELS.get(c["before"], "—"),
+            LEVELS.get(c["after"], "—"), _label(c["proposal_before"]), _label(c["proposal_after"]),
+        )  # fmt: skip
+    terminal().print(table if found["changes"] else "没有对象会改变等级", highlight=False)
 
 
 def _effects(connection: psycopg.Connection, number: int) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ It never changes a state. Reads accountability.warning_signal (written by the st
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -110,6 +111,35 @@ def next_proposal(case: Case, rows: list[dict], as_of: date, is_declined: bool) 
     return action if is_news or (is_pressing and not is_declined) else None
 
 
+def proposals(
+    connection: psycopg.Connection, verdicts: Sequence[dict[str, Any]], as_of: date
+) -> dict[tuple[str, str], str | None]:
+    """(target_kind, target_code) -> what the line would propose on these verdicts (rows of warning_signal); for a target
+    without a case, what it would propose on opening one. Cases about persons are left out.
+    """
+    by_target: dict[tuple[str, str], list[dict]] = defaultdict(list)
+    for row in verdicts:
+        by_target[row["target_kind"], row["target_code"]].append(
+            {"level": row["level_code"], "year": row["period_year"]}
+        )
+    cases = {
+        (c.target_kind, c.target_code): c
+        for c in CASES.select(connection, "state = any(%s) and not is_restricted", [list(OPEN)])
+    }
+    found = {}
+    for target, rows in by_target.items():
+        if case := cases.get(target):
+            found[target] = next_proposal(case, rows, as_of, _is_declined(connection, case))
+        elif gravest(rows) not in (None, "GREEN"):
+            found[target] = CASES.cycle.proposals["normal"][gravest(rows)]
+    return found
+
+
+def _is_declined(connection: psycopg.Connection, case: Case) -> bool:
+    decided = [r["action"] for r in records(connection, case.case_id) if r["action"] in DECISIONS]
+    return decided[-1:] == ["decline"]
+
+
 def _open(connection: psycopg.Connection, target: tuple, rows: list[dict], run_id: str, as_of: date) -> Case:
     kind, code, restricted = target
     row = {
@@ -177,8 +207,7 @@ def _correct(connection: psycopg.Connection, case: Case, rows: list[dict], run_i
 
 
 def _propose(connection: psycopg.Connection, case: Case, rows: list[dict], run_id: str, as_of: date) -> int:
-    decided = [r["action"] for r in records(connection, case.case_id) if r["action"] in DECISIONS]
-    action = next_proposal(case, rows, as_of, decided[-1:] == ["decline"])
+    action = next_proposal(case, rows, as_of, _is_declined(connection, case))
     if action == case.proposed_action:
         return 0
     label = CASES.cycle.steps[action].label if action else "（撤回先前的建议）"

@@ -161,7 +161,7 @@ def transitions(cycle: LifeCycle) -> list[dict[str, str]]:
                 {
                     "action": step.name,
                     "action_zh": step.label,
-                    "from_state": source,
+                    "from_state": source or "-",
                     "from_state_zh": cycle.states.get(source, ""),
                     "to_state": target,
                     "to_state_zh": cycle.states[target],
