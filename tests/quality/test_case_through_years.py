@@ -112,8 +112,9 @@ class City:
                 + unit
                 + ", sampling_year::text, sampling_year, "
                 "make_date(sampling_year, 12, 31), count(*) filter (where verdict_code = '1'), count(*), 0 "
-                "from star.fct_thesis_sampling where sampling_year < %s group by 3, 4, 5",
-                [grain, day.year],
+                "from star.fct_thesis_sampling where sampling_year < %s and sampling_year >= %s "
+                "group by 3, 4, 5",
+                [grain, day.year, day.year - 6],
             )
         self.connection.execute(
             "insert into indicators.ind_status select variant_code, grain, unit_code, period_code from indicators.ind_value"

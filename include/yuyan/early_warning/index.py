@@ -18,16 +18,18 @@ PILLARS = {
     "QUALITY": ("H09d", "EXPERT", "BLIND"),
     "PROCESS": ("DELAY", "LOAD", "M06.1", "H06"),
     "OUTCOME": ("H12", "H13a", "INTAKE"),
+    "INTEGRITY": ("MISCONDUCT",),
 }
+"""Pillar -> its signals. INTEGRITY is for the restricted role: the open index is made without its rows."""
 ENTITIES = {
     "H09d": ("thesis_sampling",), "EXPERT": ("thesis_sampling_review",), "BLIND": ("thesis_review",),
     "DELAY": ("student_status_event", "student"), "LOAD": ("student_supervisor",), "M06.1": ("course_revision", "course"),
     "H06": ("course_evaluation",), "H12": ("thesis", "degree_award"), "H13a": ("employment",),
-    "INTAKE": ("admission", "admission_plan"),
+    "INTAKE": ("admission", "admission_plan"), "MISCONDUCT": ("misconduct_case",),
 }  # fmt: skip
 """Signal -> the entities that it is counted from; without confidence in one of them its pillar is left out."""
-INTEGRITY = "INTEGRITY"
-"""The pillar of misconduct, for the restricted role only."""
+OF_PILLAR = np.array([[s in of for of_any in PILLARS.values() for s in of_any] for of in PILLARS.values()])
+"""(pillars, signals): whether the signal is of the pillar."""
 DRAWS, SEED = 1000, 2026
 
 
@@ -39,8 +41,6 @@ class Index:
     value: Floats
     signals: NDArray[np.int64]
     """How many signals there were."""
-    p_value: Floats
-    """P(index at least as high | every signal at the mean of its peers), simulated."""
     parts: pl.DataFrame
     """target_code, pillar_code, signal_code, x, n, shrunk, benchmark, standardised, contribution."""
 
@@ -81,48 +81,63 @@ def standardised(counts: pl.DataFrame, groups: pl.DataFrame, minimum: float) -> 
     )
 
 
-def risk(rows: pl.DataFrame, points: list[str], thresholds: tuple[float, ...] = ()) -> tuple[Index, Floats]:
-    """The index of each point from `standardised` rows; and P(index >= threshold | like its peers), (thresholds, points).
+def values(rows: pl.DataFrame, points: list[str]) -> Index:
+    """The index of each point from `standardised` rows; without p-values.
 
     Contributions: of a signal of a pillar with k signals, z / k times (1 where the pillar is the worst, else 0) plus
     1 / pillars; they sum to the index. Pillars that were left out are simply not there.
     """
+    z, _ = _matrices(rows, points)
+    size = _sizes(z)
+    value, worst = _combine(np.nan_to_num(z), size)
     at = {point: i for i, point in enumerate(points)}
-    pillars = list(PILLARS)
+    row = np.array([at[p] for p in rows["target_code"]], dtype=int)
+    pillar = np.array([list(PILLARS).index(p) for p in rows["pillar_code"]], dtype=int)
+    share = (worst[row] == pillar) + 1 / (size[row] > 0).sum(1)
+    contribution = rows["standardised"].to_numpy() / size[row, pillar] * share
+    return Index(
+        points,
+        np.where(size.sum(1) > 0, value, np.nan),
+        size.sum(1),
+        rows.with_columns(contribution=pl.Series(contribution, dtype=pl.Float64)),
+    )
+
+
+def chance(rows: pl.DataFrame, found: Index, threshold: float, minimum: float) -> tuple[Floats, Floats]:
+    """Of each point whose signals all were like its peers': P(index >= its own), and P(index >= threshold); simulated.
+
+    NaN for points with fewer than `minimum` signals.
+    """
+    z, error = _matrices(rows, found.points)
+    judged = found.signals >= max(minimum, 1)
+    size, scale, value = _sizes(z)[judged], np.nan_to_num(error)[judged], found.value[judged]
+    p_value, share = np.full(len(z), np.nan), np.full(len(z), np.nan)
+    if judged.any():
+        rng = np.random.default_rng(SEED)
+        drawn = np.array([_combine(scale * rng.standard_normal(scale.shape), size)[0] for _ in range(DRAWS)])
+        p_value[judged] = ((drawn >= value).sum(0) + 1) / (DRAWS + 1)
+        share[judged] = (drawn >= threshold).mean(0)
+    return p_value, share
+
+
+def _matrices(rows: pl.DataFrame, points: list[str]) -> tuple[Floats, Floats]:
+    """Standardised values and their errors, (points, signals), NaN where there is none."""
     signals = [s for of in PILLARS.values() for s in of]
-    shape = (len(points), len(signals))
-    z, error = np.full(shape, np.nan), np.full(shape, np.nan)
+    at = {point: i for i, point in enumerate(points)}
     where = [at[p] for p in rows["target_code"]], [signals.index(s) for s in rows["signal_code"]]
+    z, error = (np.full((len(points), len(signals)), np.nan) for _ in range(2))
     z[where], error[where] = rows["standardised"].to_numpy(), rows["error"].to_numpy()
-    is_there = ~np.isnan(z)
-    of_pillar = np.array([[s in PILLARS[p] for s in signals] for p in pillars])
-    size = is_there.astype(int) @ of_pillar.T
-    value, worst = _combine(np.where(is_there, z, 0), size, of_pillar)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        count = (size > 0).sum(1)
-        pillar_at = np.array([pillars.index(p) for p in rows["pillar_code"]], dtype=int)
-        share = (worst[where[0]] == pillar_at) + 1 / count[where[0]] if len(rows) else np.array([])
-        own = size[where[0], pillar_at] if len(rows) else np.array([])
-        contribution = rows["standardised"].to_numpy() / own * share
-    rng = np.random.default_rng(SEED)
-    at_least, above = np.zeros(len(points)), np.zeros((len(thresholds), len(points)))
-    scale = np.where(is_there, error, 0)
-    for _ in range(DRAWS):
-        drawn, _ = _combine(scale * rng.standard_normal(shape), size, of_pillar)
-        at_least += drawn >= value
-        above += np.array([drawn >= t for t in thresholds]).reshape(above.shape)
-    judged = size.sum(1) > 0
-    p_value = np.where(judged, (at_least + 1) / (DRAWS + 1), np.nan)
-    parts = rows.with_columns(contribution=pl.Series(contribution, dtype=pl.Float64))
-    index = Index(points, np.where(judged, value, np.nan), size.sum(1), p_value, parts)
-    return index, np.where(judged, above / DRAWS, np.nan)
+    return z, error
 
 
-def _combine(
-    z: Floats, size: NDArray[np.int64], of_pillar: NDArray[np.bool_]
-) -> tuple[Floats, NDArray[np.int64]]:
+def _sizes(z: Floats) -> NDArray[np.int64]:
+    """How many signals each pillar has, (points, pillars)."""
+    return (~np.isnan(z)).astype(int) @ OF_PILLAR.T
+
+
+def _combine(z: Floats, size: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
     """max + mean over the pillars that are there, and which is the worst; z: (points, signals), 0 where there is none."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        pillar = np.where(size > 0, (z @ of_pillar.T) / size, -np.inf)
+        pillar = np.where(size > 0, (z @ OF_PILLAR.T) / size, -np.inf)
         mean = np.where(size > 0, pillar, 0).sum(1) / (size > 0).sum(1)
     return pillar.max(1) + mean, pillar.argmax(1)

@@ -195,35 +195,60 @@ def signals(facts: Facts, given: Parameters) -> tuple[pl.DataFrame, dict[tuple[s
 def _risk(
     facts: Facts, year: int, given: Parameters, expected: dict[tuple[str, int], float]
 ) -> list[pl.DataFrame]:
-    """W03 of a year; and once more, restricted, with the pillar of misconduct where there is a case."""
+    """W03 of a year; and once more, restricted, with the pillar of misconduct, of the points that have a case."""
     groups = facts.points.select(
         "target_code", group=pl.concat_str("degree_level", "degree_type", separator="-")
     )
     pooled = counts.pooled(facts.signals, year, int(given("W03", "window_years")))
-    rows = index.standardised(pooled, groups, given("W03", "minimum_cases"))
+    is_case = pl.col("signal_code") == "MISCONDUCT"
+    cases = pooled.filter(is_case).select("target_code", cases="n")
+    students = pooled.filter(pl.col("signal_code") == "DELAY").join(cases, on="target_code", how="left")
+    honest = students.select(
+        signal_code=pl.lit("MISCONDUCT"),
+        target_code="target_code",
+        x=(pl.col("n") - pl.col("cases").fill_null(0)).clip(0),
+        n="n",
+    )
+    rows = index.standardised(
+        pl.concat([pooled.filter(~is_case), honest]), groups, given("W03", "minimum_cases")
+    )
     rows, left_out = _trusted(facts, rows)
-    amber, red = given("W03", "amber"), given("W03", "red")
-    found, above = index.risk(rows, facts.points["target_code"].to_list(), (amber,))
+    open_rows = rows.filter(~is_case)
+    points = facts.points["target_code"].to_list()
+    found = index.values(open_rows, points)
+    p_value, above = index.chance(open_rows, found, given("W03", "amber"), given("W03", "minimum_signals"))
+    expected["W03", year] = float(np.nansum(above))
+    parts = [_verdicts(found, given, left_out, p_value), _parts(found)]
+    with_case = cases["target_code"].to_list()
+    own = rows.filter(pl.col("target_code").is_in(with_case))
+    if len(own):
+        full = index.values(own, own["target_code"].unique(maintain_order=True).to_list())
+        restricted = [_verdicts(full, given, left_out, np.full(len(full.points), np.nan)), _parts(full)]
+        parts += [r.with_columns(is_restricted=pl.lit(True)) for r in restricted]
+    return [pl.concat(parts, how="diagonal").with_columns(rule_code=pl.lit("W03"))]
+
+
+def _verdicts(
+    found: index.Index, given: Parameters, left_out: pl.DataFrame, p_value: np.ndarray
+) -> pl.DataFrame:
+    """The index of each point with its level, its greatest contributions and the pillars that were left out."""
     is_few = found.signals < given("W03", "minimum_signals")
-    level = np.select([is_few, found.value >= red, found.value >= amber], ["GREY", "RED", "AMBER"], "GREEN")
-    expected["W03", year] = float(np.nansum(np.where(is_few, np.nan, above[0])))
-    p_value = np.where(is_few, np.nan, found.p_value)
+    above = [found.value >= given("W03", name) for name in ("red", "amber")]
     worst = (
         found.parts.sort("contribution", descending=True)
         .group_by("target_code", maintain_order=True)
         .agg(worst=pl.col("signal_code").head(3).str.join("、"))
     )
-    verdict = (
-        pl.DataFrame(
-            {
-                "target_code": found.points,
-                "value": found.value,
-                "probability": 1 - p_value,
-                "q_value": rates.q_values(p_value),
-                "level_code": level,
-                "n": found.signals,
-            }
-        )
+    columns = {
+        "target_code": found.points,
+        "value": found.value,
+        "probability": 1 - p_value,
+        "n": found.signals,
+    }
+    columns |= {"q_value": rates.q_values(p_value)}
+    columns |= {"level_code": np.select([is_few, *above], ["GREY", "RED", "AMBER"], "GREEN")}
+    rows = (
+        pl.DataFrame(columns)
         .join(worst, on="target_code", how="left")
         .join(left_out, on="target_code", how="left")
     )
@@ -232,20 +257,20 @@ def _risk(
     )
     few = pl.format("只有 {} 个信号，不判断", "n")
     named = pl.format("；数据不可信而不计入：{}", "left_out").fill_null("")
-    verdict = verdict.with_columns(
-        signal_code=pl.lit("ALL"),
-        reason_zh=pl.when(pl.col("level_code") == "GREY").then(few).otherwise(why) + named,
-    )
-    parts = found.parts.select(
+    is_grey = pl.col("level_code") == "GREY"
+    return rows.select(
+        "target_code", "value", "probability", "q_value",
+        level_code=pl.when(is_grey & pl.col("left_out").is_not_null()).then(pl.lit("NCID")).otherwise("level_code"),
+        signal_code=pl.lit("ALL"), reason_zh=pl.when(is_grey).then(few).otherwise(why) + named,
+    )  # fmt: skip
+
+
+def _parts(found: index.Index) -> pl.DataFrame:
+    return found.parts.select(
         "target_code", "signal_code", "pillar_code", "standardised", "contribution", "benchmark",
         source_variant="signal_code", numerator="x", denominator="n", value="shrunk",
         level_code=pl.lit("GREEN"), reason_zh=pl.lit("风险指数的分项"),
     )  # fmt: skip
-    return [
-        pl.concat([verdict.drop("n", "worst", "left_out"), parts], how="diagonal").with_columns(
-            rule_code=pl.lit("W03")
-        )
-    ]
 
 
 def _trusted(facts: Facts, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
