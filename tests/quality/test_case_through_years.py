@@ -173,7 +173,7 @@ def test_one_point_is_lifted_and_another_is_cut(city, monkeypatch):
     assert {city.level(p) for p in (LIFTED, CUT)} == {"GREEN"}
 
     # 正常 -> 关注
-    city.year(2026, lifted=3, cut=3)
+    city.year(2026, lifted=4, cut=4)
     second = city.run(october(2027))
     assert second["open"] == 2
     for point in (LIFTED, CUT):
@@ -182,7 +182,7 @@ def test_one_point_is_lifted_and_another_is_cut(city, monkeypatch):
         assert city.decide(point, "watch", october(2027)).state == "watched"
 
     # 关注 -> 预警: two years running, a statutory trigger; the window is let lapse by one, and used by the other
-    city.year(2027, lifted=4, cut=4)
+    city.year(2027, lifted=5, cut=5)
     city.run(october(2028))
     assert city.level(LIFTED, "W01") == "STATUTORY"
     case = city.case(LIFTED)
@@ -203,7 +203,7 @@ def test_one_point_is_lifted_and_another_is_cut(city, monkeypatch):
             if r["action"] == "warn"] == [None, "已采取措施"]  # fmt: skip
 
     # 预警 -> 限期整改, and a figure that was decided on is corrected
-    city.year(2028, lifted=3, cut=4)
+    city.year(2028, lifted=4, cut=5)
     city.run(october(2029))
     assert {city.case(p).proposed_action for p in (LIFTED, CUT)} == {"rectify"}
     for point in (LIFTED, CUT):
@@ -213,14 +213,14 @@ def test_one_point_is_lifted_and_another_is_cut(city, monkeypatch):
         "where c.target_code = %s and action = 'rectify'",
         LIFTED,
     )[0]
-    city.sampled(LIFTED, 2028, 2)
+    city.sampled(LIFTED, 2028, 3)
     assert city.run(october(2029) + timedelta(days=1))["correct"] == 1
     case = city.case(LIFTED)
     assert (case.state, case.corrected_on) == ("rectifying", october(2029) + timedelta(days=1))
     told = [r for r in cases.records(city.connection, case.case_id) if r["action"] == "correct"]
-    assert "2028 年：14/24 更正为 15/24" in told[0]["reason"]
+    assert "2028 年：11/24 更正为 12/24" in told[0]["reason"]
     frozen = next(f for f in seen if f["rule_code"] == "W02" and f["signal_code"] == "ALL")
-    assert (frozen["numerator"], frozen["denominator"], frozen["period_year"]) == (14, 24, 2028)
+    assert (frozen["numerator"], frozen["denominator"], frozen["period_year"]) == (11, 24, 2028)
     with pytest.raises(DecisionError, match="整改期至 2031-10-15，未满且单位没有提交整改报告"):
         city.decide(LIFTED, "recheck", october(2030))
 

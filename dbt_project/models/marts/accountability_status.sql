@@ -19,7 +19,7 @@ with cases as (
         c.reported_on,
         c.corrected_on,
         c.escalated_on,
-        false as is_about_persons,
+        false as is_confidential,
         1 as case_count
     from {{ source('accountability', 'case_file') }} as c
     where not c.is_restricted
@@ -52,19 +52,19 @@ select
     c.opened_on,
     c.entered_on,
     {{ code_or_none('c.proposed_action') }} as proposed_action_code,
-    proposed.name_zh as proposed_action_zh,
-    proposed.name_en as proposed_action_en,
+    {{ label_zh('proposed.name_zh') }} as proposed_action_zh,
+    {{ label_en('proposed.name_en') }} as proposed_action_en,
     c.proposed_on,
     {{ code_or_none('c.intended_action') }} as intended_action_code,
-    intended.name_zh as intended_action_zh,
-    intended.name_en as intended_action_en,
+    {{ label_zh('intended.name_zh') }} as intended_action_zh,
+    {{ label_en('intended.name_en') }} as intended_action_en,
     c.statement_until,
     c.stated_on,
     c.rectify_by,
     c.reported_on,
     c.corrected_on is not null as is_corrected,
     c.escalated_on is not null as is_overdue,
-    c.is_about_persons,
+    c.is_confidential,
     c.case_count,
     {{ provenance_columns() }}
 from cases as c

@@ -24,20 +24,22 @@ select
     r.statement_until,
     r.stated_on,
     case when r.statement_until is not null then r.stated_on is not null end as is_stated,
-    r.reason as reason_zh,
+    case when e.actor = 'yuyan' then r.reason end as reason,
     cast(r.figures as text) as figures,
     cast(jsonb_array_length(r.figures) as integer) as figure_count,
     r.signal_run_id,
     r.rule_version,
     r.parameter_version,
     {{ code_or_none('f.effect_code') }} as effect_code,
+    {{ label_zh('effect.name_zh') }} as effect_zh,
+    {{ label_en('effect.name_en') }} as effect_en,
     f.effect_year,
     f.quota_cut as quota_cut_count,
     f.quota_before as quota_before_count,
     f.quota_after as quota_after_count,
     {{ code_or_none('f.state') }} as effect_state_code,
-    effect_state.name_zh as effect_state_zh,
-    effect_state.name_en as effect_state_en,
+    {{ label_zh('effect_state.name_zh') }} as effect_state_zh,
+    {{ label_en('effect_state.name_en') }} as effect_state_en,
     {{ provenance_columns() }}
 from {{ source('accountability', 'case_record') }} as r
 inner join {{ source('accountability', 'case_file') }} as c on c.case_id = r.case_id
@@ -48,5 +50,6 @@ left join {{ source('accountability', 'case_effect') }} as f on f.event_id = r.e
 {{ join_name('case_action', 'r.action', 'action') }}
 {{ join_name('case_state', 'e.from_state', 'from_state') }}
 {{ join_name('case_state', 'e.to_state', 'to_state') }}
+{{ join_name('case_effect', 'f.effect_code', 'effect') }}
 {{ join_name('case_effect_state', 'f.state', 'effect_state') }}
 where not c.is_restricted

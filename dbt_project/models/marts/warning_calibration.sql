@@ -13,6 +13,7 @@ select
     c.detection as detection_rate,
     c.parameter_version,
     c.run_id,
+    {{ as_of() }} as as_of,
     {{ provenance_columns() }}
 from {{ source('accountability', 'warning_calibration') }} as c
 {{ join_name('warning_rule', 'c.rule_code', 'rule') }}

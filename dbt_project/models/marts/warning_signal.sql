@@ -34,7 +34,7 @@ select
     s.level_code,
     level.name_zh as level_zh,
     level.name_en as level_en,
-    s.reason_zh,
+    s.reason_zh as reason,
     s.parameter_version,
     s.rule_version,
     s.run_id,
