@@ -10,12 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from yuyan import settings
-from yuyan.commands.console import Json, expected, print_json, terminal, warehouse_dsn
+from yuyan.commands.console import Institution, Json, expected, print_json, terminal, warehouse_dsn
 from yuyan.commands.life_cycle import (
     Actor,
     Day,
     Everything,
-    Institution,
     Reason,
     States,
     history,

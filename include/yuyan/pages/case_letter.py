@@ -79,7 +79,7 @@ def draft(connection: psycopg.Connection, case_id: int, kind: str = "") -> dict[
     ).fetchone()
     return {
         "title": step.letter,
-        "mark": settings.simulated_mark(),
+        "mark": settings.warehouse_mark(),
         "case": case,
         "target": f"{TARGETS[case.target_kind]} {case.target_code}",
         "institution": f"{name[0] if name else ''}（{case.src_inst_code}）",
