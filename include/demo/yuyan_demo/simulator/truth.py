@@ -7,6 +7,7 @@ import polars as pl
 from yuyan.domain import contracts
 from yuyan_demo.simulator import (
     measures,
+    measures_accountability,
     measures_coursework,
     measures_mechanisms,
     measures_results,
@@ -48,5 +49,6 @@ def indicators(population: Population) -> pl.DataFrame:
     measures_supervision.enter(table, facts)
     measures_coursework.enter(table, facts)
     measures_welfare.enter(table, facts)
+    measures_accountability.enter(table, facts)
     measures_mechanisms.enter(table, facts)
     return table.frame(sorted(facts["institution"]["inst_code"]))
