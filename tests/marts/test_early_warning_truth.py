@@ -270,12 +270,16 @@ def test_statutory_triggers_of_every_point(marts, facts, points, limits):
             cell[1] += 1
     shares = [sum(b for b, _ in by.values()) / sum(n for _, n in by.values()) for by in theses.values()]
     high = float(np.quantile(shares, limits["W01", "city_percentile"]))
-    evaluated: dict[str, str] = {}
-    rows = facts["degree_point_event"].filter(
-        pl.col("event_type").is_in(["31", "32", "33"]) & (pl.col("event_on") <= facts.as_of)
-    )
-    for p, kind in rows.sort("event_on", "event_type").select("degree_point_id", "event_type").iter_rows():
-        evaluated[p] = kind
+    words = [
+        (on, kind, p)
+        for p, kind, on in facts["degree_point_event"]
+        .select("degree_point_id", "event_type", "event_on")
+        .iter_rows()
+        if kind in ("31", "32", "33")
+    ]
+    results = facts["evaluation_result"].select("degree_point_id", "result_code", "decided_on")
+    words += [(on, f"E{code}", p) for p, code, on in results.iter_rows()]
+    evaluated = {p: kind for on, kind, p in sorted(words) if on <= facts.as_of}
     ours = dict(
         marts.execute(
             "select target_code, level_code from marts.warning_signal where rule_code = 'W01' and is_verdict and is_current"
@@ -288,7 +292,11 @@ def test_statutory_triggers_of_every_point(marts, facts, points, limits):
         share = sum(b for b, _ in by.values()) / max(sum(n for _, n in by.values()), 1)
         is_hit = newer >= 1 and older >= 1 and (newer >= limits["W01", "problem_count"] or share > high)
         expected = (
-            "STATUTORY" if is_hit or evaluated.get(p) in ("31", "33") else "GREEN" if len(by) == 2 else "GREY"
+            "STATUTORY"
+            if is_hit or evaluated.get(p) in ("31", "33", "E20", "E30")
+            else "GREEN"
+            if len(by) == 2
+            else "GREY"
         )
         assert ours[p] == expected, p
     assert "STATUTORY" in ours.values()

@@ -88,10 +88,17 @@ from star.fct_thesis_sampling where verdict_code in ('1', '2') and authority_cod
 group by 1, 2
 """
 EVALUATIONS = """
-select distinct on (degree_point_id) degree_point_id as target_code, event_type, event_on::text as event_on
-from star.fct_degree_point_event where event_type in ('31', '32', '33') and event_on <= %s
-order by degree_point_id, event_on desc, event_type desc
+select distinct on (degree_point_id) degree_point_id as target_code, kind, judged_on::text as judged_on
+from (
+    select degree_point_id, event_type as kind, event_on as judged_on from star.fct_degree_point_event
+    where event_type in ('31', '32', '33')
+    union all
+    select degree_point_id, 'E' || result_code, decided_on from star.fct_evaluation_result
+) judged
+where judged_on <= %s order by degree_point_id, judged_on desc, kind desc
 """
+"""The newest word on each point's qualification: an event (31 rectification begun, 32 passed, 33 failed) or the result of an
+evaluation (E10 passed, E20 to be rectified, E30 failed)."""
 RATES = """
 select grain, unit_code as target_code, period_code::int as period_year, pooled_years, sound as x, cases as n, prior_mean,
     prior_strength, lcl95, ucl95

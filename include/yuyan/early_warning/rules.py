@@ -59,16 +59,18 @@ def statutory(
             pl.col("newer").fill_null(0).cast(pl.Int64),
         ),
     )
-    named = {"31": "整改中", "33": "整改不通过"}
+    named = {"31": "整改中", "33": "整改不通过", "E20": "结论为限期整改", "E30": "结论为不合格"}
     evaluated = (
         evaluations.join(points.select("target_code"), on="target_code")
-        .filter(pl.col("event_type").is_in(list(named)))
+        .filter(pl.col("kind").is_in(list(named)))
         .select(
             "target_code",
             signal_code=pl.lit("EVALUATION"),
-            source_variant=pl.lit("fct_degree_point_event"),
+            source_variant=pl.when(pl.col("kind").str.starts_with("E"))
+            .then(pl.lit("fct_evaluation_result"))
+            .otherwise(pl.lit("fct_degree_point_event")),
             level_code=pl.lit("STATUTORY"),
-            reason_zh=pl.format("合格评估{}（{}）", pl.col("event_type").replace_strict(named), "event_on"),
+            reason_zh=pl.format("合格评估{}（{}）", pl.col("kind").replace_strict(named), "judged_on"),
         )
     )
     return _with_verdicts(pl.concat([consecutive, evaluated], how="diagonal"), "W01")
