@@ -62,7 +62,8 @@ EXAMPLES = (
         """,
         "{unit_name_zh} {indicator_code}（{period_code}）{value_display}，“{status_zh}”。** 这一年只有 {case_count:.0f} 篇，"
         "一篇之差就是好几个百分点，所以不以单年的值判定：{pooled_years} 年 {n:.0f} 篇中 {x:.0f} 篇合格，收缩后的"
-        "估计 {judged} %（`judged_value`），低于底线 {floor} % 的概率 {p}。不是“正常”二字，也不是偏离；有问题的论文仍按规定处理。",
+        "估计 {judged} %（`judged_value`），低于底线 {floor} % 的概率 {p}。"
+        "不是“正常”二字，也不是偏离；有问题的论文仍按规定处理。",
     ),
     Example(
         "红",

@@ -16,11 +16,13 @@ SUBJECTS = {
     "_facts_students": "招生与学籍",
     "_facts_teaching": "课程与教学评价",
     "_supervision": "导师与团队",
+    "_platforms": "平台与校地对接",
     "_welfare": "预警、规范与评审",
     "_accountability": "评估与问责",
     "_facts_degrees": "论文、学位与抽检",
     "_facts_practice": "产教融合、就业与成果",
     "_facts_lists": "四张清单",
+    "_facts_research": "科研训练、竞赛、党支部与国际合作",
     "_facts_indicators": "指标所计",
 }
 """File of models -> title; a file without a title is an error."""
