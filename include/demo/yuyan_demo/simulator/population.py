@@ -24,6 +24,7 @@ from yuyan_demo.simulator import (
     municipal,
     outcomes,
     people,
+    point_files,
     registrations,
     samples,
     supervision,
@@ -172,7 +173,8 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames |= supervision.frames(seed, frames)
     frames |= coursework.frames(seed, frames)
     frames |= welfare.frames(seed, frames)
-    return frames | accountability.frames(seed, frames)
+    frames |= accountability.frames(seed, frames)
+    return frames | point_files.frames(seed, frames)
 
 
 def envelope(entity: str, frame: pl.DataFrame) -> pl.DataFrame:
