@@ -108,7 +108,7 @@ FRESH: dict[str, Change] = {
         "urgent_list_id": None,
     },
     "construction_plan": {
-        "cycle_label": lambda r: f"{1000 + _number(r) % 9000}-2029",
+        "cycle_label": lambda r: f"{1000 + _number(r) % 1000}-2029",
         "filed_on": "2026-06-10",
     },
     "degree_point_application": {
