@@ -112,11 +112,27 @@ def evidence(facts, points, marts) -> dict[tuple[str, str, int], tuple[float, fl
 
     # commissions, by the points at which the leader supervises
     posts = defaultdict(lambda: [date.max, date.min])
+    appointments = defaultdict(lambda: defaultdict(list))
     for a in facts["supervisor_appointment"].iter_rows(named=True):
         if a["role_code"] == "10":
             span = posts[a["supervisor_id"], a["degree_point_id"]]
+            appointments[a["supervisor_id"]][a["degree_point_id"]].append(
+                (a["from_on"], a["to_on"] or date.max)
+            )
             span[:] = min(span[0], a["from_on"]), max(span[1], a["to_on"] or date(9999, 12, 31))
     projects = {r["project_id"]: r for r in facts["commissioned_project"].iter_rows(named=True)}
+    reached = {}
+    for r in projects.values():
+        held = appointments[r["pi_supervisor_id"]]
+        now = [p for p, spans in held.items() if any(a <= r["signed_on"] <= b for a, b in spans)]
+        of_unit = [
+            p
+            for p, d in points.items()
+            if (d["inst_code"], d["unit_code"]) == (r["inst_code"], r["unit_code"])
+            and d["status_code"] == "10"
+            and d["degree_level"] in ("1", "2")
+        ]
+        reached[r["project_id"]] = now or list(held) or of_unit
     for year in years:
         day = min(date(year, 12, 31), facts.as_of)
         at = defaultdict(list)
@@ -131,24 +147,16 @@ def evidence(facts, points, marts) -> dict[tuple[str, str, int], tuple[float, fl
         for r in projects.values():
             if r["signed_on"].year == year and r["signed_on"] <= facts.as_of and _enterprise(r):
                 name = r["contract_no_digest"]
-
-                contracts[name] = min(
-                    filter(None, (contracts.get(name), r["pi_supervisor_id"])), default=None
-                )
-        amounts = [("con_contract", s, 1.0) for s in contracts.values()]
+                contracts[name] = min(contracts.get(name, r["project_id"]), r["project_id"])
+        amounts = [("con_contract", project, 1.0) for project in contracts.values()]
         for r in facts["commissioned_receipt"].iter_rows(named=True):
             project = projects.get(r["project_id"])
-            if (
-                project
-                and _enterprise(project)
-                and r["received_on"].year == year
-                and r["received_on"] <= facts.as_of
-            ):
-                sign = -1 if r["is_refund"] else 1
-                amounts.append(("con_receipt", project["pi_supervisor_id"], sign * r["amount"]))
-        for component, lead, amount in amounts:
-            for p in at.get(lead, ()):
-                events[component][p].append(amount / len(at[lead]))
+            day = r["received_on"]
+            if project and _enterprise(project) and day.year == year and day <= facts.as_of:
+                amounts.append(("con_receipt", r["project_id"], (-1 if r["is_refund"] else 1) * r["amount"]))
+        for component, project, amount in amounts:
+            for p in reached[project]:
+                events[component][p].append(amount / len(reached[project]))
         for component, of in events.items():
             for p, n in staff.items():
                 found[component, p, year] = (sum(of[p]), n, sum(a * a for a in of[p]))

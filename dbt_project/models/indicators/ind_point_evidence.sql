@@ -102,27 +102,21 @@ staffed as (
 ),
 
 contracts as (
-    select signed_year as evidence_year, contract_no_digest, min(pi_supervisor_id) as supervisor_id
+    select signed_year as evidence_year, contract_no_digest, min(project_id) as project_id
     from {{ ref('fct_commissioned_project') }}
     where fund_source_code = '10' and client_kind in ('10', '20') and signed_on <= {{ as_of() }}
     group by signed_year, contract_no_digest
 ),
 
-receipts as (
-    select r.received_year as evidence_year, p.pi_supervisor_id as supervisor_id, r.net_amount_cny
-    from {{ ref('fct_commissioned_receipt') }} as r
-    inner join {{ ref('fct_commissioned_project') }} as p on p.project_id = r.project_id
-    where r.fund_source_code = '10' and r.client_kind in ('10', '20') and r.received_on <= {{ as_of() }}
-),
-
 commissions as (
-    select 'con_contract' as component_code, s.evidence_year, s.degree_point_id, s.part as amount
+    select 'con_contract' as component_code, c.evidence_year, b.degree_point_id, b.weight_share as amount
     from contracts as c
-    inner join staff as s on s.evidence_year = c.evidence_year and s.supervisor_id = c.supervisor_id
+    inner join {{ ref('bridge_project_degree_point') }} as b on b.project_id = c.project_id
     union all
-    select 'con_receipt', s.evidence_year, s.degree_point_id, r.net_amount_cny * s.part
-    from receipts as r
-    inner join staff as s on s.evidence_year = r.evidence_year and s.supervisor_id = r.supervisor_id
+    select 'con_receipt', r.received_year, b.degree_point_id, r.net_amount_cny * b.weight_share
+    from {{ ref('fct_commissioned_receipt') }} as r
+    inner join {{ ref('bridge_project_degree_point') }} as b on b.project_id = r.project_id
+    where r.fund_source_code = '10' and r.client_kind in ('10', '20') and r.received_on <= {{ as_of() }}
 ),
 
 commissioned as (
