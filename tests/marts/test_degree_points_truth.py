@@ -162,12 +162,17 @@ def evidence(facts, points, marts) -> dict[tuple[str, str, int], tuple[float, fl
                 found[component, p, year] = (sum(of[p]), n, sum(a * a for a in of[p]))
 
     # students of a census
+    opened = {
+        r["platform_id"]: r["opened_on"]
+        for r in facts["platform_base"].iter_rows(named=True)
+        if r["opened_on"]
+    }
     for year in years:
         day = date(year, 9, 30)
         if day > facts.as_of:
             continue
         here = Counter()
-        special = Counter()
+        special, trained = Counter(), Counter()
         for s in facts["student"].iter_rows(named=True):
             p = s["degree_point_id"]
             if (
@@ -176,6 +181,7 @@ def evidence(facts, points, marts) -> dict[tuple[str, str, int], tuple[float, fl
             ):  # fmt: skip
                 here[p] += 1
                 special[p] += (s["special_programme_code"] or "00") not in ("00", "04")
+                trained[p] += opened.get(s["platform_id"], date.max) <= day
         by_inst, by_kind = Counter(), Counter()
         for p, n in here.items():
             by_inst[p[:5]] += n
@@ -184,6 +190,7 @@ def evidence(facts, points, marts) -> dict[tuple[str, str, int], tuple[float, fl
             expected = by_inst[p[:5]] * by_kind[points[p]["degree_level"], discipline[p]] / here.total()
             found["dis_quotient", p, year] = (n, expected, n)
             found["dis_programme", p, year] = (special[p], n, special[p])
+            found["dis_platform", p, year] = (trained[p], n, trained[p])
 
     # degrees and courses of a year
     degrees = Counter(
@@ -250,7 +257,7 @@ def computed(evidence, in_force, points, facts) -> tuple[dict, dict]:
     """Signals by (point, year, component) and scores by (point, year, dimension)."""
     excluded = set(scope("is_h02_excluded"))
     ends = {"con_practice": (8, 31), "fit_frontline": (8, 31), "fit_map": (9, 30), "dis_quotient": (9, 30),
-            "dis_programme": (9, 30)}  # fmt: skip
+            "dis_programme": (9, 30), "dis_platform": (9, 30)}  # fmt: skip
     signals, scores = {}, {}
     for year, active in in_force.items():
         applied = {p: points[p]["discipline_code"] not in excluded for p in active}

@@ -133,9 +133,12 @@ enrolled as (
     select
         e.census_year as evidence_year, e.census_on as end_on, p.degree_point_id, p.inst_code, p.degree_level, p.discipline_code,
         count(distinct e.student_id) as students,
-        count(distinct e.student_id) filter (where e.special_programme_code not in ('00', '04')) as in_programme
+        count(distinct e.student_id) filter (where e.special_programme_code not in ('00', '04')) as in_programme,
+        count(distinct e.student_id) filter (where b.opened_on <= e.census_on) as at_platform
     from {{ ref('fct_enrolment_census') }} as e
     inner join points as p on p.degree_point_id = e.degree_point_id
+    left join {{ ref('dim_student') }} as s on s.student_id = e.student_id and s.is_current
+    left join {{ ref('dim_platform') }} as b on b.platform_id = s.platform_id
     where e.census_year >= {{ first_year }}
     group by e.census_year, e.census_on, p.degree_point_id, p.inst_code, p.degree_level, p.discipline_code
 ),
@@ -206,6 +209,8 @@ evidence as (
     select 'dis_quotient', degree_point_id, evidence_year, end_on, students, expected_students, students from concentrated
     union all
     select 'dis_programme', degree_point_id, evidence_year, end_on, in_programme, students, in_programme from enrolled
+    union all
+    select 'dis_platform', degree_point_id, evidence_year, end_on, at_platform, students, at_platform from enrolled
     union all
     select 'dis_output', degree_point_id, o.evidence_year, y.end_on, degrees, city_degrees, degrees
     from outputs as o
