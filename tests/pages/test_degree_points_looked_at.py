@@ -144,7 +144,7 @@ def test_the_steps_of_a_case_are_told_in_order(simulated_city_dsn, paths):
         "is_by_line": False,
         "role_name": "处长",
         "document_no": "渝教研〔2026〕1号",
-        "reason_zh": "理由",
+        "reason": "理由",
     }
     steps = [
         step | {"step_on": date(2026, 3, 1), "action_zh": "立案", "from_state_zh": "正常", "to_state_zh": "关注",
