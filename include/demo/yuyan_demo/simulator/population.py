@@ -26,6 +26,7 @@ from yuyan_demo.simulator import (
     outcomes,
     people,
     platforms,
+    point_files,
     registrations,
     research,
     samples,
@@ -178,7 +179,8 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames |= research.frames(seed, frames)
     frames |= listed.frames(seed, frames)
     frames |= welfare.frames(seed, frames)
-    return frames | accountability.frames(seed, frames)
+    frames |= accountability.frames(seed, frames)
+    return frames | point_files.frames(seed, frames)
 
 
 def envelope(entity: str, frame: pl.DataFrame) -> pl.DataFrame:
