@@ -28,11 +28,15 @@ select * from {{ ref('ind_counted_degree_point_year') }}
 union all
 select * from {{ ref('ind_counted_demand_cluster_year') }}
 union all
+select * from {{ ref('ind_counted_digital_capability') }}
+union all
 select * from {{ ref('ind_counted_employer_survey') }}
 union all
 select * from {{ ref('ind_counted_employment') }}
 union all
 select * from {{ ref('ind_counted_enrolment_census') }}
+union all
+select * from {{ ref('ind_counted_fund_ledger') }}
 union all
 select * from {{ ref('ind_counted_list_item_year') }}
 union all
@@ -42,7 +46,13 @@ select * from {{ ref('ind_counted_mentor_pool_year') }}
 union all
 select * from {{ ref('ind_counted_overseas_study') }}
 union all
+select * from {{ ref('ind_counted_platform_year') }}
+union all
 select * from {{ ref('ind_counted_practice_year') }}
+union all
+select * from {{ ref('ind_counted_quality_report_year') }}
+union all
+select * from {{ ref('ind_counted_resource_year') }}
 union all
 select * from {{ ref('ind_counted_supervisor_appointment') }}
 union all
@@ -57,6 +67,8 @@ union all
 select * from {{ ref('ind_counted_thesis') }}
 union all
 select * from {{ ref('ind_counted_thesis_sampling') }}
+union all
+select * from {{ ref('ind_counted_training_cost') }}
 union all
 select * from {{ ref('ind_counted_urgent_point_year') }}
 union all

@@ -18,6 +18,7 @@ from yuyan_demo.simulator import (
     days,
     defects,
     defects_structural,
+    funding,
     industry,
     list_work,
     lists,
@@ -168,7 +169,8 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames["list_assignment"] = list_work.list_assignments(catalogue)
     frames |= supervision.frames(seed, frames)
     frames |= coursework.frames(seed, frames)
-    return frames | welfare.frames(seed, frames)
+    frames |= welfare.frames(seed, frames)
+    return frames | funding.frames(seed, frames)
 
 
 def envelope(entity: str, frame: pl.DataFrame) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from yuyan.domain import contracts
 from yuyan_demo.simulator import (
     measures,
     measures_coursework,
+    measures_funding,
     measures_mechanisms,
     measures_results,
     measures_supervision,
@@ -49,4 +50,5 @@ def indicators(population: Population) -> pl.DataFrame:
     measures_coursework.enter(table, facts)
     measures_welfare.enter(table, facts)
     measures_mechanisms.enter(table, facts)
+    measures_funding.enter(table, facts)
     return table.frame(sorted(facts["institution"]["inst_code"]))
