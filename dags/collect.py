@@ -7,6 +7,7 @@
 **先做什么 / what to do first**
 
 1. 打开 `close` 的日志：只有一条汇总告警，列出未完成的单位和原因。
+   末尾的 `complete` 成功即全部到齐；跳过即部分完成（有单位或实体失败、暂缓），`ops.run.state` 为 partial。
 2. 单位任务失败：看 `ops.collection_result` 中该单位各实体的 `error`，里面写明了补救办法。平台停机无需处理，
    下一次采集会从水位线补齐；凭据错误请更新该单位的 Airflow 连接，再 Clear 该任务。
 3. 有实体“暂缓”（`outcome` 为 held）：来源把它清空、减少一半以上，或重送了旧数据；没有生效，此前的数据继续有效，
@@ -21,6 +22,7 @@ import os
 from datetime import timedelta
 
 from airflow.sdk import Asset, CronTriggerTimetable, Param, TriggerRule, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from yuyan import runs
 
@@ -59,11 +61,9 @@ def collect():
     @task(on_failure_callback=runs.on_failure)
     def plan(params, dag_run) -> list[str]:
         """Open the run and say which institutions to visit."""
-        from yuyan.domain import institutions
-
         day = runs.as_of(params["as_of"], dag_run.logical_date, dag_run.run_after)
         runs.open_run(dag_run.run_id, "collect", day)
-        return params["institutions"] or institutions.codes()
+        return runs.visits(params["institutions"], params["entities"])
 
     @task(
         pool="platforms",
@@ -73,11 +73,15 @@ def collect():
         execution_timeout=timedelta(hours=3),
     )
     def institution(inst_code: str, params, dag_run) -> dict:
-        """Collect one institution. What its platform refuses is recorded; a platform that is down is tried again."""
-        from yuyan.domain import institutions
-
-        get_current_context()["institution"] = institutions.label(inst_code)
-        return runs.collect(inst_code, dag_run.run_id, params["entities"] or None, params["full_refresh"])
+        """Collect one institution. A platform that is down is tried again; an entity that is refused fails the task after
+        the others were loaded, and is not tried again: its message says what must be mended first."""
+        context = get_current_context()
+        context["institution"] = runs.label_of(inst_code)
+        result = runs.collect(inst_code, dag_run.run_id, params["entities"] or None, params["full_refresh"])
+        context["institution"] = runs.label_of(inst_code, result)
+        if result["failed"]:
+            raise AirflowFailException(result["error"])
+        return result
 
     @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[RAW])
     def close(codes: list[str], dag_run, outlet_events) -> None:
@@ -86,8 +90,16 @@ def collect():
         runs.finish_collection(dag_run.run_id, codes)
         outlet_events[RAW].extra = {"run_id": dag_run.run_id, "as_of": day.isoformat()}
 
+    @task
+    def complete(dag_run) -> None:
+        """Succeed when everything came; skipped when a part failed or is held, so that the grid shows the difference."""
+        if runs.state_of(dag_run.run_id) != "success":
+            raise AirflowSkipException(
+                "部分完成：见 close 的日志和 ops.collection_result / a part failed or is held"
+            )
+
     codes = plan()
-    institution.expand(inst_code=codes) >> close(codes)
+    institution.expand(inst_code=codes) >> close(codes) >> complete()
 
 
 collect()

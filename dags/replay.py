@@ -55,27 +55,26 @@ def replay():
     @task
     def plan(params, dag_run) -> list[str]:
         """Open the run and say which institutions it touches."""
-        from yuyan.domain import institutions
-
         day = runs.as_of(params["as_of"], dag_run.logical_date, dag_run.run_after)
         runs.open_run(dag_run.run_id, "replay", day)
-        return [] if params["mode"] == "revalidate" else params["institutions"] or institutions.codes()
+        return runs.visits(params["institutions"], params["entities"], params["mode"] == "revalidate")
 
     @task(pool="platforms", map_index_template="{{ institution }}", execution_timeout=timedelta(hours=6))
     def institution(inst_code: str, params, dag_run) -> dict:
         """Do one institution's part again."""
-        from yuyan.domain import institutions
-
-        get_current_context()["institution"] = institutions.label(inst_code)
-        return runs.redo(
+        context = get_current_context()
+        context["institution"] = runs.label_of(inst_code)
+        result = runs.redo(
             params["mode"], inst_code, dag_run.run_id, params["entities"] or None, params["since"]
         )
+        context["institution"] = runs.label_of(inst_code, result)
+        return result
 
     @task(trigger_rule=TriggerRule.NONE_FAILED, outlets=[RAW])
     def close(dag_run, outlet_events) -> None:
         """Hand over to the warehouse."""
         day = runs.day_of(dag_run.run_id)
-        runs.close_run(dag_run.run_id, "success")
+        runs.close_run(dag_run.run_id, runs.state_of(dag_run.run_id))
         outlet_events[RAW].extra = {"run_id": dag_run.run_id, "as_of": day.isoformat()}
 
     institution.expand(inst_code=plan()) >> close()

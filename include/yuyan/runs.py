@@ -29,6 +29,10 @@ class FutureDay(ValueError):
     """A run was asked for a day that has not come."""
 
 
+class BadRequest(ValueError):
+    """A run was asked for institutions or entities that there are not."""
+
+
 class CollectionFailed(RuntimeError):
     """An institution's data could not be collected; the message names it and says what to do."""
 
@@ -71,7 +75,8 @@ def _open(connection: psycopg.Connection, run_id: str, kind: str, day: date) -> 
 
 
 def close_run(run_id: str, state: str) -> None:
-    """Record how a run ended (`success` or `failed`). A run that has failed stays failed until it is opened again."""
+    """Record how a run ended (`success`, `partial` or `failed`). A run that has failed stays failed until it is opened
+    again."""
     with psycopg.connect(settings.warehouse_dsn()) as connection:
         connection.execute(
             "update ops.run set state = %s, ended_at = clock_timestamp() where run_id = %s "
@@ -129,7 +134,7 @@ def open_warehouse_run(run_id: str, param: str | None, events: Iterable[Any], ru
         # Whatever ends from here on ends after this run's start, so that `left_over` sees all that is not seen here.
         connection.execute("lock table ops.run in share row exclusive mode")
         newest = connection.execute(
-            "select max(as_of) from ops.run where kind = 'warehouse' or state = 'success'"
+            "select max(as_of) from ops.run where kind = 'warehouse' or state in ('success', 'partial')"
         ).fetchone()[0]
         days = [date.fromisoformat(event.extra["as_of"]) for event in events if "as_of" in event.extra]
         day = as_of(param, None, run_after)
@@ -149,7 +154,7 @@ def left_over(run_id: str) -> date | None:
         return connection.execute(
             "with this as (select as_of, started_at from ops.run where run_id = %s) "
             "select greatest((select max(r.as_of) from ops.run r, this where r.kind <> 'warehouse' "
-            "and r.state = 'success' and r.ended_at > this.started_at and r.as_of > this.as_of), "
+            "and r.state in ('success', 'partial') and r.ended_at > this.started_at and r.as_of > this.as_of), "
             "(select max(b.as_of) from this, ops.batch b left join ops.run r using (run_id) "
             "left join quality.judged j on j.entity = b.entity and j.batch_id = b.batch_id "
             "where b.loaded_at > this.started_at and b.rows_stored + b.rows_tombstoned > 0 and j.batch_id is null "
@@ -189,6 +194,38 @@ def build_layer(name: Any, run_id: str, is_last: bool) -> None:
         close_run(run_id, "success")
 
 
+def visits(institutions: Sequence[str], entities: Sequence[str], nobody: bool = False) -> list[str]:
+    """Codes of the institutions that a run visits: those named, else all; none if `nobody` need be asked.
+
+    Raises BadRequest that lists every code without a file, every name that is no entity, and every named institution that
+    supplies none of the named entities.
+
+    >>> visits(["10611"], ["student"])
+    ['10611']
+    """
+    from yuyan.domain import contracts
+    from yuyan.domain import institutions as files
+
+    known, codes = contracts.load(), files.codes()
+    wrong = [f"单位 {code}（没有 {code}.yml）" for code in institutions if code not in codes]
+    wrong += [f"实体 {entity}" for entity in entities if entity not in known]
+    if not wrong and entities:
+        wrong = [
+            f"单位 {code} 不报送 {'、'.join(entities)}"
+            for code in institutions
+            if not set(entities) & files.owned(code).keys()
+        ]
+    if wrong:
+        raise BadRequest(
+            f"参数有误，本次运行没有开始：{'；'.join(wrong)}。请核对单位代码和实体名后重新触发。/ "
+            "no such institution or entity, or none of its own; nothing was done"
+        )
+    if nobody:
+        return []
+    owners = [code for code in codes if not entities or set(entities) & files.owned(code).keys()]
+    return list(institutions) or owners
+
+
 def collect(
     inst_code: str, run_id: str, entities: Sequence[str] | None, full: bool, since: str | None = None
 ) -> dict[str, Any]:
@@ -212,6 +249,33 @@ def redo(
     from yuyan.load import replay
 
     return replay.remap(inst_code, run_id, day_of(run_id), entities)
+
+
+def label_of(inst_code: str, result: dict[str, Any] | None = None) -> str:
+    """What Airflow's grid calls an institution's task: code and name, and what of it failed or is held."""
+    from yuyan.domain import institutions
+
+    parts = [
+        f"{word}：{'、'.join(result[name])}"
+        for name, word in (("failed", "失败"), ("held", "暂缓"))
+        if result and result.get(name)
+    ]
+    name = institutions.label(inst_code)
+    return f"{name}（部分完成，{'；'.join(parts)}）" if parts else name
+
+
+def state_of(run_id: str) -> str:
+    """How a run ended; of one that still works, `partial` if an institution or an entity of it failed or is held, else
+    `success`."""
+    with psycopg.connect(settings.warehouse_dsn()) as connection:
+        state, faults = connection.execute(
+            "select (select state from ops.run where run_id = %(run)s), (select count(*) from ops.collection_result "
+            "where run_id = %(run)s and outcome in ('failed', 'partial', 'held'))",
+            {"run": run_id},
+        ).fetchone()
+    if state != "running":
+        return state
+    return "partial" if faults else "success"
 
 
 def finish_collection(run_id: str, expected: Sequence[str]) -> None:
@@ -261,7 +325,8 @@ def finish_collection(run_id: str, expected: Sequence[str]) -> None:
             "on conflict (run_id, stage) do update set seconds = excluded.seconds, detail = excluded.detail",
             [json.dumps(detail, ensure_ascii=False), run_id],
         )
-    close_run(run_id, "failed" if len(missing) == len(expected) else "success")
+    state = "partial" if missing or partial or any(row[1] == "partial" for row in totals) else "success"
+    close_run(run_id, "failed" if len(missing) == len(expected) else state)
     lines = [f"{code}：{error}" for code, error in sorted(missing.items())]
     lines += [
         f"{code} {entity}：{error}"

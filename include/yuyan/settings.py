@@ -79,6 +79,13 @@ def simulated_mark() -> str:
     return SIMULATED if simulated_scale() else ""
 
 
+def warehouse_mark() -> str:
+    """What commands and pages about the warehouse must carry. The embedded runtime's own warehouse (no YUYAN_WAREHOUSE_DSN)
+    holds simulated data only.
+    """
+    return simulated_mark() or ("" if "YUYAN_WAREHOUSE_DSN" in os.environ else SIMULATED)
+
+
 def landing() -> str:
     """Root of the landing area: a local folder or any URL that Airflow's ObjectStoragePath understands."""
     return os.environ.get("YUYAN_LANDING", str(home() / "landing"))

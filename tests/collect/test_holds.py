@@ -106,7 +106,7 @@ def test_a_platform_that_empties_an_entity(institution_known, versioned, command
     versioned.records["org_unit"] = units(range(30), 50, _deleted=True)
     versioned.records["student"] += [fake.student(9, change_version=51)]
     result = line.next_day()
-    assert (result["outcome"], result["failed"], result["held"]) == ("success", [], ["org_unit"])
+    assert (result["outcome"], result["failed"], result["held"]) == ("partial", [], ["org_unit"])
     assert line.published() == before
     assert line.fetch("select count(*) from raw.student") == [(6,)]  # the others go on
     outcome, error = line.outcome()
@@ -119,6 +119,7 @@ def test_a_platform_that_empties_an_entity(institution_known, versioned, command
     alerts = []
     monkeypatch.setattr(runs.log, "error", alerts.append)
     runs.finish_collection("collect-2", ["10611"])
+    assert line.fetch("select state from ops.run where run_id = 'collect-2'") == [("partial",)]
     assert "1 个单位中 0 个未完成，1 个实体暂缓、等待决定" in alerts[0]
     assert "10611 org_unit：暂缓 1（清空）" in alerts[0]
     assert line.fetch("select detail -> 'held_entities' from ops.stage_result") == [(["10611 org_unit"],)]

@@ -205,3 +205,60 @@ def test_a_date_that_python_cannot_hold_stops_nothing(
     found = _collect(warehouse, url, connect, own_institutions)
     assert found["outcome"] == ("success", None)
     assert [r[4] for r in found["rows"]] == [text, "2001-09-01"]
+
+
+READER = "yuyan_reader"
+GRANTS = {
+    "mariadb": (
+        f"drop user if exists '{READER}'@'127.0.0.1'",
+        f"create user '{READER}'@'127.0.0.1' identified by 'only-select'",
+        f"grant select on exchange.v_org_unit to '{READER}'@'127.0.0.1'",
+    ),
+    "postgresql": (
+        f"do $$ begin if not exists (select from pg_roles where rolname = '{READER}') then "
+        f"create role {READER} login password 'only-select'; end if; end $$",
+        f"grant usage on schema exchange to {READER}",
+        f"grant select on exchange.v_org_unit to {READER}",
+    ),
+}
+
+
+def test_a_login_that_may_only_select_is_enough(server, warehouse, connect, own_institutions):
+    vendor, url = server
+    _fill(
+        vendor,
+        url,
+        "'u1', '2026-10-01 08:00:00', {no}, '10643', '001', '学院', null, 10, 1, '2001-09-01', null",
+    )
+    _run(url, *GRANTS[vendor])
+    reader = (
+        sa.make_url(url).set(username=READER, password="only-select").render_as_string(hide_password=False)
+    )
+    found = _collect(warehouse, reader, connect, own_institutions)
+    assert (found["outcome"], len(found["rows"]), found["action"]) == (("success", None), 1, ("none",))
+
+
+def test_what_a_database_refuses_is_said_in_its_own_words_without_the_password(
+    server, warehouse, connect, own_institutions
+):
+    vendor, url = server
+    _fill(
+        vendor,
+        url,
+        "'u1', '2026-10-01 08:00:00', {no}, '10643', '001', '学院', null, 10, 1, '2001-09-01', null",
+    )
+    _run(url, *GRANTS[vendor][:-1])
+    if vendor == "mariadb":  # an account without any right may not even name the database
+        _run(url, "create table if not exists exchange.other (a int)",
+             f"grant select on exchange.other to '{READER}'@'127.0.0.1'")  # fmt: skip
+    else:
+        _run(url, f"revoke select on exchange.v_org_unit from {READER}")
+    reader = (
+        sa.make_url(url).set(username=READER, password="only-select").render_as_string(hide_password=False)
+    )
+    outcome, error = _collect(warehouse, reader, connect, own_institutions)["outcome"]
+    assert outcome == "failed"
+    code, words = {"mariadb": ("1142", "denied"), "postgresql": ("42501", "permission denied")}[vendor]
+    assert code in error
+    assert words in error
+    assert "only-select" not in error

@@ -129,7 +129,7 @@ def test_one_broken_entity_does_not_stop_the_others(warehouse, versioned):
     for row in versioned.records["org_unit"]:
         del row["unit_name"]
     result = collect_institution("10611", "run-1", DAY_1)
-    assert (result["outcome"], result["failed"]) == ("success", ["org_unit"])
+    assert (result["outcome"], result["failed"]) == ("partial", ["org_unit"])
     assert "必填字段 unit_name" in result["error"]
     assert live(warehouse) == []
     assert live(warehouse, "student") == ["s0000"]
@@ -198,7 +198,7 @@ def test_an_entity_emptied_by_its_source_waits_for_a_decision(warehouse, legacy)
     collect_institution("10618", "run-1", DAY_1)
     legacy.records["XX_YX"] = []
     result = collect_institution("10618", "run-2", DAY_2)
-    assert (result["outcome"], result["failed"], result["held"]) == ("success", [], ["org_unit"])
+    assert (result["outcome"], result["failed"], result["held"]) == ("partial", [], ["org_unit"])
     assert "暂缓 1（清空）：仓库有 2 条有效记录" in result["error"]
     assert live(warehouse, inst_code="10618") == ["a", "b"]
     query = "select source_count, warehouse_count, action from ops.count_check where run_id = 'run-2' and entity = %s"

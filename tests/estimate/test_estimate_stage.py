@@ -43,6 +43,14 @@ create table star.fct_employer_survey (response_id int generated always as ident
     overall_score int, design_weight numeric);
 create table star.fct_employment (student_id int, inst_code text, grad_year int, point_code text, is_employed boolean,
     is_in_chongqing boolean);
+create table star.fct_degree_point_year (calendar_year int, degree_point_id text, degree_level text, degree_type text,
+    discipline_code text, is_in_force boolean);
+create table star.dim_discipline (discipline_code text, is_h02_excluded boolean);
+create table indicators.ind_point_evidence (component_code text, degree_point_id text, evidence_year int,
+    evidence_end_on date, is_complete boolean, numerator float8, denominator float8, squares float8);
+create table plan.point_component (component_code text, dimension_code text, kind text, weight numeric, pooled_years int,
+    minimum_cases numeric, missing_zh text);
+create table plan.point_dimension (dimension_code text, minimum_evidence_share numeric, is_applied_only boolean);
 create table star.dim_student (student_id int, origin_region_code text, is_current boolean);
 insert into plan.target values
     ('H13a', '2026-draft', '2030-12-31', 'LINEAR', 2025), ('H09', '2026-draft', '2030-12-31', 'FLOOR', null),

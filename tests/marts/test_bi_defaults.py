@@ -55,6 +55,11 @@ TRUTHS = {
     "H12 of the city": "select numerator / denominator from indicators.ind_value where variant_code = 'H12' "
     "and grain = 'city' and period_code = '2025-2026'",
     "theses drawn": "select count(*) from star.fct_thesis_sampling where authority_code in ('1', '2')",
+    "degree points in force, 2025": "select count(*) from star.fct_degree_point_year where calendar_year = 2025 "
+    "and is_in_force and degree_level in ('1', '2')",
+    "degree points with all scores, 2025": "select avg((n = s)::int) from (select count(*) as n, "
+    "count(*) filter (where score_state_code <> 'THIN') as s from estimates.point_score where monitor_year = 2025 "
+    "group by degree_point_id) as of_points",
     "items of the lists": "select count(distinct item_code) from plan.action_item",
 }
 
@@ -71,6 +76,7 @@ def test_a_view_has_one_grain_and_no_running_period(view, marts):
         "v_institution": "indicator_code, inst_code",
         "v_institution_by_period": "indicator_code, inst_code, period_code",
         "v_degree_point": "variant_code, degree_point_id",
+        "v_degree_point_coverage": "monitor_year, inst_code",
         "v_destination_ep2": "grad_year, inst_code, degree_level, degree_type, destination_group, region_scope",
         "v_retention_by_origin": "grad_year, inst_code, origin_scope",
         "v_destination_by_place": "grad_year, inst_code, province_code, district_code",
@@ -117,7 +123,8 @@ def test_every_table_with_a_period_says_what_is_complete(marts):
         "indicator_value", "target_scorecard", "institution_profile", "student_flow", "thesis_sampling",
         "graduate_destination", "discipline_match", "course_renewal", "industry_projects", "data_confidence",
         "target_by_version", "supervisor_team", "course_core", "course_renewal_city", "resource_sharing",
-        "academic_warning_flow", "warning_recall", "indicator_change",
+        "academic_warning_flow", "warning_recall", "indicator_change", "degree_point_monitor", "degree_point_signal",
+        "degree_point_adjustment",
     }  # fmt: skip
     series_of = {
         "indicator_value": "variant_code, grain",

@@ -1,6 +1,12 @@
 """What one worker runs at a stretch, and which of it comes first."""
 
-ONE_CITY = ("indicators", "marts", "allocate", "pages/test_allocation_looked_at")
+ONE_CITY = (
+    "indicators",
+    "marts",
+    "allocate",
+    "pages/test_allocation_looked_at",
+    "pages/test_degree_points_looked_at",
+)
 """What reads the built city: one worker builds it once."""
 
 SHARED = ("end_to_end", "dbt", "pages")

@@ -7,9 +7,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from yuyan import runs as line_runs
 from yuyan import settings
 from yuyan.commands import report
 from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal
+from yuyan.domain import labels
 from yuyan.files import DamagedFile
 from yuyan_demo.runtime import day, deployed, line, services
 
@@ -133,7 +135,8 @@ def status(as_json: Json = False) -> None:
         today = f"，统计日期 {day.as_of(state.done)}" if state.done else ""
         console.print(f"已完成 {state.done} 天{today}", highlight=False)
     for row in runs:
-        console.print(f"{row['kind']} {row['run_id']} {row['as_of']} {row['state']}", highlight=False)
+        state_text = labels.RUN_STATES[row["state"]]
+        console.print(f"{row['kind']} {row['run_id']} {row['as_of']} {state_text}", highlight=False)
     for row in older:
         console.print(
             f"[yellow]版本更旧、未采用[/] {row['src_inst_code']} {row['entity']} {row['older']:,} 行"
@@ -183,10 +186,12 @@ def replay_recollect(
 def _replay(
     mode: str, institutions: list[str] | None, entities: list[str] | None, since: str | None = None
 ) -> None:
+    try:
+        visited = line_runs.visits(institutions or [], entities or [], mode == "revalidate")
+    except line_runs.BadRequest as error:
+        raise typer.BadParameter(str(error)) from None
     _line(
-        lambda home, console, state: line.replay(
-            home, console, state, mode, institutions or [], entities or [], since
-        )
+        lambda home, console, state: line.replay(home, console, state, mode, visited, entities or [], since)
     )
 
 
@@ -209,12 +214,16 @@ def _summary(console: Console, result: line.Report) -> None:
     report.print_elapsed(console, result.seconds)
     console.print(
         f"第 {result.day} 天，统计日期 {day.as_of(result.day)}；SEED={result.state.seed} SCALE={result.state.scale:.4g}"
-        f"（学生数约为全市的 {result.state.scale:.1%}，计数类目标按此比例折算）  [bold magenta]{report.MARK}[/]",
+        f"（学生数约为全市的 {result.state.scale:.1%}，计数类目标按此比例折算）  [bold magenta]{settings.SIMULATED}[/]",
         highlight=False,
     )
     _where(console, result.runtime)
     for failure in result.failures:
         console.print(f"[red]失败[/] {failure}", highlight=False, soft_wrap=True)
+    if not result.failures and (parts := report.unfinished(dsn, result.runs)):
+        console.print("[yellow]部分完成[/] 以下没有生效，沿用其上一次采集的数据：", highlight=False)
+        for part in parts:
+            console.print(part, highlight=False, soft_wrap=True)
     if result.failures:
         for line in report.explanations(dsn, result.runs):
             console.print(line, highlight=False, soft_wrap=True)

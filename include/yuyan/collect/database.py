@@ -11,6 +11,7 @@ import polars as pl
 import psycopg
 import sqlalchemy as sa
 from psycopg.types import datetime as pg
+from pymysql.constants import FIELD_TYPE
 from sqlalchemy.dialects import mysql
 
 from yuyan.collect import mapping as mapped
@@ -35,6 +36,12 @@ SESSIONS = {
     "oracle": "alter session set time_zone = '+08:00'",
 }
 """Dialect -> what makes a session show moments as Beijing's time (SQL Server's carry their offset)."""
+
+
+TOLD = 300
+"""Characters of a database's message that an outcome repeats."""
+
+_MYSQL = ("mysql", "mariadb")
 
 
 class Database:
@@ -73,13 +80,16 @@ class Database:
             for name, loader in _LOADERS.items():
                 connection.adapters.register_loader(name, loader)
 
+    def _told(self, error: Exception) -> str:
+        return _reason(error, self._engine.url.password)
+
     def open(self) -> None:
         try:
             with self._engine.connect() as connection:
                 connection.execute(sa.select(1))
         except Exception as error:  # drivers raise more than SQLAlchemy wraps
             raise PlatformDown(
-                f"{self._who}：中间库无法连接（{_reason(error)}），"
+                f"{self._who}：中间库无法连接（{_kind(error)}），"
                 f"请检查数据库和 Airflow 连接 {self.institution.connection}。/ "
                 f"cannot connect to the exchange database; check it and the connection {self.institution.connection}"
             ) from None
@@ -107,7 +117,7 @@ class Database:
             raise
         except Exception as error:  # drivers raise more than SQLAlchemy wraps
             raise SourceError(
-                f"{self._who} {window.entity}：读取视图 {mapping.table} 失败（{_reason(error)}），"
+                f"{self._who} {window.entity}：读取视图 {mapping.table} 失败（{self._told(error)}），"
                 f"请核对视图、列的类型和权限。/ reading view {mapping.table} failed; "
                 "check the view, the types of its columns and the rights of the login"
             ) from None
@@ -123,7 +133,7 @@ class Database:
                 counted = connection.execute(query).all()
         except Exception as error:  # drivers raise more than SQLAlchemy wraps
             raise SourceError(
-                f"{self._who} {entity}：视图 {mapping.table} 计数失败（{_reason(error)}），请核对视图和权限。/ "
+                f"{self._who} {entity}：视图 {mapping.table} 计数失败（{self._told(error)}），请核对视图和权限。/ "
                 f"counting view {mapping.table} failed; check the view and the rights of the login"
             ) from None
         marks = pl.DataFrame(
@@ -161,12 +171,31 @@ class Database:
                 )
 
     def _columns(self, mapping: EntityMap) -> dict[str, sa.types.TypeEngine]:
-        """Names (in lower case: regular identifiers are compared without regard to case) and types of the view's columns."""
+        """Names (in lower case: regular identifiers are compared without regard to case) and types of the view's columns.
+
+        A login that may only SELECT cannot ask MySQL how a view is made; an empty SELECT tells as much as is needed.
+        """
         schema, _, name = mapping.table.rpartition(".")
-        return {
-            c["name"].lower(): c["type"]
-            for c in sa.inspect(self._engine).get_columns(name, schema=schema or None)
-        }
+        try:
+            found = sa.inspect(self._engine).get_columns(name, schema=schema or None)
+        except sa.exc.DBAPIError:
+            return self._described(mapping.table)
+        return {c["name"].lower(): c["type"] for c in found}
+
+    def _described(self, table: str) -> dict[str, sa.types.TypeEngine]:
+        """Columns as the driver describes those of an empty SELECT: text, bits, anything else."""
+        query = sa.select(sa.text("*")).select_from(_view(table, ())).where(sa.false())
+        dbapi = self._engine.dialect.dbapi
+        with self._engine.connect() as connection:
+            described = connection.execute(query).cursor.description
+        types: dict[str, sa.types.TypeEngine] = {}
+        for name, code, *_ in described:
+            is_text = code == dbapi.STRING or (
+                self._engine.dialect.name in _MYSQL and code == FIELD_TYPE.BLOB
+            )
+            is_bit = self._engine.dialect.name in _MYSQL and code == FIELD_TYPE.BIT
+            types[name.lower()] = sa.String() if is_text else mysql.BIT() if is_bit else sa.types.NULLTYPE
+        return types
 
 
 def url(connection: Any) -> sa.URL:
@@ -252,6 +281,23 @@ _LOADERS = {
 }
 
 
-def _reason(error: Exception) -> str:
-    """The kind of error; its text may quote values."""
-    return type(getattr(error, "orig", None) or error).__name__
+_QUOTE_VALUES = sa.exc.DataError, sa.exc.IntegrityError
+"""Errors whose text may quote a value of a record."""
+
+
+def _kind(error: Exception) -> str:
+    """The kind of error with the database's own code: `OperationalError 1142`."""
+    cause = getattr(error, "orig", None) or error
+    first = cause.args[0] if cause.args else None
+    code = first if isinstance(first, int) else getattr(first, "full_code", getattr(cause, "sqlstate", None))
+    return f"{type(cause).__name__} {code}" if code else type(cause).__name__
+
+
+def _reason(error: Exception, secret: str | None = None) -> str:
+    """`_kind`, and the database's own text where that is about the database and not about a record: `OperationalError 1142:
+    SELECT command denied to user …`. The login's password is masked.
+    """
+    if not isinstance(error, sa.exc.DBAPIError) or isinstance(error, _QUOTE_VALUES):
+        return _kind(error)
+    told = " ".join(str(error.orig.args[-1]).split())[:TOLD]
+    return f"{_kind(error)}: {told.replace(secret, '***') if secret else told}"

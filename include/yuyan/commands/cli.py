@@ -1,7 +1,7 @@
 """The `yuyan` command: what a deployment runs and what people ask of it."""
 
 import os
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +11,22 @@ from yuyan import secrets, settings
 from yuyan.commands import init as deployment
 from yuyan.commands import report
 from yuyan.commands.allocate import app as allocate_app
-from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal, warehouse_dsn
+from yuyan.commands.console import (
+    Institution,
+    Json,
+    OperatorError,
+    expected,
+    print_json,
+    terminal,
+    warehouse_dsn,
+)
 from yuyan.commands.contract import app as contract_app
 from yuyan.commands.hold import app as hold_app
 from yuyan.commands.plan import app as plan_app
 from yuyan.commands.problem import app as problem_app
 from yuyan.commands.quota import quota
 from yuyan.domain.yaml_file import YamlError
+from yuyan.pages import degree_points
 from yuyan.pages import feedback as pages
 from yuyan.warehouse import roles
 
@@ -38,8 +47,18 @@ app.add_typer(allocate_app, name="allocate")
 app.command("quota")(quota)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"yuyan {version('yuyan')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _private() -> None:
+def _private(
+    show: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
     """渝研: from university platforms to indicator marts. The work folder is YUYAN_HOME (default: .yuyan)."""
     os.umask(0o077)  # what is written is for its owner
 
@@ -57,14 +76,14 @@ def indicators(as_json: Json = False) -> None:
     with expected():
         rows = report.indicators(warehouse_dsn())
     if as_json:
-        print_json({"mark": report.MARK, "indicators": rows})
+        print_json({"mark": settings.warehouse_mark(), "indicators": rows})
     else:
         report.print_indicators(terminal(), rows)
 
 
 @app.command()
 def quality(
-    institution: Annotated[str | None, typer.Option(help="Institution code: show its failed rules.")] = None,
+    institution: Institution = None,
     as_json: Json = False,
 ) -> None:
     """Print data quality per institution, or the rules that one institution's rows broke."""
@@ -72,7 +91,7 @@ def quality(
         dsn = warehouse_dsn()
         rows = report.failed_rules(dsn, institution) if institution else report.quality(dsn)
     if as_json:
-        print_json({"mark": report.MARK, "institution": institution, "rows": rows})
+        print_json({"mark": settings.warehouse_mark(), "institution": institution, "rows": rows})
     elif institution:
         report.print_rules(terminal(), institution, rows)
     else:
@@ -92,6 +111,24 @@ def feedback(
         written = pages.newest(dsn, institutions or [], to or settings.home() / "feedback")
     terminal().print(
         f"已写出 {written['institutions']} 个单位的反馈：{written['folder']}", highlight=False, soft_wrap=True
+    )
+
+
+@app.command()
+def points(
+    named: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="CODES", help="Degree points, or institutions for all of theirs (default: all)."
+        ),
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder (default: points in the work folder).")] = None,
+) -> None:
+    """Write one page per degree point: three scores beside its peers, why, and how to compute them again."""
+    with expected(degree_points.NoPoints):
+        written = degree_points.newest(warehouse_dsn(), named or [], to or settings.home() / "points")
+    terminal().print(
+        f"已写出 {written['points']} 个学位点的页面：{written['folder']}", highlight=False, soft_wrap=True
     )
 
 

@@ -15,9 +15,18 @@ import typer
 from rich.console import Console
 
 from yuyan import settings
+from yuyan.domain import institutions
 from yuyan.files import DamagedFile
 from yuyan.warehouse.migrate import MigrationError
 
+
+def _known(inst_code: str | None) -> str | None:
+    if inst_code is not None and inst_code not in (known := institutions.codes()):
+        raise typer.BadParameter(f"{inst_code} is no institution; known are {', '.join(known)}")
+    return inst_code
+
+
+Institution = Annotated[str | None, typer.Option(help="Institution code (default: all).", callback=_known)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
@@ -32,6 +41,8 @@ def expected(*more: type[Exception]) -> Iterator[None]:
         yield
     except (OperatorError, DamagedFile, MigrationError, psycopg.OperationalError, *more) as error:
         fail(str(error))
+    except OSError as error:  # a folder that cannot be written, a full disk
+        fail(f"{error.filename or ''}: {error.strerror or error}; name another path, or make room")
     except KeyboardInterrupt:
         fail("interrupted; what was started goes on, see `yuyan status`, stop it with `yuyan down`")
 

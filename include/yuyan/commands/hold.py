@@ -8,12 +8,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from yuyan.commands.console import Json, print_json, terminal
+from yuyan.commands.console import Institution, Json, print_json, terminal
 from yuyan.commands.life_cycle import (
     Actor,
     Day,
     Everything,
-    Institution,
     Reason,
     States,
     history,

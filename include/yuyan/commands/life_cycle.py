@@ -4,7 +4,6 @@ Each has the same form: `list [--institution] [--state …] [--all] [--json]`, `
 that people take, `<step> NUMBER --as ACCOUNT --reason TEXT [--as-of DAY]`.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -20,7 +19,6 @@ from yuyan.commands.console import expected, terminal, warehouse_dsn
 from yuyan.decisions.life_cycle import DecisionError, LifeCycle, today
 from yuyan.domain import stewards
 
-Institution = Annotated[str | None, typer.Option(help="Institution code.")]
 States = Annotated[list[str] | None, typer.Option("--state", help="May be repeated (default: what is open).")]
 Everything = Annotated[bool, typer.Option("--all", help="Also what is closed.")]
 Actor = Annotated[
@@ -79,6 +77,5 @@ def history(lives: LifeCycle, events: list[dict[str, Any]]) -> Table:
 
 def title(text: str) -> str:
     """A heading, with the mark of simulated data where they are."""
-    # the embedded runtime's own warehouse holds simulated data only
-    is_simulated = bool(settings.simulated_mark()) or "YUYAN_WAREHOUSE_DSN" not in os.environ
-    return f"{text}  [bold magenta]{settings.SIMULATED}[/]" if is_simulated else text
+    mark = settings.warehouse_mark()
+    return f"{text}  [bold magenta]{mark}[/]" if mark else text

@@ -124,12 +124,12 @@ def compare(as_json: Json = False) -> None:
             row for query in (_TARGETS, _ITEMS) for row in differences(report.rows(warehouse_dsn(), query))
         ]
     if as_json:
-        print_json({"mark": report.MARK, "rows": rows})
+        print_json({"mark": settings.warehouse_mark(), "rows": rows})
         return
     if not rows:
         terminal().print("各版方案没有差别（只有一版，或目标、日期、数量都相同）", highlight=False)
         return
-    table = Table(title=f"各版方案的差别  [bold magenta]{report.MARK}[/]", title_justify="left")
+    table = Table(title=f"各版方案的差别  [bold magenta]{settings.warehouse_mark()}[/]", title_justify="left")
     for column in ("代码", "名称", "版本", "现行", "期间", "数值", "目标", "路径或期限", "状态"):
         table.add_column(column)
     for row in rows:

@@ -9,12 +9,11 @@ import typer
 from psycopg.rows import dict_row
 from rich.table import Table
 
-from yuyan.commands.console import Json, print_json, terminal
+from yuyan.commands.console import Institution, Json, print_json, terminal
 from yuyan.commands.life_cycle import (
     Actor,
     Day,
     Everything,
-    Institution,
     Reason,
     States,
     history,

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from yuyan import settings
 from yuyan.commands.console import OperatorError
+from yuyan.domain import labels
 
-MARK = settings.SIMULATED
 STAGES = {
     "database": "启动数据库",
     "city": "模拟平台",
@@ -31,6 +31,7 @@ STAGES = {
 }
 """Steps of a run as a reader sees them, in order."""
 _COLOURS = {"BLUE": "blue", "GREEN": "green", "AMBER": "yellow", "RED": "red", "GREY": "bright_black"}
+_OUTCOME_COLOURS = {"success": "green", "failed": "red"}
 
 _SIGNS = {">=": "≥ ", ">": "> ", "trend": "逐年提高"}
 
@@ -160,12 +161,25 @@ def passed_over(dsn: str) -> list[dict[str, Any]]:
     )
 
 
+def unfinished(dsn: str, runs: dict[str, str]) -> list[str]:
+    """What of these runs' collections failed, is held or could not be read: a line each, with its remedy."""
+    return [
+        row["line"]
+        for row in rows(
+            dsn,
+            "select src_inst_code || coalesce(' ' || nullif(entity, ''), '') || '：' || coalesce(error, '') as line "
+            "from ops.collection_result c where run_id = any(%(ids)s) and (outcome in ('failed', 'held') "
+            "or outcome = 'partial' and not exists (select 1 from ops.collection_result e where e.run_id = c.run_id "
+            "and e.src_inst_code = c.src_inst_code and e.outcome in ('failed', 'held'))) order by 1",
+            ids=list(runs.values()),
+        )
+    ]
+
+
 def explanations(dsn: str, runs: dict[str, str]) -> list[str]:
     """What the control tables say about failed runs: institutions, batches that do not balance, dbt nodes."""
     ids = list(runs.values())
     queries = (
-        "select src_inst_code || ' ' || entity || '：' || coalesce(error, '') as line from ops.collection_result "
-        "where run_id = any(%(ids)s) and outcome = 'failed' order by 1",
         "select '不平衡批次 ' || batch_id || '（' || src_inst_code || ' ' || entity || '）' as line from ops.reconciliation "
         "where run_id = any(%(ids)s) and not is_balanced order by 1",
         "select '完整清单列出而下落不明 ' || src_inst_code || ' ' || entity || '：' || array_to_string(lost_records, '、') "
@@ -173,13 +187,13 @@ def explanations(dsn: str, runs: dict[str, str]) -> list[str]:
         "select node_id || '：' || coalesce(message, status) as line from ops.model_result "
         "where run_id = any(%(ids)s) and status in ('error', 'fail', 'runtime error') order by 1",
     )
-    return [row["line"] for query in queries for row in rows(dsn, query, ids=ids)]
+    return [*unfinished(dsn, runs), *(row["line"] for query in queries for row in rows(dsn, query, ids=ids))]
 
 
 def print_indicators(console: Console, rows: list[dict[str, Any]]) -> None:
     """The scorecard as a table, marked as simulated."""
     table = Table(
-        title=f"全市主要指标  {rows[0]['as_of'] if rows else ''}  [bold magenta]{MARK}[/]",
+        title=f"全市主要指标  {rows[0]['as_of'] if rows else ''}  [bold magenta]{settings.warehouse_mark()}[/]",
         title_justify="left",
     )
     for name in ("代码", "指标", "期间"):
@@ -205,19 +219,20 @@ def print_indicators(console: Console, rows: list[dict[str, Any]]) -> None:
 
 def print_quality(console: Console, rows: list[dict[str, Any]]) -> None:
     """One line per institution."""
-    table = Table(title=f"各单位数据质量  [bold magenta]{MARK}[/]", title_justify="left")
+    table = Table(title=f"各单位数据质量  [bold magenta]{settings.warehouse_mark()}[/]", title_justify="left")
     table.add_column("单位")
     table.add_column("采集")
     for name in ("累计收到", "接收", "隔离", "重复", "更旧", "待处理"):
         table.add_column(name, justify="right")
     table.add_column("最常见的问题", overflow="fold")
     for row in rows:
-        outcome = {"success": "[green]成功[/]", "failed": "[red]失败[/]", "skipped": "跳过"}[row["outcome"]]
+        colour = _OUTCOME_COLOURS.get(row["outcome"], "yellow")
+        outcome = f"[{colour}]{labels.OUTCOMES[row['outcome']]}[/]"
         problem = (
             f"{row['worst_rule']} × {row['worst_rows']}：{row['worst_message']}" if row["worst_rule"] else ""
         )
-        if row["outcome"] == "failed":
-            problem = f"[red]{row['error']}[/]  {problem}"
+        if row["outcome"] in ("failed", "partial"):
+            problem = f"[{colour}]{row['error']}[/]  {problem}"
         table.add_row(
             f"{row['inst_code']} {row['name_zh'] or ''}", outcome,
             *(f"{row[name]:,}" for name in FIGURES), problem,
@@ -227,7 +242,7 @@ def print_quality(console: Console, rows: list[dict[str, Any]]) -> None:
 
 def print_rules(console: Console, inst_code: str, rows: list[dict[str, Any]]) -> None:
     """The rules that an institution's records break, with what to do."""
-    table = Table(title=f"{inst_code}  [bold magenta]{MARK}[/]", title_justify="left")
+    table = Table(title=f"{inst_code}  [bold magenta]{settings.warehouse_mark()}[/]", title_justify="left")
     for name in ("规则", "级别", "适用", "不合格", "其中新增", "无法判断", "问题", "如何改"):
         table.add_column(name, overflow="fold")
     for row in rows:

@@ -36,7 +36,8 @@ VERDICTS = {
     "fail": "不通过",
     "unverifiable": "无法判断",
 }
-OUTCOMES = {"success": "成功", "failed": "失败", "skipped": "跳过", "held": "暂缓"}
+OUTCOMES = {"success": "成功", "partial": "部分完成", "failed": "失败", "skipped": "跳过", "held": "暂缓"}
+RUN_STATES = {"running": "运行中", "success": "成功", "partial": "部分完成", "failed": "失败"}
 DRIFTS = {
     "unannounced": "约定中没有的字段，未接收",
     "missing_optional": "缺少选填字段",

@@ -15,6 +15,7 @@ from yuyan.domain import indicators
 from yuyan.estimate import intervals, outlook, peers, registry, sources, statuses, surveys
 from yuyan.estimate.composite import Component, composite
 from yuyan.estimate.intervals import KEY
+from yuyan.estimate.points import scored
 
 COLUMNS = [
     *KEY,
@@ -39,8 +40,9 @@ SEED = 2026
 def estimate(run_id: str, as_of: date) -> dict[str, Any]:
     """Compute all estimates anew and replace the tables in one transaction.
 
-    Returns counts: rows, warnings, projected, intervals per estimator, and `not_a_rate`: ratios of counts without an
-    interval because their numerator is not between 0 and the denominator. `as_of` decides which periods are complete.
+    Returns counts: rows, warnings, scores of degree points, projected, intervals per estimator, and `not_a_rate`: ratios of
+    counts without an interval because their numerator is not between 0 and the denominator. `as_of` decides which periods
+    are complete.
     Raises psycopg.errors.UndefinedTable when the indicators were not built (run that layer first), registry.RuleError.
 
     >>> estimate("run-1", date(2026, 10, 15))["intervals"]
@@ -73,20 +75,34 @@ def estimate(run_id: str, as_of: date) -> dict[str, Any]:
         milestones = sources.read(connection, sources.MILESTONES, doc_version=given["plan_doc_version"])
         parts = sources.read(connection, sources.COMPOSITE)
         quality = _composite(values, found, parts, given["base_year"], city)
+        scores, signals = _degree_points(connection, int(given["monitor_first_year"]))
         sources.replace(connection, "indicator_estimate", found)
         sources.replace(connection, "rate_warning", warned)
         sources.replace(connection, "composite", quality)
         sources.replace(connection, "feasibility", outlook.feasibility(milestones))
+        sources.replace(connection, "point_score", scores)
+        sources.replace(connection, "point_signal", signals)
     counted = intervals.counted(values, known)
     return {
         "rows": len(found),
         "warnings": len(warned),
+        "scores": scores["score"].count(),
         "projected": found["projected_2030"].count(),
         "not_a_rate": len(counted.filter(~intervals.is_rate())),
         "intervals": dict(
             found.drop_nulls("estimator")["estimator"].value_counts().sort("estimator").iter_rows()
         ),
     }
+
+
+def _degree_points(connection: psycopg.Connection, first_year: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Scores and signals of every degree point in force, from the first year that is monitored."""
+    return scored(
+        sources.read(connection, sources.POINT_YEARS, first_year=first_year),
+        sources.read(connection, sources.POINT_EVIDENCE),
+        sources.read(connection, sources.POINT_COMPONENTS),
+        sources.read(connection, sources.POINT_DIMENSIONS),
+    )
 
 
 def _answers(connection: psycopg.Connection, query: str, instrument: str) -> pl.DataFrame:

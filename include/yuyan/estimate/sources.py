@@ -68,14 +68,38 @@ MILESTONES = """
 select series_code, name_zh, unit_zh, year as period_year, level, is_start::int as is_start
 from plan.milestone where doc_version = {doc_version} order by series_code, year
 """
+POINT_YEARS = """
+select y.calendar_year as monitor_year, y.degree_point_id, coalesce(y.degree_level, '-') as degree_level,
+    coalesce(y.degree_type, '-') as degree_type, coalesce(left(y.discipline_code, 2), '-') as category_code,
+    (not coalesce(d.is_h02_excluded, false))::int as is_applied
+from star.fct_degree_point_year y
+left join star.dim_discipline d on d.discipline_code = y.discipline_code
+where y.is_in_force and y.degree_level in ('1', '2') and y.calendar_year >= {first_year}
+order by y.calendar_year, y.degree_point_id
+"""
+POINT_EVIDENCE = """
+select component_code, degree_point_id, evidence_year, evidence_end_on, numerator, denominator, squares
+from indicators.ind_point_evidence
+where is_complete
+order by component_code, degree_point_id, evidence_year
+"""
+POINT_COMPONENTS = """
+select component_code, dimension_code, kind, weight, pooled_years, minimum_cases, missing_zh
+from plan.point_component order by component_code
+"""
+POINT_DIMENSIONS = """
+select dimension_code, minimum_evidence_share, is_applied_only::int as is_applied_only
+from plan.point_dimension order by dimension_code
+"""
 TEXTS = (
     "variant_code", "grain", "unit_code", "period_code", "value_kind", "path_status", "path_reason", "path_kind",
     "inst_code", "stratum", "kind", "degree_level", "degree_type", "category_code", "estimator", "adjustment",
     "comparator", "city_rule", "unit_rule", "series_code", "name_zh", "unit_zh", "indicator_code", "answers",
-    "sampled_kinds",
+    "sampled_kinds", "degree_point_id", "component_code", "dimension_code", "missing_zh",
 )  # fmt: skip
-YEARS = ("period_year", "due_year", "base_year")
-TRUTHS = ("is_complete", "is_passed", "is_start")
+YEARS = ("period_year", "due_year", "base_year", "monitor_year", "evidence_year", "pooled_years")
+DAYS = ("evidence_end_on",)
+TRUTHS = ("is_complete", "is_passed", "is_start", "is_applied", "is_applied_only")
 
 
 def read(connection: psycopg.Connection, query: str, **given: Any) -> pl.DataFrame:
@@ -91,9 +115,12 @@ def read(connection: psycopg.Connection, query: str, **given: Any) -> pl.DataFra
     buffer.seek(0)
     names = buffer.readline().decode().strip().split(",")
     buffer.seek(0)
-    types = {
-        n: pl.String if n in TEXTS else pl.Int64 if n in (*YEARS, *TRUTHS) else pl.Float64 for n in names
+    kinds = {
+        **dict.fromkeys(TEXTS, pl.String),
+        **dict.fromkeys((*YEARS, *TRUTHS), pl.Int64),
+        **dict.fromkeys(DAYS, pl.Date),
     }
+    types = {n: kinds.get(n, pl.Float64) for n in names}
     frame = pl.read_csv(buffer, schema=types)
     return frame.with_columns(pl.col(n).cast(pl.Boolean) for n in names if n in TRUTHS)
 

@@ -9,7 +9,8 @@ _SUMS = ("rows_received", "rows_stored", "requests", "retries", "seconds")
 
 @dataclass
 class Outcome:
-    """How one entity fared: success, failed, skipped (a repeated file) or held (quality.hold). Entity '' is the institution.
+    """How one entity fared: success, failed, skipped (a repeated file) or held (quality.hold). Entity '' is the institution,
+    which may be partial: of its entities one failed or is held.
 
     `error` may be a note of a success: a bad file that a later one put right.
     """

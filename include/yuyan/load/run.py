@@ -36,8 +36,9 @@ def collect_institution(
 
     Writes ops.collection_result per entity as it finishes and a total (entity ''). Returns {inst_code, name, outcome, error,
     rows_received, rows_stored, requests, retries, seconds, failed: [entity], held: [entity], skipped: [entity]}. `outcome`
-    is failed when the platform as a whole failed or every entity did; an entity that fails or is held does not stop the
-    others, and `error` names it. Raises InstitutionError for an institution without a file.
+    is failed when the platform as a whole failed or every entity did, partial when an entity failed or is held or a delivery
+    could not be read: none of these stops the others, and `error` names them. Raises InstitutionError for an institution
+    without a file.
 
     >>> collect_institution("10611", "run-1", date(2026, 10, 15), entities=["student"])["outcome"]
     'success'
@@ -153,9 +154,10 @@ class _Collection:
     ) -> dict[str, Any]:
         failed = [o for o in outcomes if o.outcome == "failed"]
         on_hold = [o for o in outcomes if o.outcome == "held"]
+        outcome = "partial" if failed or on_hold or complaints else "success"
         total = Outcome(
             "",
-            "failed" if down or (failed and len(failed) == len(outcomes)) else "success",
+            "failed" if down or (failed and len(failed) == len(outcomes)) else outcome,
             sum(o.rows_received for o in outcomes),
             sum(o.rows_stored for o in outcomes),
             sum(o.requests for o in outcomes),

@@ -3,7 +3,6 @@
 A page replaces the one before, so their number stays bounded; the rule directory lies beside them, for their links.
 """
 
-import os
 from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
@@ -86,11 +85,8 @@ def after(run_id: str, as_of: date) -> dict[str, Any]:
 
 
 def newest(dsn: str, institutions: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Write feedback as of the newest warehouse run. The embedded runtime's own warehouse holds simulated data only.
-
-    Raises NoFeedback.
-    """
-    mark = settings.simulated_mark() or ("" if "YUYAN_WAREHOUSE_DSN" in os.environ else settings.SIMULATED)
+    """Write feedback as of the newest warehouse run. Raises NoFeedback."""
+    mark = settings.warehouse_mark()
     with psycopg.connect(dsn) as connection:
         if (run := facts.newest_run(connection)) is None:
             raise NoFeedback("the warehouse has not run yet: execute `yuyan run`")

@@ -35,7 +35,7 @@ def up(home: Path, console: Console, state: calendar.State, day: int) -> Report:
     Airflow starts while the city moves on. Raises RuntimeFailure for a service that does not start.
     """
     seconds: dict[str, float] = {}
-    runtime = services.load(home)
+    runtime = services.load(home, remember=True)
     calendar.save(runtime.home, state)  # services are told the city's size
     with _step(console, "启动数据库", seconds, "database"):
         services.start_databases(runtime)
@@ -91,7 +91,8 @@ def replay(
     entities: list[str],
     since: str | None = None,
 ) -> Report:
-    """Repeat part of the line for the last day (see dags/replay.py). Raises RuntimeFailure before the first run."""
+    """Repeat part of the line for the last day (see dags/replay.py) at these institutions. Raises RuntimeFailure before the
+    first run."""
     if not state.done:
         raise services.RuntimeFailure("there is nothing to repeat yet; run `yuyan run` first")
     report = up(home, console, state, state.prepared)
@@ -100,8 +101,7 @@ def replay(
     conf = {"mode": mode, "as_of": as_of, "institutions": institutions, "entities": entities}
     conf |= {"since": since} if since else {}
     report.runtime.client().trigger("replay", run_id, conf)
-    visited = institutions or institution_files.load()
-    follow(report, console, "replay", run_id, len(visited) if mode == "recollect" else 0)
+    follow(report, console, "replay", run_id, len(institutions) if mode == "recollect" else 0)
     return report
 
 

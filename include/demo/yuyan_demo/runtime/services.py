@@ -89,9 +89,10 @@ def warehouse_dsn(home: Path) -> str:
     return load(home).warehouse_dsn
 
 
-def load(home: Path) -> Runtime:
-    """The runtime of a work folder, with its remembered ports (free ones where a remembered port has been taken)."""
-    home.mkdir(parents=True, exist_ok=True)
+def load(home: Path, remember: bool = False) -> Runtime:
+    """The runtime of a work folder, with its remembered ports (free ones where a remembered port has been taken). Writes
+    nothing unless its ports are to be remembered.
+    """
     home = home.resolve()
     path = home / "runtime.json"
     try:
@@ -109,7 +110,9 @@ def load(home: Path) -> Runtime:
             ports[name] = _free_port()
         elif name not in ports:
             ports[name] = _listens_on(process)
-    files.write(path, json.dumps(ports))
+    if remember:
+        home.mkdir(parents=True, exist_ok=True)
+        files.write(path, json.dumps(ports))
     return Runtime(home, ports)
 
 

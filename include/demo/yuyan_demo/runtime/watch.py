@@ -82,8 +82,9 @@ def follow(runtime: services.Runtime, console: Console, dag_id: str, run_id: str
 
 
 def _collection(warehouse: psycopg.Connection, run_id: str, expected: int, state: str) -> Stage:
-    done, failed, received, stored = warehouse.execute(
-        "select count(*) filter (where outcome <> 'failed'), count(*) filter (where outcome = 'failed'), "
+    done, partial, failed, received, stored = warehouse.execute(
+        "select count(*) filter (where outcome <> 'failed'), count(*) filter (where outcome = 'partial'), "
+        "count(*) filter (where outcome = 'failed'), "
         "coalesce(sum(rows_received), 0), coalesce(sum(rows_stored), 0) "
         "from ops.collection_result where run_id = %s and entity = ''",
         [run_id],
@@ -92,7 +93,8 @@ def _collection(warehouse: psycopg.Connection, run_id: str, expected: int, state
         "select extract(epoch from coalesce(ended_at, clock_timestamp()) - started_at) from ops.run where run_id = %s",
         [run_id],
     ).fetchone()
-    detail = f"单位 {done}/{expected} 完成，{failed} 失败；收到 {received:,} 行，新版本 {stored:,} 行"
+    part = f"（其中 {partial} 个部分完成）" if partial else ""
+    detail = f"单位 {done}/{expected} 完成{part}，{failed} 失败；收到 {received:,} 行，新版本 {stored:,} 行"
     if not expected:
         detail = "重做"
     return Stage({"queued": "waiting"}.get(state, state), float(seconds[0]) if seconds else 0.0, detail)

@@ -1,0 +1,128 @@
+"""Every command × what a person may get wrong × how it ends: a message, the exit code, nothing written, no traceback.
+
+Exit 2: the command line is wrong (Typer's habit). Exit 1: it could not be done. No server runs here.
+"""
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from yuyan import settings
+from yuyan.commands.cli import app
+
+NO_SERVER = "is not running"
+INTEGER = "valid integer"
+
+REFUSED = [
+    # what is asked, exit code, what is said
+    ("nosuch", 2, "No such command"),
+    ("run --scale 7", 2, "less than or equal to 1"),
+    ("run --scale 0", 2, "greater than or equal to 0.001"),
+    ("run --seed many", 2, INTEGER),
+    ("up --scale x", 2, "valid number"),
+    ("down now", 2, "unexpected extra argument"),
+    ("clean now", 2, "unexpected extra argument"),
+    ("simulate", 2, "--port"),
+    ("simulate --port high", 2, INTEGER),
+    ("status --nosuch", 2, "nosuch"),
+    ("init now", 2, "now"),
+    ("init", 1, "YUYAN_"),
+    ("indicators", 1, NO_SERVER),
+    ("indicators H01", 2, "H01"),
+    ("quality", 1, NO_SERVER),
+    ("quality --institution 99999", 2, "99999 is no institution"),
+    ("feedback", 1, NO_SERVER),
+    ("feedback --to", 2, "--to"),
+    ("points", 1, NO_SERVER),
+    ("points --to", 2, "--to"),
+    ("quota", 2, "--move"),
+    ("quota --year soon", 2, INTEGER),
+    ("dsn", 2, "dsn"),
+    ("dsn warehouse", 1, NO_SERVER),
+    ("dsn warehouse --role emperor", 1, "emperor is no role"),
+    ("contracts export nosuch --to {home}/c", 1, "nosuch"),
+    ("contracts export --to /proc/no/such", 1, "/proc/no"),
+    ("problem list", 1, NO_SERVER),
+    ("problem list --institution 99999", 2, "99999 is no institution"),
+    ("problem show x", 2, INTEGER),
+    ("problem show 1", 1, NO_SERVER),
+    ("problem promise 1 --by tomorrow", 2, "tomorrow"),
+    ("problem promise 1 --by 2026-99-99 --as a --reason x", 2, "2026-99-99"),
+    ("problem explain 1", 2, "--"),
+    ("problem reopen", 2, "PROBLEM"),
+    ("problem request 1 --rows many", 2, "--"),
+    ("problem approve one", 2, INTEGER),
+    ("problem reject 1 --as a --reason x --as-of x", 2, "x"),
+    ("problem withdraw 1 --reason x", 2, "--as"),
+    ("hold list", 1, NO_SERVER),
+    ("hold list --institution 99999", 2, "99999 is no institution"),
+    ("hold show -1x", 2, "No such option"),
+    ("hold accept", 2, "HOLD"),
+    ("hold reject 1", 2, "--"),
+    ("plan compare", 1, NO_SERVER),
+    ("plan copy 1999-draft 2026-final --name a --name-en b", 1, "1999-draft"),
+    ("allocate schemes now", 2, "now"),
+    ("allocate sign", 2, "--"),
+    ("allocate withdraw", 2, "--"),
+    ("allocate list", 1, NO_SERVER),
+    ("allocate report", 2, "RUN"),
+    ("allocate report abc", 1, NO_SERVER),
+    ("allocate compare one", 2, "'B'"),
+    ("replay revalidate 10611", 2, "10611"),
+    ("replay remap --institution 30000", 2, "30000"),
+    ("replay recollect --entity nosuch", 2, "实体 nosuch"),
+    ("replay recollect --since 5", 2, "--institution"),
+]
+"""A command, its exit code, and what the message has. `{home}` is an empty folder."""
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A work folder that is not there; no warehouse is named."""
+    for name in ("YUYAN_WAREHOUSE_DSN", "YUYAN_STEWARD", "SCALE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("YUYAN_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def leaves(command, path=()):
+    """Every command that does something, as a tuple of words."""
+    for name, sub in getattr(command, "commands", {}).items():
+        yield from leaves(sub, (*path, name)) if hasattr(sub, "commands") else [(*path, name)]
+
+
+@pytest.mark.parametrize(("asked", "code", "says"), REFUSED, ids=[row[0] for row in REFUSED])
+def test_what_a_person_gets_wrong_is_said_and_writes_nothing(home, asked, code, says):
+    result = CliRunner().invoke(app, asked.format(home=home).split(), env={"COLUMNS": "200"})
+    assert result.exit_code == code, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
+    assert says in result.output
+    assert not home.exists() or not any(home.iterdir())
+
+
+def test_every_command_is_in_the_table():
+    tried = [asked.split() for asked, _, _ in REFUSED]
+    missing = [
+        leaf
+        for leaf in leaves(typer.main.get_command(app))
+        if not any(tuple(t[: len(leaf)]) == leaf for t in tried)
+    ]
+    assert missing == []
+
+
+def test_version_and_status_ask_for_nothing_and_write_nothing(home):
+    assert CliRunner().invoke(app, ["--version"]).output.startswith("yuyan ")
+    status = CliRunner().invoke(app, ["status", "--json"])
+    assert (status.exit_code, json.loads(status.output)["is_up"]) == (0, False)
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("dsn", ["", "postgresql://127.0.0.1/x"])
+@pytest.mark.parametrize("scale", ["", "0.5"])
+def test_real_data_never_carry_the_mark_and_simulated_ones_always(monkeypatch, dsn, scale):
+    """Simulated: said so, or the embedded runtime's own warehouse."""
+    for name, value in (("YUYAN_WAREHOUSE_DSN", dsn), ("YUYAN_SIMULATED", scale)):
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
+    assert settings.warehouse_mark() == ("" if dsn and not scale else settings.SIMULATED)
