@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from yuyan import settings
 from yuyan.estimate import points
 
 YEAR = 2025
@@ -176,3 +177,38 @@ def test_no_points_no_scores():
     scores, signals = points.scored(city(NAMES).clear(), LEVELS, COMPONENTS, DIMENSIONS)
     assert (scores.columns, signals.columns) == (points.SCORE, points.SIGNAL)
     assert len(scores) == len(signals) == 0
+
+
+@pytest.mark.parametrize(("count", "cases"), [(12, 200), (40, 10)])
+def test_eighty_of_a_hundred_intervals_hold_the_true_position_among_the_peers(count, cases):
+    """Two components of equal weight, true rates Beta(10, 15); the truth is a position among the peers there are."""
+    components = COMPONENTS.filter(component_code="share")
+    both = pl.concat([
+        components.with_columns(component_code=pl.lit(name), weight=pl.lit(0.5), dimension_code=pl.lit("contribution"))
+        for name in ("first", "second")
+    ])  # fmt: skip
+    names = [f"p{i:03}" for i in range(count)]
+    rng, held = np.random.default_rng(5), []
+    for _ in range(25):
+        truth, evidence = np.full(count, 50.0), []
+        for name in ("first", "second"):
+            n = np.maximum(5, rng.poisson(cases, count))
+            rate = rng.beta(10, 15, count)
+            gap = rate - (rate * n).sum() / n.sum()
+            truth += 5 * gap / np.sqrt((n * gap**2).sum() / (n.sum() - (n**2).sum() / n.sum()))
+            evidence.append(
+                counted(name, dict(zip(names, zip(rng.binomial(n, rate), n, strict=True), strict=True)))
+            )
+        scores, _ = points.scored(city(names), pl.concat(evidence), both, DIMENSIONS)
+        of = scores.filter(dimension_code="contribution").sort("degree_point_id")
+        held.append((of["lcl80"].to_numpy() <= truth) & (truth <= of["ucl80"].to_numpy()))
+    assert 0.75 < np.mean(held) < 0.9
+
+
+def test_the_registrys_weights_of_a_dimension_add_up_to_one():
+    rows = pl.read_csv(settings.SEEDS / "plan" / "point_component.csv", infer_schema_length=None)
+    sums = rows.group_by("dimension_code").agg(pl.sum("weight"))
+    known = pl.read_csv(settings.SEEDS / "plan" / "point_dimension.csv")["dimension_code"].to_list()
+    assert dict(sums.iter_rows()) == dict.fromkeys(known, pytest.approx(1))
+    named = rows.filter(pl.col("missing_zh").is_null())
+    assert named["numerator_zh"].null_count() == named["denominator_zh"].null_count() == 0

@@ -1,6 +1,7 @@
 """The simulated population: repeatable, coherent, real where it can be, plausible in its shares."""
 
 import re
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from yuyan.domain import contracts
-from yuyan_demo.simulator import day_files, population
+from yuyan_demo.simulator import day_files, population, weak_points
 from yuyan_demo.simulator.__main__ import app
 from yuyan_demo.simulator.planting import KEY
 from yuyan_demo.simulator.population import META
@@ -170,19 +171,37 @@ def test_shares_are_plausible(clean):
     assert (work["verify_state"].is_in(["2", "3"])).mean() > 0.9
     assert work["grad_year"].max() == "2025"
     sampled = clean["thesis_sampling"].filter(pl.col("verdict_code").is_in(["1", "2"]))
+    sampled = sampled.filter(~pl.col("stratum_code").str.ends_with("K"))  # without the planted points
     assert (sampled["verdict_code"] == "1").mean() == pytest.approx(0.975, abs=0.02)
     assert {"0", "9"} <= set(clean["thesis_sampling"]["verdict_code"])
 
 
 def test_strata_have_one_inclusion_probability(clean):
     sampling = clean["thesis_sampling"]
-    assert sampling["stratum_code"].str.contains(r"^[DM][12]\d{5}$").all()
+    assert sampling["stratum_code"].str.contains(r"^[DM][12]\d{5}K?$").all()
     assert (
         sampling.group_by("sampling_year", "stratum_code")
         .agg(pl.col("inclusion_prob").n_unique())["inclusion_prob"]
         .max()
         == 1
     )
+
+
+def test_planted_points_are_sampled_and_have_the_problems_of_their_story(clean):
+    counted = clean["thesis_sampling"].filter(
+        (pl.col("is_targeted") == "false") & (pl.col("authority_code") != "3")
+    )
+    found = counted.filter(pl.col("verdict_code") == "2")
+    frame = clean["degree_award"].with_columns(pl.col("awarded_on").str.to_date())
+    for story in weak_points.PLANTED:
+        awards = frame.filter(pl.col("degree_point_id") == story.point)
+        for year in weak_points.YEARS:
+            here = (pl.col("degree_point_id") == story.point) & (pl.col("sampling_year") == str(year))
+            of_year = pl.col("awarded_on").is_between(date(year - 2, 9, 1), date(year - 1, 8, 31))
+            size, sampled = len(awards.filter(of_year)), len(counted.filter(here))
+            assert weak_points.SHARE * size <= sampled + 1, (story.point, year)  # one may be targeted
+            expected = min(story.problems.get(year, 0), sampled)
+            assert len(found.filter(here)) >= expected, (story.point, year)
 
 
 def test_persons_recur_across_registrations_and_institutions(clean):

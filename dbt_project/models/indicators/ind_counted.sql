@@ -2,6 +2,8 @@
 {{ config(materialized='view') }}
 select * from {{ ref('ind_counted_academic_warning') }}
 union all
+select * from {{ ref('ind_counted_accountability_case_year') }}
+union all
 select * from {{ ref('ind_counted_achievement_year') }}
 union all
 select * from {{ ref('ind_counted_admission') }}
@@ -47,6 +49,8 @@ union all
 select * from {{ ref('ind_counted_overseas_study') }}
 union all
 select * from {{ ref('ind_counted_platform_year') }}
+union all
+select * from {{ ref('ind_counted_point_trigger') }}
 union all
 select * from {{ ref('ind_counted_practice_year') }}
 union all

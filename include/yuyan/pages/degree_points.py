@@ -22,6 +22,12 @@ DIMENSIONS = {"fit": "适配度", "contribution": "贡献度", "distinctiveness"
 LOWEST, HIGHEST = 20.0, 80.0
 """Scores between which the bars are drawn; what lies outside is drawn at the edge."""
 
+STEPS = """
+select target_code as degree_point_id, case_id, step_on, action_zh, from_state_zh, to_state_zh, is_by_line, role_name,
+    document_no, reason_zh
+from marts.accountability_transition where target_kind_code = 'DP' order by target_code, case_id, event_id
+"""
+
 
 class NoPoints(LookupError):
     """There is no such degree point, or none has been scored yet."""
@@ -51,10 +57,13 @@ def build(
             wanted = _points(cursor, named)
             years = _of_points(cursor, "degree_point_monitor", wanted, "monitor_year")
             signals = _of_points(cursor, "degree_point_signal", wanted, "monitor_year, component_order")
+            steps = _steps(cursor)
         except psycopg.errors.UndefinedTable as error:
             raise NoPoints("the warehouse has no marts yet: execute `yuyan run`") from error
         for point in wanted:
-            render.write(folder / file_name(point), page(years[point], signals[point], mark))
+            render.write(
+                folder / file_name(point), page(years[point], signals[point], steps.get(point, []), mark)
+            )
         if not named:
             newest_rows = [years[point][-1] for point in wanted]
             index = render.page(
@@ -70,8 +79,8 @@ def file_name(degree_point_id: str) -> str:
     return f"{quote(degree_point_id, safe='')}.html"
 
 
-def page(years: Sequence[Row], signals: Sequence[Row], mark: str) -> str:
-    """The page of a degree point: its rows of the two marts, all years in order."""
+def page(years: Sequence[Row], signals: Sequence[Row], steps: Sequence[Row], mark: str) -> str:
+    """The page of a degree point: its rows of the two marts, all years in order, and the steps of its cases (STEPS)."""
     now = years[-1]
     current = [s for s in signals if s["monitor_year"] == now["monitor_year"]]
     parts = {code: list(rows) for code, rows in groupby(current, key=lambda s: s["dimension_code"])}
@@ -81,6 +90,7 @@ def page(years: Sequence[Row], signals: Sequence[Row], mark: str) -> str:
         mark=mark,
         now=now,
         years=years,
+        steps=steps,
         dimensions=DIMENSIONS,
         components=parts,
         reasons=[_reason(now, code, parts.get(code, [])) for code in DIMENSIONS],
@@ -118,6 +128,17 @@ def _of_points(
         f"select * from marts.{table} where degree_point_id = any(%s) order by degree_point_id, {order}",
         [list(points)],
     )
+    return {point: list(of) for point, of in groupby(rows, key=lambda r: r["degree_point_id"])}
+
+
+def _steps(cursor: psycopg.Cursor[Row]) -> dict[str, list[Row]]:
+    """Steps of cases by degree point; none where the warehouse keeps no cases."""
+    if (
+        cursor.execute("select to_regclass('marts.accountability_transition') as there").fetchone()["there"]
+        is None
+    ):
+        return {}
+    rows = cursor.execute(STEPS).fetchall()
     return {point: list(of) for point, of in groupby(rows, key=lambda r: r["degree_point_id"])}
 
 

@@ -17,6 +17,7 @@ SUBJECTS = {
     "_facts_teaching": "课程与教学评价",
     "_supervision": "导师与团队",
     "_welfare": "预警、规范与评审",
+    "_accountability": "评估与问责",
     "_facts_degrees": "论文、学位与抽检",
     "_facts_practice": "产教融合、就业与成果",
     "_facts_lists": "四张清单",

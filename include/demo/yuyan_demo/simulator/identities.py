@@ -104,6 +104,8 @@ FRESH: dict[str, Change] = {
         "discipline_code": _discipline,
         "degree_point_id": lambda r: f"{r['inst_code']}-3-{r['degree_type']}-{_discipline(r)}",
     },
+    "evaluation_result": {"eval_round": lambda r: f"X{_number(r)}"},
+    "accountability_case": {"trigger_code": "W03", "trigger_ref": None},
     "enterprise": {"uscc": right_check, "org_kind": "10", "name": lambda r: f"模拟新设企业{_number(r)}"},
     "degree_point_event": {
         "event_type": "41",

@@ -11,8 +11,8 @@ import polars as pl
 
 from yuyan import settings
 from yuyan.domain import contracts
-from yuyan_demo.simulator import catalogue as cat
 from yuyan_demo.simulator import (
+    accountability,
     catalogue_frames,
     coursework,
     days,
@@ -30,8 +30,10 @@ from yuyan_demo.simulator import (
     supervision,
     teaching,
     theses,
+    weak_points,
     welfare,
 )
+from yuyan_demo.simulator import catalogue as cat
 from yuyan_demo.simulator.columns import hexadecimal, mix, series
 from yuyan_demo.simulator.planting import KEY, VERSIONS_PER_DAY, Planter, merge
 from yuyan_demo.simulator.simulated_day import STALE, Ledger
@@ -156,6 +158,7 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     th, frames["thesis"] = theses.theses(seed, s, ids, t, first, (contracted, practice), catalogue, firms)
     awarded, frames["degree_award"] = theses.awards(seed, s, ids, th, catalogue)
     frames |= theses.sampling(seed, s, th, t, awarded, frames["degree_award"], catalogue)
+    frames |= weak_points.samplings(seed, frames)
     frames["employment"] = outcomes.employment(seed, s, ids, th, catalogue, firms)
     frames["honour"] = outcomes.honours(seed, s, ids, th, t.ids, frames["thesis_sampling"])
     frames["employer_survey"] = outcomes.employer_survey(seed, scale, catalogue, firms)
@@ -170,6 +173,7 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames |= supervision.frames(seed, frames)
     frames |= coursework.frames(seed, frames)
     frames |= welfare.frames(seed, frames)
+    frames |= accountability.frames(seed, frames)
     return frames | funding.frames(seed, frames)
 
 

@@ -7,6 +7,7 @@ import polars as pl
 from yuyan.domain import contracts
 from yuyan_demo.simulator import (
     measures,
+    measures_accountability,
     measures_coursework,
     measures_funding,
     measures_mechanisms,
@@ -49,6 +50,7 @@ def indicators(population: Population) -> pl.DataFrame:
     measures_supervision.enter(table, facts)
     measures_coursework.enter(table, facts)
     measures_welfare.enter(table, facts)
+    measures_accountability.enter(table, facts)
     measures_mechanisms.enter(table, facts)
     measures_funding.enter(table, facts)
     return table.frame(sorted(facts["institution"]["inst_code"]))
