@@ -150,6 +150,7 @@ def training_costs(facts: Facts) -> pl.DataFrame:
         .with_columns(pl.col("spent", "n", "fte").fill_null(0))
         .with_columns((pl.col("spent") > 0).alias("costed"))
         .with_columns((pl.col("costed") & pl.col("cost_method_doc_no").is_not_null()).alias("documented"))
+        .sort(key)
     )
 
 
@@ -169,7 +170,7 @@ def _resources(table: TruthTable, facts: Facts) -> None:
     yearly = {year: in_and_out(table, facts, costs, year) for year in facts.years(FIRST_YEAR, 1, 1)}
     for year in facts.years(FIRST_YEAR + 2, 1, 1):
         three = pl.concat(yearly[y] for y in range(year - 2, year + 1))
-        whole = three.group_by("inst").agg(
+        whole = three.group_by("inst", maintain_order=True).agg(
             pl.all().sum(), (((pl.col("staff") > 0) & (pl.col("spent") > 0)).sum() == 3).alias("is_whole")
         )
         whole = whole.filter("is_whole")
