@@ -22,3 +22,13 @@
 {% macro enterprise_key(uscc) -%}
     {{ key("'50000'", uscc) }}
 {%- endmacro %}
+
+{# Key of a platform: the register is the commission's. #}
+{% macro platform_key(platform_id) -%}
+    {{ key("'50000'", platform_id) }}
+{%- endmacro %}
+
+{# Key of a partner: a code or name says who it is only together with its kind. #}
+{% macro partner_key(kind, code) -%}
+    {{ key("'50000'", [kind, code]) }}
+{%- endmacro %}

@@ -12,6 +12,8 @@ with named as (
     union
     select employer_uscc from {{ source('accepted', 'employer_survey') }}
     union
+    select partner_id from {{ source('accepted', 'platform_partner') }} where partner_kind = '30'
+    union
     select partner.item
     from {{ source('accepted', 'degree_point') }} as p
     {{ each_item('p.joint_partner_uscc', 'partner') }}

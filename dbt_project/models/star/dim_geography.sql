@@ -4,6 +4,7 @@ with seen as (
     union select region_code from {{ source('accepted', 'employment') }}
     union select origin_region_code from {{ source('accepted', 'student') }}
     union select origin_region_code from {{ source('accepted', 'student_versions') }}
+    union select region_code from {{ source('accepted', 'platform_base') }}
     union select employer_region_code from {{ source('accepted', 'supervisor_versions') }}
 ),
 

@@ -16,6 +16,7 @@ SUBJECTS = {
     "_facts_students": "招生与学籍",
     "_facts_teaching": "课程与教学评价",
     "_supervision": "导师与团队",
+    "_platforms": "平台与校地对接",
     "_welfare": "预警、规范与评审",
     "_accountability": "评估与问责",
     "_facts_degrees": "论文、学位与抽检",

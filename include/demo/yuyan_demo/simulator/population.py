@@ -25,6 +25,7 @@ from yuyan_demo.simulator import (
     municipal,
     outcomes,
     people,
+    platforms,
     registrations,
     samples,
     supervision,
@@ -172,6 +173,7 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames["list_assignment"] = list_work.list_assignments(catalogue)
     frames |= supervision.frames(seed, frames)
     frames |= coursework.frames(seed, frames)
+    frames |= platforms.frames(seed, frames)
     frames |= welfare.frames(seed, frames)
     frames |= accountability.frames(seed, frames)
     return frames | funding.frames(seed, frames)
