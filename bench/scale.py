@@ -22,7 +22,8 @@ from yuyan_demo.runtime import environment, services
 
 HOME = Path(os.environ.get("YUYAN_HOME", settings.PROJECT / ".yuyan")) / "bench-scale"
 STAGES = (
-    "collect", "validate", "reconcile", "star", "indicators", "assess", "estimate", "changes", "marts", "docs", "feedback",
+    "collect", "validate", "reconcile", "star", "indicators", "assess", "estimate", "warn", "changes", "marts", "docs",
+    "feedback",
 )  # fmt: skip
 Figures = dict[str, float]
 

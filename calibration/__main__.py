@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from calibration import credibility, intervals, points, rules
+from calibration import credibility, intervals, points, rules, warnings
 from calibration.tables import Table
 
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
@@ -19,6 +19,9 @@ def tables(seed: int, simulations: int) -> list[Table]:
         intervals.runs(seed, simulations * 5),
         rules.pooled(seed, simulations),
         points.table(seed, max(simulations // 5, 20)),
+        warnings.statistical(seed, max(simulations // 10, 10)),
+        warnings.risk(seed, max(simulations // 50, 5)),
+        warnings.gaps(seed, simulations),
         rules.benchmark(seed, simulations),
         rules.levels(),
         intervals.courses(seed, simulations),

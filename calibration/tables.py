@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 COVERAGE = 0.93
 """A 95 % interval holds the truth at least so often at every size."""
 FALSE_RED = 0.05
-"""RED at most so often where the unit is exactly at its floor."""
+"""RED at most so often where the unit is exactly at its floor; AMBER or RED at most so often of a sound degree point."""
+FALSE_RED_POINT = 0.01
+"""RED at most so often of a sound degree point."""
 
 
 @dataclass
@@ -49,6 +51,11 @@ def covered(figure: float) -> bool:
 def rarely(figure: float) -> bool:
     """The budget of a RED at the floor."""
     return figure <= FALSE_RED
+
+
+def hardly(figure: float) -> bool:
+    """The budget of a false RED of a degree point."""
+    return figure <= FALSE_RED_POINT
 
 
 def _shown(figure: str | int | float | None) -> str:

@@ -2,7 +2,7 @@
 # 数仓 warehouse
 
 资产 `raw` 更新后运行：校验 → 对账 → 星型模型 → 指标 → 评估（`assess`：可信度、评分卡、可信等级）、
-估计（`estimate`：区间、基准、统计判定、预测）和变化（`changes`：与上次发布相比为什么变了）
+估计（`estimate`：区间、基准、统计判定、预测）和变化（`changes`：与上次发布相比为什么变了），其后预警（`warn`：信号与问责事项的建议）
 → 集市，旁边生成数据质量文档（Data Docs），
 最后是给各单位的反馈（`feedback`）。
 统计日期取已结束的采集中最新的一天，不后退（要重算从前某一天，手工触发并填写 `as_of`）；每一步都可以重跑，结果相同。
@@ -15,8 +15,9 @@
 3. 某一层失败：查 `ops.model_result`，其中写明哪个模型或测试失败、为什么。修好后 Clear 该任务，整层重做。
 4. `assess` 失败：日志写明哪个检查；参数在 `expectations/credibility*.csv` 和种子 `quality_dimension`，更正后 Clear 该任务。
    警报本身不会使它失败，只立为问题（`yuyan problem list`），等待说明或更正。
-5. `changes` 失败：与上次发布的比较没有完成，日志写明原因；修好后 Clear 该任务，集市随后建成。
-6. `docs` 或 `feedback` 失败：指标已照常算出（`ops.run` 为 success），但本次 Airflow 运行记为失败；修好后 Clear 该任务。
+5. `warn` 失败：日志写明原因，多为 `plan.warning_parameter` 的版本不全；更正后 Clear 该任务。它只提建议，不改变事项的状态。
+6. `changes` 失败：与上次发布的比较没有完成，日志写明原因；修好后 Clear 该任务，集市随后建成。
+7. `docs` 或 `feedback` 失败：指标已照常算出（`ops.run` 为 success），但本次 Airflow 运行记为失败；修好后 Clear 该任务。
 """
 
 from datetime import timedelta
@@ -91,6 +92,13 @@ def warehouse():
         runs.run_stage("assess", assess, dag_run.run_id)
 
     @task
+    def warn(dag_run) -> None:
+        """预警 W01–W05 与回测，问责事项的建议、期限与落实 / warnings, and what the line proposes about cases."""
+        from yuyan.early_warning.run import warn
+
+        runs.run_stage("warn", warn, dag_run.run_id)
+
+    @task
     def changes(dag_run) -> None:
         """与上次发布相比，每个指标值为什么变了 / why each value is not what was last published."""
         from yuyan.changes.run import explain
@@ -116,7 +124,8 @@ def warehouse():
         last = {"outlets": [MARTS]} if name == LAYERS[-1] else {}
         step = step >> layer.override(task_id=name, doc_md=manifest.describe(name), **last)(name)
         if name == "indicators":
-            step = [step >> estimate(), step >> assess(), step >> changes()]
+            judged = [step >> estimate(), step >> assess()]
+            step = [judged >> warn(), step >> changes()]
     [step >> feedback(), pages] >> follow_up().as_teardown()
 
 

@@ -16,7 +16,7 @@ FLOORS = (
     {"domain"},
     {"warehouse", "collect", "decisions"},
     {"load", "validate", "transform", "estimate", "changes"},
-    {"assess", "allocate"},
+    {"assess", "allocate", "early_warning"},
     {"pages", "manifest", "runs", "access"},
     {"commands"},
 )

@@ -1,8 +1,9 @@
-"""Who may do what in Airflow: operators (role admin) everything, stewards (role user) decide about overrides and no more.
+"""Who may do what in Airflow: operators (role admin) everything, stewards (role user) decide about overrides and
+accountability cases and no more.
 
 Airflow's simple auth manager lets its role `user` run, pause and delete every DAG and read every log. This one allows
-stewards what is listed in STEWARD, on the DAG `override` alone. `[core] auth_manager` names it; where people log in by
-an identity provider another takes its place (docs/how-to/problems-and-overrides.md).
+stewards what is listed in STEWARD, on the DAGs `override` and `accountability` alone. `[core] auth_manager` names it;
+where people log in by an identity provider another takes its place (docs/how-to/problems-and-overrides.md).
 """
 
 from typing import Any
@@ -12,7 +13,7 @@ from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleA
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.api_fastapi.common.types import MenuItem
 
-STEWARD_DAG = "override"
+STEWARD_DAGS = {"override", "accountability"}
 STEWARD = {
     ("GET", None),
     ("GET", DagAccessEntity.RUN),
@@ -21,8 +22,8 @@ STEWARD = {
     ("GET", DagAccessEntity.TASK_LOGS),
     ("GET", DagAccessEntity.VERSION),
     ("GET", DagAccessEntity.HITL_DETAIL),
-    ("POST", DagAccessEntity.RUN),  # ask for an override
-    ("PUT", DagAccessEntity.HITL_DETAIL),  # decide about one
+    ("POST", DagAccessEntity.RUN),  # ask for an override, begin a step of a case
+    ("PUT", DagAccessEntity.HITL_DETAIL),  # state, decide
 }
 """(method, what of the DAG) -> allowed to a steward. Whatever is not here is refused."""
 STEWARD_VIEWS = {AccessView.WEBSITE}
@@ -40,7 +41,7 @@ class AuthManager(SimpleAuthManager):
             return True
         dag_id = details.id if details else None
         is_list = method == "GET" and dag_id is None
-        return (method, access_entity) in STEWARD and (is_list or dag_id == STEWARD_DAG)
+        return (method, access_entity) in STEWARD and (is_list or dag_id in STEWARD_DAGS)
 
     def is_authorized_view(self, *, access_view: AccessView, user: SimpleAuthManagerUser) -> bool:
         return self._is_admin(user) or access_view in STEWARD_VIEWS

@@ -18,10 +18,9 @@ DAGS = [path.stem for path in (settings.PROJECT / "dags").glob("*.py")]
 METHODS = ("GET", "POST", "PUT", "DELETE")
 E = DagAccessEntity
 LOOKS_AT = (None, E.RUN, E.TASK, E.TASK_INSTANCE, E.TASK_LOGS, E.VERSION, E.HITL_DETAIL)
-MAY = {("override", "GET", what) for what in LOOKS_AT} | {
-    ("override", "POST", E.RUN),
-    ("override", "PUT", E.HITL_DETAIL),
-}
+THEIRS = {"override", "accountability"}
+VERBS = {*(("GET", what) for what in LOOKS_AT), ("POST", E.RUN), ("PUT", E.HITL_DETAIL)}
+MAY = {(dag, *verb) for dag in THEIRS for verb in VERBS}
 OF_AIRFLOW = ("configuration", "connection", "variable", "pool", "asset", "asset_alias")
 
 
@@ -40,8 +39,8 @@ def allowed(manager: AuthManager, user: SimpleAuthManagerUser, dags: list[str | 
 
 
 @pytest.mark.parametrize("user", [STEWARD, VIEWER], ids=["steward", "viewer"])
-def test_a_steward_may_see_and_decide_overrides_and_nothing_else(manager, user):
-    assert {"collect", "warehouse", "replay", "override"} <= set(DAGS)
+def test_a_steward_may_see_and_decide_overrides_and_cases_and_nothing_else(manager, user):
+    assert {"collect", "warehouse", "replay", *THEIRS} <= set(DAGS)
     assert allowed(manager, user, DAGS) == MAY
 
 
@@ -50,7 +49,7 @@ def test_lists_are_read_only_and_airflow_leaves_out_what_may_not_be_seen(manager
         (None, method, what) for _, method, what in MAY if method == "GET"
     }
     seen = manager.filter_authorized_dag_ids(dag_ids=set(DAGS), user=STEWARD, method="GET")
-    assert seen == {"override"}
+    assert seen == THEIRS
 
 
 def test_nothing_of_airflow_itself_is_a_stewards(manager):

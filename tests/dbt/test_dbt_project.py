@@ -21,6 +21,7 @@ MAY_READ = {
         "estimates",
         "allocation",
         "changes",
+        "accountability",
     },  # assess, estimate and changes come before
 }
 PREFIXES = {

@@ -91,6 +91,7 @@ def test_every_stage_left_its_time(city, first):
         "indicators",
         "estimate",
         "assess",
+        "warn",
         "changes",
         "marts",
         "feedback",

@@ -1,8 +1,9 @@
 """Run by test_override_dag.py in a process of its own, since Airflow reads its configuration when it is imported.
 
-Runs the DAG `override` with its real operators and Airflow's own API beside it: while a run waits for a decision, people
-answer over the API, each logged in as themselves. Reads a JSON list of {"conf", "answers": [[user, option, opinion]]};
-writes for each what the API said to the answers, what people were shown, how the tasks ended and which runs were triggered.
+Runs the DAGs `override` and `accountability` with their real operators and Airflow's own API beside it: while a run waits
+for a decision, people answer over the API, each logged in as themselves. Reads a JSON list of {"dag", "conf", "answers":
+[[user, option, what was filled in]]}; writes for each what the API said to the answers, what people were shown, how the
+tasks ended and which runs were triggered.
 """
 
 import json
@@ -68,42 +69,41 @@ def probe(client: TestClient, token: str) -> dict[str, int]:
 
 def play(client: TestClient, tokens: dict[str, str], case: dict) -> dict:
     """One run from its start to its end."""
-    dag = DagBag(settings.PROJECT / "dags").dags[
-        "override"
-    ]  # anew: a run leaves its parameters in the object
+    # anew: a run leaves its parameters in the object
+    dag = DagBag(settings.PROJECT / "dags").dags[case["dag"]]
     said = {"answers": []}
-    people = threading.Thread(target=answer, args=(client, tokens, case["answers"], said), daemon=True)
+    people = threading.Thread(target=answer, args=(client, tokens, case, said), daemon=True)
     people.start()
     run = dag.test(run_conf=case["conf"], logical_date=None)
     people.join(PATIENCE)
     with create_session() as session:
         said["tasks"] = {ti.task_id: str(ti.state) for ti in session.merge(run).get_task_instances()}
-        triggered = session.query(DagRun).filter(DagRun.dag_id != "override").all()
+        triggered = session.query(DagRun).filter(DagRun.dag_id.not_in(["override", "accountability"])).all()
         said["triggered"] = [{"dag": r.dag_id, "conf": r.conf, "state": str(r.state)} for r in triggered]
     return said
 
 
-def answer(client: TestClient, tokens: dict[str, str], answers: list[list[str]], said: dict) -> None:
+def answer(client: TestClient, tokens: dict[str, str], case: dict, said: dict) -> None:
     """Wait until the run asks, then answer as these people, one after the other."""
     anybody = {"Authorization": f"Bearer {next(iter(tokens.values()))}"}
-    for user, option, opinion in answers:
+    for user, option, filled_in in case["answers"]:
         deadline = time.monotonic() + PATIENCE
-        while not (waiting := pending(client, anybody)) and time.monotonic() < deadline:
+        while not (waiting := pending(client, anybody, case["dag"])) and time.monotonic() < deadline:
             time.sleep(0.2)
         said.setdefault("shown", waiting)
         instance = waiting["task_instance"]
         reply = client.patch(
-            f"/api/v2/dags/override/dagRuns/{instance['dag_run_id']}/taskInstances/decide/-1/hitlDetails",
+            f"/api/v2/dags/{case['dag']}/dagRuns/{instance['dag_run_id']}/taskInstances/{instance['task_id']}/-1/hitlDetails",
             headers={"Authorization": f"Bearer {tokens[user]}"},
-            json={"chosen_options": [option], "params_input": {"opinion": opinion}},
+            json={"chosen_options": [option], "params_input": filled_in},
         )
         said["answers"].append(reply.status_code)
 
 
-def pending(client: TestClient, headers: dict[str, str]) -> dict | None:
+def pending(client: TestClient, headers: dict[str, str], dag_id: str) -> dict | None:
     """What waits for an answer, as Airflow's page of required actions asks for it."""
     found = client.get(
-        "/api/v2/dags/override/dagRuns/~/hitlDetails", headers=headers, params={"response_received": False}
+        f"/api/v2/dags/{dag_id}/dagRuns/~/hitlDetails", headers=headers, params={"response_received": False}
     ).json()
     waiting = [d for d in found.get("hitl_details", []) if d["task_instance"]["state"] == "awaiting_input"]
     return waiting[0] if waiting else None

@@ -16,11 +16,11 @@ NAMES = sorted(path.stem for path in settings.LIFE_CYCLES.glob("*.yml"))
 DAY, LATER = date(2026, 10, 15), date(2026, 11, 15)
 JW, UNI = Steward("jw-data-1", "commission"), Steward("data-10611-1", "university", "10611")
 
-CASE = """
+INQUIRY = """
 label: 督办
-table: quality.accountability_case
-key: case_id
-look: yuyan case
+table: quality.inquiry
+key: inquiry_id
+look: yuyan inquiry
 states:
   open: 待整改
   planned: {label: 已有整改方案, with: [plan_uri, due_on]}
@@ -34,8 +34,8 @@ steps:
 
 
 @dataclass(frozen=True)
-class Case:
-    case_id: int
+class Inquiry:
+    inquiry_id: int
     src_inst_code: str
     state: str
     plan_uri: str | None
@@ -43,7 +43,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        return f"督办 {self.case_id}"
+        return f"督办 {self.inquiry_id}"
 
 
 @pytest.mark.database
@@ -67,41 +67,47 @@ def test_the_table_allows_the_states_and_has_the_columns(warehouse, name):
 
 @pytest.mark.database
 def test_a_new_life_cycle_needs_no_code(warehouse, tmp_path, monkeypatch):
-    (tmp_path / "case.yml").write_text(CASE, encoding="utf-8")
+    (tmp_path / "inquiry.yml").write_text(INQUIRY, encoding="utf-8")
     monkeypatch.setattr(settings, "LIFE_CYCLES", tmp_path)
-    cases = LifeCycle("case", Case)
+    inquiries = LifeCycle("inquiry", Inquiry)
     with psycopg.connect(warehouse, autocommit=True) as connection:
         connection.execute(
-            "create table quality.accountability_case (case_id bigint generated always as identity, src_inst_code text, "
+            "create table quality.inquiry (inquiry_id bigint generated always as identity, src_inst_code text, "
             "state text, plan_uri text, due_on date)"
         )
-        number = cases.start(connection, "raise", {"src_inst_code": "10611"}, "yuyan", "指标偏离", DAY, "r1")
+        number = inquiries.start(
+            connection, "raise", {"src_inst_code": "10611"}, "yuyan", "指标偏离", DAY, "r1"
+        )
 
-        def case() -> Case:
-            return cases.get(connection, number)
+        def inquiry() -> Inquiry:
+            return inquiries.get(connection, number)
 
         with pytest.raises(DecisionError, match="data-10635-1 是 10635 的数据管理员，不能处理 10611 的督办"):
-            cases.check(case(), "plan", "x", Steward("data-10635-1", "university", "10635"))
-        cases.check(case(), "plan", "方案见函", UNI)
+            inquiries.check(inquiry(), "plan", "x", Steward("data-10635-1", "university", "10635"))
+        inquiries.check(inquiry(), "plan", "方案见函", UNI)
         with pytest.raises(ValueError, match="requires plan_uri, due_on"):
-            cases.take(connection, case(), "plan", UNI.name, "方案见函", DAY)
+            inquiries.take(connection, inquiry(), "plan", UNI.name, "方案见函", DAY)
         plan = {"plan_uri": "https://jw.example.cn/1", "due_on": DAY}
-        cases.take(connection, case(), "plan", UNI.name, "方案见函", DAY, changes=plan)
-        assert (cases.is_due(case(), "overdue", DAY), cases.is_due(case(), "overdue", LATER)) == (False, True)
-        cases.take(connection, case(), "overdue", "yuyan", "到期未办结", LATER, run_id="r2")
-        assert case() == Case(number, "10611", "open", None, None)
+        inquiries.take(connection, inquiry(), "plan", UNI.name, "方案见函", DAY, changes=plan)
+        assert (
+            inquiries.is_due(inquiry(), "overdue", DAY),
+            inquiries.is_due(inquiry(), "overdue", LATER),
+        ) == (False, True)
+        inquiries.take(connection, inquiry(), "overdue", "yuyan", "到期未办结", LATER, run_id="r2")
+        assert inquiry() == Inquiry(number, "10611", "open", None, None)
         with pytest.raises(
-            DecisionError, match=r"现为“待整改”，不能办结（只能从“已有整改方案”）.*yuyan case show"
+            DecisionError, match=r"现为“待整改”，不能办结（只能从“已有整改方案”）.*yuyan inquiry show"
         ):
-            cases.check(case(), "close", "x", JW)
-        cases.take(connection, case(), "plan", UNI.name, "新方案", LATER, changes=plan)
+            inquiries.check(inquiry(), "close", "x", JW)
+        inquiries.take(connection, inquiry(), "plan", UNI.name, "新方案", LATER, changes=plan)
         with pytest.raises(DecisionError, match="不是市教委的数据管理员，不能办结"):
-            cases.check(case(), "close", "已整改", UNI)
-        cases.check(case(), "close", "已整改", JW)
+            inquiries.check(inquiry(), "close", "已整改", UNI)
+        inquiries.check(inquiry(), "close", "已整改", JW)
         evidence = {"checked_by": "jw-data-2"}
-        cases.take(connection, case(), "close", JW.name, "已整改", LATER, evidence=evidence)
+        inquiries.take(connection, inquiry(), "close", JW.name, "已整改", LATER, evidence=evidence)
         told = [
-            (e["actor"], e["action"], e["to_state"], e["evidence"]) for e in cases.events(connection, number)
+            (e["actor"], e["action"], e["to_state"], e["evidence"])
+            for e in inquiries.events(connection, number)
         ]
     given = {"plan_uri": "https://jw.example.cn/1", "due_on": "2026-10-15"}
     assert told == [
@@ -116,17 +122,17 @@ def test_a_new_life_cycle_needs_no_code(warehouse, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("from: [open], to: planned", "from: [opened], to: planned", r"case\.yml:12: opened is no state"),
-        ("by: commission", "by: minister", r"case\.yml:14: by 'minister' is not one of line"),
-        ("label: 办结, ", "", r"case\.yml:14: has by, evidence, from, to"),
-        ("key: case_id", "keys: case_id", r"case\.yml:\d+: has keys, label"),
-        ("with: [plan_uri, due_on]", "having: [plan_uri]", r"case\.yml:8: has having, label"),
+        ("from: [open], to: planned", "from: [opened], to: planned", r"inquiry\.yml:12: opened is no state"),
+        ("by: commission", "by: minister", r"inquiry\.yml:14: by 'minister' is not one of line"),
+        ("label: 办结, ", "", r"inquiry\.yml:14: has by, evidence, from, to"),
+        ("key: inquiry_id", "keys: inquiry_id", r"inquiry\.yml:\d+: has keys, label"),
+        ("with: [plan_uri, due_on]", "having: [plan_uri]", r"inquiry\.yml:8: has having, label"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_line(tmp_path, monkeypatch, old, new, said):
-    assert old in CASE
-    (tmp_path / "case.yml").write_text(CASE.replace(old, new), encoding="utf-8")
+    assert old in INQUIRY
+    (tmp_path / "inquiry.yml").write_text(INQUIRY.replace(old, new), encoding="utf-8")
     monkeypatch.setattr(settings, "LIFE_CYCLES", tmp_path)
     life_cycles.load.cache_clear()
     with pytest.raises(life_cycles.LifeCycleError, match=said):
-        life_cycles.load("case")
+        life_cycles.load("inquiry")

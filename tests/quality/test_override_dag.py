@@ -1,4 +1,5 @@
-"""The DAG `override`: people are shown the facts and decide over Airflow's own API; the decision is recorded as theirs."""
+"""The DAGs `override` and `accountability`: people are shown the facts and decide over Airflow's own API; the decision is
+recorded as theirs."""
 
 import json
 import secrets
@@ -23,6 +24,9 @@ from made_up import (
     state,
 )
 
+from yuyan.decisions import cases
+from yuyan.decisions.case_review import review
+from yuyan.decisions.cases import CASES
 from yuyan.decisions.overrides import OVERRIDES
 from yuyan_demo.runtime import environment, postgres
 
@@ -61,9 +65,11 @@ def airflow(world, pg_home, work, tmp_path):
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
     }
 
-    def play(*cases: tuple[dict, list[tuple[str, str, str]]]) -> list[dict]:
+    def play(*runs: tuple[str, dict, list[tuple[str, str, dict]]]) -> list[dict]:
         asked, output = tmp_path / "asked.json", tmp_path / "said.json"
-        asked.write_text(json.dumps([{"conf": conf, "answers": answers} for conf, answers in cases]))
+        asked.write_text(
+            json.dumps([{"dag": d, "conf": conf, "answers": answers} for d, conf, answers in runs])
+        )
         command = [sys.executable, str(SCRIPT), str(asked), str(output)]
         done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
@@ -78,13 +84,31 @@ def test_people_decide_in_airflow_under_the_same_rights(world, airflow):
     number, other = state(world, COMMISSION).problem_id, state(world, UNIVERSITY).problem_id
     override = ask(world, number)
     request = {"problem_id": other, "rows": 5, "until": "2026-12-31", "reason": "系统升级中"}
-    approved, rejected, late = airflow(
+    told = cases.notify(world, watched(world), "warn", JW, "拟定", DAY)
+    about = {"case_id": told.case_id, "step": "warn", "as_of": str(DAY)}
+    signed = {"role": "学位办主任", "document": "渝学位〔2026〕3号", "opinion": "属实"}
+    approved, rejected, late, warned = airflow(
         (
+            "override",
             {"override_id": override.override_id},
-            [(UNI, "批准", "我自己批准"), ("yuyan", "批准", "管理员批准"), (JW, "批准", "档案室已出证明")],
+            [
+                (UNI, "批准", {"opinion": "我自己批准"}),
+                ("yuyan", "批准", {"opinion": "管理员批准"}),
+                (JW, "批准", {"opinion": "档案室已出证明"}),
+            ],
         ),
-        (request, [(UNI, "驳回", "升级已完成，请更正")]),
-        ({"override_id": override.override_id}, []),
+        ("override", request, [(UNI, "驳回", {"opinion": "升级已完成，请更正"})]),
+        ("override", {"override_id": override.override_id}, []),
+        (
+            "accountability",
+            about,
+            [
+                (JW, "陈述", {"statement": "代为陈述"}),
+                (UNI, "陈述", {"statement": "已停招该导师"}),
+                (UNI, "同意", signed),
+                (JW, "同意", signed),
+            ],
+        ),
     )
 
     assert len(approved["probed"]) == 15
@@ -119,3 +143,27 @@ def test_people_decide_in_airflow_under_the_same_rights(world, airflow):
 
     assert late["tasks"] == {"request": "success", "decide": "skipped", "replay": "skipped"}
     assert late["triggered"] == [replay]  # none more
+
+    assert warned["answers"] == [403, 200, 403, 200]
+    assert warned["tasks"] == dict.fromkeys(("prepare", "statement", "decide"), "success")
+    assert {a["id"] for a in warned["shown"]["assigned_users"]} == {UNI, STARTER}
+    for fact in ("10611-2-1-0802", "发出预警", "18/24", "系统只提建议"):
+        assert fact in warned["shown"]["subject"] + warned["shown"]["body"], fact
+    case = CASES.get(world, told.case_id)
+    record = cases.records(world, told.case_id)[-1]
+    assert (case.state, record["actor"], record["statement"], record["document_no"]) == (
+        "warned", JW, "已停招该导师", "渝学位〔2026〕3号",
+    )  # fmt: skip
+
+
+def watched(world) -> int:
+    """The number of a case in 关注 about a point with a RED rate."""
+    world.execute(
+        "insert into accountability.warning_signal (target_kind, target_code, inst_code, rule_code, signal_code, "
+        "period_year, is_current, is_restricted, level_code, reason_zh, parameter_version, rule_version, run_id, as_of) "
+        "values ('DP', '10611-2-1-0802', %s, 'W02', 'ALL', 2025, true, false, 'RED', '18/24', 'W-1', 1, 'r1', %s)",
+        [INST, DAY],
+    )
+    review(world, "r1", DAY)
+    (case,) = CASES.select(world, "true")
+    return cases.decide(world, case.case_id, "watch", JW, "属实", DAY, cases.Decision("主任", "1号")).case_id

@@ -13,6 +13,7 @@ from yuyan import runs, transform
 from yuyan.assess.run import assess
 from yuyan.changes import run as changes
 from yuyan.domain import contracts
+from yuyan.early_warning.run import warn
 from yuyan.estimate.run import estimate
 from yuyan.warehouse import ddl
 from yuyan_demo.runtime import postgres
@@ -71,6 +72,7 @@ def simulated_city_dsn(pg_home, simulated_city_home, simulated_city) -> str:
         changes.explain("city", simulated_city.as_of)
         assess("city", simulated_city.as_of)
         estimate("city", simulated_city.as_of)
+        warn("city", simulated_city.as_of)
         build(simulated_city.as_of, "--select", "path:models/marts")
     yield dsn
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from yuyan.domain import catalogue, contracts, credibility_rules
+from yuyan.domain import case_rules, catalogue, contracts, credibility_rules
 from yuyan.pages import documentation, rules
 
 DOCUMENTS = documentation.documents()
@@ -25,7 +25,7 @@ def test_every_rule_is_there_under_its_own_anchor():
         for r in sorted(found[entity], key=lambda r: not r.is_business)
     ]
     assert len(in_order) == sum(map(len, found.values()))
-    in_order += [r.rule_id for r in credibility_rules.rules()]
+    in_order += [r.rule_id for module in (credibility_rules, case_rules) for r in module.rules()]
     assert re.findall(r'<details id="(QR\.[^"]+)"', rules.directory_page()) == in_order
     listed = csv.DictReader(io.StringIO(rules.directory_csv().removeprefix("\ufeff")))
     assert [row["rule_id"] for row in listed] == in_order

@@ -11,6 +11,7 @@ from yuyan import secrets, settings
 from yuyan.commands import init as deployment
 from yuyan.commands import report
 from yuyan.commands.allocate import app as allocate_app
+from yuyan.commands.case import app as case_app
 from yuyan.commands.console import (
     Institution,
     Json,
@@ -42,6 +43,7 @@ app.add_typer(dsn_app, name="dsn")
 app.add_typer(contract_app, name="contracts")
 app.add_typer(problem_app, name="problem")
 app.add_typer(hold_app, name="hold")
+app.add_typer(case_app, name="case")
 app.add_typer(plan_app, name="plan")
 app.add_typer(allocate_app, name="allocate")
 app.command("quota")(quota)

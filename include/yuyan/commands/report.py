@@ -24,6 +24,7 @@ STAGES = {
     "indicators": "指标",
     "estimate": "估计",
     "assess": "评估",
+    "warn": "预警",
     "changes": "变化",
     "marts": "集市",
     "feedback": "反馈",

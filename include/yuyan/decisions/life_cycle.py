@@ -154,8 +154,9 @@ class LifeCycle(Generic[T]):
         run_id: str | None = None,
         changes: dict[str, Any] | None = None,
         evidence: dict[str, Any] | None = None,
-    ) -> None:
-        """Take a step that was checked: new state, further columns (`changes`), and the event with its evidence.
+    ) -> int:
+        """Take a step that was checked: new state, further columns (`changes`), and the event with its evidence, whose
+        number is returned.
 
         `evidence` is what stands in the event only. Raises DecisionError when the step may not start here, ValueError when
         something that the step requires is not given.
@@ -167,14 +168,18 @@ class LifeCycle(Generic[T]):
             raise ValueError(f"{self.cycle.name}: the step {action} requires {', '.join(missing)}")
         if subject.state not in step.sources or not reason.strip():
             self.check(subject, action, reason)
-        changes = dict.fromkeys(self.cycle.emptied(action)) | changes | {"state": step.target}
+        changes = (
+            dict.fromkeys(self.cycle.emptied(action)) | changes | {"state": step.target or subject.state}
+        )
         number = getattr(subject, self.cycle.key)
         connection.execute(
             f"update {self.cycle.table} set {', '.join(f'{name} = %s' for name in changes)} where {self.cycle.key} = %s",
             [*changes.values(), number],
         )
         required = {name: given[name] for name in self.cycle.required(action)}
-        self._record_event(connection, number, action, subject.state, actor, reason, as_of, run_id, required)
+        return self._record_event(
+            connection, number, action, subject.state, actor, reason, as_of, run_id, required
+        )
 
     def _record_event(
         self,
@@ -187,15 +192,17 @@ class LifeCycle(Generic[T]):
         as_of: date,
         run_id: str | None,
         evidence: dict[str, Any],
-    ) -> None:
-        connection.execute(
+    ) -> int:
+        to_state = self.cycle.steps[action].target or from_state
+        (event_id,) = connection.execute(
             "insert into quality.life_cycle_event (life_cycle, subject_id, as_of, actor, action, from_state, to_state, "
-            "reason, run_id, evidence) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "reason, run_id, evidence) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) returning event_id",
             [
-                *(self.cycle.name, number, as_of, actor, action, from_state, self.cycle.steps[action].target),
+                *(self.cycle.name, number, as_of, actor, action, from_state, to_state),
                 *(reason, run_id, json.dumps(evidence, ensure_ascii=False, default=str)),
             ],
-        )
+        ).fetchone()
+        return event_id
 
     def events(self, connection: psycopg.Connection, number: int) -> list[dict[str, Any]]:
         """Every step of a subject so far, oldest first."""

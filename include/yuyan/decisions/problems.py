@@ -47,9 +47,8 @@ class Finding:
     @property
     def amount(self) -> str:
         """What is wrong, counted."""
-        return (
-            f"{self.failed} 个警报" if self.rule_id.startswith("QR.indicator.") else f"{self.failed} 行不合格"
-        )
+        unit = {"indicator": "个警报", "case": "件问责事项"}.get(self.rule_id.split(".")[1], "行不合格")
+        return f"{self.failed} {unit}"
 
 
 @dataclass(frozen=True)

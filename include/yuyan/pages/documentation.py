@@ -6,11 +6,13 @@ writes what `documents()` names (a test holds them in step) and the pages into d
 the pages beside the feedback.
 """
 
+import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
 from yuyan import settings
-from yuyan.domain import contracts
+from yuyan.domain import contracts, life_cycles
 from yuyan.domain.contracts import Contract, Field
 from yuyan.domain.indicators import dbt_files
 from yuyan.pages import coverage, erd, published, render, rules, star
@@ -132,12 +134,23 @@ def sources() -> str:
     return "\n".join([*head, *tables]) + "\n"
 
 
+def transitions() -> str:
+    """The steps of accountability cases as the seed plan.case_transition."""
+    rows = life_cycles.transitions(life_cycles.load("case"))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
 def documents() -> dict[Path, str]:
     """Path -> content of the generated documents that a reader of the repository needs."""
     return {
         settings.DBT_PROJECT / "models" / "_accepted.yml": sources(),
         **dbt_files.files(),
         published.SNAPSHOT: published.text(),
+        settings.SEEDS / "plan" / "case_transition.csv": transitions(),
         DOCS / "rule-directory.csv": rules.directory_csv(),
         DOCS / "indicator-dictionary.csv": indicator_dictionary.dictionary_csv(),
         DOCS / "data-dictionary.zh-CN.md": dictionary(),

@@ -6,7 +6,7 @@ Every rule has an anchor, its id, so that feedback pages point at it.
 import re
 from collections.abc import Callable
 
-from yuyan.domain import catalogue, contracts, credibility_rules
+from yuyan.domain import case_rules, catalogue, contracts, credibility_rules
 from yuyan.domain.catalogue import Rule
 from yuyan.domain.contracts import Contract
 from yuyan.domain.labels import LEVELS, OVERRIDES, SEVERITIES
@@ -38,7 +38,9 @@ def _validity(rule: Rule) -> str:
     return "一直有效"
 
 
-COLUMNS: dict[str, tuple[str, Callable[[Rule, Contract | credibility_rules.Subject], object]]] = {
+COLUMNS: dict[
+    str, tuple[str, Callable[[Rule, Contract | credibility_rules.Subject | case_rules.Subject], object]]
+] = {
     "rule_id": ("规则编号", lambda r, c: r.rule_id),
     "version": ("版本", lambda r, c: r.version),
     "entity": ("实体", lambda r, c: c.entity),
@@ -86,13 +88,16 @@ def directory_page(mark: str = "") -> str:
     )
 
 
-def _all() -> list[tuple[Contract | credibility_rules.Subject, Rule]]:
+def _all() -> list[tuple[Contract | credibility_rules.Subject | case_rules.Subject, Rule]]:
     """Every rule with the contract of its entity: entities in load order, business rules before structural ones; the rules
-    about indicators last."""
+    about indicators and cases last."""
     rules = catalogue.load().rules
     of_entities = [
         (contract, rule)
         for entity, contract in contracts.load().items()
         for rule in sorted(rules[entity], key=lambda r: not r.is_business)
     ]
-    return of_entities + [(credibility_rules.Subject(), rule) for rule in credibility_rules.rules()]
+    of_others = [
+        (module.Subject(), rule) for module in (credibility_rules, case_rules) for rule in module.rules()
+    ]
+    return of_entities + of_others

@@ -2,14 +2,14 @@
 
 import re
 
-from yuyan.domain import contracts, credibility_rules, labels
+from yuyan.domain import case_rules, contracts, credibility_rules, labels
 from yuyan.pages.facts import Row
 
 
 def entity_label(entity: str | None) -> str:
     """学籍（student); what is no entity stays as it is."""
-    subject = credibility_rules.Subject()
-    named = subject if entity == subject.entity else contracts.load().get(entity or "")
+    subjects = {s.entity: s for s in (credibility_rules.Subject(), case_rules.Subject())}
+    named = subjects.get(entity or "") or contracts.load().get(entity or "")
     return f"{named.label}（{entity}）" if named else entity or ""
 
 

@@ -3,7 +3,7 @@
 import psycopg
 
 from yuyan import settings
-from yuyan.domain import credibility_rules
+from yuyan.domain import case_rules, credibility_rules
 from yuyan.domain.catalogue import Catalogue, Rule, RuleError
 
 COLUMNS = (
@@ -11,14 +11,14 @@ COLUMNS = (
     "tolerance_pct", "override_by", "message", "why", "fix", "owner", "indicators", "valid_from", "valid_to", "digest",
     "first_run_id", "is_current",
 )  # fmt: skip
-FILES = {credibility_rules.SUBJECT: "credibility.csv"}
+FILES = {credibility_rules.SUBJECT: "credibility.csv", case_rules.SUBJECT: "case.csv"}
 EXPLAINS = ("message", "why", "fix", "owner", "indicators")
 """Columns that may change under one version."""
 
 
 def register(connection: psycopg.Connection, catalogue: Catalogue, run_id: str) -> None:
-    """Make quality.rule say what the catalogue and the rules about indicators say; versions that are used no longer stay,
-    not marked as current.
+    """Make quality.rule say what the catalogue and the rules about indicators and cases say; versions that are used no
+    longer stay, not marked as current.
 
     A structural rule takes the version that the warehouse knows its content by, or the next one. Raises RuleError for
     business rules whose content changed under an unchanged version, before anything is written.
@@ -30,6 +30,7 @@ def register(connection: psycopg.Connection, catalogue: Catalogue, run_id: str) 
         known.setdefault(rule_id, {})[version] = digest, first_run
     of_all = [(entity, rule) for entity, rules in catalogue.rules.items() for rule in rules]
     of_all += [(credibility_rules.SUBJECT, rule) for rule in credibility_rules.rules()]
+    of_all += [(case_rules.SUBJECT, rule) for rule in case_rules.rules()]
     if refused := [
         text for entity, rule in of_all if (text := _problem(entity, rule, known.get(rule.rule_id, {})))
     ]:

@@ -17,7 +17,7 @@ from yuyan.domain.yaml_file import YamlFile
 
 READABLE = (
     *("marts", "indicators", "estimates", "reference", "plan", "star"),
-    *("quality", "ops", "allocation", "changes"),
+    *("quality", "ops", "allocation", "changes", "accountability"),
 )
 """Schemas that a role may be given. Records as they came (raw, latest, accepted, judging) are the line's alone."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
