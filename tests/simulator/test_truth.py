@@ -140,7 +140,11 @@ def test_truth_covers_every_variant_unit_and_period(indicators):
     assert set(indicators.select("variant_code", "grain").unique().iter_rows()) <= given
     assert set(indicators.filter(pl.col("grain") == "city")["unit_code"]) == {CITY}
     # an index and a mean: where nothing is, they have no numerator
-    assert set(indicators.filter(pl.col("numerator").is_null())["variant_code"]) <= {"H02c", "M04.2"}
+    assert set(indicators.filter(pl.col("numerator").is_null())["variant_code"]) <= {
+        "H02c",
+        "M04.2",
+        "M19.2a",
+    }
 
 
 def test_ratios_are_ratios_and_units_add_up(indicators):

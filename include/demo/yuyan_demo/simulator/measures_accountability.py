@@ -19,9 +19,8 @@ def enter(table: TruthTable, facts: Facts) -> None:
         due = [t for t in answered if t["on"].year == year and t["is_due"]]
         table.add_city("M19.2", str(year), sum(t["in_time"] for t in due), len(due))
         first = [c for c in known if c["issued_on"].year == year]
-        if first:
-            days = sum((c["issued_on"] - c["triggered_on"]).days for c in first)
-            table.add_city("M19.2a", str(year), days, len(first))
+        days = sum((c["issued_on"] - c["triggered_on"]).days for c in first) if first else None
+        table.add_city("M19.2a", str(year), days, len(first) or None)  # a mean: of nothing it is not there
         here = [c for c in known if is_open(c, last)]
         late = [c for c in here if (term := term_of(c, last)) and term < last]
         table.add_city("M19.2b", str(year), len(late), len(here))
