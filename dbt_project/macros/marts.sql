@@ -104,3 +104,8 @@ select
 from {{ ref('indicator_value') }}
 where grain = '{{ grain }}' and {{ 'is_latest_complete' if is_latest else 'is_complete' }} and {{ of_definitions }}
 {%- endmacro %}
+
+{# A part of a count of persons: shown where the whole and the part may be. #}
+{% macro large_enough_of(part, whole) -%}
+    case when {{ whole }} = 0 or {{ whole }} >= {{ var('small_cell_minimum') }} then {{ large_enough(part) }} end
+{%- endmacro %}

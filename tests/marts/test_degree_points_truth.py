@@ -112,11 +112,27 @@ def evidence(facts, points, marts) -> dict[tuple[str, str, int], tuple[float, fl
 
     # commissions, by the points at which the leader supervises
     posts = defaultdict(lambda: [date.max, date.min])
+    appointments = defaultdict(lambda: defaultdict(list))
     for a in facts["supervisor_appointment"].iter_rows(named=True):
         if a["role_code"] == "10":
             span = posts[a["supervisor_id"], a["degree_point_id"]]
+            appointments[a["supervisor_id"]][a["degree_point_id"]].append(
+                (a["from_on"], a["to_on"] or date.max)
+            )
             span[:] = min(span[0], a["from_on"]), max(span[1], a["to_on"] or date(9999, 12, 31))
     projects = {r["project_id"]: r for r in facts["commissioned_project"].iter_rows(named=True)}
+    reached = {}
+    for r in projects.values():
+        held = appointments[r["pi_supervisor_id"]]
+        now = [p for p, spans in held.items() if any(a <= r["signed_on"] <= b for a, b in spans)]
+        of_unit = [
+            p
+            for p, d in points.items()
+            if (d["inst_code"], d["unit_code"]) == (r["inst_code"], r["unit_code"])
+            and d["status_code"] == "10"
+            and d["degree_level"] in ("1", "2")
+        ]
+        reached[r["project_id"]] = now or list(held) or of_unit
     for year in years:
         day = min(date(year, 12, 31), facts.as_of)
         at = defaultdict(list)
@@ -131,35 +147,32 @@ def evidence(facts, points, marts) -> dict[tuple[str, str, int], tuple[float, fl
         for r in projects.values():
             if r["signed_on"].year == year and r["signed_on"] <= facts.as_of and _enterprise(r):
                 name = r["contract_no_digest"]
-
-                contracts[name] = min(
-                    filter(None, (contracts.get(name), r["pi_supervisor_id"])), default=None
-                )
-        amounts = [("con_contract", s, 1.0) for s in contracts.values()]
+                contracts[name] = min(contracts.get(name, r["project_id"]), r["project_id"])
+        amounts = [("con_contract", project, 1.0) for project in contracts.values()]
         for r in facts["commissioned_receipt"].iter_rows(named=True):
             project = projects.get(r["project_id"])
-            if (
-                project
-                and _enterprise(project)
-                and r["received_on"].year == year
-                and r["received_on"] <= facts.as_of
-            ):
-                sign = -1 if r["is_refund"] else 1
-                amounts.append(("con_receipt", project["pi_supervisor_id"], sign * r["amount"]))
-        for component, lead, amount in amounts:
-            for p in at.get(lead, ()):
-                events[component][p].append(amount / len(at[lead]))
+            day = r["received_on"]
+            if project and _enterprise(project) and day.year == year and day <= facts.as_of:
+                amounts.append(("con_receipt", r["project_id"], (-1 if r["is_refund"] else 1) * r["amount"]))
+        for component, project, amount in amounts:
+            for p in reached[project]:
+                events[component][p].append(amount / len(reached[project]))
         for component, of in events.items():
             for p, n in staff.items():
                 found[component, p, year] = (sum(of[p]), n, sum(a * a for a in of[p]))
 
     # students of a census
+    opened = {
+        r["platform_id"]: r["opened_on"]
+        for r in facts["platform_base"].iter_rows(named=True)
+        if r["opened_on"]
+    }
     for year in years:
         day = date(year, 9, 30)
         if day > facts.as_of:
             continue
         here = Counter()
-        special = Counter()
+        special, trained = Counter(), Counter()
         for s in facts["student"].iter_rows(named=True):
             p = s["degree_point_id"]
             if (
@@ -168,6 +181,7 @@ def evidence(facts, points, marts) -> dict[tuple[str, str, int], tuple[float, fl
             ):  # fmt: skip
                 here[p] += 1
                 special[p] += (s["special_programme_code"] or "00") not in ("00", "04")
+                trained[p] += opened.get(s["platform_id"], date.max) <= day
         by_inst, by_kind = Counter(), Counter()
         for p, n in here.items():
             by_inst[p[:5]] += n
@@ -176,6 +190,7 @@ def evidence(facts, points, marts) -> dict[tuple[str, str, int], tuple[float, fl
             expected = by_inst[p[:5]] * by_kind[points[p]["degree_level"], discipline[p]] / here.total()
             found["dis_quotient", p, year] = (n, expected, n)
             found["dis_programme", p, year] = (special[p], n, special[p])
+            found["dis_platform", p, year] = (trained[p], n, trained[p])
 
     # degrees and courses of a year
     degrees = Counter(
@@ -242,7 +257,7 @@ def computed(evidence, in_force, points, facts) -> tuple[dict, dict]:
     """Signals by (point, year, component) and scores by (point, year, dimension)."""
     excluded = set(scope("is_h02_excluded"))
     ends = {"con_practice": (8, 31), "fit_frontline": (8, 31), "fit_map": (9, 30), "dis_quotient": (9, 30),
-            "dis_programme": (9, 30)}  # fmt: skip
+            "dis_programme": (9, 30), "dis_platform": (9, 30)}  # fmt: skip
     signals, scores = {}, {}
     for year, active in in_force.items():
         applied = {p: points[p]["discipline_code"] not in excluded for p in active}

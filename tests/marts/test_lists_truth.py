@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from yuyan import settings
-from yuyan_demo.simulator import list_work, lists
+from yuyan_demo.simulator import list_work, listed, lists
 
 pytestmark = pytest.mark.database
 
@@ -139,14 +139,33 @@ def _quantities(facts) -> dict[tuple[str, int], float]:
     pilots = facts["list_project"].filter(
         (pl.col("list_item_id") == "R1") & (pl.col("close_result_code") == "10")
     )["category_code"]
+    known = facts["list_project"].select("list_project_id", "list_item_id", "cycle_year")
+    made = Counter()
+    for entity, item, which in (
+        ("team", "X02", pl.lit(True)),
+        ("teaching_resource", "X05", pl.col("kind_code") == "20"),
+    ):
+        rows = facts[entity].filter(which).join(known, on="list_project_id")
+        years = rows.filter(pl.col("list_item_id") == item)["cycle_year"]
+        made.update((item, int(year)) for year in years)
+    supported = facts["party_branch"].filter(pl.col("established_on") <= facts.as_of)["supported_cycle"]
+    made.update(("X10", int(year)) for year in supported.drop_nulls())
+    city = facts["competition_entry"].filter(pl.col("competition_code") == "10")
+    made.update({("X14", int(year)): 1 for year in city["competition_year"].unique()})
     return (
         {("X09", y): float(per_year.get(y, 0)) for y in YEARS}
+        | {(item, y): float(made[item, y]) for item in ("X02", "X05", "X10", "X14") for y in YEARS}
         | {("Z3", y): float(y in listed) for y in YEARS}
         | {("R5", 2027): _renewed(facts, date(2025, 1, 1))}
         | {("R1", 2027): float(pilots.n_unique())}
         | {(item, 2026): count for item, count in filed.items()}
         | {(item, y): float(out[item]) for item, y in DOCUMENTS.items()}
-        | {(item, y): float(projects[item, y]) for item in BY_PROJECT if item != "X06" for y in YEARS}
+        | {
+            (item, y): float(projects[item, y])
+            for item in BY_PROJECT
+            if item not in ("X02", "X05", "X06", "X10")
+            for y in YEARS
+        }
         | {("X06", y): float(projects["X06", y - 1] + projects["X06", y]) for y in (2027, 2029, 2031)}
     )
 
@@ -276,20 +295,31 @@ def test_loops_stand_where_their_milestones_say(marts, facts):
     }
 
 
+DIRECT = ("list_category", "list_document", "list_measure")
+
+
 def test_every_planted_case_of_the_lists_is_seen(marts):
     """The simulator's books say which states were planted where."""
     seen = {
         "list_loop": "select list_item_code, loop_state_code from marts.list_loop",
         "STUCK-SEEN": "select list_item_code, 'STUCK-SEEN' from marts.list_loop where is_stuck and not is_stuck_unseen",
         "list_quantity": "select list_item_code, quantity_state_code from marts.list_progress where cycle_code = '2026'",
+        "list_category": "select list_item_code, category_state_code from marts.list_category",
+        "list_document": "select list_item_code, document_state_code from marts.list_document",
+        "list_measure": "select list_item_code, measure_state_code from marts.list_measure where unit_code = '500000'",
         "LATE": "select list_item_code, 'LATE' from marts.list_progress where done_on is not null and days_late > 0",
         "PARTIAL": "select list_item_code, 'PARTIAL' from marts.list_progress where quantity_count between 1 and 6",
         "UNFUNDED": "select list_item_code, 'UNFUNDED' from marts.list_item_status where unfunded_project_count > 0",
         "KIND-MISSING": "select list_item_id, 'KIND-MISSING' from star.fct_list_project where list_item_id like 'X07' "
         "group by list_item_id having count(distinct category_code) < 4",
     }
-    for mart, state, item, _ in (*lists.PLANTED, *list_work.PLANTED):
-        found = {tuple(row) for row in marts.execute(seen.get(state, seen.get(mart))).fetchall()}
+    for mart, state, item, _ in (*lists.PLANTED, *list_work.PLANTED, *listed.PLANTED):
+        found = {
+            tuple(row)
+            for row in marts.execute(
+                seen.get(mart, seen.get(state)) if mart in DIRECT else seen.get(state, seen.get(mart))
+            ).fetchall()
+        }
         assert (item, state) in found, (mart, state, item)
     unseen = marts.execute("select list_item_code from marts.list_loop where is_stuck_unseen").fetchall()
     assert (lists.STUCK_UNSEEN,) in unseen

@@ -82,8 +82,8 @@ def test_quantities_of_the_plan_are_compared_at_the_size_of_the_city(marts):
         "select distinct list_item_code, quantity_min / plan_quantity_min from marts.list_progress "
         "where plan_quantity_min > 0"
     ).fetchall()
-    assert {code for code, ratio in lists if ratio == 1} == {"R1", "R5", "Z3"}
-    assert {ratio for code, ratio in lists if code not in ("R1", "R5", "Z3")} == {built_city.SCALE}
+    assert {code for code, ratio in lists if ratio == 1} == {"R1", "R5", "X14", "Z3"}
+    assert {ratio for code, ratio in lists if code not in ("R1", "R5", "X14", "Z3")} == {built_city.SCALE}
     goal = marts.execute(
         "select target_value from marts.target_scorecard where indicator_code = 'H03'"
     ).fetchone()

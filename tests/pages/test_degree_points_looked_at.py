@@ -144,7 +144,7 @@ def test_the_steps_of_a_case_are_told_in_order(simulated_city_dsn, paths):
         "is_by_line": False,
         "role_name": "处长",
         "document_no": "渝教研〔2026〕1号",
-        "reason_zh": "理由",
+        "reason": "理由",
     }
     steps = [
         step | {"step_on": date(2026, 3, 1), "action_zh": "立案", "from_state_zh": "正常", "to_state_zh": "关注",
@@ -159,7 +159,19 @@ def test_the_steps_of_a_case_are_told_in_order(simulated_city_dsn, paths):
         < text.index("关注 → 预警")
         < text.index("渝教研〔2026〕1号")
     )
-    assert "<p>无。</p>" in paths["scored"].read_text(encoding="utf-8")
+
+
+def test_a_page_tells_the_cases_that_there_are(simulated_city_dsn, points_folder):
+    with psycopg.connect(simulated_city_dsn) as connection:
+        rows = connection.execute(
+            "select target_code, count(*) from marts.accountability_transition where target_kind_code = 'DP' group by 1"
+        ).fetchall()
+    told = {
+        path.stem: text.count('data-label="案件"')
+        for path in points_folder.glob("[0-9]*.html")
+        if "<p>无。</p>" not in (text := path.read_text(encoding="utf-8"))
+    }
+    assert told == {point: steps for point, steps in rows if (points_folder / f"{point}.html").exists()}
 
 
 def test_an_unknown_name_is_refused_and_an_institution_means_all_of_its_points(simulated_city_dsn, tmp_path):

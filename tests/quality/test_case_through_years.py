@@ -2,12 +2,15 @@
 lifted, the other is cut. Years are rows of a small star; everything else is the product's own code.
 """
 
+import json
 from datetime import date, timedelta
 
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from yuyan import settings
+from yuyan.commands.cli import app
 from yuyan.decisions import cases
 from yuyan.decisions.cases import CASES, Decision
 from yuyan.decisions.life_cycle import DecisionError
@@ -244,6 +247,13 @@ def test_one_point_is_lifted_and_another_is_cut(city, monkeypatch):
         c["target_code"]: (c["before"], c["after"]) for c in shown["changes"] if c["rule_code"] == "W02"
     }
     assert set(changed.values()) == {("GREEN", "AMBER")}
+    said = CliRunner().invoke(app, ["case", "preview", "W-2", "--json"])
+    assert json.loads(said.output)["changes"] == shown["changes"], said.output
+    table = CliRunner().invoke(app, ["case", "preview", "W-2"], env={"COLUMNS": "200"}).output
+    assert all(point in table for point in changed), table
+    unknown = CliRunner().invoke(app, ["case", "preview", "W-9"])
+    assert unknown.exit_code == 1
+    assert "没有参数版本 W-9" in unknown.output
     assert {p: city.level(p) for p in city.points} == levels, "a preview changes nothing"
     city.parameters("W-2", date(2031, 11, 1), strict)
     assert city.run(october(2031))["upcoming"]["W-2"] == len(shown["changes"])

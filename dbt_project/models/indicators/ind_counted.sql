@@ -8,6 +8,8 @@ select * from {{ ref('ind_counted_achievement_year') }}
 union all
 select * from {{ ref('ind_counted_admission') }}
 union all
+select * from {{ ref('ind_counted_annual_plan_year') }}
+union all
 select * from {{ ref('ind_counted_cluster_overlap') }}
 union all
 select * from {{ ref('ind_counted_commissioned_project') }}
@@ -46,19 +48,37 @@ select * from {{ ref('ind_counted_match_point') }}
 union all
 select * from {{ ref('ind_counted_mentor_pool_year') }}
 union all
+select * from {{ ref('ind_counted_org_unit_year') }}
+union all
 select * from {{ ref('ind_counted_overseas_study') }}
+union all
+select * from {{ ref('ind_counted_overseas_supervisor_year') }}
+union all
+select * from {{ ref('ind_counted_party_branch_year') }}
 union all
 select * from {{ ref('ind_counted_platform_year') }}
 union all
 select * from {{ ref('ind_counted_point_trigger') }}
 union all
+select * from {{ ref('ind_counted_policy_document') }}
+union all
 select * from {{ ref('ind_counted_practice_year') }}
+union all
+select * from {{ ref('ind_counted_programme_year') }}
 union all
 select * from {{ ref('ind_counted_quality_report_year') }}
 union all
+select * from {{ ref('ind_counted_research_training_year') }}
+union all
 select * from {{ ref('ind_counted_resource_year') }}
 union all
+select * from {{ ref('ind_counted_sino_foreign_year') }}
+union all
+select * from {{ ref('ind_counted_student_lifecycle') }}
+union all
 select * from {{ ref('ind_counted_supervisor_appointment') }}
+union all
+select * from {{ ref('ind_counted_supervisor_conduct_year') }}
 union all
 select * from {{ ref('ind_counted_supervisor_load') }}
 union all

@@ -1,10 +1,11 @@
--- M01.1, M06.4：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+-- M01.1, M06.4, M13.1：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
 with by_course_id_rows as (
     select
         f.academic_year,
         f.course_id,
         f.inst_code,
-        f.is_ideology_course
+        f.is_ideology_course,
+        f.is_interdisciplinary_course
     from {{ ref('fct_course_offering') }} as f
     where f.academic_year is not null and f.course_id is not null
 ),
@@ -22,7 +23,8 @@ by_course_id_once as (
             when 0 then inst_code
         end as unit_code,
         true as m01_1_offered,
-        bool_or(is_ideology_course) as m01_1_ideology
+        bool_or(is_ideology_course) as m01_1_ideology,
+        bool_or(is_interdisciplinary_course) as m13_1_courses
     from by_course_id_rows
     group by grouping sets (
         (academic_year, course_id),
@@ -37,7 +39,8 @@ by_course_id as (
         grain,
         unit_code,
         count(*) filter (where m01_1_offered) as m01_1_offered,
-        count(*) filter (where m01_1_ideology) as m01_1_ideology
+        count(*) filter (where m01_1_ideology) as m01_1_ideology,
+        count(*) filter (where m13_1_courses) as m13_1_courses
     from by_course_id_once
     group by academic_year, grain, unit_code
 ),
@@ -76,7 +79,8 @@ select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code
 from by_course_id as c
 cross join lateral (
     values
-        ('M01.1', 1, cast(c.m01_1_ideology as double precision), cast(c.m01_1_offered as double precision), cast(null as double precision))
+        ('M01.1', 1, cast(c.m01_1_ideology as double precision), cast(c.m01_1_offered as double precision), cast(null as double precision)),
+        ('M13.1c', 1, cast(c.m13_1_courses as double precision), cast(null as double precision), cast(null as double precision))
 ) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
 union all

@@ -1,4 +1,4 @@
--- H02, H03, H04, M03.1, M07.2, M14.1：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+-- H02, H03, H04, M03.1, M07.2, M13.1, M14.1, M17.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
 with by_person_key_rows as (
     select
         f.census_year,
@@ -11,7 +11,9 @@ with by_person_key_rows as (
         f.is_discipline_matched,
         f.study_mode,
         f.has_industry_supervisor,
+        f.is_interdisciplinary,
         f.is_alternation,
+        f.is_international,
         m.cluster_code
     from {{ ref('fct_enrolment_census') }} as f
     left join {{ ref('bridge_key_cluster') }} as m
@@ -55,8 +57,10 @@ by_person_key_once as (
         bool_or(degree_level in ('1', '2') and degree_type = '2') as m03_1_professional_students,
         bool_or(degree_type = '2') as m07_2_professional,
         bool_or(degree_type = '2' and has_industry_supervisor) as m07_2_with_industry,
+        bool_or(is_interdisciplinary) as m13_1_students,
         bool_or(degree_type = '2' and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861')) as m14_1_students,
-        bool_or(degree_type = '2' and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861') and is_alternation) as m14_1_alternating
+        bool_or(degree_type = '2' and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861') and is_alternation) as m14_1_alternating,
+        bool_or(is_international) as m17_2_international
     from by_person_key_rows
     group by grouping sets (
         (census_year, person_key),
@@ -87,8 +91,10 @@ by_person_key as (
         count(*) filter (where m03_1_professional_students) as m03_1_professional_students,
         count(*) filter (where m07_2_professional) as m07_2_professional,
         count(*) filter (where m07_2_with_industry) as m07_2_with_industry,
+        count(*) filter (where m13_1_students) as m13_1_students,
         count(*) filter (where m14_1_students) as m14_1_students,
-        count(*) filter (where m14_1_alternating) as m14_1_alternating
+        count(*) filter (where m14_1_alternating) as m14_1_alternating,
+        count(*) filter (where m17_2_international) as m17_2_international
     from by_person_key_once
     group by census_year, grain, unit_code
 ),
@@ -139,7 +145,9 @@ cross join lateral (
     values
         ('M03.1-S', 1, cast(c.m03_1_professional_students as double precision), cast(c.m03_1_students as double precision), cast(null as double precision)),
         ('M07.2', 1, cast(c.m07_2_with_industry as double precision), cast(c.m07_2_professional as double precision), cast(null as double precision)),
-        ('M14.1', 1, cast(c.m14_1_alternating as double precision), cast(c.m14_1_students as double precision), cast(null as double precision))
+        ('M13.1s', 1, cast(c.m13_1_students as double precision), cast(null as double precision), cast(null as double precision)),
+        ('M14.1', 1, cast(c.m14_1_alternating as double precision), cast(c.m14_1_students as double precision), cast(null as double precision)),
+        ('M17.2s', 1, cast(c.m17_2_international as double precision), cast(null as double precision), cast(null as double precision))
 ) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
     and c.grain in ('city', 'institution')

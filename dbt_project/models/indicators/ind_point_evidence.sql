@@ -102,27 +102,21 @@ staffed as (
 ),
 
 contracts as (
-    select signed_year as evidence_year, contract_no_digest, min(pi_supervisor_id) as supervisor_id
+    select signed_year as evidence_year, contract_no_digest, min(project_id) as project_id
     from {{ ref('fct_commissioned_project') }}
     where fund_source_code = '10' and client_kind in ('10', '20') and signed_on <= {{ as_of() }}
     group by signed_year, contract_no_digest
 ),
 
-receipts as (
-    select r.received_year as evidence_year, p.pi_supervisor_id as supervisor_id, r.net_amount_cny
-    from {{ ref('fct_commissioned_receipt') }} as r
-    inner join {{ ref('fct_commissioned_project') }} as p on p.project_id = r.project_id
-    where r.fund_source_code = '10' and r.client_kind in ('10', '20') and r.received_on <= {{ as_of() }}
-),
-
 commissions as (
-    select 'con_contract' as component_code, s.evidence_year, s.degree_point_id, s.part as amount
+    select 'con_contract' as component_code, c.evidence_year, b.degree_point_id, b.weight_share as amount
     from contracts as c
-    inner join staff as s on s.evidence_year = c.evidence_year and s.supervisor_id = c.supervisor_id
+    inner join {{ ref('bridge_project_degree_point') }} as b on b.project_id = c.project_id
     union all
-    select 'con_receipt', s.evidence_year, s.degree_point_id, r.net_amount_cny * s.part
-    from receipts as r
-    inner join staff as s on s.evidence_year = r.evidence_year and s.supervisor_id = r.supervisor_id
+    select 'con_receipt', r.received_year, b.degree_point_id, r.net_amount_cny * b.weight_share
+    from {{ ref('fct_commissioned_receipt') }} as r
+    inner join {{ ref('bridge_project_degree_point') }} as b on b.project_id = r.project_id
+    where r.fund_source_code = '10' and r.client_kind in ('10', '20') and r.received_on <= {{ as_of() }}
 ),
 
 commissioned as (
@@ -139,9 +133,12 @@ enrolled as (
     select
         e.census_year as evidence_year, e.census_on as end_on, p.degree_point_id, p.inst_code, p.degree_level, p.discipline_code,
         count(distinct e.student_id) as students,
-        count(distinct e.student_id) filter (where e.special_programme_code not in ('00', '04')) as in_programme
+        count(distinct e.student_id) filter (where e.special_programme_code not in ('00', '04')) as in_programme,
+        count(distinct e.student_id) filter (where b.opened_on <= e.census_on) as at_platform
     from {{ ref('fct_enrolment_census') }} as e
     inner join points as p on p.degree_point_id = e.degree_point_id
+    left join {{ ref('dim_student') }} as s on s.student_id = e.student_id and s.is_current
+    left join {{ ref('dim_platform') }} as b on b.platform_id = s.platform_id
     where e.census_year >= {{ first_year }}
     group by e.census_year, e.census_on, p.degree_point_id, p.inst_code, p.degree_level, p.discipline_code
 ),
@@ -212,6 +209,8 @@ evidence as (
     select 'dis_quotient', degree_point_id, evidence_year, end_on, students, expected_students, students from concentrated
     union all
     select 'dis_programme', degree_point_id, evidence_year, end_on, in_programme, students, in_programme from enrolled
+    union all
+    select 'dis_platform', degree_point_id, evidence_year, end_on, at_platform, students, at_platform from enrolled
     union all
     select 'dis_output', degree_point_id, o.evidence_year, y.end_on, degrees, city_degrees, degrees
     from outputs as o

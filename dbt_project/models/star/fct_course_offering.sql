@@ -8,6 +8,7 @@ select
     coalesce(course.is_core, false) as is_core,
     coalesce({{ has_tag('course.tag_codes', ['SZ']) }}, false) as is_ideology_course,
     coalesce({{ has_tag('course.tag_codes', ['AI1', 'AI2', 'CX', 'ZH']) }}, false) as is_innovation_course,
+    coalesce({{ has_tag('course.tag_codes', ['JC']) }}, false) as is_interdisciplinary_course,
     course.unit_code,
     course.org_unit_key,
     o.revision_id,

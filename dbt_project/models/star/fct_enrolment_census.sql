@@ -43,11 +43,14 @@ select
     s.is_joint_training,
     s.is_alternation,
     s.special_programme_code,
+    s.nationality_code <> 'CHN' as is_international,
+    coalesce(programme.is_interdisciplinary, false) as is_interdisciplinary,
     with_industry.student_id is not null as has_industry_supervisor
 from in_study as s
 left join with_industry on with_industry.student_id = s.student_id and with_industry.census_on = s.census_on
 inner join {{ ref('dim_student') }} as student_then
     on student_then.student_id = s.student_id and s.census_on between student_then.valid_from and student_then.valid_to
+left join {{ ref('dim_programme') }} as programme on programme.programme_key = s.programme_key
 left join {{ ref('dim_discipline') }} as discipline on discipline.discipline_code = s.discipline_code
 left join {{ ref('dim_degree_point') }} as degree_point_then
     on degree_point_then.degree_point_id = s.degree_point_id

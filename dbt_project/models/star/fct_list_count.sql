@@ -23,6 +23,31 @@ with things as (
         'urgent_discipline_list', urgent_list_id, null, null, null, null, cast(edition_year as text), null,
         cast(edition_year as integer), published_on
     from {{ ref('dim_urgent_list') }}
+
+    union all
+
+    -- what a list project brings forth counts in the project's cycle
+    select 'team', t.team_id, p.list_item_id, t.team_kind, t.level_code, null, null, t.inst_code, p.cycle_year, t.approved_on
+    from {{ ref('dim_team') }} as t
+    inner join {{ ref('fct_list_project') }} as p on p.list_project_id = t.list_project_id
+
+    union all
+
+    select 'teaching_resource', r.resource_id, p.list_item_id, r.kind_code, r.level_code, null, null, r.inst_code, p.cycle_year, p.approved_on
+    from {{ ref('fct_teaching_resource') }} as r
+    inner join {{ ref('fct_list_project') }} as p on p.list_project_id = r.list_project_id
+
+    union all
+
+    select 'party_branch', branch_id, null, basis_kind_code, null, null, basis_kind_code, inst_code, supported_year, established_on
+    from {{ ref('fct_party_branch') }}
+    where supported_year is not null
+
+    union all
+
+    select
+        'competition_entry', entry_id, null, competition_code, award_level_code, null, session_code, inst_code, competition_year, held_on
+    from {{ ref('fct_competition_entry') }}
 )
 
 select

@@ -9,6 +9,7 @@ select
     d.title as document_title,
     d.doc_no,
     d.issued_on,
+    {{ year_of('d.issued_on') }} as issued_year,
     d.effective_on,
     d.edition_year,
     d.supersedes_doc_id,

@@ -40,6 +40,8 @@ select
     theses.last_submitted_on as last_thesis_submitted_on,
     awards.first_awarded_on,
     s.left_on,
+    case when s.left_on <= {{ as_of() }} then {{ year_of('s.left_on') }} end as left_year,
+    s.nationality_code <> 'CHN' as is_international,
     jobs.first_employed_on,
     {{ days_between('s.entry_on', 'awards.first_awarded_on') }} as entry_to_award_days_count,
     awards.student_id is not null as is_awarded,

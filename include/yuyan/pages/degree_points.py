@@ -24,7 +24,7 @@ LOWEST, HIGHEST = 20.0, 80.0
 
 STEPS = """
 select target_code as degree_point_id, case_id, step_on, action_zh, from_state_zh, to_state_zh, is_by_line, role_name,
-    document_no, reason_zh
+    document_no, reason
 from marts.accountability_transition where target_kind_code = 'DP' order by target_code, case_id, event_id
 """
 

@@ -77,7 +77,10 @@ def _org_unit(catalogue: Catalogue) -> pl.DataFrame:
     return pl.DataFrame(catalogue.units, schema=dict.fromkeys(names, pl.String), orient="row").select(
         pl.col("inst_code").alias("src_inst_code"),
         *names,
-        pl.lit("true").alias("is_entity"),
+        # every third interdisciplinary centre is one by name only (planted)
+        ((pl.col("unit_kind") != "30") | (pl.col("inst_code").cast(pl.Int64) % 3 != 0))
+        .cast(pl.String)
+        .alias("is_entity"),
         pl.lit("2000-09-01").alias("valid_from"),
         pl.lit(None, pl.String).alias("valid_to"),
     )

@@ -128,16 +128,31 @@ FILED = {"20": ("R3", 0.7), "30": ("R7", 0.5)}
 """Kind of document -> the item that it carries out and the share of institutions that have filed theirs."""
 
 
-def policy_documents(seed: int, catalogue: cat.Catalogue) -> pl.DataFrame:
-    """City documents, and what institutions filed: degree standards, supervisor standards, annual plans."""
-    rng = stream(seed, 65)
+MEETINGS = ((2025, 11), (2026, 2), (2026, 5), (2026, 9))
+"""Sessions of the joint meeting that have minutes."""
+FORGETFUL = 0.2
+"""Share of annual plans that leave out tasks which the institution was given (planted)."""
+
+
+def policy_documents(seed: int, catalogue: cat.Catalogue, given: pl.DataFrame) -> pl.DataFrame:
+    """City documents, minutes, and what institutions filed: degree standards, supervisor standards, annual plans.
+
+    `given`: list_assignment; an annual plan carries the items of its institution, but for some.
+    """
+    rng, forgetting = stream(seed, 65), stream(seed, 66)
+    tasks = dict(
+        given.filter(pl.col("assignee_kind") == "I")
+        .group_by("assignee_code")
+        .agg(pl.col("list_item_id").sort())
+        .iter_rows()
+    )
     names = {r["item_code"]: r["name_zh"] for r in plan()}
     rows = [
         _document(f"PD-{item}-{on.year}", item, "10", None, names[item], on, edition, None)
         for item, (on, edition) in ISSUED.items()
     ]
     older = _document("PD-Z3-2024", "Z3", "10", None, names["Z3"], date(2024, 12, 20), "2024", None)
-    rows = [older, *((*r[:-2], "50000-PD-Z3-2024", r[-1]) if r[2] == "Z3" else r for r in rows)]
+    rows = [older, *((*r[:-3], "50000-PD-Z3-2024", *r[-2:]) if r[2] == "Z3" else r for r in rows)]
     for inst in catalogue.inst_codes:
         for kind, (item, share) in FILED.items():
             if rng.random() < share:
@@ -150,21 +165,36 @@ def policy_documents(seed: int, catalogue: cat.Catalogue) -> pl.DataFrame:
         for year in (2025, 2026):
             if rng.random() < 0.9:
                 on = date(year, 1, 10) + timedelta(days=int(rng.integers(0, 60)))
+                left_out = 2 if forgetting.random() < FORGETFUL else 0
+                carried = ";".join(tasks.get(inst, ["R1"])[left_out:])
                 rows.append(
                     _document(
-                        f"PD-YD-{inst}-{year}", None, "40", inst, f"{year}年度工作要点", on, str(year), None
+                        f"PD-YD-{inst}-{year}",
+                        None,
+                        "40",
+                        inst,
+                        f"{year}年度工作要点",
+                        on,
+                        str(year),
+                        None,
+                        carried,
                     )
                 )
+    for year, month in MEETINGS:
+        title = f"联席会议纪要（{year}年{month}月）"
+        rows.append(
+            _document(f"PD-LX-{year}-{month:02d}", None, "50", None, title, date(year, month, 18), None, None)
+        )
     columns = (
         "src_inst_code", "doc_id", "list_item_id", "kind_code", "inst_code", "title", "doc_no", "issued_on",
-        "effective_on", "edition_year", "supersedes_doc_id", "file_digest",
+        "effective_on", "edition_year", "supersedes_doc_id", "file_digest", "carried_item_ids",
     )  # fmt: skip
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
 
-def _document(number, item, kind, inst, title, on, edition, supersedes) -> tuple:
+def _document(number, item, kind, inst, title, on, edition, supersedes, carried=None) -> tuple:
     identity = f"50000-{number}"
-    effective = None if kind == "40" else str(on + timedelta(days=10))
+    effective = None if kind in ("40", "50") else str(on + timedelta(days=10))
     digest = hashlib.sha256(identity.encode()).hexdigest()
     number = f"模拟文〔{on.year}〕{digest[:4]}号"
     return (
@@ -180,6 +210,7 @@ def _document(number, item, kind, inst, title, on, edition, supersedes) -> tuple
         edition,
         supersedes,
         digest,
+        carried,
     )
 
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from yuyan_demo.simulator.facts import Facts
 from yuyan_demo.simulator.measures_supervision import year_ends
-from yuyan_demo.simulator.truth_table import TruthTable
+from yuyan_demo.simulator.truth_table import WHOLE, TruthTable
 
 IN_TIME = timedelta(days=90)
 
@@ -19,8 +19,9 @@ def enter(table: TruthTable, facts: Facts) -> None:
         due = [t for t in answered if t["on"].year == year and t["is_due"]]
         table.add_city("M19.2", str(year), sum(t["in_time"] for t in due), len(due))
         first = [c for c in known if c["issued_on"].year == year]
-        days = sum((c["issued_on"] - c["triggered_on"]).days for c in first) if first else None
-        table.add_city("M19.2a", str(year), days, len(first) or None)  # a mean: of nothing it is not there
+        days = sum((c["issued_on"] - c["triggered_on"]).days for c in first)
+        table.of_city_only.add("M19.2a")
+        table.add("M19.2a", str(year), {WHOLE: days if first else None}, {WHOLE: len(first) or None})
         here = [c for c in known if is_open(c, last)]
         late = [c for c in here if (term := term_of(c, last)) and term < last]
         table.add_city("M19.2b", str(year), len(late), len(here))

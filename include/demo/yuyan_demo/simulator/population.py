@@ -21,12 +21,14 @@ from yuyan_demo.simulator import (
     funding,
     industry,
     list_work,
+    listed,
     lists,
     municipal,
     outcomes,
     people,
     platforms,
     registrations,
+    research,
     samples,
     supervision,
     teaching,
@@ -169,11 +171,13 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames["list_item"] = lists.list_items()
     frames["list_milestone"] = lists.list_milestones(seed)
     frames["list_project"] = list_work.list_projects(seed, scale, catalogue, firms, frames["supervisor"])
-    frames["policy_document"] = list_work.policy_documents(seed, catalogue)
     frames["list_assignment"] = list_work.list_assignments(catalogue)
+    frames["policy_document"] = list_work.policy_documents(seed, catalogue, frames["list_assignment"])
     frames |= supervision.frames(seed, frames)
     frames |= coursework.frames(seed, frames)
     frames |= platforms.frames(seed, frames)
+    frames |= research.frames(seed, frames)
+    frames |= listed.frames(seed, frames)
     frames |= welfare.frames(seed, frames)
     frames |= accountability.frames(seed, frames)
     return frames | funding.frames(seed, frames)

@@ -11,6 +11,7 @@ from yuyan_demo.simulator import (
     measures_coursework,
     measures_funding,
     measures_mechanisms,
+    measures_research,
     measures_results,
     measures_supervision,
     measures_welfare,
@@ -53,4 +54,5 @@ def indicators(population: Population) -> pl.DataFrame:
     measures_accountability.enter(table, facts)
     measures_mechanisms.enter(table, facts)
     measures_funding.enter(table, facts)
+    measures_research.enter(table, facts)
     return table.frame(sorted(facts["institution"]["inst_code"]))
