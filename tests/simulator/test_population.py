@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from yuyan.domain import contracts
+from yuyan.estimate import rates
 from yuyan_demo.simulator import day_files, population, weak_points
 from yuyan_demo.simulator.__main__ import app
 from yuyan_demo.simulator.planting import KEY
@@ -202,6 +203,36 @@ def test_planted_points_are_sampled_and_have_the_problems_of_their_story(clean):
             assert weak_points.SHARE * size <= sampled + 1, (story.point, year)  # one may be targeted
             expected = min(story.problems.get(year, 0), sampled)
             assert len(found.filter(here)) >= expected, (story.point, year)
+
+
+def test_at_the_default_scale_planted_points_are_judged_as_their_story_says():
+    """Three years pooled, by the rule that the line uses for degree points (docs/statistics.md, RATE)."""
+    sampled = population.clean(population.SEED, population.SCALE)["thesis_sampling"]
+    judged = sampled.filter(
+        (pl.col("is_targeted") == "false")
+        & (pl.col("authority_code") != "3")
+        & pl.col("verdict_code").is_in(["1", "2"])
+        & (pl.col("sampling_year") >= "2024")
+    )
+    passed = (pl.col("verdict_code") == "1").sum().alias("passed")
+    points = judged.group_by("degree_point_id").agg(pl.len(), passed).sort("degree_point_id")
+    group = points["degree_point_id"].str.slice(6, 1) + points["degree_point_id"].str.slice(10, 2)
+    prior = rates.fit_priors(group.to_list(), points["passed"], points["len"])
+    found = rates.warning(
+        points["passed"],
+        points["len"],
+        [prior[g].alpha for g in group],
+        [prior[g].beta for g in group],
+        floor=0.95,
+    )
+    status = dict(zip(points["degree_point_id"], found.status, strict=True))
+    of_state: dict[str, list[str]] = {}
+    for story in weak_points.PLANTED:
+        of_state.setdefault(story.state, []).append(str(status[story.point]))
+    assert of_state["WEAK"].count("RED") >= 4
+    assert set(of_state["WEAK"]) <= {"RED", "AMBER"}
+    assert set(of_state["SHAKY"]) == {"AMBER"}
+    assert set(of_state["RECOVERED"] + of_state["SOUND"]) == {"GREEN"}
 
 
 def test_persons_recur_across_registrations_and_institutions(clean):

@@ -28,6 +28,8 @@ select * from {{ ref('ind_counted_course_offering') }}
 union all
 select * from {{ ref('ind_counted_degree_award') }}
 union all
+select * from {{ ref('ind_counted_degree_point_application') }}
+union all
 select * from {{ ref('ind_counted_degree_point_year') }}
 union all
 select * from {{ ref('ind_counted_demand_cluster_year') }}

@@ -305,7 +305,7 @@ def _trusted(facts: Facts, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFra
 
 
 def _distrust(facts: Facts, rows: pl.DataFrame) -> pl.DataFrame:
-    """W01 and W02 rest on thesis sampling: without confidence in it they say NCID instead of a level."""
+    """W02 rests on thesis sampling alone: without confidence in it it says NCID instead of a level."""
     bad = [inst for inst, entity in facts.distrusted if entity == "thesis_sampling"]
     if not bad:
         return rows

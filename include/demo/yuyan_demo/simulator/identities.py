@@ -112,6 +112,14 @@ FRESH: dict[str, Change] = {
         "event_on": lambda r: str(np.datetime64("2026-07-25") + _number(r) % 80),
         "urgent_list_id": None,
     },
+    "construction_plan": {
+        "cycle_label": lambda r: f"{1000 + _number(r) % 1000}-2029",
+        "filed_on": "2026-06-10",
+    },
+    "degree_point_application": {
+        "cycle_label": lambda r: f"{1000 + _number(r) % 1000}-2029",
+        "plan_item_id": None,
+    },
     "discipline_cluster_map": {
         "programme_code": lambda r: f"{r['discipline_code'][:4]}{_number(r) % 100:02d}"
     },

@@ -27,6 +27,7 @@ from yuyan_demo.simulator import (
     outcomes,
     people,
     platforms,
+    point_files,
     registrations,
     research,
     samples,
@@ -180,6 +181,7 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames |= listed.frames(seed, frames)
     frames |= welfare.frames(seed, frames)
     frames |= accountability.frames(seed, frames)
+    frames |= point_files.frames(seed, frames)
     return frames | funding.frames(seed, frames)
 
 
