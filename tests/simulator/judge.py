@@ -226,11 +226,36 @@ def rules(contract: Contract, as_of: str) -> list[tuple[str, str, str]]:
         else {"rules": {}}
     )
     for name, rule in document["rules"].items():
+        if "single_row" in rule:
+            made.append((f"QR.{entity}.{name}", rule["severity"], _single_row(contract, rule["single_row"])))
+            continue
         when, check = (_expand(rule.get(part) or "true", as_of) for part in ("when", "assert"))
         typed = f"select r.src_inst_code, r.src_record_id from t.latest_{entity} r"
         sql = f"{typed} where case when {when} then not ({check}) end"
         made.append((f"QR.{entity}.{name}", rule["severity"], sql))
     return made
+
+
+def _single_row(contract: Contract, single: dict[str, str]) -> str:
+    """Records above the limit: a part of the usual year's total, or of their own year's without such records, if greater.
+
+    The usual total is the smallest one at which half of the records lie in years that come to no more.
+    """
+    by, least, part = single["by"], single["least"], f"{single['percent']} / 100.0"
+    year = f"date_part('year', r.{by})" if contract[by].type == "date" else f"r.{by}"
+    return f"""
+        with v as materialized (
+            select r.src_inst_code, r.src_record_id, {year} y, {single["of"]} x from t.latest_{contract.entity} r
+        ), years as (select y, sum(x) total, count(x) n from v where x is not null and y is not null group by y
+        ), usual as (
+            select min(a.total) total from years a
+            where 2 * (select sum(b.n) from years b where b.total <= a.total) >= (select sum(n) from years)
+        ), calm as (
+            select y, sum(x) total from v, usual where x <= {least} or x <= {part} * usual.total group by y
+        )
+        select v.src_inst_code, v.src_record_id from v cross join usual left join calm using (y)
+        where v.x > {least} and v.x > {part} * usual.total and (calm.total is null or v.x > {part} * calm.total)
+        and v.y is not null"""
 
 
 def _has_rules(entity: str) -> bool:

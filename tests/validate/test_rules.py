@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from small_world import SOUND
 
-from yuyan.domain import catalogue, macros
+from yuyan.domain import catalogue, contracts, macros
 from yuyan.validate import run
 from yuyan_demo.runtime import postgres
 from yuyan_demo.simulator import defects_structural
@@ -84,6 +84,29 @@ def test_every_rule_has_a_record_that_passes_and_each_broken_one_is_found_by_its
         assert compared[rule_id] == said
     blocked = {k for k, rules in expected.items() if any(severities[r] == "ERROR" for r in rules)}
     assert raw.quarantine() == blocked
+    assert pseudonyms_in(raw, "quality") == []
+    personal = (
+        "select distinct observed_value from quality.row_failure where column_name ~ '(person|expert)_key'"
+    )
+    assert contracts.HIDDEN in {value for (value,) in raw.rows(personal)}
+
+
+def pseudonyms_in(raw, schema: str) -> list[str]:
+    """Tables of the schema in which a pseudonym of a person stands that some source delivered."""
+    held = " union ".join(
+        f"select {name} as key from raw.{entity} where length({name}) > 8"
+        for entity, contract in contracts.load().items()
+        for name in sorted(contract.personal & {f.name for f in contract.columns})
+    )
+    keys = {key for (key,) in raw.rows(held)}
+    assert len(keys) > 10
+    tables = raw.rows("select table_name from information_schema.tables where table_schema = %s", schema)
+    texts = (
+        (table, text)
+        for (table,) in tables
+        for (text,) in raw.rows(f"select t::text from {schema}.{table} t")
+    )
+    return sorted({table for table, text in texts if any(key in text for key in keys)})
 
 
 def test_every_structural_rule_finds_a_record_that_breaks_it(raw):

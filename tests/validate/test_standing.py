@@ -266,7 +266,10 @@ def test_a_warehouse_of_older_results_keeps_them_under_other_names(warehouse):
             "drop table quality.row_failure, quality.result, quality.rule, quality.unjudged, "
             "quality.life_cycle_event cascade"
         )
-        connection.execute("drop schema changes cascade; alter table ops.batch drop column file_name")
+        connection.execute(
+            "drop schema changes cascade; drop schema accountability cascade; alter table ops.batch drop column file_name; "
+            "drop table estimates.point_score, estimates.point_signal cascade"
+        )
         connection.execute("delete from ops.migration")  # it is older than migrations are recorded
         for table in ("rule", "result", "row_failure"):
             connection.execute(f"create table quality.{table} (run_id text primary key)")

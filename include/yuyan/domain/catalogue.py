@@ -22,6 +22,7 @@ from yuyan import settings
 from yuyan.domain import contracts, macros, rule_sql, structural
 from yuyan.domain.breaks import Break, Cases, City
 from yuyan.domain.contracts import Contract
+from yuyan.domain.single_row import SingleRow
 from yuyan.domain.yaml_file import YamlError, YamlFile
 
 BLOCKING = ("REJECT", "ERROR")
@@ -47,7 +48,8 @@ class Rule(BaseModel):
 
     `override`: who may let failing rows pass (or, where nothing is blocked, accept an explanation). Without a word in
     the file it is the commission for a rule that blocks and the university for one that does not. `valid_from` and
-    `valid_to` are the first and the last day on which the rule holds, by the run's date.
+    `valid_to` are the first and the last day on which the rule holds, by the run's date. `single_row`: where `when` and
+    `assert_` come from, when the rule is about a record's part in the city's total.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -68,6 +70,7 @@ class Rule(BaseModel):
     override: Literal["nobody", "university", "commission"]
     valid_from: date | None = None
     valid_to: date | None = None
+    single_row: SingleRow | None = Field(None, exclude=True)
     break_: Break | None = Field(None, alias="break", exclude=True)
     city: City | None = Field(None, exclude=True)
 
@@ -250,6 +253,7 @@ def _read(path: Path, contract: Contract) -> list[Rule]:
         if said := sorted(identity.keys() & body.keys()):
             raise RuleError(f"{where}: {said[0]}: follows from the name of file and rule; remove it")
         try:
+            body |= _of_single_row(body, identity["rule_id"], contract, where)
             rule = Rule.model_validate(common | {"level": _level(contract.entity, body)} | body | identity)
         except ValidationError as error:
             first = error.errors()[0]
@@ -283,6 +287,20 @@ def _level(entity: str, body: dict[str, Any]) -> int:
     if not read:
         return 2
     return 5 if read == {("accepted", entity)} else 3
+
+
+def _of_single_row(body: dict[str, Any], rule_id: str, contract: Contract, where: str) -> dict[str, Any]:
+    """The conditions of a rule about a record's part in the city's total; of other rules nothing."""
+    if "single_row" not in body:
+        return {}
+    if said := sorted({"when", "assert"} & body.keys()):
+        raise RuleError(f"{where}: {said[0]}: follows from single_row; remove it")
+    single_row = SingleRow.model_validate(body["single_row"])
+    if single_row.by not in {f.name for f in contract.columns if f.type in ("date", "integer")}:
+        raise RuleError(
+            f"{where}: single_row: by: {single_row.by!r} is no date or year of {contract.path.name}; name one"
+        )
+    return {"level": 3} | single_row.conditions(rule_id, contract)
 
 
 def _with_what_it_keeps_out(rule: Rule, contract: Contract) -> Rule:

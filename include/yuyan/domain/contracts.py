@@ -26,6 +26,8 @@ OWNERS = ("university", "commission")
 PRIVACY = ("drop", "pseudonymise")
 NO_NUMBER = "0"
 """Stands for the version of a person key where something was given that is no certificate number."""
+HIDDEN = "（假名，不显示）"
+"""What stands for a person's pseudonym wherever findings are read."""
 
 
 class ContractError(ValueError):
@@ -129,6 +131,13 @@ class Contract:
             for f in self.columns
             if f.type in ("string", "array")
             and (f.name in named or f.pattern or f.code_set or f.name.endswith(("_id", "_code", "uscc")))
+        )
+
+    @cached_property
+    def personal(self) -> frozenset[str]:
+        """Fields that are, or were made of, what identifies a person."""
+        return frozenset(
+            name for f in self.fields for name in (f.name, f.becomes) if name and (f.derived or f.privacy)
         )
 
     def __getitem__(self, name: str) -> Field:

@@ -17,7 +17,7 @@ from yuyan.domain import contracts
 from yuyan.domain.institutions import load as institutions_on_file
 
 Row = dict[str, Any]
-HIDDEN = "（假名，不显示）"
+HIDDEN = contracts.HIDDEN
 SAMPLE = 20
 """Rows of a group that the page shows."""
 LISTED = 200
@@ -298,8 +298,7 @@ def _accepted(cursor: psycopg.Cursor, entity: str, values: dict[str, str]) -> in
 def is_hidden(entity: str, column_name: str) -> bool:
     """Whether one of the columns (separated by |) stands for a person: pseudonyms mean nothing to a source."""
     contract = contracts.load().get(entity)
-    hidden = {f.name for f in contract.columns if f.derived} if contract else set()
-    return bool(hidden & set(column_name.split("|")))
+    return bool(contract and contract.personal & set(column_name.split("|")))
 
 
 def _without_persons(row: Row) -> Row:

@@ -42,7 +42,7 @@ def _lookups(rule: Rule) -> list[Found]:
 
 def _own(rule: Rule, contract: Contract, lookups: list[Found]) -> list[str]:
     """The record's own fields that the rule names."""
-    known = {f.name for f in contract.columns if not _is_private(contract, f.name)}
+    known = {f.name for f in contract.columns if f.name not in contract.personal}
     aliases = {lookup.alias for lookup in lookups}
     text = f"{rule.when or ''} {rule.assert_}"
     names = dict.fromkeys(
@@ -67,7 +67,7 @@ def _looked_up(entity: str, lookup: Found) -> str:
     if lookup.entity == entity and lookup.kind == "latest":
         where.append("(o.src_inst_code, o.src_record_id) <> (r.src_inst_code, r.src_record_id)")
     keyed = {to for to, _ in pairs}
-    shown = sorted(n for n in lookup.used if _has(other, n) and not _is_private(other, n) and n not in keyed)
+    shown = sorted(n for n in lookup.used if _has(other, n) and n not in other.personal and n not in keyed)
     fields = f", '：' || {_fields(other, shown, 'o')}" if shown else ""
     is_seen = f"{quote([settings.COMMISSION])} in (o.src_inst_code, r.src_inst_code) or o.src_inst_code = r.src_inst_code"
     record = f"concat(o.src_inst_code, '-', o.src_record_id{fields})"
@@ -81,9 +81,3 @@ def _looked_up(entity: str, lookup: Found) -> str:
 
 def _has(contract: Contract, name: str) -> bool:
     return any(f.name == name for f in contract.columns)
-
-
-def _is_private(contract: Contract, name: str) -> bool:
-    """Whether a field is, or was made of, what identifies a person."""
-    field = contract[name]
-    return field.derived or bool(field.privacy) or any(f.becomes == name for f in contract.fields)

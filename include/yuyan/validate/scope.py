@@ -12,7 +12,7 @@ import psycopg
 from yuyan.domain import contracts, macros
 from yuyan.domain.catalogue import Catalogue, Lookup
 from yuyan.domain.contracts import Contract
-from yuyan.validate import standing, statements, worktable
+from yuyan.validate import city_totals, standing, statements, worktable
 from yuyan.validate.work import Work
 from yuyan.warehouse import ddl
 from yuyan.warehouse.records import RECORD
@@ -48,8 +48,10 @@ def arrive(
     values = {"entity": entity, "rule_set": rule_set, "is_whole": is_whole}
     rows = statements.run(connection, "unjudged_batches", values).fetchall()
     arrivals = Arrivals(rule_set, [b for b, _ in rows], [b for b, is_fresh in rows if is_fresh], is_whole)
+    if arrivals.unjudged:
+        city_totals.fill(connection, catalogue, entity)
     if not is_whole:
-        _note_passage_of_time(connection, catalogue, entity, as_of)
+        _note_judged_otherwise(connection, catalogue, entity, as_of)
     if not arrivals.unjudged:
         return arrivals
     work = Work(entity)
@@ -65,20 +67,20 @@ def arrive(
     return arrivals
 
 
-def _note_passage_of_time(
+def _note_judged_otherwise(
     connection: psycopg.Connection, catalogue: Catalogue, entity: str, as_of: date
 ) -> None:
-    """Accepted rows that a rule about the run's date judges otherwise than on the day of the last judgement.
+    """Accepted rows that a rule about the run's date or the city's totals judges otherwise than in the last judgement.
 
     A rule may also ask for what accepted rows do not have (newest versions, text as received). Where only its eligibility
     depends on the day, the rows are noted whose eligibility has changed; otherwise all of them are judged again.
     """
     last = connection.execute("select as_of from quality.last_judged where entity = %s", [entity]).fetchone()
-    if last is None or last[0] == as_of:
+    if last is None:
         return
     changed = []
     for i, rule in enumerate(catalogue.rules[entity], start=1):
-        if "{as_of}" not in rule.definition:
+        if not rule.single_row and ("{as_of}" not in rule.definition or last[0] == as_of):
             continue
         if _is_plain(rule.definition):
             changed.append(f"{worktable.verdict(entity, rule, as_of)} is distinct from s.v{i}")
@@ -88,7 +90,7 @@ def _note_passage_of_time(
         else:
             changed.append("true")
     if changed:
-        statements.run(connection, "note_passage_of_time", work=Work(entity), changed=changed)
+        statements.run(connection, "note_judged_otherwise", work=Work(entity), changed=changed)
 
 
 def _is_plain(text: str) -> bool:

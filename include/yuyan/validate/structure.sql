@@ -10,6 +10,14 @@ create table if not exists judging.pending (
 );
 comment on table judging.pending is '已接收、但因其他记录变化（上级撤回、所查值改变、自然键被占）需要重新判定的行';
 
+create table if not exists judging.city_total (
+    rule_id text not null,
+    of_year integer not null,
+    city_total numeric,
+    primary key (rule_id, of_year)
+);
+comment on table judging.city_total is '判断一条记录占全市合计几成时所比的合计：逐规则、逐年（不含超限的记录）；年份 0 为通常一年的合计';
+
 -- What the suites run on; shows what stands of one entity after the other.
 drop view if exists judging.judged;
 create view judging.judged as select null::text as src_inst_code;

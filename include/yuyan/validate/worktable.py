@@ -61,13 +61,15 @@ def verdict(entity: str, rule: Rule, as_of: date) -> str:
 
 def observed(rule: Rule, alias: str = "r") -> str:
     """SQL of what the rule saw: the text of its column as received, joined by | where there are several; of a row that was
-    kept out, the error that it raised.
+    kept out, the error that it raised. Of a person's pseudonym only that there is one.
     """
     if rule.rule_id == structural.isolated_id(rule.rule_id.split(".")[1]):
         return f"(select i.error from isolated i where i.raw_id = {alias}.raw_id)"
-    names = rule.column.split("|")
-    return (
-        f"{alias}.{names[0]}"
-        if len(names) == 1
-        else f"concat_ws('|', {', '.join(f'{alias}.{n}' for n in names)})"
-    )
+    personal = contracts.load()[rule.rule_id.split(".")[1]].personal
+    seen = [
+        f"case when {alias}.{n} = '' then '' when {alias}.{n} is not null then '{contracts.HIDDEN}' end"
+        if n in personal
+        else f"{alias}.{n}"
+        for n in rule.column.split("|")
+    ]
+    return seen[0] if len(seen) == 1 else f"concat_ws('|', {', '.join(seen)})"
