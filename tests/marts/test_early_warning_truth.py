@@ -12,6 +12,7 @@ from scipy import optimize, special, stats
 
 from yuyan import settings
 from yuyan_demo.simulator.measures_supervision import in_study, open_on
+from yuyan_demo.simulator.weak_points import PLANTED
 
 pytestmark = pytest.mark.database
 
@@ -302,6 +303,24 @@ def test_statutory_triggers_of_every_point(marts, facts, points, limits):
     assert "STATUTORY" in ours.values()
 
 
+def test_planted_points_are_warned_of_and_sound_ones_are_not(marts):
+    """Weak points have problem theses in two consecutive years; shaky and sound ones never."""
+    found = dict(
+        marts.execute(
+            "select target_code, string_agg(rule_code || ' ' || level_code, ' ' order by rule_code) from "
+            " marts.warning_signal where is_verdict and is_current and rule_code in ('W01', 'W02') group by 1"
+        )
+    )
+    of = {
+        state: [found[s.point] for s in PLANTED if s.state == state] for state in ("WEAK", "SHAKY", "SOUND")
+    }
+    assert of["WEAK"]
+    assert of["SOUND"]
+    assert all("W01 STATUTORY" in levels for levels in of["WEAK"])
+    for levels in (*of["SHAKY"], *of["SOUND"]):
+        assert not {"STATUTORY", "AMBER", "RED"} & set(levels.split()), levels
+
+
 def test_statistical_warnings_of_every_point(marts, points, counts, limits):
     """Levels from the published counts and priors, whose truth tests/estimate holds; the counts are those of here."""
     rows = marts.execute(
@@ -391,7 +410,7 @@ def test_what_concerns_persons_is_published_as_a_count_only(marts, facts, points
         "select sum(case_count), max(case_id), max(target_code) from marts.accountability_status where is_confidential"
     ).fetchone()
     assert shown[1:] == (0, "-")
-    per_inst = recent.group_by(pl.col("degree_point_id").str.slice(0, 5)).agg(
-        pl.col("degree_point_id").n_unique()
+    per_inst = recent.group_by(inst=pl.col("degree_point_id").str.slice(0, 5)).agg(
+        n=pl.col("degree_point_id").n_unique()
     )
     assert shown[0] == (sum(n for _, n in per_inst.iter_rows() if n >= 5) or None)

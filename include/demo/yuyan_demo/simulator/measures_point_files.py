@@ -9,7 +9,7 @@ from yuyan_demo.simulator.truth_table import TruthTable, total
 def enter(table: TruthTable, facts: Facts) -> None:
     """Enter every variant and period."""
     every = applications(facts)
-    for year in facts.years(2018, 1, 1):
+    for year in facts.years(2017, 1, 1):
         here = every.filter(pl.col("applied_on").dt.year() == year)
         decided = here.filter(pl.col("result_code").is_not_null())
         table.add("M03.2", str(year), total(here.filter("planned_before")), total(here))
