@@ -9,7 +9,7 @@ from yuyan import settings
 from yuyan.domain import contracts
 
 MAY_READ = {
-    "star": {"accepted", "star", "seed"},
+    "star": {"accepted", "star", "seed", "ops"},  # ops: what was collected when
     "indicators": {"star", "indicators", "seed"},
     "marts": {
         "star",

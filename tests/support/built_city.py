@@ -23,6 +23,12 @@ SCALE, DAY = 0.01, 2
 SINCE_YESTERDAY = ("employment", "commissioned_receipt", "practice_participation")
 """Entities of which some records come after the city's first publication, so that something has changed since."""
 
+COLLECTED = """
+insert into ops.collection_result (run_id, src_inst_code, entity, outcome)
+select 'collected', src_inst_code, entity, 'success' from ops.batch
+"""
+"""What the city's platforms hold was collected without a failure."""
+
 
 @pytest.fixture(scope="session")
 def simulated_city() -> population.Population:
@@ -52,7 +58,9 @@ def simulated_city_dsn(pg_home, simulated_city_home, simulated_city) -> str:
         patch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
         patch.setenv("YUYAN_SIMULATED", str(SCALE))
         runs.open_run("city", "warehouse", simulated_city.as_of)
+        runs.open_run("collected", "collect", simulated_city.as_of)
         with psycopg.connect(dsn) as connection:
+            connection.execute(COLLECTED)
             late = [hold_back(connection, entity) for entity in SINCE_YESTERDAY]
         build(simulated_city.as_of, "--exclude", "path:models/marts")
         changes.publish("yesterday", simulated_city.as_of)

@@ -34,11 +34,15 @@ select * from {{ ref('ind_counted_degree_point_year') }}
 union all
 select * from {{ ref('ind_counted_demand_cluster_year') }}
 union all
+select * from {{ ref('ind_counted_digital_capability') }}
+union all
 select * from {{ ref('ind_counted_employer_survey') }}
 union all
 select * from {{ ref('ind_counted_employment') }}
 union all
 select * from {{ ref('ind_counted_enrolment_census') }}
+union all
+select * from {{ ref('ind_counted_fund_ledger') }}
 union all
 select * from {{ ref('ind_counted_list_item_year') }}
 union all
@@ -54,6 +58,8 @@ select * from {{ ref('ind_counted_overseas_supervisor_year') }}
 union all
 select * from {{ ref('ind_counted_party_branch_year') }}
 union all
+select * from {{ ref('ind_counted_platform_year') }}
+union all
 select * from {{ ref('ind_counted_point_trigger') }}
 union all
 select * from {{ ref('ind_counted_policy_document') }}
@@ -62,7 +68,11 @@ select * from {{ ref('ind_counted_practice_year') }}
 union all
 select * from {{ ref('ind_counted_programme_year') }}
 union all
+select * from {{ ref('ind_counted_quality_report_year') }}
+union all
 select * from {{ ref('ind_counted_research_training_year') }}
+union all
+select * from {{ ref('ind_counted_resource_year') }}
 union all
 select * from {{ ref('ind_counted_sino_foreign_year') }}
 union all
@@ -83,6 +93,8 @@ union all
 select * from {{ ref('ind_counted_thesis') }}
 union all
 select * from {{ ref('ind_counted_thesis_sampling') }}
+union all
+select * from {{ ref('ind_counted_training_cost') }}
 union all
 select * from {{ ref('ind_counted_urgent_point_year') }}
 union all

@@ -195,18 +195,22 @@ def _without(row: dict[str, Any], use: str, numerator: float, denominator: float
 def without_favourites(inputs: Inputs, formula: Formula, count: int) -> tuple[list[list[str]], np.ndarray]:
     """Per institution the `count` indicators that favour it most, and its grant if these were the others' mean.
 
-    An indicator favours by its points above the mean of all. Grants (u,) in yuan before rounding.
+    An indicator favours by the points that the institution would lose at the mean value: its points, which end at the
+    goalposts, and not the mean of the points, which one extreme value moves less. Grants (u,) in yuan before rounding.
     """
     there = ~np.isnan(inputs.values)
     single = scores.normalised(scores.filled(inputs.values), formula.indicators)
-    mean = np.nanmean(np.where(there, single, np.nan), axis=0)
-    favour = np.where(there, formula.indicators.weights * (single - mean), -np.inf)
     usual = np.nanmean(inputs.values, axis=0)
     units = len(inputs.codes)
+    own = np.arange(units)
+    average = np.repeat(scores.filled(inputs.values)[None], units, axis=0)
+    average[own, own] = usual
+    lost = single - scores.normalised(average, formula.indicators)[own, own]
+    favour = np.where(there, formula.indicators.weights * lost, -np.inf)
     many = np.repeat(inputs.values[None], units, axis=0)
     names = []
     for u in range(units):
         best = [int(k) for k in np.argsort(-favour[u], kind="stable")[:count] if favour[u, k] > 0]
         many[u, u, best] = usual[best]
         names.append([formula.indicators.codes[k] for k in best])
-    return names, formula.grants(formula.scores(many))[np.arange(units), np.arange(units)]
+    return names, formula.grants(formula.scores(many))[own, own]

@@ -89,6 +89,18 @@ from star.dim_supervisor
 where is_current and status_code in ('10', '20') and inst_code is not null
 group by 1 order by 1
 """),
+    "staff_fte": Measure("教职工折合人数（上一财务年度）", "人", "none", """
+select inst_code, staff_fte::float8 as numerator, null::float8 as denominator
+from star.fct_resource_year
+where fiscal_year = extract(year from %(as_of)s::date)::int - 1 and staff_fte > 0
+order by 1
+"""),
+    "training_spending": Measure("培养支出（上一财务年度）", "元", "none", """
+select inst_code, training_spending_cny::float8 as numerator, null::float8 as denominator
+from star.fct_resource_year
+where fiscal_year = extract(year from %(as_of)s::date)::int - 1 and training_spending_cny > 0
+order by 1
+"""),
     "degrees": Measure("上一自然年授予学位", "人", "none", """
 select inst_code, count(*)::float8 as numerator, null::float8 as denominator
 from star.fct_degree_award

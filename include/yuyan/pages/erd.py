@@ -23,6 +23,7 @@ SUBJECTS = {
     "_facts_practice": "产教融合、就业与成果",
     "_facts_lists": "四张清单",
     "_facts_research": "科研训练、竞赛、党支部与国际合作",
+    "_funding": "经费、投入与质量报告",
     "_facts_indicators": "指标所计",
 }
 """File of models -> title; a file without a title is an error."""

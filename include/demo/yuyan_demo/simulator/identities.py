@@ -63,6 +63,11 @@ def resident(row: Row, region: str, year: int) -> str:
     return body + cert_check(np.array([[int(c) for c in body]])).tobytes().decode()
 
 
+def _past(row: Row) -> str:
+    """A year long ago that hardly any other planted record has."""
+    return str(1000 + _number(row) % 900)
+
+
 def _edition(row: Row) -> int:
     """A year before there were editions."""
     return 1950 + _number(row) % 60
@@ -118,6 +123,8 @@ FRESH: dict[str, Change] = {
     "discipline_cluster_map": {
         "programme_code": lambda r: f"{r['discipline_code'][:4]}{_number(r) % 100:02d}"
     },
+    "digital_capability": {"report_year": _past},
+    "fund_ledger": {"amount": lambda r: f"0.{10 + _number(r) % 90}"},
     "institution": {"inst_code": _institution, "uscc": right_check},
     "list_item": {"doc_version": lambda r: f"2015-{_number(r)}"},
     "mentor_pool_entry": {
@@ -125,6 +132,14 @@ FRESH: dict[str, Change] = {
         "exited_on": _long_ago,
         "exit_reason_code": "10",
     },
+    "quality_report": {
+        "report_year": _past,
+        "due_on": lambda r: f"{int(_past(r)) + 1}-03-31",
+        "version_no": lambda r: str(_number(r) % 100_000),
+        "income_total": None,
+        "expenditure_total": None,
+    },
+    "resource_input": {"fiscal_year": _past},
     "talent_demand": {"issuing_dept": lambda r: f"模拟部门{_number(r)}"},
     "team_member": {"from_on": _long_ago, "to_on": _long_ago},
     "thesis_sampling": {

@@ -124,18 +124,23 @@ def _three_years(table: TruthTable, last: int) -> Values:
     return combine(combine(a, b), c)
 
 
-def _topics(table: TruthTable, facts: Facts) -> None:
+def topics(facts: Facts) -> pl.DataFrame:
+    """Theses with their student's level and type, and whether a topic from industry is `claimed` and `evidenced`."""
     sources = [*facts["commissioned_project"]["project_id"], *facts["practice_project"]["project_id"]]
     resolved = pl.col("source_project_id").is_in(pl.Series(sources).unique().implode()).fill_null(False)
     contract = pl.col("topic_source_code") == "14"
     claimed = contract | pl.col("frontline_flag")
     evident = pl.col("frontline_evidence_code").is_not_null() & (pl.col("frontline_evidence_code") != "0")
-    grains = (*COMMON, *BY_LEVEL, "degree_point")
     level = facts["student"].select("student_id", "degree_level", "degree_type")
     theses = facts.of_accepted_point(facts.of_student("thesis").join(level, on="student_id", how="left"))
-    theses = theses.with_columns(
+    return theses.with_columns(
         claimed.alias("claimed"), (claimed & evident & (~contract | resolved)).alias("evidenced")
     )
+
+
+def _topics(table: TruthTable, facts: Facts) -> None:
+    grains = (*COMMON, *BY_LEVEL, "degree_point")
+    theses = topics(facts)
     awards = facts.of_accepted_point(facts.of_student("degree_award")).filter(
         pl.col("awarded_on") <= facts.as_of
     )
@@ -150,10 +155,8 @@ def _topics(table: TruthTable, facts: Facts) -> None:
         table.add("H12", period, evidenced, everyone)
         table.add("H12b", period, claims, everyone)
         table.add("H12g", period, combine(claims, evidenced, 1.0, -1.0), everyone)
-        topics = opened.filter(pl.col("opened_on").is_between(*span))
-        table.add(
-            "H12c", period, total(topics.filter("evidenced"), None, grains), total(topics, None, grains)
-        )
+        begun = opened.filter(pl.col("opened_on").is_between(*span))
+        table.add("H12c", period, total(begun.filter("evidenced"), None, grains), total(begun, None, grains))
 
 
 def _graduates(table: TruthTable, facts: Facts) -> None:

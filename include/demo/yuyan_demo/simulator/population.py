@@ -18,6 +18,7 @@ from yuyan_demo.simulator import (
     days,
     defects,
     defects_structural,
+    funding,
     industry,
     list_work,
     listed,
@@ -180,7 +181,8 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames |= listed.frames(seed, frames)
     frames |= welfare.frames(seed, frames)
     frames |= accountability.frames(seed, frames)
-    return frames | point_files.frames(seed, frames)
+    frames |= point_files.frames(seed, frames)
+    return frames | funding.frames(seed, frames)
 
 
 def envelope(entity: str, frame: pl.DataFrame) -> pl.DataFrame:

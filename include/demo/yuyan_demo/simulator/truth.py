@@ -9,6 +9,7 @@ from yuyan_demo.simulator import (
     measures,
     measures_accountability,
     measures_coursework,
+    measures_funding,
     measures_mechanisms,
     measures_point_files,
     measures_research,
@@ -54,5 +55,6 @@ def indicators(population: Population) -> pl.DataFrame:
     measures_accountability.enter(table, facts)
     measures_point_files.enter(table, facts)
     measures_mechanisms.enter(table, facts)
+    measures_funding.enter(table, facts)
     measures_research.enter(table, facts)
     return table.frame(sorted(facts["institution"]["inst_code"]))

@@ -40,7 +40,7 @@ class TruthTable:
         """Enter one variant and period; a unit that is missing counts as zero."""
         self.entries[variant, period] = (numerator, denominator)
 
-    def add_city(self, variant: str, period: str, numerator: float, denominator: float) -> None:
+    def add_city(self, variant: str, period: str, numerator: float | None, denominator: float | None) -> None:
         """Enter one variant and period of the city alone."""
         self.of_city_only.add(variant)
         self.add(variant, period, {WHOLE: numerator}, {WHOLE: denominator})

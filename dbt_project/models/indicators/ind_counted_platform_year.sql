@@ -1,0 +1,43 @@
+-- M18.1：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+with by_row_rows as (
+    select
+        f.calendar_year,
+        f.inst_code,
+        f.is_connected,
+        f.is_on_time,
+        f.is_whole_process
+    from {{ ref('fct_platform_year') }} as f
+    where f.calendar_year is not null
+),
+
+by_row as (
+    select
+        calendar_year,
+        cast(calendar_year as text) as period_code,
+        case grouping(inst_code)
+            when 1 then 'city'
+            when 0 then 'institution'
+        end as grain,
+        case grouping(inst_code)
+            when 1 then '{{ var("city_code") }}'
+            when 0 then inst_code
+        end as unit_code,
+        count(*) as m18_1_institutions,
+        count(*) filter (where is_connected and is_on_time) as m18_1_delivering,
+        count(*) filter (where is_whole_process) as m18_1_whole_process
+    from by_row_rows
+    group by grouping sets (
+        (calendar_year),
+        (calendar_year, inst_code)
+    )
+)
+
+select v.variant_code, v.definition_version, c.grain, c.unit_code, c.period_code,
+    v.numerator, v.denominator, v.case_count
+from by_row as c
+cross join lateral (
+    values
+        ('M18.1', 1, cast(c.m18_1_delivering as double precision), cast(c.m18_1_institutions as double precision), cast(null as double precision)),
+        ('M18.1p', 1, cast(c.m18_1_whole_process as double precision), cast(c.m18_1_institutions as double precision), cast(null as double precision))
+) as v (variant_code, definition_version, numerator, denominator, case_count)
+where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)
