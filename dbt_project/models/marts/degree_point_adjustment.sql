@@ -35,7 +35,10 @@ events as (
 warned as (
     select unit_code as degree_point_id, cast(period_code as integer) as warned_year
     from {{ source('estimates', 'rate_warning') }}
-    where variant_code = 'H09' and grain = 'degree_point' and pooled_years = 3 and status_code in ('AMBER', 'RED')
+    where grain = 'degree_point'
+        and pooled_years = 3
+        and status_code in ('AMBER', 'RED')
+        and variant_code in (select rated_variant from {{ ref('warning_component') }} where rule_code = 'W02')
 ),
 
 after_warning as (

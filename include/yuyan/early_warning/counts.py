@@ -9,6 +9,7 @@ from datetime import date
 import polars as pl
 import psycopg
 
+from yuyan.early_warning import components
 from yuyan.warehouse.frames import read
 
 POINTS = """
@@ -16,7 +17,6 @@ select degree_point_id as target_code, inst_code, coalesce(degree_level, '-') as
     coalesce(degree_type, '-') as degree_type
 from star.dim_degree_point where is_current and coalesce(status_code, '10') not in ('80', '90') order by 1
 """
-INDICATORS = ("H09d", "H12", "H13a", "M06.1")
 _INDICATOR = """
 select v.variant_code as signal_code, v.unit_code as target_code, v.period_year, v.numerator::float8 as x,
     v.denominator::float8 as n
@@ -26,17 +26,17 @@ where v.grain = 'degree_point' and v.variant_code = any(%(variants)s) and s.is_i
     and v.denominator > 0 and v.numerator between 0 and v.denominator
 """
 _OTHERS = {
-    "EXPERT": """
+    "expert_opinion": """
 select degree_point_id as target_code, sampling_year as period_year, sum((4 - opinion_code::int) / 3.0)::float8 as x,
     count(*)::float8 as n
 from star.fct_thesis_sampling_review where opinion_code in ('1', '2', '3', '4') and degree_point_id is not null group by 1, 2
 """,
-    "BLIND": """
+    "blind_review": """
 select degree_point_id as target_code, extract(year from reviewed_on)::int as period_year,
     count(*) filter (where is_passed)::float8 as x, count(*)::float8 as n
 from star.fct_thesis_review where review_kind = '10' and round_no = 1 and degree_point_id is not null group by 1, 2
 """,
-    "DELAY": """
+    "delay": """
 with troubled as (
     select degree_point_id, extract(year from event_on)::int as year, count(distinct student_id) as n
     from star.fct_student_status_event where event_type in ('06', '31') group by 1, 2
@@ -46,7 +46,7 @@ select c.degree_point_id as target_code, c.census_year as period_year,
 from star.fct_enrolment_census c left join troubled t on t.degree_point_id = c.degree_point_id and t.year = c.census_year
 where c.degree_point_id is not null group by 1, 2
 """,
-    "LOAD": """
+    "supervisor_load": """
 select c.degree_point_id as target_code, c.census_year as period_year,
     count(distinct c.student_id) filter (where l.student_count <= %(load_limit)s)::float8 as x,
     count(distinct c.student_id)::float8 as n
@@ -56,13 +56,13 @@ join star.bridge_student_supervisor r on r.student_id = c.student_id and r.role_
 join star.fct_supervisor_load l on l.supervisor_id = r.supervisor_id and l.census_year = c.census_year
 where c.degree_point_id is not null and c.census_year > %(year)s - 8 group by 1, 2
 """,
-    "H06": """
+    "course_satisfaction": """
 select b.degree_point_id as target_code, left(e.academic_year, 4)::int as period_year,
     sum(e.satisfied_count)::float8 as x, sum(e.response_count)::float8 as n
 from star.fct_course_evaluation e join star.bridge_course_degree_point b on b.course_id = e.course_id
 where e.instrument_version = %(instrument)s and e.academic_year is not null group by 1, 2
 """,
-    "INTAKE": """
+    "intake": """
 with plans as (
     select degree_point_id, plan_year, sum(quota_count) as quota from star.fct_admission_plan
     where is_latest_revision group by 1, 2
@@ -74,7 +74,7 @@ select p.degree_point_id as target_code, p.plan_year as period_year,
 from plans p left join came c on c.degree_point_id = p.degree_point_id and c.exam_year = p.plan_year
 where make_date(p.plan_year, 10, 31) <= %(as_of)s
 """,
-    "MISCONDUCT": """
+    "misconduct": """
 select degree_point_id as target_code, extract(year from decided_on)::int as period_year, 0::float8 as x,
     count(*)::float8 as n
 from accepted.misconduct_case where subject_kind = 'S' and category_code in ('10', '20', '30') and decided_on <= %(as_of)s
@@ -102,7 +102,7 @@ evaluation (E10 passed, E20 to be rectified, E30 failed)."""
 RATES = """
 select grain, unit_code as target_code, period_code::int as period_year, pooled_years, sound as x, cases as n, prior_mean,
     prior_strength, lcl95, ucl95
-from estimates.rate_warning where variant_code = 'H09'
+from estimates.rate_warning where variant_code = %s
 """
 GAPS = """
 select e.variant_code, e.unit_code as target_code, v.period_year, v.numerator::float8 as x, v.denominator::float8 as n,
@@ -126,11 +126,13 @@ def signals(connection: psycopg.Connection, as_of: date, load_limit: float, inst
         "load_limit": load_limit,
         "instrument": instrument,
         "year": as_of.year,
-        "variants": list(INDICATORS),
+        "variants": [c.source_variant for c in components.load("W03") if c.source_variant],
     }
     found = [read(connection, _INDICATOR, given)]
-    for code, query in _OTHERS.items():
-        found.append(read(connection, query, given).with_columns(signal_code=pl.lit(code)))
+    for c in components.load("W03"):
+        if not c.source_variant:
+            counted = read(connection, _OTHERS[c.counted_by], given)
+            found.append(counted.with_columns(signal_code=pl.lit(c.signal_code)))
     return pl.concat(f.select(COUNT) for f in found).filter(pl.col("n") > 0).sort(COUNT[:3])
 
 

@@ -11,22 +11,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from yuyan.early_warning import components
 from yuyan.estimate import rates
 
 Floats = NDArray[np.float64]
+_COMPONENTS = components.load("W03")
 PILLARS = {
-    "QUALITY": ("H09d", "EXPERT", "BLIND"),
-    "PROCESS": ("DELAY", "LOAD", "M06.1", "H06"),
-    "OUTCOME": ("H12", "H13a", "INTAKE"),
-    "INTEGRITY": ("MISCONDUCT",),
+    pillar: tuple(c.signal_code for c in _COMPONENTS if c.pillar_code == pillar)
+    for pillar in dict.fromkeys(c.pillar_code for c in _COMPONENTS)
 }
 """Pillar -> its signals. INTEGRITY is for the restricted role: the open index is made without its rows."""
-ENTITIES = {
-    "H09d": ("thesis_sampling",), "EXPERT": ("thesis_sampling_review",), "BLIND": ("thesis_review",),
-    "DELAY": ("student_status_event", "student"), "LOAD": ("student_supervisor",), "M06.1": ("course_revision", "course"),
-    "H06": ("course_evaluation",), "H12": ("thesis", "degree_award"), "H13a": ("employment",),
-    "INTAKE": ("admission", "admission_plan"), "MISCONDUCT": ("misconduct_case",),
-}  # fmt: skip
+ENTITIES = {c.signal_code: c.entities for c in _COMPONENTS}
 """Signal -> the entities that it is counted from; without confidence in one of them its pillar is left out."""
 OF_PILLAR = np.array([[s in of for of_any in PILLARS.values() for s in of_any] for of in PILLARS.values()])
 """(pillars, signals): whether the signal is of the pillar."""

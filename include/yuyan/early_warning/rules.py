@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from yuyan.early_warning import components
 from yuyan.early_warning.parameters import Parameters
 from yuyan.estimate import rates
 
@@ -104,7 +105,7 @@ def statistical(points: pl.DataFrame, pooled: pl.DataFrame, year: int, given: Pa
     """
     floor, minimum = given("W02", "floor"), given("W02", "minimum")
     parts = []
-    for window in WINDOWS:
+    for window, component in zip(WINDOWS, components.load("W02"), strict=True):
         rows = pooled.filter((pl.col("period_year") == year) & (pl.col("pooled_years") == window))
         rows = points.select("target_code").join(rows, on="target_code").sort("target_code")
         x, n = rows["x"].to_numpy(), rows["n"].to_numpy()
@@ -123,8 +124,8 @@ def statistical(points: pl.DataFrame, pooled: pl.DataFrame, year: int, given: Pa
         parts.append(
             rows.select(
                 "target_code",
-                signal_code=pl.lit("H09d" if window == WINDOWS[0] else "H09d5"),
-                source_variant=pl.lit("H09d"),
+                signal_code=pl.lit(component.signal_code),
+                source_variant=pl.lit(component.source_variant),
                 numerator="x",
                 denominator="n",
                 value=pl.Series(judged.shrunk, dtype=pl.Float64),
@@ -253,7 +254,7 @@ def institutions(
     funnel = rows.select(
         "target_code",
         signal_code=pl.lit("FUNNEL"),
-        source_variant=pl.lit("H09d"),
+        source_variant=pl.lit(components.load("W02")[0].source_variant),
         numerator="x",
         denominator="n",
         value=pl.col("x") / pl.col("n"),

@@ -12,7 +12,7 @@ import psycopg
 from yuyan import settings
 from yuyan.decisions import case_review
 from yuyan.domain import indicators
-from yuyan.early_warning import backtest, counts, index, parameters, rules
+from yuyan.early_warning import backtest, components, counts, index, parameters, rules
 from yuyan.early_warning.parameters import Parameters
 from yuyan.estimate import rates
 from yuyan.warehouse.frames import read
@@ -40,7 +40,7 @@ class Facts:
         self.points = read(connection, counts.POINTS)
         self.samplings = read(connection, counts.SAMPLINGS, [as_of.year])
         self.evaluations = read(connection, counts.EVALUATIONS, [as_of])
-        rated = read(connection, counts.RATES)
+        rated = read(connection, counts.RATES, [components.load("W02")[0].rated_variant])
         self.rated_points = rated.filter(pl.col("grain") == "degree_point")
         self.rated_institutions = rated.filter(pl.col("grain") == "institution")
         self.gaps = read(connection, counts.GAPS, [as_of])
