@@ -32,3 +32,8 @@
 {% macro partner_key(kind, code) -%}
     {{ key("'50000'", [kind, code]) }}
 {%- endmacro %}
+
+{# Kind of partner that a pairing of a level has: a district, an industry cluster, an enterprise. #}
+{% macro counterpart_kind(pairing_level) -%}
+    case {{ pairing_level }} when '1' then '40' when '2' then '80' when '3' then '30' end
+{%- endmacro %}

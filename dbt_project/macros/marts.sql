@@ -105,6 +105,28 @@ from {{ ref('indicator_value') }}
 where grain = '{{ grain }}' and {{ 'is_latest_complete' if is_latest else 'is_complete' }} and {{ of_definitions }}
 {%- endmacro %}
 
+{# What activities of a platform add up to in a year: column -> kinds of activity. #}
+{% macro platform_activity_sums() -%}
+    {{ return({
+        'joint_enrolment_count': ['10'],
+        'mutual_appointment_count': ['20'],
+        'enterprise_mentor_count': ['25'],
+        'course_count': ['30'],
+        'project_count': ['40'],
+        'equipment_hours': ['50'],
+        'compute_hours': ['55'],
+        'mentor_trained_count': ['60'],
+        'companion_trained_count': ['61', '62', '63', '64'],
+        'enterprise_trained_count': ['65'],
+        'training_hours': ['66'],
+        'secondment_count': ['70'],
+        'placement_count': ['80'],
+        'material_count': ['85'],
+        'service_done_count': ['90'],
+        'incubation_count': ['95'],
+    }) }}
+{%- endmacro %}
+
 {# A part of a count of persons: shown where the whole and the part may be. #}
 {% macro large_enough_of(part, whole) -%}
     case when {{ whole }} = 0 or {{ whole }} >= {{ var('small_cell_minimum') }} then {{ large_enough(part) }} end

@@ -125,7 +125,7 @@ def test_every_table_with_a_period_says_what_is_complete(marts):
         "target_by_version", "supervisor_team", "course_core", "course_renewal_city", "resource_sharing",
         "academic_warning_flow", "warning_recall", "indicator_change", "degree_point_monitor", "degree_point_signal",
         "degree_point_adjustment", "warning_signal", "internationalisation", "degree_point_application", "funding",
-        "funding_year", "training_cost",
+        "funding_year", "training_cost", "platform_activity",
     }  # fmt: skip
     series_of = {
         "indicator_value": "variant_code, grain",

@@ -10,6 +10,7 @@ import pytest
 
 from yuyan import settings
 from yuyan_demo.simulator import list_work, listed, lists
+from yuyan_demo.simulator.measures_supervision import pool_entries
 
 pytestmark = pytest.mark.database
 
@@ -108,6 +109,7 @@ def test_silence_past_the_due_date_is_red_and_days_late_are_published(marts, fac
 
 
 BY_PROJECT = ("X01", "X02", "X03", "X04", "X05", "X06", "X07", "X08", "X10", "X11", "X12", "X13")
+PLATFORMS = ("P04", "P05", "P06", "P07", "P08", "P09", "P11")
 DOCUMENTS = {"Z1": 2026, "Z2": 2026, "Z4": 2026, "Z5": 2026, "Z6": 2027, "Z7": 2027, "Z8": 2027}
 """City documents, and the year in which each is due."""
 
@@ -139,6 +141,11 @@ def _quantities(facts) -> dict[tuple[str, int], float]:
     pilots = facts["list_project"].filter(
         (pl.col("list_item_id") == "R1") & (pl.col("close_result_code") == "10")
     )["category_code"]
+    opened = facts["platform_base"].filter(
+        (pl.col("opened_on") <= facts.as_of) & (pl.col("opened_on").dt.year() == 2026)
+    )
+    platforms = Counter(opened["kind_code"])
+    hired = pool_entries(facts).filter(pl.col("hired_on").is_between(date(2026, 1, 1), facts.as_of))
     known = facts["list_project"].select("list_project_id", "list_item_id", "cycle_year")
     made = Counter()
     for entity, item, which in (
@@ -156,6 +163,8 @@ def _quantities(facts) -> dict[tuple[str, int], float]:
         {("X09", y): float(per_year.get(y, 0)) for y in YEARS}
         | {(item, y): float(made[item, y]) for item in ("X02", "X05", "X10", "X14") for y in YEARS}
         | {("Z3", y): float(y in listed) for y in YEARS}
+        | {(item, 2026): float(platforms[item]) for item in PLATFORMS}
+        | {("P10", 2028): float(hired["person"].n_unique())}
         | {("R5", 2027): _renewed(facts, date(2025, 1, 1))}
         | {("R1", 2027): float(pilots.n_unique())}
         | {(item, 2026): count for item, count in filed.items()}

@@ -56,7 +56,15 @@ select * from {{ ref('ind_counted_overseas_study') }}
 union all
 select * from {{ ref('ind_counted_overseas_supervisor_year') }}
 union all
+select * from {{ ref('ind_counted_pairing_year') }}
+union all
 select * from {{ ref('ind_counted_party_branch_year') }}
+union all
+select * from {{ ref('ind_counted_platform_activity') }}
+union all
+select * from {{ ref('ind_counted_platform_base_year') }}
+union all
+select * from {{ ref('ind_counted_platform_partner_year') }}
 union all
 select * from {{ ref('ind_counted_platform_year') }}
 union all

@@ -1,4 +1,4 @@
--- H02, H03, H04, M03.1, M07.2, M13.1, M14.1, M17.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+-- H02, H03, H04, M03.1, M07.2, M10.1, M11.1, M13.1, M14.1, M15.1, M17.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
 with by_person_key_rows as (
     select
         f.census_year,
@@ -11,6 +11,7 @@ with by_person_key_rows as (
         f.is_discipline_matched,
         f.study_mode,
         f.has_industry_supervisor,
+        f.special_programme_code,
         f.is_interdisciplinary,
         f.is_alternation,
         f.is_international,
@@ -57,9 +58,16 @@ by_person_key_once as (
         bool_or(degree_level in ('1', '2') and degree_type = '2') as m03_1_professional_students,
         bool_or(degree_type = '2') as m07_2_professional,
         bool_or(degree_type = '2' and has_industry_supervisor) as m07_2_with_industry,
+        bool_or(special_programme_code = '07') as m10_1_students,
+        bool_or(special_programme_code = '06') as m11_1_students,
         bool_or(is_interdisciplinary) as m13_1_students,
         bool_or(degree_type = '2' and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861')) as m14_1_students,
         bool_or(degree_type = '2' and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861') and is_alternation) as m14_1_alternating,
+        bool_or(special_programme_code in ('02', '03', '04', '08')) as m15_1_students,
+        bool_or(special_programme_code = '08') as m15_1_basic,
+        bool_or(special_programme_code = '02') as m15_1_physicians,
+        bool_or(special_programme_code = '03') as m15_1_advisers,
+        bool_or(special_programme_code = '04') as m15_1_dual,
         bool_or(is_international) as m17_2_international
     from by_person_key_rows
     group by grouping sets (
@@ -91,9 +99,16 @@ by_person_key as (
         count(*) filter (where m03_1_professional_students) as m03_1_professional_students,
         count(*) filter (where m07_2_professional) as m07_2_professional,
         count(*) filter (where m07_2_with_industry) as m07_2_with_industry,
+        count(*) filter (where m10_1_students) as m10_1_students,
+        count(*) filter (where m11_1_students) as m11_1_students,
         count(*) filter (where m13_1_students) as m13_1_students,
         count(*) filter (where m14_1_students) as m14_1_students,
         count(*) filter (where m14_1_alternating) as m14_1_alternating,
+        count(*) filter (where m15_1_students) as m15_1_students,
+        count(*) filter (where m15_1_basic) as m15_1_basic,
+        count(*) filter (where m15_1_physicians) as m15_1_physicians,
+        count(*) filter (where m15_1_advisers) as m15_1_advisers,
+        count(*) filter (where m15_1_dual) as m15_1_dual,
         count(*) filter (where m17_2_international) as m17_2_international
     from by_person_key_once
     group by census_year, grain, unit_code
@@ -145,8 +160,15 @@ cross join lateral (
     values
         ('M03.1-S', 1, cast(c.m03_1_professional_students as double precision), cast(c.m03_1_students as double precision), cast(null as double precision)),
         ('M07.2', 1, cast(c.m07_2_with_industry as double precision), cast(c.m07_2_professional as double precision), cast(null as double precision)),
+        ('M10.1', 1, cast(c.m10_1_students as double precision), cast(null as double precision), cast(null as double precision)),
+        ('M11.1', 1, cast(c.m11_1_students as double precision), cast(null as double precision), cast(null as double precision)),
         ('M13.1s', 1, cast(c.m13_1_students as double precision), cast(null as double precision), cast(null as double precision)),
         ('M14.1', 1, cast(c.m14_1_alternating as double precision), cast(c.m14_1_students as double precision), cast(null as double precision)),
+        ('M15.1', 1, cast(c.m15_1_students as double precision), cast(null as double precision), cast(null as double precision)),
+        ('M15.1a', 1, cast(c.m15_1_basic as double precision), cast(null as double precision), cast(null as double precision)),
+        ('M15.1b', 1, cast(c.m15_1_physicians as double precision), cast(null as double precision), cast(null as double precision)),
+        ('M15.1c', 1, cast(c.m15_1_advisers as double precision), cast(null as double precision), cast(null as double precision)),
+        ('M15.1d', 1, cast(c.m15_1_dual as double precision), cast(null as double precision), cast(null as double precision)),
         ('M17.2s', 1, cast(c.m17_2_international as double precision), cast(null as double precision), cast(null as double precision))
 ) as v (variant_code, definition_version, numerator, denominator, case_count)
 where c.unit_code is not null and (v.numerator <> 0 or v.denominator <> 0)

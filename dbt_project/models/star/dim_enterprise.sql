@@ -14,6 +14,8 @@ with named as (
     union
     select partner_id from {{ source('accepted', 'platform_partner') }} where partner_kind = '30'
     union
+    select counterpart_code from {{ source('accepted', 'district_pairing') }} where pairing_level = '3'
+    union
     select partner.item
     from {{ source('accepted', 'degree_point') }} as p
     {{ each_item('p.joint_partner_uscc', 'partner') }}

@@ -19,6 +19,7 @@ select
     p.approved_on,
     p.opened_on,
     p.certified_on,
+    p.closed_on,
     p.doc_no,
     p.status_code,
     status.name_zh as status_name,

@@ -43,6 +43,7 @@ select
     s.is_joint_training,
     s.is_alternation,
     s.special_programme_code,
+    s.platform_id,
     s.nationality_code <> 'CHN' as is_international,
     coalesce(programme.is_interdisciplinary, false) as is_interdisciplinary,
     with_industry.student_id is not null as has_industry_supervisor

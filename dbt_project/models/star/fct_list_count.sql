@@ -26,6 +26,21 @@ with things as (
 
     union all
 
+    select
+        'platform_base', platform_id, list_item_id, platform_kind_code, level_code, null, null, inst_code,
+        {{ year_of('opened_on') }}, opened_on
+    from {{ ref('dim_platform') }}
+    where opened_on is not null
+
+    union all
+
+    select
+        'mentor_pool_entry', pool_entry_id, null, entry_kind, null, null, person_key, inst_code, null, first_appointed_on
+    from {{ ref('fct_mentor_pool_entry') }}
+    where first_appointed_on is not null
+
+    union all
+
     -- what a list project brings forth counts in the project's cycle
     select 'team', t.team_id, p.list_item_id, t.team_kind, t.level_code, null, null, t.inst_code, p.cycle_year, t.approved_on
     from {{ ref('dim_team') }} as t

@@ -51,7 +51,7 @@ KINDS = {
     "K3": (4, "科研院所", "31", 4, ("40", "60"), ()),
 }  # fmt: skip
 """The register of a city of any size: a platform is not a tenth of one where the city is a tenth."""
-NEW_IN_PLAN = ("P04", "P05", "P06", "P07", "P09", "P11")
+NEW_IN_PLAN = ("P04", "P05", "P06", "P07", "P11")
 """Kinds of which the plan asks: none was open before 2026."""
 UNPAIRED = ("K2", "K3")
 """Kinds of which the last open one has no signed pairing (planted)."""
@@ -104,13 +104,15 @@ def _bases(seed: int, made: Frames) -> pl.DataFrame:
                     "approved_on": approved,
                     "opened_on": starts if is_open else NEVER,
                     "certified_on": people.AS_OF - 30 - k if certified else NEVER,
+                    "closed_on": people.AS_OF - 200 if status == "40" else NEVER,
                     "doc_no": f"渝教研发〔{2026 if kind in NEW_IN_PLAN else 2025}〕{len(rows) + 1}号",
                     "status_code": status,
                 }
             )
     frame = pl.DataFrame(rows, infer_schema_length=None)
     return frame.with_columns(
-        dates(frame[name].to_numpy()).alias(name) for name in ("approved_on", "opened_on", "certified_on")
+        dates(frame[name].to_numpy()).alias(name)
+        for name in ("approved_on", "opened_on", "certified_on", "closed_on")
     )
 
 
@@ -249,11 +251,11 @@ def _one(of: list[str], turn: int) -> str:
 
 
 def _events(rng: np.random.Generator, base: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """A secondment or exchange that names a platform names a base for supervisors, or a joint base before there were any."""
-    new, old = base.filter(pl.col("kind_code") == "P11"), _of(base, "B1", "P08")
+    """A secondment or exchange that names a platform names a base for supervisors, or a joint one before."""
+    new, old = base.filter(pl.col("kind_code") == "P11"), _of(base, "B1")
     first = new["opened_on"].max()
     turn = rng.integers(0, 1000, len(events))
-    ids = _of(new, "P11")
+    ids = _of(new, "P11")[1:]
     platform = [
         None if named is None else _one(ids if on >= first else old, t)
         for named, on, t in zip(events["platform_id"], events["event_on"], turn, strict=True)

@@ -26,6 +26,7 @@ from yuyan_demo.simulator import (
     municipal,
     outcomes,
     people,
+    platform_work,
     platforms,
     point_files,
     registrations,
@@ -177,6 +178,7 @@ def _entities(seed: int, scale: float) -> dict[str, pl.DataFrame]:
     frames |= supervision.frames(seed, frames)
     frames |= coursework.frames(seed, frames)
     frames |= platforms.frames(seed, frames)
+    frames |= platform_work.frames(seed, frames)
     frames |= research.frames(seed, frames)
     frames |= listed.frames(seed, frames)
     frames |= welfare.frames(seed, frames)

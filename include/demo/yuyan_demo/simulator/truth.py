@@ -11,6 +11,7 @@ from yuyan_demo.simulator import (
     measures_coursework,
     measures_funding,
     measures_mechanisms,
+    measures_platforms,
     measures_point_files,
     measures_research,
     measures_results,
@@ -55,6 +56,7 @@ def indicators(population: Population) -> pl.DataFrame:
     measures_accountability.enter(table, facts)
     measures_point_files.enter(table, facts)
     measures_mechanisms.enter(table, facts)
+    measures_platforms.enter(table, facts)
     measures_funding.enter(table, facts)
     measures_research.enter(table, facts)
     return table.frame(sorted(facts["institution"]["inst_code"]))
