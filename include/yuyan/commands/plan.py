@@ -14,7 +14,10 @@ from yuyan.commands.console import Json, OperatorError, expected, print_json, te
 from yuyan.domain.indicators import dbt_files
 
 app = typer.Typer(no_args_is_help=True, help="Versions of the action plan: add one, compare them.")
-VERSIONED = ("milestone", "action_item", "list_window", "list_source", "plan_clause")
+VERSIONED = (
+    *("milestone", "action_item", "list_window", "list_source", "plan_clause"),
+    *("list_measure_definition", "list_category_due"),
+)
 """Seeds of the plan with a row per version of the text; those of targets are compiled from the indicators' files."""
 
 _TARGETS = """
