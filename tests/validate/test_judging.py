@@ -27,11 +27,24 @@ def test_a_sound_world_is_accepted_whole(raw):
     review = "thesis_sampling_review"  # a verdict follows from three opinions
     raw.put(*(raw.version(review, f"r{i}", review_id=f"TR{i}", cert_no=f"3{i}") for i in (2, 3)))
     raw.put(raw.version("supervisor", "s2", **FROM_INDUSTRY))  # whom the pool's sample names
+    weak = {"degree_point_id": "10611-2-1-0815", "result_code": "20", "eval_round": "2008-2010"}
+    raw.put(  # what the sample of a case is about, and what the report's spending adds up from
+        raw.version("degree_point", "s3", degree_point_id="10611-2-1-0815", discipline_code="0815",
+                    is_joint_built="false", joint_partner_uscc=None),
+        raw.version("evaluation_result", "ev9", eval_id="EV9", decided_on="2010-01-01", due_on="2012-01-01", **weak),
+        raw.version("degree_point_event", "d31", event_id="DE31", degree_point_id="10611-2-1-0815", event_type="31",
+                    event_on="2010-01-01", urgent_list_id=None),
+        raw.version("degree_point_event", "d32", event_id="DE32", degree_point_id="10611-2-1-0815", event_type="32",
+                    event_on="2012-01-01", urgent_list_id=None),
+        raw.version("fund_ledger", "fl2", entry_id="FL2", direction="OUT", amount="900000.00",
+                    is_performance_funded="false", degree_point_id="10611-2-1-0802"),
+    )  # fmt: skip
     summary = raw.judge("run-1")
     assert raw.failures() == {}
-    more = {review: ["r2", "r3"], "supervisor": ["s2"]}
+    more = {review: ["r2", "r3"], "supervisor": ["s2"], "degree_point": ["s3"], "evaluation_result": ["ev9"],
+            "degree_point_event": ["d31", "d32"], "fund_ledger": ["fl2"]}  # fmt: skip
     for entity in catalogue.load().order:
-        records = ["r1", *more.get(entity, [])]
+        records = sorted(["r1", *more.get(entity, [])])
         assert raw.accepted(entity) == records, entity
         assert summary[entity]["judged"] == summary[entity]["accepted"] == len(records)
     assert raw.rows("select tag_codes, credits::text, is_core from accepted.course") == [

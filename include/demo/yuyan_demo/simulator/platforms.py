@@ -147,13 +147,13 @@ def _partners(seed: int, base: pl.DataFrame, made: Frames) -> pl.DataFrame:
         if kind in ("P01", "P02", "P03", "P08", "B1", "P07", "P11"):
             wanted += [("30", f) for f in some(firms, 2)]
         if kind == "P09":
-            wanted += [("30", f) for f in some(local, 1)] + [("60", f"某海外产业园{k}（模拟）")]
+            wanted += [("30", f) for f in some(local, 1)] + [("60", f"模拟海外产业园{k}")]
         if kind == "P08":
-            wanted += [("40", b["region_code"]), ("50", f"某产业园区{k}（模拟）")][: 1 + k % 2]
+            wanted += [("40", b["region_code"]), ("50", f"模拟产业园区{k}")][: 1 + k % 2]
         if kind == "B1" and b["field_code"] == "40":
-            wanted += [("70", f"某三级医院{k}（模拟）"), ("70", f"某疾控中心{k}（模拟）")]
+            wanted += [("70", f"模拟三级医院{k}"), ("70", f"模拟疾控中心{k}")]
         if kind == "B1" and b["field_code"] != "40":
-            wanted += [("20", f"某研究院{k}（模拟）")]
+            wanted += [("20", f"模拟研究院{k}")]
         if kind in ("P04", "P06"):
             wanted += [("10", u) for u in some(others, 1)]
         if kind[0] == "K":
