@@ -1,7 +1,6 @@
 """Read one delivered file: CSV in the encoding that its manifest names, or the first sheet of a workbook."""
 
 import codecs
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from yuyan.collect import text, workbook_check
-from yuyan.collect.deliveries import FileWindow, is_regular, not_loaded
+from yuyan.collect.deliveries import FileWindow, is_regular, not_loaded, sha256
 from yuyan.collect.source import Page, SourceError
 from yuyan.domain import contracts
 from yuyan.domain.institutions import Institution
@@ -51,7 +50,7 @@ class FileReader:
             rows += page.frame.height
             yield page
         self._check_digest()  # nobody has written to it meanwhile
-        if rows != entry.rows:
+        if entry.rows is not None and rows != entry.rows:
             raise self._not_loaded(
                 f"清单为 {entry.rows} 行，文件为 {rows} 行", f"manifest {entry.rows} rows, file {rows} rows"
             )
@@ -65,7 +64,7 @@ class FileReader:
                 "是链接或特殊文件，请交付文件本身", "it is a link or a special file; deliver the file itself"
             )
         try:
-            found = _sha256(self._window.path)
+            found = sha256(self._window.path)
         except FileNotFoundError:
             raise self._not_loaded(
                 "清单列出的文件不存在", "the file is in the manifest but not in the folder"
@@ -82,7 +81,7 @@ class FileReader:
 
     def _encoding(self) -> str:
         """The encoding that the manifest names. Raises SourceError for one that is none, or that the file does not have."""
-        declared = self._window.entry.encoding or "gb18030"
+        declared = self._window.entry.encoding or self._institution.platform.formats.encoding or "gb18030"
         name = re.sub(r"[^0-9a-z]", "", declared.lower())
         encoding = _ENCODINGS.get(name)
         if encoding is None:
@@ -111,7 +110,11 @@ class FileReader:
 
         encoding = self._encoding()
         reading = pa.csv.ReadOptions(block_size=BLOCK, encoding=encoding, use_threads=False)
-        parsing = pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse)
+        parsing = pa.csv.ParseOptions(
+            delimiter=self._institution.platform.formats.delimiter,
+            newlines_in_values=True,
+            invalid_row_handler=refuse,
+        )
         try:
             with pa.csv.open_csv(self._window.path, reading, parsing) as reader:
                 header = reader.schema.names
@@ -150,21 +153,27 @@ class FileReader:
             columns = sorted(at.values())
             sheet = workbook.load_sheet(0, use_columns=columns, dtypes="string").to_polars()
             sheet.columns = [header[i] for i in columns]
-            id_column = (
-                workbook.load_sheet(0, use_columns=[at[self._mapping.record_id]]).to_polars().to_series()
-            )
+            ids = {
+                name: workbook.load_sheet(0, use_columns=[at[name]]).to_polars().to_series()
+                for name in self._mapping.record_id
+            }
         except (fastexcel.FastExcelError, OSError, ValueError) as error:
             raise self._not_loaded(
                 f"不是约定的工作簿（{type(error).__name__}）", "cannot be read as a workbook"
             ) from None
-        if id_column.dtype.is_numeric() and (long := (id_column.abs() >= EXACT).arg_true()).len():
+        for name, cells in ids.items():
+            self._check_numbers(name, cells)
+        yield shape.page(sheet)
+
+    def _check_numbers(self, name: str, cells: pl.Series) -> None:
+        """Refuse ids in number cells that are longer than what such a cell keeps."""
+        if cells.dtype.is_numeric() and (long := (cells.abs() >= EXACT).arg_true()).len():
             raise self._not_loaded(
-                f"{long.len()} 行的“{self._mapping.record_id}”是数字单元格，超过 15 位的部分已丢失"
+                f"{long.len()} 行的“{name}”是数字单元格，超过 15 位的部分已丢失"
                 f"（首行为第 {long[0] + 1} 行），请改为文本格式",
                 f"{long.len()} rows have their record id in a number cell, which keeps 15 digits (the first is row "
                 f"{long[0] + 1}); make the column text",
             )
-        yield shape.page(sheet)
 
     def _check_cells(self, sheet: workbook_check.Sheet, at: dict[str, int]) -> None:
         """Refuse what a reader of workbooks makes nothing of: formula errors, and cells that a merged one covers."""
@@ -198,11 +207,11 @@ class FileReader:
             name or ""
             for name in pl.select(text.trimmed(pl.lit(pl.Series(header, dtype=pl.String)))).to_series()
         ]
-        if self._mapping.record_id not in given:
+        if lacking := [name for name in self._mapping.record_id if name not in given]:
             raise self._not_loaded(
-                f"首行不是表头（没有“{self._mapping.record_id}”）", "the first line is not the header"
+                f"首行不是表头（没有“{'”“'.join(lacking)}”）", "the first line is not the header"
             )
-        announced = list(dict.fromkeys([*self._mapping.envelope, *self._mapping.names.values()]))
+        announced = list(self._mapping.announced)
         twice = [name for name, times in Counter(given).items() if times > 1 and name in announced]
         if twice:
             raise self._not_loaded(
@@ -242,8 +251,3 @@ def _is_utf8(path: Path) -> bool:
         return not codecs.getincrementaldecoder("utf-8")().decode(start).isascii()
     except UnicodeDecodeError:
         return False
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()

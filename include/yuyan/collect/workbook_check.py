@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
-from yuyan.domain.institutions import Limits
+from yuyan.domain.platforms import Limits
 
 CHUNK = 1 << 18
 LARGEST_ROW, LARGEST_COLUMN = 1 << 20, 1 << 14

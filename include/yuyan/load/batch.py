@@ -9,7 +9,7 @@ from yuyan.collect import mapping as mapped
 from yuyan.collect.landing import Landed
 from yuyan.collect.source import DELETES, KEY_CHANGES
 from yuyan.domain.contracts import Contract
-from yuyan.domain.institutions import EntityMap
+from yuyan.domain.entity_map import EntityMap
 from yuyan.load import lines, versions
 
 SEEN_COLUMNS = ("id", "version", "row_no", "gone", "hash")
@@ -134,7 +134,7 @@ def _refuse_nameless(batch: Batch) -> None:
         chinese, english = ("整个文件", "the file") if batch.mode == "replace" else ("整批", "the batch")
         raise LoadError(
             f"{batch.who}：{nameless.len()} 行没有记录编号（首行为第 {nameless[0]} 行），{chinese}未装载，"
-            f"请报送单位补齐 {batch.mapping.record_id}。/ {nameless.len()} rows without a record id "
+            f"请报送单位补齐 {'、'.join(batch.mapping.record_id)}。/ {nameless.len()} rows without a record id "
             f"(the first is row {nameless[0]}); {english} is not loaded, ask the institution to supply it"
         )
 
@@ -156,10 +156,10 @@ def _refuse_colliding(batch: Batch, seen: pl.DataFrame) -> None:
         return
     chinese, english = ("整个文件", "the file") if batch.mode == "replace" else ("整批", "the batch")
     first = found.filter(pl.col("id") == found["id"][0])["row_no"].to_list()
-    rows = "、".join(map(str, first[:5]))
+    rows, ids = "、".join(map(str, first[:5])), "、".join(batch.mapping.record_id)
     raise LoadError(
         f"{batch.who}：{found.height} 行的记录编号与别的行相同而内容不同（例如第 {rows} 行），{chinese}未装载。"
-        f"编号可能被电子表格改写（科学计数法、末位变为 0）或被视图重复，请报送单位以文本格式提供 {batch.mapping.record_id}，"
+        f"编号可能被电子表格改写（科学计数法、末位变为 0）或被视图重复，请报送单位以文本格式提供 {ids}，"
         f"每条记录一个编号。/ {found.height} rows share a record id with another row that says something else (rows "
         f"{', '.join(map(str, first[:5]))} for example); {english} is not loaded; a spreadsheet or a join may have made "
         "the ids alike: ask the institution for one id per record, as text"
