@@ -12,12 +12,14 @@ from yuyan.collect.deliveries import (
     FileWindow,
     Manifest,
     cursor_state,
+    is_arriving,
     is_regular,
     marked_delivery,
     natural_order,
     not_loaded,
     read_manifest,
 )
+from yuyan.collect.file_faults import Said, said
 from yuyan.collect.file_reader import FileReader
 from yuyan.collect.first_rows import first_rows
 from yuyan.collect.source import Meter, Page, PlatformDown, Resource, SourceError, Window
@@ -57,12 +59,12 @@ class Files:
                 f"check the share and the path of connection {self.institution.connection}"
             )
         try:
-            complete = sorted(self._folder.glob("*/manifest.json"))
+            found = sorted(self._folder.glob("*/manifest.json"))
+            complete = [path for path in found if not is_arriving(path.parent.name)]
             marker = self.institution.platform.marker
             marked = {path.parent for path in self._folder.glob(f"*/{marker}")} if marker else set()
-            without = [
-                self._unlisted(folder) for folder in sorted(marked - {path.parent for path in complete})
-            ]
+            bare = sorted(f for f in marked - {p.parent for p in found} if not is_arriving(f.name))
+            without = [self._unlisted(folder) for folder in bare]
         except OSError as error:
             raise PlatformDown(
                 f"{self._who}：交付目录 {self._folder} 无法读取（{type(error).__name__}），请检查共享目录的权限。/ "
@@ -160,9 +162,7 @@ class Files:
             )
         of_period = [g for g in files if g.ref_period == f.ref_period]
         if sum(g.delivery == f.delivery for g in of_period) > 1:
-            return self._refuse(
-                f, f"清单把期间 {f.ref_period} 列了两次", "the manifest lists its period twice"
-            )
+            return self._refuse(f, *said("period_twice", period=f.ref_period))
         name = natural_order(f.delivery)
         earlier = [(g.delivery, g.version) for g in of_period if natural_order(g.delivery) < name]
         if delivery and natural_order(delivery) < name and f.mark not in (seen or ()):
@@ -177,7 +177,7 @@ class Files:
         return f
 
     def _refuse(self, f: FileWindow, chinese: str, english: str) -> FileWindow:
-        return replace(f, refusal=str(not_loaded(self.institution, f, chinese, english)))
+        return replace(f, refusal=str(not_loaded(self.institution, f, Said(chinese, english))))
 
     def resources(self, rows: int) -> Iterator[Resource]:
         """The files of the newest delivery, complete or not; those beside the deliveries where there is none."""
