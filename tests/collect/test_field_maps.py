@@ -30,8 +30,8 @@ entities:
 formats: {date: d.m.yyyy, decimal: ","}
 """
 ROW = {
-    "nr": "00712", "campus": "A", "titel": " Logik ", "art": "Pflicht", "kern": "J", "von": "01-SEP-69", "bis": "2030年8月1日",
-    "ects": "7,5", "tags": "KI, JC,", "ab": "1.9.2026",
+    "nr": "00712", "campus": "A", "titel": " Logik ", "art": "Pflicht", "kern": "J", "von": "01-SEP-69",
+    "bis": "2030年8月1日", "ects": "7,5", "tags": "KI, JC,", "ab": "1.9.2026",
 }  # fmt: skip
 MADE = {
     "course_id": "K-A-00712", "inst_code": "30001", "unit_code": "007", "course_name": "Logik", "course_rank_code": "1",

@@ -161,7 +161,7 @@ class Platform(Model):
         return {name: f.columns[0] for name, f in self.fields_of(contract).items() if len(f.columns) == 1}
 
     def codes_of(self, code_set: str | None) -> dict[str, str]:
-        """Local -> national codes of a set. A prefixed code maps only where the set knows it: others are kept as they are."""
+        """Local -> national codes of a set. A prefixed code maps only where the set knows it: others are kept."""
         if code_set in self.code_prefix:
             prefix = self.code_prefix[code_set]
             return {prefix + code: code for code in contracts.code_sets()[code_set]}

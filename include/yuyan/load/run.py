@@ -101,7 +101,8 @@ class _Collection:
     def _unmapped(self) -> str:
         return (
             f"{self._code} {self._institution.name}：{self._institution.path.name} 没有说明任何实体（entities），未采集："
-            f"先运行 yuyan check {self._code}，它给出建议。/ the file maps no entity; `yuyan check {self._code}` proposes a map"
+            f"先运行 yuyan check {self._code}，它给出建议。/ the file maps no entity; `yuyan check {self._code}` proposes "
+            "a map"
         )
 
     def _check_since(self, source: Source, wanted: list[str]) -> None:

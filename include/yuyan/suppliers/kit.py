@@ -50,11 +50,7 @@ def facts(institution: Institution) -> dict[str, Any]:
             f"{institution.inst_code} {institution.name} 的平台（{platform.label}）不以文件交付，没有交付工具；平台厂商用 "
             "`yuyan conformance`。/ it does not deliver files; for its vendor there is `yuyan conformance`"
         )
-    if (
-        platform.names == "map"
-        or institution.tables
-        or platform.formats.model_fields_set - {"date", "boolean"}
-    ):
+    if not _is_as_agreed(institution):
         raise NoKit(
             f"{institution.inst_code} {institution.name} 的文件有自己的名称和写法（{institution.path.name}），没有交付工具；"
             f"`yuyan check {institution.inst_code}` 试它的文件。/ its files have names and forms of their own; "
@@ -78,6 +74,18 @@ def facts(institution: Institution) -> dict[str, Any]:
             if editions.former_codes(name)
         },
     }
+
+
+def _is_as_agreed(institution: Institution) -> bool:
+    """Whether its files differ from the product's in names of columns and in codes alone, which is what the kit knows."""
+    formats, own = institution.platform.formats, institution.tables.values()
+    return (
+        institution.platform.names != "map"
+        and formats.date in ("yyyy-mm-dd", "yyyymmdd", "yyyy/m/d")
+        and (formats.decimal, formats.delimiter) == (".", ",")
+        and not any(t.table or t.record_id for t in own)
+        and all(f.is_plain for t in own for f in t.fields.values())
+    )
 
 
 def _numbers(version: str) -> list[int]:
