@@ -218,16 +218,18 @@ class LifeCycle(Generic[T]):
 
 
 def day_of(connection: psycopg.Connection, given: date | None) -> date:
-    """The day of a step: the given one, else the line's own. Raises DecisionError for a day that has not come, and before
-    the first run.
+    """The day of a step: the given one, else the line's own. Raises DecisionError for a day that has not come, and where
+    neither is there.
     """
-    newest = today(connection)
-    last = newest + timedelta(days=DAYS_AHEAD)
-    if given is not None and given > last:
+    if given is None:
+        return today(connection)
+    (newest,) = connection.execute("select max(as_of) from ops.run").fetchone()
+    if newest is not None and given > newest + timedelta(days=DAYS_AHEAD):
         raise DecisionError(
-            f"统计日期 {given} 尚未到来：数据线最近一次运行为 {newest}，步骤至多写到 {last}；请更正或不给出日期"
+            f"统计日期 {given} 尚未到来：数据线最近一次运行为 {newest}，步骤至多写到 {newest + timedelta(days=DAYS_AHEAD)}；"
+            "请更正或不给出日期"
         )
-    return given or newest
+    return given
 
 
 def today(connection: psycopg.Connection) -> date:
