@@ -16,7 +16,7 @@ FLOORS = (
     {"domain"},
     {"warehouse", "collect", "decisions"},
     {"load", "validate", "transform", "estimate", "changes", "suppliers"},
-    {"assess", "allocate", "early_warning"},
+    {"assess", "allocate", "early_warning", "check"},
     {"pages", "manifest", "runs", "access"},
     {"commands"},
 )

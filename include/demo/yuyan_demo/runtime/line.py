@@ -34,6 +34,7 @@ def up(home: Path, console: Console, state: calendar.State, day: int) -> Report:
 
     Airflow starts while the city moves on. Raises RuntimeFailure for a service that does not start.
     """
+    services.refuse_own_connections()
     seconds: dict[str, float] = {}
     runtime = services.load(home, remember=True)
     calendar.save(runtime.home, state)  # services are told the city's size
