@@ -9,7 +9,7 @@ from psycopg import errors, sql
 
 from support import how_to
 from yuyan import settings
-from yuyan.warehouse import roles
+from yuyan.warehouse import line_roles, logins, roles
 
 pytestmark = pytest.mark.database
 
@@ -39,7 +39,7 @@ def readers(warehouse):
         for schema in SCHEMAS:
             owner.execute(f"create schema if not exists {schema}; create table {schema}.probe (n int)")
     sessions = {
-        role: psycopg.connect(roles.dsn(warehouse, role, "a-password"), autocommit=True)
+        role: psycopg.connect(logins.dsn(warehouse, role, "a-password"), autocommit=True)
         for role in roles.readable()
     }
     yield sessions
@@ -125,8 +125,8 @@ def test_persons_are_read_with_a_stated_purpose_only(warehouse, readers):
         with pytest.raises(errors.InsufficientPrivilege, match="state a purpose"):
             session.execute("select * from star.probe")
         with pytest.raises(errors.RaiseException, match="10"):
-            session.execute("select published.state_purpose('why')")
-        session.execute("select published.state_purpose('年度就业质量报告，供学位办使用')")
+            session.execute("select access.state_purpose('why')")
+        session.execute("select access.state_purpose('年度就业质量报告，供学位办使用')")
         assert session.execute("select n from star.probe").fetchall() == [(7,)]
         another = psycopg.connect(roles.dsn(warehouse, "analyst", "a-password"))
         with another, pytest.raises(errors.InsufficientPrivilege, match="state a purpose"):
@@ -138,9 +138,7 @@ def test_persons_are_read_with_a_stated_purpose_only(warehouse, readers):
             line.execute("delete from disclosure.purpose")
         assert line.execute("select n from star.probe").fetchall() == [(7,)]  # the line itself reads on
         for role in set(readers) - set(roles.bound()):
-            assert not allows(
-                readers[role], "select published.state_purpose('年度就业质量报告，供学位办使用')"
-            )
+            assert not allows(readers[role], "select access.state_purpose('年度就业质量报告，供学位办使用')")
         assert not allows(
             session,
             "insert into disclosure.purpose (purpose, backend_start) values ('自己写的用途，不经函数', now())",
@@ -158,13 +156,13 @@ def test_every_table_of_the_star_asks_for_the_purpose():
 def test_the_line_keeps_its_locks_and_does_not_wait_for_ever(warehouse, readers):
     with psycopg.connect(warehouse, autocommit=True) as line:
         line.execute("select pg_advisory_lock(7220261), pg_advisory_unlock(7220261)")
-        assert line.execute("show lock_timeout").fetchone() == (roles.LINE_LOCK_TIMEOUT,)
+        assert line.execute("show lock_timeout").fetchone() == (line_roles.LOCK_TIMEOUT,)
 
 
 def test_the_roles_may_be_made_again(warehouse, readers):
     with psycopg.connect(warehouse, autocommit=True) as owner:
         roles.create(owner, dict.fromkeys(roles.readable(), "another"))
-    psycopg.connect(roles.dsn(warehouse, "auditor", "another")).close()
+    psycopg.connect(logins.dsn(warehouse, "auditor", "another")).close()
 
 
 def test_the_role_of_the_page_reads_what_it_may(warehouse, tmp_path, monkeypatch):
@@ -175,7 +173,7 @@ def test_the_role_of_the_page_reads_what_it_may(warehouse, tmp_path, monkeypatch
         for schema in ("published", "star"):
             owner.execute(f"create schema if not exists {schema}; create table {schema}.probe (n int)")
         roles.create(owner, dict.fromkeys(roles.readable(), "a-password"))
-        with psycopg.connect(roles.dsn(warehouse, "statistics_bureau", "a-password")) as session:
+        with psycopg.connect(logins.dsn(warehouse, "statistics_bureau", "a-password")) as session:
             assert session.execute("select count(*) from published.probe").fetchone() == (0,)
             with pytest.raises(errors.InsufficientPrivilege):
                 session.execute("select count(*) from star.probe")

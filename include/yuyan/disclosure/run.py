@@ -31,7 +31,7 @@ def publish(run_id: str, as_of: date) -> dict[str, Any]:
     """
     policy = load()
     with psycopg.connect(
-        settings.warehouse_dsn(), application_name=f"yuyan disclosure {run_id}"[:63]
+        settings.warehouse_dsn("transform"), application_name=f"yuyan disclosure {run_id}"[:63]
     ) as connection:
         counted = counts.counted(connection, policy)
         cells = sums.system(counted, policy)
@@ -163,7 +163,7 @@ def _store(
     rows = states.join(_placed(cells), on="cell", how="inner").select(
         "place", shown.alias("shown"), exact.alias("exact")
     )
-    connection.execute("truncate disclosure.cell")
+    connection.execute("delete from disclosure.cell")
     with (
         connection.cursor() as cursor,
         cursor.copy("copy disclosure.cell from stdin with (format csv)") as copy,

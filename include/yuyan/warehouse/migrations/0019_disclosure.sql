@@ -38,6 +38,9 @@ comment on table disclosure.purpose is '读取个人数据（假名）的用途�
 create trigger immutable before update or delete or truncate on disclosure.purpose
 for each statement execute function quality.refuse();
 
+create schema access;
+comment on schema access is '读者说明用途：access.state_purpose(用途)，此后本会话可读星型模型';
+
 create table disclosure.bound_reader (reader text primary key);
 comment on table disclosure.bound_reader is '读取星型模型前必须说明用途的账号（include/roles.yml 的 states_purpose）';
 
@@ -45,7 +48,7 @@ create function disclosure.backend_start() returns timestamptz
 language sql stable security definer set search_path = pg_catalog
 as $$ select backend_start from pg_stat_get_activity(pg_backend_pid()) $$;
 
-create function published.state_purpose(purpose text) returns bigint
+create function access.state_purpose(purpose text) returns bigint
 language plpgsql security definer set search_path = pg_catalog as $$
 declare
     stated bigint;
@@ -58,8 +61,8 @@ begin
     return stated;
 end
 $$;
-comment on function published.state_purpose is '说明本会话读取星型模型的用途；此后本会话可读';
-revoke execute on function published.state_purpose from public;
+comment on function access.state_purpose is '说明本会话读取星型模型的用途；此后本会话可读';
+revoke execute on function access.state_purpose from public;
 
 create function disclosure.has_purpose() returns boolean
 language plpgsql stable security definer set search_path = pg_catalog as $$
@@ -70,7 +73,7 @@ begin
     ) then
         return true;
     end if;
-    raise exception '先说明用途：select published.state_purpose(''…'') / state a purpose before reading persons'
+    raise exception '先说明用途：select access.state_purpose(''…'') / state a purpose before reading persons'
         using errcode = 'insufficient_privilege';
 end
 $$;
