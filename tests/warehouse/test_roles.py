@@ -128,7 +128,7 @@ def test_persons_are_read_with_a_stated_purpose_only(warehouse, readers):
             session.execute("select access.state_purpose('why')")
         session.execute("select access.state_purpose('年度就业质量报告，供学位办使用')")
         assert session.execute("select n from star.probe").fetchall() == [(7,)]
-        another = psycopg.connect(roles.dsn(warehouse, "analyst", "a-password"))
+        another = psycopg.connect(logins.dsn(warehouse, "analyst", "a-password"))
         with another, pytest.raises(errors.InsufficientPrivilege, match="state a purpose"):
             another.execute("select * from star.probe")
         assert line.execute("select reader, purpose from disclosure.purpose").fetchall() == [
