@@ -131,17 +131,17 @@ def test_persons_are_read_with_a_stated_purpose_only(warehouse, readers):
         another = psycopg.connect(logins.dsn(warehouse, "analyst", "a-password"))
         with another, pytest.raises(errors.InsufficientPrivilege, match="state a purpose"):
             another.execute("select * from star.probe")
-        assert line.execute("select reader, purpose from disclosure.purpose").fetchall() == [
+        assert line.execute("select reader, purpose from access.purpose").fetchall() == [
             ("analyst", "年度就业质量报告，供学位办使用")
         ]
         with pytest.raises(errors.RaiseException, match="只增不改"):
-            line.execute("delete from disclosure.purpose")
+            line.execute("delete from access.purpose")
         assert line.execute("select n from star.probe").fetchall() == [(7,)]  # the line itself reads on
         for role in set(readers) - set(roles.bound()):
             assert not allows(readers[role], "select access.state_purpose('年度就业质量报告，供学位办使用')")
         assert not allows(
             session,
-            "insert into disclosure.purpose (purpose, backend_start) values ('自己写的用途，不经函数', now())",
+            "insert into access.purpose (purpose, backend_start) values ('自己写的用途，不经函数', now())",
         )
 
 

@@ -25,7 +25,10 @@ comment on column disclosure.cell.shown is '公布的值；不公布的为空';
 comment on column disclosure.cell.exact is '当时的值；不公布的，为开始不公布时的值';
 
 -- Whoever reads persons (pseudonyms) says what for, once per session; without it the star has no rows for them but an error.
-create table disclosure.purpose (
+create schema access;
+comment on schema access is '读者说明用途：access.state_purpose(用途)，此后本会话可读星型模型；说明过的用途在 access.purpose';
+
+create table access.purpose (
     purpose_id bigint generated always as identity primary key,
     reader text not null default session_user,
     purpose text not null check (length(btrim(purpose)) >= 10),
@@ -34,12 +37,9 @@ create table disclosure.purpose (
     backend_pid integer not null default pg_backend_pid(),
     backend_start timestamptz not null
 );
-comment on table disclosure.purpose is '读取个人数据（假名）的用途：每个会话说明一次，由数据库服务器记下账号、时间和来处，只增不改';
-create trigger immutable before update or delete or truncate on disclosure.purpose
+comment on table access.purpose is '读取个人数据（假名）的用途：每个会话说明一次，由数据库服务器记下账号、时间和来处，只增不改';
+create trigger immutable before update or delete or truncate on access.purpose
 for each statement execute function quality.refuse();
-
-create schema access;
-comment on schema access is '读者说明用途：access.state_purpose(用途)，此后本会话可读星型模型';
 
 create table disclosure.bound_reader (reader text primary key);
 comment on table disclosure.bound_reader is '读取星型模型前必须说明用途的账号（include/roles.yml 的 states_purpose）';
@@ -56,7 +56,7 @@ begin
     if length(btrim(coalesce(purpose, ''))) < 10 then
         raise exception '用途至少写 10 个字：写明做什么分析、给谁用 / state in 10 characters or more what the data are for';
     end if;
-    insert into disclosure.purpose (purpose, backend_start) values (btrim(purpose), disclosure.backend_start())
+    insert into access.purpose (purpose, backend_start) values (btrim(purpose), disclosure.backend_start())
     returning purpose_id into stated;
     return stated;
 end
@@ -68,7 +68,7 @@ create function disclosure.has_purpose() returns boolean
 language plpgsql stable security definer set search_path = pg_catalog as $$
 begin
     if not exists (select from disclosure.bound_reader where reader = session_user) or exists (
-        select from disclosure.purpose
+        select from access.purpose
         where backend_pid = pg_backend_pid() and reader = session_user and backend_start = disclosure.backend_start()
     ) then
         return true;
