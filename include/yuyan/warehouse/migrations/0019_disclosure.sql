@@ -65,7 +65,7 @@ comment on function access.state_purpose is '说明本会话读取星型模型�
 revoke execute on function access.state_purpose from public;
 
 create function disclosure.has_purpose() returns boolean
-language plpgsql stable security definer set search_path = pg_catalog as $$
+language plpgsql stable parallel restricted security definer set search_path = pg_catalog as $$
 begin
     if not exists (select from disclosure.bound_reader where reader = session_user) or exists (
         select from access.purpose
