@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal
-from yuyan.domain.institutions import InstitutionError
+from yuyan.domain.platforms import InstitutionError
 from yuyan.suppliers import openapi, vendors
 from yuyan.suppliers.conformance import cli
 

@@ -1,6 +1,6 @@
 """The platforms' API as OpenAPI 3.1, from the products' profiles and the contracts: what a vendor is tested against.
 
-`document(load_platforms()["rest-versioned"])` has a path per call and a schema per entity. What OpenAPI has no word for, and
+`document(platforms.load()["rest-versioned"])` has a path per call and a schema per entity. What OpenAPI has no word for, and
 the conformance test needs, stands in `x-` members: `x-yuyan` of the document, `x-form` and `x-codes` of a field.
 """
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from yuyan.domain import contracts
 from yuyan.domain.contracts import Contract, Field
-from yuyan.domain.institutions import Platform
+from yuyan.domain.platforms import Platform
 
 JSON = "application/json"
 MOST_ROWS = {"rest-versioned": 5000, "rest-legacy": 1000}
@@ -50,7 +50,7 @@ def document(platform: Platform) -> dict[str, Any]:
         "x-yuyan": {
             "product": platform.product,
             "connector": platform.connector,
-            "record_id": platform.record_id,
+            "record_id": platform.record_id[0],
             "version": platform.version,
             "most_rows": MOST_ROWS[platform.connector],
             "boolean": list(platform.formats.boolean),
@@ -88,9 +88,9 @@ def _versioned(platform: Platform, entities: list[Contract]) -> tuple[dict, dict
         ),
         "ChangeVersion": _object(changeVersion=number),
         "Count": _object(count=number),
-        "Deletion": _object(**{platform.record_id: _id(), platform.version: number, "deleted_at": moment}),
+        "Deletion": _object(**{platform.record_id[0]: _id(), platform.version: number, "deleted_at": moment}),
         "KeyChange": _object(
-            **{platform.record_id: _id(), platform.version: number},
+            **{platform.record_id[0]: _id(), platform.version: number},
             old_key={"type": "string", "description": "旧键，各部分以 | 相连"},
             new_key={"type": "string"},
         ),
@@ -127,7 +127,7 @@ def _versioned(platform: Platform, entities: list[Contract]) -> tuple[dict, dict
     }
     for c in entities:
         envelope = {name: {"type": "string"} for name in platform.envelope}
-        envelope |= {platform.record_id: _id(), platform.version: number, "updated_at": moment}
+        envelope |= {platform.record_id[0]: _id(), platform.version: number, "updated_at": moment}
         fields = {
             platform.names_of(c)[f.name]: _typed(f, schemas)
             for f in c.supplied
@@ -178,7 +178,7 @@ def _legacy(platform: Platform, entities: list[Contract]) -> tuple[dict, dict, d
         fields = {names[f.name]: _text(f, platform) for f in c.supplied if f.name in names}
         stamp = {"type": "string", "pattern": r"^\d{14}$", "description": "更新时间，北京时间"}
         table = platform.table_of(c)
-        schemas[c.entity] = _object(**{platform.record_id: _id(), platform.version: stamp}, **fields)
+        schemas[c.entity] = _object(**{platform.record_id[0]: _id(), platform.version: stamp}, **fields)
         schemas[c.entity] |= {"title": c.label, "description": c.purpose}
         codes = "0 成功，40000 参数有误，40101 密钥无效，40400 没有这个表，42900 过于频繁（retryAfter 秒），50000 内部错误"
         schemas[f"{c.entity}_page"] = _object(

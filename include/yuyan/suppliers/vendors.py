@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from yuyan.domain.institutions import load_platforms
+from yuyan.domain import platforms
 from yuyan.suppliers import openapi, pack
 
 MODULES = (
@@ -28,18 +28,18 @@ def documents() -> dict[str, dict[str, Any]]:
     """The API of every product that has one, by product."""
     return {
         name: openapi.document(platform)
-        for name, platform in load_platforms().items()
+        for name, platform in platforms.load().items()
         if platform.connector in openapi.MOST_ROWS
     }
 
 
 def document(product: str) -> dict[str, Any]:
     """The API of one product. Raises openapi.NoApi."""
-    platforms = load_platforms()
-    if product not in platforms:
-        known = "、".join(sorted(documents()))
-        raise openapi.NoApi(f"没有名为 {product} 的平台产品；有接口的是 {known} / no product of that name")
-    return openapi.document(platforms[product])
+    known = platforms.load()
+    if product not in known:
+        has_api = "、".join(sorted(documents()))
+        raise openapi.NoApi(f"没有名为 {product} 的平台产品；有接口的是 {has_api} / no product of that name")
+    return openapi.document(known[product])
 
 
 def export(folder: Path) -> list[Path]:
