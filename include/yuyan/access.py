@@ -6,6 +6,7 @@ stewards what is listed in STEWARD, on the DAGs `override` and `accountability` 
 where people log in by an identity provider another takes its place (docs/how-to/problems-and-overrides.md).
 """
 
+import os
 from typing import Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
@@ -13,6 +14,10 @@ from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleA
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.api_fastapi.common.types import MenuItem
 
+from yuyan import settings
+from yuyan.domain import stewards
+
+ACCOUNTS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"
 STEWARD_DAGS = {"override", "accountability"}
 STEWARD = {
     ("GET", None),
@@ -31,7 +36,13 @@ STEWARD_MENU = {MenuItem.REQUIRED_ACTIONS, MenuItem.DAGS}
 
 
 class AuthManager(SimpleAuthManager):
-    """The accounts and the login of the simple auth manager, with rights by least privilege."""
+    """The login of the simple auth manager, with accounts of ours and rights by least privilege."""
+
+    def init(self) -> None:
+        """The accounts are the operators' and those of include/stewards.yml, unless the environment names others."""
+        own = [f"{settings.AIRFLOW_USER}:admin", *(f"{name}:user" for name in stewards.load())]
+        os.environ.setdefault(ACCOUNTS, ",".join(own))  # Airflow reads them there at every login
+        super().init()
 
     def is_authorized_dag(
         self, *, method: str, user: SimpleAuthManagerUser, access_entity: Any = None, details: Any = None

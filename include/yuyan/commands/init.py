@@ -1,6 +1,5 @@
 """What a production deployment runs once, before its services start (`yuyan init`)."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,8 +8,9 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from yuyan import files, secrets, settings
+from yuyan import secrets, settings
 from yuyan.commands.console import OperatorError
+from yuyan.domain import stewards
 from yuyan.warehouse import ddl, roles
 
 POOL, POOL_SLOTS, POOL_DESCRIPTION = "platforms", 4, "同时采集的单位数"
@@ -34,7 +34,8 @@ def init(home: Path) -> None:
     airflow("db", "migrate")
     airflow("pools", "set", POOL, str(POOL_SLOTS), POOL_DESCRIPTION)
     if passwords := os.environ.get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"):
-        files.write(Path(passwords), json.dumps({settings.AIRFLOW_USER: values["airflow_password"]}))
+        given = {settings.AIRFLOW_USER: values["airflow_password"]}
+        secrets.write_passwords(Path(passwords), given, stewards.load())
     with psycopg.connect(settings.warehouse_dsn()) as connection:
         ddl.create(connection)
         roles.create(connection, values)

@@ -80,7 +80,7 @@ class Platform(_Model):
     `connector` is one of yuyan.collect.connect.
 
     `overlap_hours`: how far a window reaches back behind the one before. `compare_days`: after how many days everything is
-    compared, not only what changed.
+    compared, not only what changed. `fresh_hours`: how old its data may become, from the last complete collection.
     `unmapped: contract`: where names are a map, entities and fields that it does not have keep the contract's names.
     """
 
@@ -101,6 +101,7 @@ class Platform(_Model):
     timeout_seconds: PositiveFloat = 60
     overlap_hours: int = Field(0, ge=0)
     compare_days: PositiveInt = 7
+    fresh_hours: PositiveInt = 36
     limits: Limits = Limits()
     formats: Formats = Formats()
     codes: Codes = {}
@@ -146,6 +147,7 @@ class _File(_Model):
     requests_per_second: PositiveFloat | None = None
     concurrency: PositiveInt | None = None
     compare_days: PositiveInt | None = None
+    fresh_hours: PositiveInt | None = None
     limits: Limits = Limits()
     fields: dict[str, dict[str, str]] = {}
     codes: Codes = {}
@@ -239,7 +241,7 @@ class Known(dict[str, _T]):
         raise self.refused.get(name) or KeyError(name)
 
 
-def load(folder: Path | None = None, platforms: Path = settings.PLATFORMS) -> Known[Institution]:
+def load(folder: Path | None = None, platforms: Path | None = None) -> Known[Institution]:
     """Every institution by code; a file that is not usable is in `refused`.
 
     >>> load()["10618"].mapping(contracts.load()["student"]).names["status_code"]
@@ -256,15 +258,22 @@ def codes() -> list[str]:
     return sorted([*known, *known.refused])
 
 
+def fresh_hours() -> dict[str, int]:
+    """Code -> how many hours old its data may become; that of a file which is not usable is the profiles' default."""
+    known = load()
+    default = Platform.model_fields["fresh_hours"].default
+    return {code: known[code].platform.fresh_hours if code in known else default for code in codes()}
+
+
 def label(inst_code: str) -> str:
     """Code and name, or the code alone where the file is not usable."""
     known = load()
     return f"{inst_code} {known[inst_code].name}" if inst_code in known else inst_code
 
 
-def load_platforms(folder: Path = settings.PLATFORMS) -> Known[Platform]:
+def load_platforms(folder: Path | None = None) -> Known[Platform]:
     """Every product's profile by its name; a file that is not usable is in `refused`."""
-    return Known(sorted(folder.glob("*.yml")), _platform)
+    return Known(sorted((folder or settings.platforms_dir()).glob("*.yml")), _platform)
 
 
 def _platform(path: Path) -> Platform:
@@ -316,7 +325,7 @@ def _institution(path: Path, profiles: Known[Platform]) -> Institution:
     profile = profiles[file.product]
     changes = {
         name: value
-        for name in ("page_size", "requests_per_second", "concurrency", "compare_days")
+        for name in ("page_size", "requests_per_second", "concurrency", "compare_days", "fresh_hours")
         if (value := getattr(file, name)) is not None
     }
     changes["limits"] = profile.limits.model_copy(update=file.limits.model_dump(exclude_unset=True))
