@@ -24,15 +24,15 @@ sys.exit(subprocess.call(sys.argv[1:]))
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("bundle") / "yuyan"
+def bundle(folder) -> Path:
+    made = folder / "bundle"
     done = subprocess.run(
-        ["sh", "deploy/bundle.sh", str(folder)], cwd=PROJECT, env=os.environ | {"PYTHON": sys.executable},
+        ["sh", "deploy/bundle.sh", str(made)], cwd=PROJECT, env=os.environ | {"PYTHON": sys.executable},
         capture_output=True, text=True, timeout=1200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     print(done.stdout)
-    return folder
+    return made
 
 
 def alone(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -54,15 +54,15 @@ def test_it_has_the_wheels_of_the_lock_and_no_other(bundle):
     assert not [name for name in wheels if name.startswith(("pytest", "playwright"))]
 
 
-def test_the_line_runs_a_day_from_it_without_a_network(bundle, tmp_path):
-    target = tmp_path / "line"
+def test_the_line_runs_a_day_from_it_without_a_network(bundle, folder):
+    target = folder / "line"
     done = alone("sh", str(bundle / "install.sh"), str(target), "--demo", PYTHON=sys.executable)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("yuyan ")
     yuyan = str(target / "venv" / "bin" / "yuyan")
-    line = f"{yuyan} run --scale 0.005 && {yuyan} indicators --json >{tmp_path}/indicators.json"
+    line = f"{yuyan} run --scale 0.005 && {yuyan} indicators --json >{folder}/indicators.json"
     line += f"; code=$?; {yuyan} down; exit $code"
     done = alone("sh", "-c", line)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    content = json.loads((tmp_path / "indicators.json").read_text())
+    content = json.loads((folder / "indicators.json").read_text())
     assert len(content["indicators"]) > 15
