@@ -25,6 +25,7 @@ from yuyan.commands.console import (
 )
 from yuyan.commands.contract import app as contract_app
 from yuyan.commands.deployed import AirflowUrl
+from yuyan.commands.deliver import app as deliver_app
 from yuyan.commands.hold import app as hold_app
 from yuyan.commands.plan import app as plan_app
 from yuyan.commands.problem import app as problem_app
@@ -46,6 +47,7 @@ app = typer.Typer(
 dsn_app = typer.Typer(no_args_is_help=True, help="Print a database address for another program.")
 app.add_typer(dsn_app, name="dsn")
 app.add_typer(contract_app, name="contracts")
+app.add_typer(deliver_app, name="deliver")
 app.add_typer(problem_app, name="problem")
 app.add_typer(hold_app, name="hold")
 app.add_typer(case_app, name="case")
