@@ -24,8 +24,8 @@ from yuyan.commands.console import (
     warehouse_dsn,
 )
 from yuyan.commands.contract import app as contract_app
-from yuyan.commands.deployed import AirflowUrl
 from yuyan.commands.deliver import app as deliver_app
+from yuyan.commands.deployed import AirflowUrl
 from yuyan.commands.hold import app as hold_app
 from yuyan.commands.plan import app as plan_app
 from yuyan.commands.problem import app as problem_app
