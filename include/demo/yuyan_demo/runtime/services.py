@@ -319,6 +319,7 @@ def variables(runtime: Runtime) -> dict[str, str]:
         "YUYAN_LANDING": settings.landing(),
         "YUYAN_PERSON_KEY": runtime.secrets["person_key"],
         "YUYAN_COLLECT_SCHEDULE": "",
+        "YUYAN_HOUSEKEEPING_SCHEDULE": "",
         "YUYAN_SIMULATED": f"{calendar.load(runtime.home).scale:.10g}",
     }
 
