@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from support.fill import AS_OF
 from yuyan import settings
 from yuyan.commands.cli import app
-from yuyan.warehouse import migrate, roles
+from yuyan.warehouse import line_roles, migrate, roles
 from yuyan_demo.runtime import postgres
 
 pytestmark = pytest.mark.database
@@ -75,7 +75,9 @@ def test_a_day_comes_back_and_the_next_one_is_what_it_would_have_been(
     raw.connection.execute(
         "insert into ops.run (run_id, kind, as_of) values ('first', 'warehouse', %s)", [AS_OF]
     )
-    roles.create(raw.connection, dict.fromkeys(roles.readable(), "a-password"))
+    passwords = dict.fromkeys((*roles.readable(), *line_roles.load()), "a-password")
+    line_roles.create(raw.connection, line_roles.dsns(warehouse, passwords))
+    roles.create(raw.connection, passwords)
     folder = tmp_path / "backup"
     assert yuyan("backup", "--to", str(folder))[0] == 0
     assert {p.name for p in folder.rglob("*") if p.is_file()} == {
@@ -93,8 +95,12 @@ def test_a_day_comes_back_and_the_next_one_is_what_it_would_have_been(
     assert raw.accepted("student") == ["r1"]
     with psycopg.connect(another) as owner:
         assert migrate.apply(owner) == []
-        reads = owner.execute("select has_table_privilege('auditor', 'quality.problem', 'select')").fetchone()
-        assert reads == (True,)
+        rights = (
+            "select has_table_privilege('auditor', 'quality.problem', 'select'), "
+            "has_table_privilege('yuyan_collect', 'quality.hold', 'insert'), "
+            "has_table_privilege('yuyan_collect', 'quality.hold', 'delete')"
+        )
+        assert owner.execute(rights).fetchone() == (True, True, False)
     assert second_day(raw) == undisturbed
     raw.connection.close()
 

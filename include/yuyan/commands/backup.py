@@ -24,6 +24,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from yuyan import files, secrets, settings
+from yuyan.commands import init as deployment
 from yuyan.commands.console import OperatorError, warehouse_dsn
 from yuyan.commands.init import METADATA
 from yuyan.warehouse import migrate
@@ -54,7 +55,7 @@ def backup(folder: Path, with_landing: bool = True) -> dict[str, Any]:
     """
     if folder.exists() and any(folder.iterdir()):
         raise OperatorError(f"{folder} is not empty; name a new folder for each backup")
-    dsn, key = warehouse_dsn(), _person_key()
+    dsn, key = warehouse_dsn(settings.OWNER), _person_key()
     folder.mkdir(parents=True, exist_ok=True)
     with psycopg.connect(dsn) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -93,17 +94,19 @@ def restore(folder: Path) -> dict[str, Any]:
     database is not empty, or the rows that came are not those that were counted.
     """
     manifest = _checked(folder)
-    targets = {WAREHOUSE: warehouse_dsn()}
-    if AIRFLOW in manifest["files"] and (metadata := _metadata()):
-        targets[AIRFLOW] = metadata
-    for dsn in targets.values():
-        _empty_database(dsn)
-    _roles(targets[WAREHOUSE], manifest["roles"])
-    for name, dsn in targets.items():
-        database = conninfo_to_dict(dsn)["dbname"]
-        arguments = ("--exit-on-error", "--single-transaction", f"--dbname={database}")
-        _pg("pg_restore", dsn, *arguments, str(folder / name))
-    with psycopg.connect(targets[WAREHOUSE]) as connection:
+    owner = warehouse_dsn(settings.OWNER)
+    metadata = _metadata() if AIRFLOW in manifest["files"] else None
+    is_there = _is_empty(owner, owner)
+    if metadata:
+        _is_empty(metadata, owner)
+    if not is_there:
+        _create(owner)
+    _roles(owner, manifest["roles"])
+    _pg_restore(owner, folder / WAREHOUSE)
+    if metadata:
+        deployment.metadata_database()
+        _pg_restore(metadata, folder / AIRFLOW, "--no-owner", "--no-privileges")
+    with psycopg.connect(owner) as connection:
         found = _count(connection)
     if found != manifest["rows"]:
         wrong = sorted(
@@ -164,19 +167,40 @@ def _metadata() -> str | None:
     )
 
 
-def _empty_database(dsn: str) -> None:
-    """Create the database if it is not there. Raises OperatorError when it has tables."""
-    name = conninfo_to_dict(dsn)["dbname"]
-    with psycopg.connect(make_conninfo(dsn, dbname="postgres"), autocommit=True) as server:
+def _is_empty(dsn: str, owner: str) -> bool:
+    """Is there such a database, without a table? Raises OperatorError when it has one. The owner asks, where it can."""
+    target, other = conninfo_to_dict(dsn), conninfo_to_dict(owner)
+    name = target["dbname"]
+    is_neighbour = all(target.get(part) == other.get(part) for part in ("host", "port"))
+    asker = owner if is_neighbour else dsn
+    with psycopg.connect(make_conninfo(asker, dbname="postgres")) as server:
         if not server.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
-            server.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-            return
-    with psycopg.connect(dsn) as connection:
+            return False
+    with psycopg.connect(make_conninfo(asker, dbname=name)) as connection:
         if connection.execute(_TABLES).fetchone():
             raise OperatorError(
                 f"database {name} is not empty: nothing was restored. Stop the line, then rename or drop it "
                 f"(alter database {name} rename to {name}_before), or name another database"
             )
+    return True
+
+
+def _create(dsn: str) -> None:
+    with psycopg.connect(make_conninfo(dsn, dbname="postgres"), autocommit=True) as server:
+        server.execute(sql.SQL("create database {}").format(sql.Identifier(conninfo_to_dict(dsn)["dbname"])))
+
+
+def _pg_restore(dsn: str, dump: Path, *options: str) -> None:
+    database = conninfo_to_dict(dsn)["dbname"]
+    _pg(
+        "pg_restore",
+        dsn,
+        "--exit-on-error",
+        "--single-transaction",
+        f"--dbname={database}",
+        *options,
+        str(dump),
+    )
 
 
 def _roles(dsn: str, names: list[str]) -> None:

@@ -35,7 +35,7 @@ from yuyan.commands.status import status
 from yuyan.domain.yaml_file import YamlError
 from yuyan.pages import degree_points
 from yuyan.pages import feedback as pages
-from yuyan.warehouse import roles
+from yuyan.warehouse import logins, roles
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -78,7 +78,14 @@ def _private(
 def init() -> None:
     """Production, once before the services start: metadata, pool, tables, roles, dbt manifest. Safe to repeat."""
     with expected():
-        deployment.init(settings.home())
+        is_split = deployment.init(settings.home())
+    if not is_split:
+        terminal().print(
+            "未给出各阶段的账号（YUYAN_WAREHOUSE_DSN_COLLECT 等）：所有阶段以所有者账号连接数仓，权限不分离；"
+            "做法见 docs/how-to/logins-and-rights.md",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -146,7 +153,7 @@ def feedback(
 ) -> None:
     """Write one page and one workbook per institution as of the newest warehouse run; every run does so as well."""
     with expected(pages.NoFeedback):
-        dsn = warehouse_dsn()
+        dsn = warehouse_dsn("validate")
         written = pages.newest(dsn, institutions or [], to or settings.home() / "feedback")
     terminal().print(
         f"已写出 {written['institutions']} 个单位的反馈：{written['folder']}", highlight=False, soft_wrap=True
@@ -181,7 +188,7 @@ def dsn_warehouse(
         role = role or known[0]
         if role not in known:
             raise OperatorError(f"{role} is no role; known are {', '.join(known)} (include/roles.yml)")
-        typer.echo(roles.dsn(warehouse_dsn(), role, secrets.load(settings.home(), [role])[role]))
+        typer.echo(logins.dsn(warehouse_dsn(), role, secrets.load(settings.home(), [role])[role]))
 
 
 @app.command()

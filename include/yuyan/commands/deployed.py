@@ -28,15 +28,17 @@ def line(airflow_url: str) -> Line:
     """The deployed line at this address. Raises OperatorError naming a variable that is missing."""
     if not airflow_url.startswith(("http://", "https://")):
         raise OperatorError(f"{airflow_url} is no address of an Airflow; it begins with http:// or https://")
-    wanted = ("YUYAN_WAREHOUSE_DSN", secrets.ENVIRONMENT["airflow_password"])
-    if missing := [name for name in wanted if not os.environ.get(name)]:
+    password = secrets.ENVIRONMENT["airflow_password"]
+    missing = [] if settings.is_warehouse_given() else [settings.dsn_variable(settings.OWNER)]
+    missing += [] if os.environ.get(password) else [password]
+    if missing:
         raise OperatorError(
             f"{airflow_url} is a deployed Airflow, and {' and '.join(missing)} is not set: set it to the deployment's own, "
             "see .env.example"
         )
     base = airflow_url.rstrip("/")
     user = os.environ.get("YUYAN_AIRFLOW_USER", settings.AIRFLOW_USER)
-    client = Client(base, user, os.environ[secrets.ENVIRONMENT["airflow_password"]])
+    client = Client(base, user, os.environ[password])
 
     def log_of(dag_id: str, run_id: str, task: dict[str, Any]) -> str:
         mapped = f"/mapped/{task['map_index']}" if task["map_index"] >= 0 else ""
