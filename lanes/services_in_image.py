@@ -23,6 +23,7 @@ import yaml
 from fakeredis import TcpFakeServer
 
 from yuyan import settings
+from yuyan.warehouse import line_roles, logins
 from yuyan_demo.runtime import postgres
 
 COMPOSE = yaml.safe_load((settings.PROJECT / "docker-compose.yml").read_text())
@@ -43,10 +44,11 @@ def main(product: str, demo: str, folder: Path) -> None:
     broker = TcpFakeServer(("127.0.0.1", 6379))
     broker.daemon_threads = True
     threading.Thread(target=broker.serve_forever, daemon=True).start()
-    env = environment(folder / "pg")
+    owner = {"YUYAN_WAREHOUSE_DSN": postgres.create_database(folder / "pg", "warehouse")}
+    env = environment(owner["YUYAN_WAREHOUSE_DSN"])
     running: dict[str, subprocess.Popen] = {}
     try:
-        once("init", product, env, home)
+        once("init", product, env | owner, home)
         for name in (*AIRFLOW, "monitor"):
             running[name] = start(name, product, env, home, folder)
         for name in (*AIRFLOW, "monitor"):
@@ -55,7 +57,7 @@ def main(product: str, demo: str, folder: Path) -> None:
         states = {name: part["status"] for name, part in airflow.items()}
         assert list(states.values()) == ["healthy"] * 4, states
         assert "yuyan_stuck" in httpx.get("http://127.0.0.1:9464/metrics", timeout=60).text
-        once("city", demo, env | {"SCALE": "0.002"}, home)
+        once("city", demo, env | owner | {"SCALE": "0.002"}, home)
         running["platforms"] = start("platforms", demo, env, home, folder)
         healthy("platforms", demo, env, home, running, folder)
         print(
@@ -73,12 +75,13 @@ def main(product: str, demo: str, folder: Path) -> None:
         postgres.stop(folder / "pg")
 
 
-def environment(pg: Path) -> dict[str, str]:
+def environment(warehouse: str) -> dict[str, str]:
     """The file's own variables, with addresses of this namespace and drawn secrets."""
-    warehouse, metadata = postgres.create_database(pg, "warehouse"), postgres.create_database(pg, "airflow")
+    stages = line_roles.dsns(warehouse, dict.fromkeys(settings.STAGES, secrets.token_hex(16)))
+    metadata = logins.dsn(warehouse, "airflow", secrets.token_hex(16)).replace("/warehouse", "/airflow")
     given = {k: v if "${" not in v else secrets.token_hex(32) for k, v in COMPOSE["x-environment"].items()}
+    given |= {settings.dsn_variable(stage): dsn for stage, dsn in stages.items()}
     return given | {
-        "YUYAN_WAREHOUSE_DSN": warehouse,
         "YUYAN_PERSON_KEY_VERSION": "1",
         "YUYAN_COLLECT_SCHEDULE": "",
         "YUYAN_SIMULATED": "0.002",

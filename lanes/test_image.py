@@ -33,6 +33,8 @@ def base(folder) -> str:
     """The base image; where none can be had, one of this distribution's packages."""
     pinned = re.search(r"^ARG BASE=(\S+)", (PROJECT / "Dockerfile").read_text(), re.M)[1]
     wanted = os.environ.get("BASE", pinned)
+    if run("buildah", "inspect", "--type", "image", wanted).returncode == 0:
+        return wanted
     pulled = run("buildah", "pull", "--quiet", wanted)
     if pulled.returncode == 0:
         return wanted
@@ -47,7 +49,14 @@ def base(folder) -> str:
     container = run("buildah", "from", "scratch").stdout.strip()
     for words in (
         ("copy", "--quiet", container, str(folder / "base"), "/"),
-        ("config", "--env", "PATH=/usr/local/bin:/usr/bin:/bin", "--env", "LANG=C.UTF-8", container),
+        (
+            "config",
+            "--env",
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "--env",
+            "LANG=C.UTF-8",
+            container,
+        ),
         ("commit", "--quiet", "--rm", container, STAND_IN),
     ):
         done = run("buildah", *words)
