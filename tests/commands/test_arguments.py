@@ -104,6 +104,21 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
+NO_JSON = {
+    "init": "nothing to say",
+    "dsn warehouse": "prints one address",
+    "run": "`status --json`",
+    "up": "`status --json`",
+    "down": "`status --json`",
+    "clean": "`status --json`",
+    "simulate": "prints what to do next",
+    "replay revalidate": "`status --json`",
+    "replay remap": "`status --json`",
+    "replay recollect": "`status --json`",
+}
+"""Commands that print nothing for a program, and why or where it stands."""
+
+
 def leaves(command, path=()):
     """Every command that does something, as a tuple of words."""
     for name, sub in getattr(command, "commands", {}).items():
@@ -127,6 +142,18 @@ def test_every_command_is_in_the_table():
         if not any(tuple(t[: len(leaf)]) == leaf for t in tried)
     ]
     assert missing == []
+
+
+def test_every_command_prints_json_or_has_its_reason():
+    root = typer.main.get_command(app)
+    without = set()
+    for leaf in leaves(root):
+        command = root
+        for word in leaf:
+            command = command.commands[word]
+        if not any("--json" in option.opts for option in command.params):
+            without.add(" ".join(leaf))
+    assert without == set(NO_JSON)
 
 
 def test_version_and_status_ask_for_nothing_and_write_nothing(home):

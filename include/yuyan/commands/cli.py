@@ -117,11 +117,15 @@ def feedback(
         list[str] | None, typer.Argument(help="Institution codes (default: all).")
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Folder (default: feedback in the work folder).")] = None,
+    as_json: Json = False,
 ) -> None:
     """Write one page and one workbook per institution as of the newest warehouse run; every run does so as well."""
     with expected(pages.NoFeedback):
         dsn = warehouse_dsn("validate")
         written = pages.newest(dsn, institutions or [], to or settings.home() / "feedback")
+    if as_json:
+        print_json(written)
+        return
     terminal().print(
         f"已写出 {written['institutions']} 个单位的反馈：{written['folder']}", highlight=False, soft_wrap=True
     )
@@ -136,10 +140,14 @@ def points(
         ),
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Folder (default: points in the work folder).")] = None,
+    as_json: Json = False,
 ) -> None:
     """Write one page per degree point: three scores beside its peers, why, and how to compute them again."""
     with expected(degree_points.NoPoints):
         written = degree_points.newest(warehouse_dsn(), named or [], to or settings.home() / "points")
+    if as_json:
+        print_json(written)
+        return
     terminal().print(
         f"已写出 {written['points']} 个学位点的页面：{written['folder']}", highlight=False, soft_wrap=True
     )

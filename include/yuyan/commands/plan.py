@@ -107,16 +107,20 @@ def copy_command(
     new: Annotated[str, typer.Argument(help="Its new version, such as 2026-final.")],
     name: Annotated[str, typer.Option(help="Chinese name.")],
     name_en: Annotated[str, typer.Option(help="English name.")],
+    as_json: Json = False,
 ) -> None:
     """Add a version of the plan to the seeds, equal to an older one; then edit what the text changes."""
     with expected():
         added = copy(old, new, name, name_en)
+        for path, text in dbt_files.files().items():  # not read before the files were changed
+            path.write_text(text, encoding="utf-8")
+    if as_json:
+        print_json({"version": new, "added": added})
+        return
     targets = added.pop("targets")
     for seed, rows in added.items():
         terminal().print(f"dbt_project/seeds/plan/{seed}.csv：新增 {rows} 行", highlight=False)
     terminal().print(f"include/indicators/：新增 {targets} 个目标", highlight=False)
-    for path, text in dbt_files.files().items():  # not read before the files were changed
-        path.write_text(text, encoding="utf-8")
 
 
 @app.command()
