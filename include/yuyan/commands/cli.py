@@ -1,6 +1,7 @@
 """The `yuyan` command: what a deployment runs and what people ask of it."""
 
 import os
+import sys
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Annotated
@@ -67,6 +68,8 @@ def _private(
 ) -> None:
     """渝研: from university platforms to indicator marts. The work folder is YUYAN_HOME (default: .yuyan)."""
     os.umask(0o077)  # what is written is for its owner
+    for stream in (sys.stdout, sys.stderr):  # a path may be no text at all
+        stream.reconfigure(errors="backslashreplace")
 
 
 @app.command()
