@@ -57,6 +57,11 @@ def roles_file() -> Path:
     return Path(os.environ.get("YUYAN_ROLES", PROJECT / "include" / "roles.yml"))
 
 
+def disclosure_file() -> Path:
+    """File of the disclosure policy; YUYAN_DISCLOSURE replaces the project's own."""
+    return Path(os.environ.get("YUYAN_DISCLOSURE", PROJECT / "include" / "disclosure.yml"))
+
+
 def simulated_scale() -> float | None:
     """Size of the simulated city as a share of the real one (YUYAN_SIMULATED); None when the sources are real.
 

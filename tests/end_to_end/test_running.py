@@ -138,14 +138,21 @@ def test_status_names_every_service(yuyan, first):
 def test_a_bi_tool_reads_the_published_layers_and_no_more(city, first):
     dsn = city.dsn("bi_reader")
     with psycopg.connect(dsn, autocommit=True) as connection:
-        assert connection.execute("select count(*) from marts.indicator_value").fetchone()[0] > 0
-        assert connection.execute("select count(*) from indicators.ind_value").fetchone()[0] > 0
-        assert connection.execute("select obj_description('marts.target_scorecard'::regclass)").fetchone()[0]
+        assert connection.execute("select count(*) from published.indicator_value").fetchone()[0] > 0
+        assert (
+            connection.execute("select count(*) from published.v_city where value is not null").fetchone()[0]
+            > 30
+        )
+        assert connection.execute(
+            "select obj_description('published.target_scorecard'::regclass)"
+        ).fetchone()[0]
         for forbidden in (
             "select * from raw.student",
             "select * from star.dim_student",
+            "select * from marts.indicator_value",
+            "select * from indicators.ind_value",
             "select * from quality.row_failure",
-            "create table marts.mine ()",
+            "create table published.mine ()",
         ):
             with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
                 connection.execute(forbidden)

@@ -94,9 +94,9 @@ def test_init_makes_what_the_services_find_and_may_be_repeated(command, initiali
         assert metadata.execute("select slots from slot_pool where pool = 'platforms'").fetchone() == (4,)
     with psycopg.connect(initialised["YUYAN_WAREHOUSE_DSN_DECIDE"]) as warehouse:
         assert warehouse.execute("select count(*) from ops.contract_field").fetchone()[0] > 100
-        assert warehouse.execute("select has_schema_privilege('bi_reader', 'marts', 'usage')").fetchone() == (
-            True,
-        )
+        assert warehouse.execute(
+            "select has_schema_privilege('bi_reader', 'published', 'usage')"
+        ).fetchone() == (True,)
         assert warehouse.execute("select has_schema_privilege('bi_reader', 'raw', 'usage')").fetchone() == (
             False,
         )
