@@ -14,7 +14,7 @@ FLOORS = (
     {"files"},
     {"settings", "secrets"},
     {"domain"},
-    {"warehouse", "collect", "decisions"},
+    {"warehouse", "collect", "decisions", "openlineage"},
     {"load", "validate", "transform", "estimate", "changes", "disclosure", "suppliers"},
     {"assess", "allocate", "early_warning"},
     {"pages", "manifest", "runs", "access"},
