@@ -168,6 +168,7 @@ def test_no_hidden_figure_follows_from_all_the_others(days, number):
     assert (high[secret] >= system.value[secret] - 1e-6).all()  # the attack finds true bounds
     assert (secret & (high - low < 1e-6)).sum() == 0
     assert (secret & (high - low < system.need - 2)).sum() <= (0, secret.sum() / 200)[number]
+    assert (secret & (high - low < system.need - 3)).sum() == 0
 
 
 def test_the_attack_would_find_what_primary_suppression_leaves(days):
