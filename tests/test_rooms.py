@@ -14,9 +14,9 @@ FLOORS = (
     {"files"},
     {"settings", "secrets"},
     {"domain"},
-    {"warehouse", "collect", "decisions"},
+    {"warehouse", "collect", "decisions", "openlineage"},
     {"load", "validate", "transform", "estimate", "changes", "disclosure", "suppliers"},
-    {"assess", "allocate", "early_warning"},
+    {"assess", "allocate", "early_warning", "check"},
     {"pages", "manifest", "runs", "access"},
     {"commands"},
 )

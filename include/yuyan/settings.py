@@ -42,6 +42,11 @@ def institutions_dir() -> Path:
     return Path(os.environ.get("YUYAN_INSTITUTIONS", INSTITUTIONS))
 
 
+def platforms_dir() -> Path:
+    """Folder of the profiles of platform products; YUYAN_PLATFORMS replaces the project's own."""
+    return Path(os.environ.get("YUYAN_PLATFORMS", PLATFORMS))
+
+
 def schemes_dir() -> Path:
     """Folder of allocation schemes and last grants; YUYAN_SCHEMES replaces the project's own."""
     return Path(os.environ.get("YUYAN_SCHEMES", PROJECT / "include" / "schemes"))
