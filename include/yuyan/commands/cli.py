@@ -15,13 +15,14 @@ from yuyan.commands import init as deployment
 from yuyan.commands import monitor as serving
 from yuyan.commands.allocate import app as allocate_app
 from yuyan.commands.case import app as case_app
+from yuyan.commands.check import check
 from yuyan.commands.conformance import app as conformance_app
 from yuyan.commands.console import (
     Institution,
     Json,
     OperatorError,
     expected,
-    print_json,
+    print_marked,
     terminal,
     warehouse_dsn,
 )
@@ -29,6 +30,7 @@ from yuyan.commands.contract import app as contract_app
 from yuyan.commands.deliver import app as deliver_app
 from yuyan.commands.deployed import AirflowUrl
 from yuyan.commands.hold import app as hold_app
+from yuyan.commands.institution import app as institution_app
 from yuyan.commands.plan import app as plan_app
 from yuyan.commands.problem import app as problem_app
 from yuyan.commands.quota import quota
@@ -56,8 +58,10 @@ app.add_typer(hold_app, name="hold")
 app.add_typer(case_app, name="case")
 app.add_typer(plan_app, name="plan")
 app.add_typer(allocate_app, name="allocate")
+app.add_typer(institution_app, name="institution")
 app.add_typer(replay_app, name="replay")
 app.command("quota")(quota)
+app.command("check")(check)
 app.command("status")(status)
 
 
@@ -105,7 +109,7 @@ def backup(
     with expected():
         made = backups.backup(to, not without_landing)
     if as_json:
-        print_json(made)
+        print_marked(**made)
         return
     terminal().print(
         f"已备份：统计日期 {made['as_of']}，{sum(made['rows'].values()):,} 行，{len(made['files'])} 个文件，{to}；"
@@ -123,7 +127,7 @@ def restore(
     with expected():
         made = backups.restore(folder)
     if as_json:
-        print_json(made)
+        print_marked(**made)
         return
     terminal().print(
         f"已恢复：统计日期 {made['as_of']}，{sum(made['rows'].values()):,} 行，与备份时一致；接着执行 yuyan init",
@@ -137,7 +141,7 @@ def indicators(as_json: Json = False) -> None:
     with expected():
         rows = report.indicators(warehouse_dsn())
     if as_json:
-        print_json({"mark": settings.warehouse_mark(), "indicators": rows})
+        print_marked(indicators=rows)
     else:
         report.print_indicators(terminal(), rows)
 
@@ -152,7 +156,7 @@ def quality(
         dsn = warehouse_dsn()
         rows = report.failed_rules(dsn, institution) if institution else report.quality(dsn)
     if as_json:
-        print_json({"mark": settings.warehouse_mark(), "institution": institution, "rows": rows})
+        print_marked(institution=institution, rows=rows)
     elif institution:
         report.print_rules(terminal(), institution, rows)
     else:
@@ -172,7 +176,7 @@ def feedback(
         dsn = warehouse_dsn("validate")
         written = pages.newest(dsn, institutions or [], to or settings.home() / "feedback")
     if as_json:
-        print_json(written)
+        print_marked(**written)
         return
     terminal().print(
         f"已写出 {written['institutions']} 个单位的反馈：{written['folder']}", highlight=False, soft_wrap=True
@@ -194,7 +198,7 @@ def points(
     with expected(degree_points.NoPoints):
         written = degree_points.newest(warehouse_dsn(), named or [], to or settings.home() / "points")
     if as_json:
-        print_json(written)
+        print_marked(**written)
         return
     terminal().print(
         f"已写出 {written['points']} 个学位点的页面：{written['folder']}", highlight=False, soft_wrap=True

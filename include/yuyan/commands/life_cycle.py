@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from yuyan import settings
-from yuyan.commands.console import expected, print_json, terminal, warehouse_dsn
+from yuyan.commands.console import expected, print_marked, terminal, warehouse_dsn
 from yuyan.decisions.life_cycle import DecisionError, LifeCycle, day_of
 from yuyan.domain import stewards
 
@@ -63,7 +63,7 @@ def step(
         yield connection, day_of(connection, as_of.date() if as_of else None)
         after, states = lives.get(connection, number), lives.cycle.states
         if as_json:
-            print_json({"was": before.state, **asdict(after)})
+            print_marked(was=before.state, **asdict(after))
         else:
             terminal().print(f"{after.name}：{states[before.state]} → {states[after.state]}", highlight=False)
 

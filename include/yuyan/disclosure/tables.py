@@ -77,6 +77,9 @@ def write(connection: psycopg.Connection, policy: Policy, counted: Counted, mode
             "and relkind in ('r', 'v') order by 1"
         ).fetchall()
     )
+    connection.execute(
+        "set local enable_nestloop = off"
+    )  # joins on five columns of text are estimated at one row
     views, statements = [], {}
     for name, is_view in relations.items():
         if name in policy.withheld:
@@ -242,7 +245,6 @@ def _indicator_value(
 ) -> str:
     rows = counted.rows["indicator_value"].with_columns(pl.col("definition_version").cast(pl.String))
     names = _stage(connection, "indicator_value", [*VARIANT_KEY, "period_year"], rows, modes)
-    connection.execute("create index on hidden_indicator_value (variant_code, unit_code, period_code)")
     given = policy.variants
     whole = ", ".join(f"'{code}'" for code in sorted(given.city_only))
     withheld = f"(m.variant_code in ({whole}) and m.grain <> 'city')"
@@ -348,7 +350,6 @@ def _by_version(connection: psycopg.Connection, policy: Policy) -> str:
         "(select distinct variant_code, definition_version from indicators.ind_status where is_in_force) as i "
         "using (variant_code, definition_version)"
     )
-    connection.execute("create index on hidden_in_force (variant_code, unit_code, grain, period_code)")
     connection.execute("analyze hidden_in_force")
     return (
         f"select {', '.join(chosen)}, h.unit_code is not null as is_suppressed, false as is_kept "
