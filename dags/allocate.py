@@ -45,7 +45,9 @@ def allocate():
         from yuyan import settings
         from yuyan.allocate import run
 
-        return run.allocate(settings.warehouse_dsn(), params["scheme"], params["budget_cny"])["allocation_id"]
+        return run.allocate(settings.warehouse_dsn("decide"), params["scheme"], params["budget_cny"])[
+            "allocation_id"
+        ]
 
     @task
     def report(allocation_id: str) -> str:
@@ -55,7 +57,7 @@ def allocate():
         from yuyan import settings
         from yuyan.pages import allocation
 
-        with psycopg.connect(settings.warehouse_dsn()) as connection:
+        with psycopg.connect(settings.warehouse_dsn("decide")) as connection:
             return str(allocation.build(connection, allocation_id, settings.simulated_mark()))
 
     report(allocate())

@@ -15,7 +15,7 @@ FLOORS = (
     {"settings", "secrets"},
     {"domain"},
     {"warehouse", "collect", "decisions"},
-    {"load", "validate", "transform", "estimate", "changes"},
+    {"load", "validate", "transform", "estimate", "changes", "suppliers"},
     {"assess", "allocate", "early_warning"},
     {"pages", "manifest", "runs", "access"},
     {"commands"},

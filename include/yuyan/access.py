@@ -1,13 +1,14 @@
-"""Who may do what in Airflow: operators (role admin) everything, stewards (role user) decide about overrides and
-accountability cases and no more.
+"""Who may do what in Airflow: operators everything, stewards decide about overrides and accountability cases and no more.
 
-Airflow's simple auth manager lets its role `user` run, pause and delete every DAG and read every log. This one allows
-stewards what is listed in STEWARD, on the DAGs `override` and `accountability` alone. `[core] auth_manager` names it;
-where people log in by an identity provider another takes its place (docs/how-to/problems-and-overrides.md).
+Airflow's simple auth manager lets its role `user` run, pause and delete every DAG and read every log. LeastRights allows
+stewards what is listed in STEWARD, on the DAGs `override` and `accountability` alone, whichever auth manager knows the
+people: AuthManager has the simple one's accounts and is what `[core] auth_manager` names here; with an identity provider see
+docs/how-to/logins-and-rights.md.
 """
 
 from typing import Any
 
+from airflow.api_fastapi.auth.managers.base_auth_manager import BaseAuthManager
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
@@ -30,30 +31,42 @@ STEWARD_VIEWS = {AccessView.WEBSITE}
 STEWARD_MENU = {MenuItem.REQUIRED_ACTIONS, MenuItem.DAGS}
 
 
-class AuthManager(SimpleAuthManager):
-    """The accounts and the login of the simple auth manager, with rights by least privilege."""
+class LeastRights:
+    """The rights, to be put before the auth manager that knows the accounts."""
+
+    def is_operator(self, user: Any) -> bool:
+        """May this account everything?"""
+        raise NotImplementedError
 
     def is_authorized_dag(
-        self, *, method: str, user: SimpleAuthManagerUser, access_entity: Any = None, details: Any = None
+        self, *, method: str, user: Any, access_entity: Any = None, details: Any = None
     ) -> bool:
         """Lists are asked for without a DAG; Airflow then leaves out what is not allowed one by one."""
-        if self._is_admin(user):
+        if self.is_operator(user):
             return True
         dag_id = details.id if details else None
         is_list = method == "GET" and dag_id is None
         return (method, access_entity) in STEWARD and (is_list or dag_id in STEWARD_DAGS)
 
-    def is_authorized_view(self, *, access_view: AccessView, user: SimpleAuthManagerUser) -> bool:
-        return self._is_admin(user) or access_view in STEWARD_VIEWS
+    def is_authorized_view(self, *, access_view: AccessView, user: Any) -> bool:
+        return self.is_operator(user) or access_view in STEWARD_VIEWS
 
-    def _operators_only(self, *, user: SimpleAuthManagerUser, **_: Any) -> bool:
-        return self._is_admin(user)
+    def _operators_only(self, *, user: Any, **_: Any) -> bool:
+        return self.is_operator(user)
 
-    def filter_authorized_menu_items(
-        self, menu_items: list[MenuItem], *, user: SimpleAuthManagerUser
-    ) -> list[MenuItem]:
-        return [item for item in menu_items if self._is_admin(user) or item in STEWARD_MENU]
+    def filter_authorized_menu_items(self, menu_items: list[MenuItem], *, user: Any) -> list[MenuItem]:
+        return [item for item in menu_items if self.is_operator(user) or item in STEWARD_MENU]
 
+    # lists are left to these one by one, whatever quicker way the auth manager below has
+    get_authorized_dag_ids = BaseAuthManager.get_authorized_dag_ids
+    filter_authorized_dag_ids = BaseAuthManager.filter_authorized_dag_ids
+    get_authorized_connections = BaseAuthManager.get_authorized_connections
+    get_authorized_pools = BaseAuthManager.get_authorized_pools
+    get_authorized_variables = BaseAuthManager.get_authorized_variables
+    batch_is_authorized_dag = BaseAuthManager.batch_is_authorized_dag
+    batch_is_authorized_connection = BaseAuthManager.batch_is_authorized_connection
+    batch_is_authorized_pool = BaseAuthManager.batch_is_authorized_pool
+    batch_is_authorized_variable = BaseAuthManager.batch_is_authorized_variable
     is_authorized_configuration = _operators_only
     is_authorized_connection = _operators_only
     is_authorized_variable = _operators_only
@@ -61,3 +74,10 @@ class AuthManager(SimpleAuthManager):
     is_authorized_asset = _operators_only
     is_authorized_asset_alias = _operators_only
     is_authorized_custom_view = _operators_only
+
+
+class AuthManager(LeastRights, SimpleAuthManager):
+    """The accounts and the login of the simple auth manager; operators have its role `admin`."""
+
+    def is_operator(self, user: SimpleAuthManagerUser) -> bool:
+        return self._is_admin(user)

@@ -18,6 +18,8 @@ from yuyan import settings
 
 log = logging.getLogger(__name__)
 
+BOOK = "collect"
+"""The login that keeps the book of runs, `ops.run` and `ops.stage_result`, whatever stage is at work."""
 CHONGQING = ZoneInfo("Asia/Shanghai")
 
 
@@ -62,7 +64,7 @@ def open_run(run_id: str, kind: str, day: date) -> None:
 
     >>> open_run("collect-2026-10-15", "collect", date(2026, 10, 15))
     """
-    with psycopg.connect(settings.warehouse_dsn()) as connection:
+    with psycopg.connect(settings.warehouse_dsn(BOOK)) as connection:
         _open(connection, run_id, kind, day)
 
 
@@ -77,7 +79,7 @@ def _open(connection: psycopg.Connection, run_id: str, kind: str, day: date) -> 
 def close_run(run_id: str, state: str) -> None:
     """Record how a run ended (`success`, `partial` or `failed`). A run that has failed stays failed until it is opened
     again."""
-    with psycopg.connect(settings.warehouse_dsn()) as connection:
+    with psycopg.connect(settings.warehouse_dsn(BOOK)) as connection:
         connection.execute(
             "update ops.run set state = %s, ended_at = clock_timestamp() where run_id = %s "
             "and (state = 'running' or %s = 'failed')",
@@ -87,7 +89,7 @@ def close_run(run_id: str, state: str) -> None:
 
 def day_of(run_id: str) -> date:
     """The `as_of` of a run. Raises LookupError when the run was never opened."""
-    with psycopg.connect(settings.warehouse_dsn()) as connection:
+    with psycopg.connect(settings.warehouse_dsn(BOOK)) as connection:
         row = connection.execute("select as_of from ops.run where run_id = %s", [run_id]).fetchone()
     if row is None:
         raise LookupError(f"run {run_id} is not in ops.run; clear its first task, which records it")
@@ -101,7 +103,7 @@ def stage(run_id: str, name: str) -> Iterator[dict[str, Any]]:
     A failed run of which a task was cleared is running again.
     """
     detail: dict[str, Any] = {}
-    with psycopg.connect(settings.warehouse_dsn()) as connection:
+    with psycopg.connect(settings.warehouse_dsn(BOOK)) as connection:
         connection.execute(
             "update ops.run set state = 'running', ended_at = null where run_id = %s and state = 'failed'",
             [run_id],
@@ -109,7 +111,7 @@ def stage(run_id: str, name: str) -> Iterator[dict[str, Any]]:
     started = time.monotonic()
     yield detail
     seconds = time.monotonic() - started
-    with psycopg.connect(settings.warehouse_dsn()) as connection:
+    with psycopg.connect(settings.warehouse_dsn(BOOK)) as connection:
         connection.execute(
             "insert into ops.stage_result (run_id, stage, seconds, detail) values (%s, %s, %s, %s) "
             "on conflict (run_id, stage) do update set seconds = excluded.seconds, detail = excluded.detail",
@@ -130,7 +132,7 @@ def open_warehouse_run(run_id: str, param: str | None, events: Iterable[Any], ru
     Events alone do not tell: those that arrive while a run waits its turn start no run of their own and may be left out
     of its events. What they brought is judged by whichever run comes next, so its day is the newest.
     """
-    with psycopg.connect(settings.warehouse_dsn()) as connection:
+    with psycopg.connect(settings.warehouse_dsn(BOOK)) as connection:
         # Whatever ends from here on ends after this run's start, so that `left_over` sees all that is not seen here.
         connection.execute("lock table ops.run in share row exclusive mode")
         newest = connection.execute(
@@ -150,7 +152,7 @@ def left_over(run_id: str) -> date | None:
     None when the run has left nothing. What was there when it began is not counted, so that a run that cannot judge it
     does not start another that cannot either.
     """
-    with psycopg.connect(settings.warehouse_dsn()) as connection:
+    with psycopg.connect(settings.warehouse_dsn(BOOK)) as connection:
         return connection.execute(
             "with this as (select as_of, started_at from ops.run where run_id = %s) "
             "select greatest((select max(r.as_of) from ops.run r, this where r.kind <> 'warehouse' "
@@ -267,7 +269,7 @@ def label_of(inst_code: str, result: dict[str, Any] | None = None) -> str:
 def state_of(run_id: str) -> str:
     """How a run ended; of one that still works, `partial` if an institution or an entity of it failed or is held, else
     `success`."""
-    with psycopg.connect(settings.warehouse_dsn()) as connection:
+    with psycopg.connect(settings.warehouse_dsn(BOOK)) as connection:
         state, faults = connection.execute(
             "select (select state from ops.run where run_id = %(run)s), (select count(*) from ops.collection_result "
             "where run_id = %(run)s and outcome in ('failed', 'partial', 'held'))",
@@ -288,7 +290,7 @@ def finish_collection(run_id: str, expected: Sequence[str]) -> None:
         raise CollectionFailed(
             f"采集 {run_id} 没有计划任何单位：请 Clear 任务 plan。/ no institution was planned"
         )
-    with psycopg.connect(settings.warehouse_dsn()) as connection:
+    with psycopg.connect(settings.warehouse_dsn(BOOK)) as connection:
         totals = connection.execute(
             "select src_inst_code, outcome, rows_received, rows_stored, error from ops.collection_result "
             "where run_id = %s and entity = ''",

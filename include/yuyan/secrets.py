@@ -16,7 +16,7 @@ ENVIRONMENT = {
     "jwt_secret": "YUYAN_AIRFLOW_JWT_SECRET",
     "fernet_key": "YUYAN_AIRFLOW_FERNET_KEY",
 }
-"""Secret -> the variable that gives it, as a production deployment does. A reader's password is YUYAN_<ROLE>_PASSWORD."""
+"""Secret -> the variable that gives it, as a production deployment does. A login's password is YUYAN_<LOGIN>_PASSWORD."""
 
 REMEDY = (
     "restore it from a backup: another person key would make strangers of all persons. "
@@ -26,15 +26,15 @@ REMEDY = (
 _BYTES = {"person_key": 32, "jwt_secret": 32, "api_secret_key": 32}
 
 
-def load(home: Path, readers: Iterable[str] = ()) -> dict[str, str]:
-    """The secrets of this home, and the passwords of these roles. Raises files.DamagedFile.
+def load(home: Path, logins: Iterable[str] = ()) -> dict[str, str]:
+    """The secrets of this home, and the passwords of these logins of the warehouse. Raises files.DamagedFile.
 
     What the environment gives is used and not written down; what it does not give is drawn once and kept.
 
     >>> load(settings.home(), ["analyst"])["analyst"]
     """
     path = home / "secrets.json"
-    variables = ENVIRONMENT | {role: f"YUYAN_{role.upper()}_PASSWORD" for role in readers}
+    variables = ENVIRONMENT | {role: f"YUYAN_{role.upper()}_PASSWORD" for role in logins}
     given = {name: os.environ[variable] for name, variable in variables.items() if os.environ.get(variable)}
     stored = files.read_json(path, REMEDY) or {}
     drawn = {name: _draw(name) for name in variables if name not in given and name not in stored}

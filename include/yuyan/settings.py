@@ -16,6 +16,9 @@ DBT_PROJECT = PROJECT / "dbt_project"
 SEEDS = DBT_PROJECT / "seeds"
 INDICATORS = PROJECT / "include" / "indicators"
 LIFE_CYCLES = PROJECT / "include" / "life_cycles"
+LINE_ROLES = PROJECT / "include" / "line_roles.yml"
+STAGES = ("collect", "validate", "transform", "decide")
+"""The logins by which the line reaches the warehouse, see include/line_roles.yml."""
 
 FIRST_AS_OF = date(2026, 10, 15)
 """The `as_of` of the first simulated day (Asia/Shanghai)."""
@@ -80,10 +83,10 @@ def simulated_mark() -> str:
 
 
 def warehouse_mark() -> str:
-    """What commands and pages about the warehouse must carry. The embedded runtime's own warehouse (no YUYAN_WAREHOUSE_DSN)
-    holds simulated data only.
+    """What commands and pages about the warehouse must carry. The embedded runtime's own warehouse (no YUYAN_WAREHOUSE_DSN
+    of any kind) holds simulated data only.
     """
-    return simulated_mark() or ("" if "YUYAN_WAREHOUSE_DSN" in os.environ else SIMULATED)
+    return simulated_mark() or ("" if is_warehouse_given() else SIMULATED)
 
 
 def landing() -> str:
@@ -91,9 +94,45 @@ def landing() -> str:
     return os.environ.get("YUYAN_LANDING", str(home() / "landing"))
 
 
-def warehouse_dsn() -> str:
-    """libpq URL of the warehouse for the pipeline's own role. Raises KeyError when it is not configured."""
-    return os.environ["YUYAN_WAREHOUSE_DSN"]
+OWNER = "owner"
+"""Who makes the warehouse's structure and its logins; what runs every day connects as one of STAGES."""
+
+
+def dsn_variable(role: str) -> str:
+    """The variable that gives the DSN of a role.
+
+    >>> dsn_variable("collect")
+    'YUYAN_WAREHOUSE_DSN_COLLECT'
+    """
+    return "YUYAN_WAREHOUSE_DSN" + ("" if role == OWNER else f"_{role.upper()}")
+
+
+def warehouse_dsn(role: str) -> str:
+    """libpq URL of the warehouse for one of STAGES, or OWNER.
+
+    Where no stage has a URL of its own, all connect as the owner. Raises KeyError, naming the variable, when nothing is
+    configured, or only other stages are.
+    """
+    if given := os.environ.get(dsn_variable(role)):
+        return given
+    if role != OWNER and any(os.environ.get(dsn_variable(stage)) for stage in STAGES):
+        raise KeyError(
+            f"{dsn_variable(role)} is not set, though another stage's is: give all of them or none"
+        )
+    if not (owner := os.environ.get(dsn_variable(OWNER))):
+        raise KeyError(f"neither {dsn_variable(role)} nor {dsn_variable(OWNER)} is set")
+    return owner
+
+
+def is_warehouse_given() -> bool:
+    """Does the environment name a warehouse, for any role?"""
+    return any(os.environ.get(dsn_variable(role)) for role in (OWNER, *STAGES))
+
+
+def stage_dsns() -> dict[str, str]:
+    """Stage -> the URL of its own login; empty where the owner does everything. Raises KeyError when some are missing."""
+    given = [stage for stage in STAGES if os.environ.get(dsn_variable(stage))]
+    return {stage: warehouse_dsn(stage) for stage in STAGES} if given else {}
 
 
 def person_key_secret() -> tuple[bytes, int]:

@@ -61,7 +61,7 @@ def run_layer(layer: Layer, run_id: str, as_of: date) -> dict[str, Any]:
     if not result.success:
         raise TransformFailed(
             f"layer {layer} did not start: {result.exception or 'dbt gave no reason'}; "
-            "check YUYAN_WAREHOUSE_DSN, then run `dbt parse` in dbt_project"
+            "check YUYAN_WAREHOUSE_DSN_TRANSFORM, then run `dbt parse` in dbt_project"
         ) from result.exception
     kinds = [o["resource_type"] for o in outcomes]
     return {
@@ -174,8 +174,11 @@ def _run(command: list[str], as_of: date, manifest: Any = None) -> Any:
 
 @contextmanager
 def _connection_in_environment() -> Iterator[None]:
-    """The variables that profiles.yml reads, from YUYAN_WAREHOUSE_DSN where it is set (parsing needs none)."""
-    parts = conninfo_to_dict(os.environ.get("YUYAN_WAREHOUSE_DSN", ""))
+    """The variables that profiles.yml reads, from the DSN of `transform` where there is one (parsing needs none)."""
+    try:
+        parts = conninfo_to_dict(settings.warehouse_dsn("transform"))
+    except KeyError:
+        parts = {}
     names = {
         "host": "DBT_HOST",
         "port": "DBT_PORT",
@@ -210,7 +213,7 @@ def _outcome(result: Any) -> dict[str, Any]:
 
 def _record(run_id: str, layer: str, outcomes: list[dict[str, Any]]) -> None:
     """Replace what an earlier attempt of this run recorded for the layer."""
-    with psycopg.connect(settings.warehouse_dsn()) as connection, connection.cursor() as cursor:
+    with psycopg.connect(settings.warehouse_dsn("transform")) as connection, connection.cursor() as cursor:
         cursor.execute("delete from ops.model_result where run_id = %s and layer = %s", [run_id, layer])
         cursor.executemany(
             "insert into ops.model_result values (%(run_id)s, %(layer)s, %(node_id)s, %(resource_type)s, %(status)s, "

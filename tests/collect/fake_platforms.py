@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
-from yuyan.collect import privacy
+from yuyan.collect import certificates
 from yuyan.domain import contracts
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -184,7 +184,7 @@ def student(i: int, inst_code: str = "10611", **more: Any) -> dict[str, Any]:
         "person_name": f"欧阳机密{i}",
         "mobile": f"1398888{i:04d}",
         "cert_type": "1",
-        "cert_no": (body := f"50010119990101{i:03d}") + privacy.check_character(body),
+        "cert_no": (body := f"50010119990101{i:03d}") + certificates.check_character(body),
         "student_id": f"{inst_code}{i:04d}",
     }
     return row | more

@@ -6,7 +6,7 @@ import hmac
 import polars as pl
 import pytest
 
-from yuyan.collect import privacy
+from yuyan.collect import certificates, privacy
 from yuyan.domain import contracts, institutions
 
 KEY = b"a secret of the test"
@@ -99,7 +99,7 @@ def test_other_documents_have_numbers_of_other_forms(number):
 )
 def test_the_check_character_is_that_of_the_standard(number, whole):
     """The example of GB 11643-1999."""
-    assert privacy.resident_number(number) == whole
+    assert certificates.resident_number(number) == whole
 
 
 def test_no_number_no_key():

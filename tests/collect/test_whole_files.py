@@ -49,7 +49,7 @@ def deliver(
 
 
 def fetch(query: str, *parameters) -> list[tuple]:
-    with psycopg.connect(settings.warehouse_dsn()) as connection:
+    with psycopg.connect(settings.warehouse_dsn("collect")) as connection:
         return connection.execute(query, parameters).fetchall()
 
 

@@ -34,7 +34,7 @@ def test_every_query_answers(feedback_dsn):
 
 def test_every_command_does_what_the_page_says(filled, work, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert len(COMMANDS) == 9
+    assert len(COMMANDS) == 10
     said = {}
     for command in COMMANDS:
         program, *arguments = shlex.split(command)
@@ -44,6 +44,7 @@ def test_every_command_does_what_the_page_says(filled, work, tmp_path, monkeypat
         said[" ".join(arguments[:2])] = done.output
     assert (tmp_path / "反馈" / "10611.xlsx").exists()
     assert (tmp_path / "数据约定" / "student.odcs.yaml").exists()
+    assert (tmp_path / "交付工具" / "yuyan-deliver-10655.pyz").exists()
     assert "QR.student.left_on.14" in said["problem list"]
     assert "课程" in said["hold list"] or "course" in said["hold list"]
     with psycopg.connect(filled) as connection:

@@ -241,7 +241,7 @@ def test_one_point_is_lifted_and_another_is_cut(city, monkeypatch):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     monkeypatch.setattr(parameters.load_file, "__defaults__", (path,))
-    shown = early_warning.preview(settings.warehouse_dsn(), "W-2")
+    shown = early_warning.preview(settings.warehouse_dsn("decide"), "W-2")
     assert (shown["in_force"], shown["as_of"]) == ("W-1", october(2031))
     changed = {
         c["target_code"]: (c["before"], c["after"]) for c in shown["changes"] if c["rule_code"] == "W02"

@@ -62,6 +62,9 @@ def test_an_override_from_the_list_to_its_end(problem, yuyan):
     said, code = yuyan("approve", problem, "--reason", "属实", "--as", UNI)
     assert code == 1
     assert "申请人不能审批自己的申请；可审批的账号：jw-data-1、jw-data-2" in said
+    said, code = yuyan("approve", problem, "--reason", "属实", "--as", JW, "--as-of", "2099-01-01")
+    assert code == 1
+    assert "统计日期 2099-01-01 尚未到来：数据线最近一次运行为 2026-10-15" in said
     said, code = yuyan("approve", problem, "--reason", "属实", "--as", JW, "--as-of", "2026-10-16")
     assert code == 0, said
     assert "已申请豁免 → 已豁免" in said

@@ -12,8 +12,10 @@ import psycopg
 import pytest
 import yaml
 from fakeredis import TcpFakeServer
+from psycopg.conninfo import conninfo_to_dict
 
 from yuyan import settings
+from yuyan.warehouse import line_roles, logins
 from yuyan_demo.runtime import postgres, processes
 
 pytestmark = pytest.mark.database
@@ -41,11 +43,12 @@ def deployment(pg_home, broker, tmp_path_factory):
     home = tmp_path_factory.mktemp("production") / "home"
     names = {"warehouse": f"prod_{secrets.token_hex(4)}", "airflow": f"meta_{secrets.token_hex(4)}"}
     warehouse = postgres.create_database(pg_home, names["warehouse"])
-    metadata = postgres.dsn(pg_home, names["airflow"])
+    metadata = logins.dsn(postgres.dsn(pg_home, names["airflow"]), names["airflow"], "a-password")
+    stages = line_roles.dsns(warehouse, dict.fromkeys(settings.STAGES, "a-password"))
     moved = {
         "YUYAN_HOME": str(home),
         "YUYAN_LANDING": str(home / "landing"),
-        "YUYAN_WAREHOUSE_DSN": warehouse,
+        **{settings.dsn_variable(stage): dsn for stage, dsn in stages.items()},
         "AIRFLOW_HOME": str(home / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(settings.PROJECT / "dags"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "airflow" / "passwords.json"),
@@ -64,24 +67,32 @@ def deployment(pg_home, broker, tmp_path_factory):
     with psycopg.connect(postgres.dsn(pg_home), autocommit=True) as connection:
         for name in names.values():
             connection.execute(f"drop database if exists {name} with (force)")
+        connection.execute(f"drop role if exists {names['airflow']}")
 
 
 @pytest.fixture(scope="module")
-def initialised(command, deployment):
-    done = command(*COMPOSE["services"]["init"]["command"], **deployment)
+def owner(pg_home, deployment):
+    """What `init` and the city have besides: the owner's URL."""
+    name = conninfo_to_dict(deployment["YUYAN_WAREHOUSE_DSN_DECIDE"])["dbname"]
+    return {"YUYAN_WAREHOUSE_DSN": postgres.dsn(pg_home, name)}
+
+
+@pytest.fixture(scope="module")
+def initialised(command, deployment, owner):
+    done = command(*COMPOSE["services"]["init"]["command"], **deployment, **owner)
     assert done.returncode == 0, done.stdout + done.stderr
     return deployment
 
 
-def test_init_makes_what_the_services_find_and_may_be_repeated(command, initialised):
-    again = command(*COMPOSE["services"]["init"]["command"], **initialised)
+def test_init_makes_what_the_services_find_and_may_be_repeated(command, initialised, owner):
+    again = command(*COMPOSE["services"]["init"]["command"], **initialised, **owner)
     assert again.returncode == 0, again.stdout + again.stderr
     home = Path(initialised["YUYAN_HOME"])
     with psycopg.connect(
         initialised["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
     ) as metadata:
         assert metadata.execute("select slots from slot_pool where pool = 'platforms'").fetchone() == (4,)
-    with psycopg.connect(initialised["YUYAN_WAREHOUSE_DSN"]) as warehouse:
+    with psycopg.connect(initialised["YUYAN_WAREHOUSE_DSN_DECIDE"]) as warehouse:
         assert warehouse.execute("select count(*) from ops.contract_field").fetchone()[0] > 100
         assert warehouse.execute("select has_schema_privilege('bi_reader', 'marts', 'usage')").fetchone() == (
             True,
@@ -93,16 +104,18 @@ def test_init_makes_what_the_services_find_and_may_be_repeated(command, initiali
     assert (home / "dbt" / "manifest.json").exists()
 
 
-@pytest.mark.parametrize("variable", ["YUYAN_PERSON_KEY", "YUYAN_WAREHOUSE_DSN"])
-def test_init_refuses_to_start_without_a_secret(command, deployment, variable):
-    done = command("yuyan", "init", **deployment | {variable: ""})
+@pytest.mark.parametrize(
+    "variable", ["YUYAN_PERSON_KEY", "YUYAN_WAREHOUSE_DSN", "YUYAN_WAREHOUSE_DSN_VALIDATE"]
+)
+def test_init_refuses_to_start_without_a_secret(command, deployment, owner, variable):
+    done = command("yuyan", "init", **deployment | owner | {variable: ""})
     assert done.returncode == 1
     assert variable in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_the_simulated_city_registers_its_platforms(command, initialised):
-    done = command(*COMPOSE["services"]["city"]["command"], "--scale", "0.002", **initialised)
+def test_the_simulated_city_registers_its_platforms(command, initialised, owner):
+    done = command(*COMPOSE["services"]["city"]["command"], "--scale", "0.002", **initialised, **owner)
     assert done.returncode == 0, done.stdout + done.stderr
     with psycopg.connect(
         initialised["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")

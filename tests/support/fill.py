@@ -74,10 +74,11 @@ def _pseudonymised(entity: str, frame: pl.DataFrame) -> pl.DataFrame:
             values = frame[field.name].unique().drop_nulls()
             keys = [hmac.new(b"test", v.encode(), hashlib.sha256).hexdigest() for v in values]
             hashed = pl.col(field.name).replace_strict(values, keys, default=None, return_dtype=pl.String)
-            is_word = (pl.col(field.name) == "无").fill_null(False)
+            is_word, is_given = pl.col(field.name) == "无", pl.col(field.name).is_not_null()
+            version = pl.when(is_word).then(pl.lit("0")).when(is_given).then(pl.lit("1"))
             frame = frame.with_columns(
                 pl.when(~is_word).then(hashed).alias(field.becomes),
-                pl.when(is_word).then(pl.lit("0")).otherwise(pl.lit("1")).alias(f"{field.becomes}_version"),
+                version.alias(f"{field.becomes}_version"),
             )
     for field in contract.columns:
         if field.derived and field.name not in frame.columns:

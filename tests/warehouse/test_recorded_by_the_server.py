@@ -18,6 +18,25 @@ RELEASE = (
     "released_run_id, reason) values ('student', 1, '10611', 's1', 'b1', '{}', 'r1', 'r2', 'healed')"
 )
 
+SIGN_OFF = (
+    "insert into allocation.sign_off (data_digest, scheme, as_of, value_count, action, actor, reason, recorded_at, "
+    "recorded_by) values ('d', 'default', '2026-10-15', 1, 'signed', 'jw-data-1', '理由', '2001-01-01', 'somebody else') "
+    "returning recorded_at, recorded_by, actor"
+)
+ADDED = {
+    "quality.life_cycle_event": EVENT,
+    "quality.release": RELEASE,
+    "allocation.sign_off": SIGN_OFF,
+    "quality.thinning": "insert into quality.thinning (table_name, run_id, as_of, rows, policy, thinned_run_id) "
+    "values ('result', 'r1', '2026-10-15', 1, 'p', 'r2')",
+    "accountability.case_record": "with case_file as (insert into accountability.case_file (target_kind, target_code, "
+    "src_inst_code, is_restricted, state, level_code, rule_codes, opened_on, entered_on, opened_run_id, last_run_id) "
+    "values ('INST', '10611', '10611', false, 'normal', 'RED', '{}', '2026-10-15', '2026-10-15', 'r1', 'r1') "
+    "returning case_id) "
+    "insert into accountability.case_record (event_id, case_id, action, as_of, figures, reason) "
+    "select 1, case_id, 'found', '2026-10-15', '[]', '理由' from case_file",
+}
+
 
 @pytest.fixture
 def line(warehouse):
@@ -32,15 +51,25 @@ def test_time_and_session_of_a_step_are_the_servers(line):
     assert (by, claimed) == (line.info.user, "jw-data-1")
 
 
-@pytest.mark.parametrize("table", ["life_cycle_event", "release"])
+def test_time_and_session_of_a_sign_off_are_the_servers(line):
+    before = datetime.now(UTC)
+    at, by, claimed = line.execute(SIGN_OFF).fetchone()
+    assert at >= before
+    assert (by, claimed) == (line.info.user, "jw-data-1")
+
+
+@pytest.mark.parametrize("table", ADDED)
 def test_what_was_decided_or_released_is_only_added_to(line, table):
-    line.execute(EVENT if table == "life_cycle_event" else RELEASE)
-    kept = line.execute(f"select * from quality.{table}").fetchall()
+    line.execute(ADDED[table])
+    kept = line.execute(f"select * from {table}").fetchall()
+    (column,) = line.execute(
+        "select attname from pg_attribute where attrelid = %s::regclass and attnum = 2", [table]
+    ).fetchone()
     for statement in (
-        f"update quality.{table} set reason = reason",
-        f"delete from quality.{table}",
-        f"truncate quality.{table}",
+        f"update {table} set {column} = {column}",
+        f"delete from {table}",
+        f"truncate {table} cascade",
     ):
         with pytest.raises(errors.RaiseException, match="只增不改"):
             line.execute(statement)
-    assert line.execute(f"select * from quality.{table}").fetchall() == kept != []
+    assert line.execute(f"select * from {table}").fetchall() == kept != []

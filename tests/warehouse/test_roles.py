@@ -8,7 +8,7 @@ from psycopg import errors, sql
 
 from support import how_to
 from yuyan import settings
-from yuyan.warehouse import roles
+from yuyan.warehouse import line_roles, logins, roles
 
 pytestmark = pytest.mark.database
 
@@ -38,7 +38,7 @@ def readers(warehouse):
         for schema in SCHEMAS:
             owner.execute(f"create schema if not exists {schema}; create table {schema}.probe (n int)")
     sessions = {
-        role: psycopg.connect(roles.dsn(warehouse, role, "a-password"), autocommit=True)
+        role: psycopg.connect(logins.dsn(warehouse, role, "a-password"), autocommit=True)
         for role in roles.readable()
     }
     yield sessions
@@ -112,13 +112,13 @@ def test_what_a_reader_does_ends(readers, role):
 def test_the_line_keeps_its_locks_and_does_not_wait_for_ever(warehouse, readers):
     with psycopg.connect(warehouse, autocommit=True) as line:
         line.execute("select pg_advisory_lock(7220261), pg_advisory_unlock(7220261)")
-        assert line.execute("show lock_timeout").fetchone() == (roles.LINE_LOCK_TIMEOUT,)
+        assert line.execute("show lock_timeout").fetchone() == (line_roles.LOCK_TIMEOUT,)
 
 
 def test_the_roles_may_be_made_again(warehouse, readers):
     with psycopg.connect(warehouse, autocommit=True) as owner:
         roles.create(owner, dict.fromkeys(roles.readable(), "another"))
-    psycopg.connect(roles.dsn(warehouse, "auditor", "another")).close()
+    psycopg.connect(logins.dsn(warehouse, "auditor", "another")).close()
 
 
 def test_the_role_of_the_page_reads_what_it_may(warehouse, tmp_path, monkeypatch):
@@ -129,7 +129,7 @@ def test_the_role_of_the_page_reads_what_it_may(warehouse, tmp_path, monkeypatch
         for schema in ("marts", "star"):
             owner.execute(f"create schema if not exists {schema}; create table {schema}.probe (n int)")
         roles.create(owner, dict.fromkeys(roles.readable(), "a-password"))
-        with psycopg.connect(roles.dsn(warehouse, "statistics_bureau", "a-password")) as session:
+        with psycopg.connect(logins.dsn(warehouse, "statistics_bureau", "a-password")) as session:
             assert session.execute("select count(*) from marts.probe").fetchone() == (0,)
             with pytest.raises(errors.InsufficientPrivilege):
                 session.execute("select count(*) from star.probe")

@@ -55,7 +55,7 @@ def allocate(dsn: str, name: str, budget_cny: int | None = None) -> dict[str, An
     The same scheme on the same data is the same run: it is computed again, compared and not written twice. Raises
     scheme.SchemeError, inputs.InputError, guards.NotAllowed, money.MoneyError, NotReproducible.
 
-    >>> allocate(settings.warehouse_dsn(), "default", budget_cny=100_000_000)["allocation_id"]
+    >>> allocate(settings.warehouse_dsn("decide"), "default", budget_cny=100_000_000)["allocation_id"]
     """
     with alone(dsn) as connection:
         inputs = data.read(connection, schemes.load(name).with_budget(budget_cny))

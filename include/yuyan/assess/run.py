@@ -44,7 +44,7 @@ def assess(run_id: str, as_of: date) -> dict[str, Any]:
     >>> assess("run-1", date(2026, 10, 15))["alarms"]
     """
     with psycopg.connect(
-        settings.warehouse_dsn(), application_name=f"yuyan assess {run_id}"[:63]
+        settings.warehouse_dsn("validate"), application_name=f"yuyan assess {run_id}"[:63]
     ) as connection:
         found = credibility.check(connection, as_of)
         steps = _settle(connection, run_id, as_of, found)

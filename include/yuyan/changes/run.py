@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from yuyan import settings
 from yuyan.changes import causes, definitions, facts
@@ -136,7 +137,7 @@ def explain(run_id: str, as_of: date) -> dict[str, Any]:
     Raises psycopg.errors.UndefinedTable when the indicators were not built (run that layer first).
     """
     with psycopg.connect(
-        settings.warehouse_dsn(), application_name=f"yuyan changes {run_id}"[:63]
+        settings.warehouse_dsn("transform"), application_name=f"yuyan changes {run_id}"[:63]
     ) as connection:
         last = connection.execute(
             "select publication_no, as_of from changes.publication where to_regclass('previous.definition') is not null "
@@ -189,12 +190,10 @@ def explain(run_id: str, as_of: date) -> dict[str, Any]:
 
 def publish(run_id: str, as_of: date) -> int:
     """Keep what the run published, for the comparison of the next; returns the publication's number."""
-    with psycopg.connect(settings.warehouse_dsn()) as connection:
-        connection.execute("drop schema if exists previous cascade")
-        connection.execute("create schema previous")
-        connection.execute(
-            "comment on schema previous is '最近一次发布时的状态：供下一次运行说明变化，只留一代，每次发布重写'"
-        )
+    with psycopg.connect(settings.warehouse_dsn("transform")) as connection:
+        kept = connection.execute("select tablename from pg_tables where schemaname = 'previous'").fetchall()
+        for (table,) in kept:
+            connection.execute(sql.SQL("drop table previous.{}").format(sql.Identifier(table)))
         for fact in [*facts.counted(), facts.bridge()]:
             columns = ", ".join(fact.columns)
             connection.execute(f"create table previous.{fact.name} as select {columns} from star.{fact.name}")

@@ -15,8 +15,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
+from yuyan.collect import file_faults
+from yuyan.collect.file_faults import Said, bad_manifest, said
 from yuyan.collect.source import SourceError, Window
 from yuyan.domain.institutions import Institution, owned
+
+ARRIVING = (".part", ".filepart", ".tmp", ".uploading")
+"""Ends of a folder's name while it is being uploaded."""
 
 
 class Entry(BaseModel):
@@ -69,26 +74,23 @@ def read_manifest(path: Path, institution: Institution) -> tuple[Manifest | None
     """The manifest of a delivery, or None, and complaints; entries that cannot be used are left out with one each."""
     complaints: list[str] = []
 
-    def complain(chinese: str, english: str) -> None:
-        complaints.append(
-            f"{institution.inst_code} {institution.name}：交付 {path.parent.name} 的清单不符合约定（{chinese}），"
-            "请报送单位更正清单；其他文件照常装载。/ "
-            f"the manifest of delivery {path.parent.name} is not valid ({english}); ask the institution to correct it"
-        )
+    def complain(fault: Said) -> None:
+        chinese, english = bad_manifest(path.parent.name, fault)
+        complaints.append(f"{institution.inst_code} {institution.name}：{chinese}。/ {english}")
 
     if not is_regular(path):
-        complain("是链接或特殊文件", "a link or a special file")
+        complain(said("manifest_link"))
         return None, complaints
     try:
         most = institution.platform.limits.manifest_mb
         if path.stat().st_size > most << 20:
-            complain(f"超过 {most} MB，limits.manifest_mb", f"larger than {most} MB, limits.manifest_mb")
+            complain(said("manifest_large", most=most))
             return None, complaints
         read = json.loads(path.read_bytes().decode("utf-8-sig"))
         entries = read.get("files") if isinstance(read, dict) else None
         manifest = Manifest.model_validate({**read, "files": []} if isinstance(entries, list) else read)
     except (OSError, ValueError, RecursionError) as error:
-        complain(*_manifest_fault(error))
+        complain(_manifest_fault(error))
         return None, complaints
     files = []
     for number, entry in enumerate(entries, start=1):
@@ -96,25 +98,18 @@ def read_manifest(path: Path, institution: Institution) -> tuple[Manifest | None
             files.append(Entry.model_validate(entry))
         except ValidationError as error:
             chinese, english = _manifest_fault(error)
-            complain(f"第 {number} 个文件：{chinese}", f"file {number}: {english}")
+            complain(Said(f"第 {number} 个文件：{chinese}", f"file {number}: {english}"))
             continue
         if files[-1].entity not in owned(institution.inst_code):
             name = files.pop().entity[:40]
-            complain(
-                f"第 {number} 个文件的实体 {name!r} 不由该单位报送",
-                f"file {number}: the institution does not supply {name!r}",
-            )
+            complain(said("manifest_entity", number=number, entity=name))
     return manifest.model_copy(update={"files": files}), complaints
 
 
-def not_loaded(institution: Institution, window: FileWindow, chinese: str, english: str) -> SourceError:
+def not_loaded(institution: Institution, window: FileWindow, fault: Said) -> SourceError:
     """Why a file must not be loaded, with the remedy."""
-    where = f"{window.path.parent.name}/{window.path.name}"
-    return SourceError(
-        f"{institution.inst_code} {institution.name} {window.entity}：文件 {where} 未装载：{chinese}。上一次的数据保持不变，"
-        "请报送单位核对后重新交付。/ "
-        f"not loaded: {english}; the last good data stay, ask the institution to deliver it again"
-    )
+    chinese, english = file_faults.not_loaded(f"{window.path.parent.name}/{window.path.name}", fault)
+    return SourceError(f"{institution.inst_code} {institution.name} {window.entity}：{chinese}。/ {english}")
 
 
 def cursor_state(cursor: str | None) -> tuple[dict[str, tuple[int, str, str]], set[str] | None]:
@@ -136,17 +131,22 @@ def is_regular(path: Path) -> bool:
         return True
 
 
+def is_arriving(delivery: str) -> bool:
+    """Whether a folder's name says that it is still uploaded: it begins with a dot or ends as upload programs mark it."""
+    return delivery.startswith(".") or delivery.lower().endswith(ARRIVING)
+
+
 def natural_order(delivery: str) -> list[tuple[int, str]]:
     """What folder names are ordered by: numbers in them by size, so that 2026-9 comes before 2026-10."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", delivery)]
 
 
-def _manifest_fault(error: Exception) -> tuple[str, str]:
+def _manifest_fault(error: Exception) -> Said:
     """What is wrong with a manifest, without quoting its values."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "files"
-        return f"{where}：{first['msg']}", f"{where}: {first['msg']}"
+        return Said(f"{where}：{first['msg']}", f"{where}: {first['msg']}")
     if isinstance(error, OSError):
-        return f"无法读取，{type(error).__name__}", f"cannot be read, {type(error).__name__}"
-    return "不是 UTF-8 的 JSON", "not JSON in UTF-8"
+        return said("manifest_unreadable", error=type(error).__name__)
+    return said("manifest_no_json")

@@ -1,8 +1,6 @@
 """Read one delivered file: CSV in the encoding that its manifest names, or the first sheet of a workbook."""
 
-import codecs
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,20 +14,13 @@ import pyarrow.csv
 
 from yuyan.collect import text, workbook_check
 from yuyan.collect.deliveries import FileWindow, is_regular, not_loaded
+from yuyan.collect.file_faults import encoding_of, is_utf8, said
 from yuyan.collect.source import Page, SourceError
 from yuyan.domain import contracts
 from yuyan.domain.institutions import Institution
 
 BLOCK = 4 << 20
 """Bytes of a CSV file that are decoded at once."""
-
-ENCODINGS = {
-    "gb18030": "gb18030 gb180302000 gb180302005 gb180302022 gbk gb2312 gb23121980 cp936 ms936 windows936 936 ansi",
-    "utf-8": "utf8 utf8bom utf8withbom utf8sig 65001",
-    "utf-16": "utf16 unicode ucs2",
-}
-"""Encoding -> the names by which manifests call it, without regard to case and punctuation. GB18030 reads all of GBK."""
-_ENCODINGS = {name: encoding for encoding, names in ENCODINGS.items() for name in names.split()}
 
 EXACT = 1e15
 """A number cell of a workbook keeps fifteen digits: a longer identifier in one is not the sender's any more."""
@@ -52,54 +43,33 @@ class FileReader:
             yield page
         self._check_digest()  # nobody has written to it meanwhile
         if rows != entry.rows:
-            raise self._not_loaded(
-                f"清单为 {entry.rows} 行，文件为 {rows} 行", f"manifest {entry.rows} rows, file {rows} rows"
-            )
+            raise self._not_loaded("rows", manifest=entry.rows, found=rows)
 
-    def _not_loaded(self, chinese: str, english: str) -> SourceError:
-        return not_loaded(self._institution, self._window, chinese, english)
+    def _not_loaded(self, fault: str, **values: object) -> SourceError:
+        return not_loaded(self._institution, self._window, said(fault, **values))
 
     def _check_digest(self) -> None:
         if not is_regular(self._window.path):
-            raise self._not_loaded(
-                "是链接或特殊文件，请交付文件本身", "it is a link or a special file; deliver the file itself"
-            )
+            raise self._not_loaded("link")
         try:
             found = _sha256(self._window.path)
         except FileNotFoundError:
-            raise self._not_loaded(
-                "清单列出的文件不存在", "the file is in the manifest but not in the folder"
-            ) from None
+            raise self._not_loaded("absent") from None
         except OSError as error:
-            raise self._not_loaded(
-                f"文件无法读取（{type(error).__name__}）", "the file cannot be read"
-            ) from None
-        if found != self._window.entry.sha256:
-            raise self._not_loaded(
-                f"清单 sha256 为 {self._window.entry.sha256[:12]}…，文件为 {found[:12]}…",
-                "the digest differs from the manifest's",
-            )
+            raise self._not_loaded("unreadable", error=type(error).__name__) from None
+        if found != (manifest := self._window.entry.sha256):
+            raise self._not_loaded("digest", manifest=manifest[:12], found=found[:12])
 
     def _encoding(self) -> str:
         """The encoding that the manifest names. Raises SourceError for one that is none, or that the file does not have."""
         declared = self._window.entry.encoding or "gb18030"
-        name = re.sub(r"[^0-9a-z]", "", declared.lower())
-        encoding = _ENCODINGS.get(name)
+        encoding = encoding_of(declared)
         if encoding is None:
-            try:
-                info = codecs.lookup(declared)
-            except (LookupError, ValueError):
-                info = None
-            if info is None or not getattr(info, "_is_text_encoding", True):
-                raise self._not_loaded(
-                    f"清单的编码名 {declared[:40]!r} 不认识，请写 gb18030 或 utf-8",
-                    f"the encoding {declared[:40]!r} is unknown; write gb18030 or utf-8",
-                )
-            encoding = info.name
-        if encoding == "gb18030" and _is_utf8(self._window.path):
-            raise self._not_loaded(
-                f"清单的编码为 {declared}，文件实为 UTF-8", f"the manifest says {declared}, the file is UTF-8"
-            )
+            raise self._not_loaded("encoding", name=declared[:40])
+        with open(self._window.path, "rb") as file:
+            start = file.read(BLOCK) if encoding == "gb18030" else b""
+        if is_utf8(start):
+            raise self._not_loaded("is_utf8", name=declared)
         return encoding
 
     def _csv(self) -> Iterator[Page]:
@@ -124,45 +94,41 @@ class FileReader:
             for batch in pa.csv.open_csv(self._window.path, reading, parsing, converting):
                 yield shape.page(pl.from_arrow(batch))
         except (pa.ArrowException, UnicodeError, OSError, ValueError) as error:
-            where = f"，第 {bad_row[0]} 行的列数与表头不符" if bad_row and bad_row[0] else ""
-            raise self._not_loaded(
-                f"不是约定的 CSV（{type(error).__name__}{where}）",
-                f"cannot be read as {encoding} CSV{f' (row {bad_row[0]})' if where else ''}",
-            ) from None
+            at = {"error": type(error).__name__, "encoding": encoding}
+            if bad_row and bad_row[0]:
+                raise self._not_loaded("columns", row=bad_row[0], **at) from None
+            raise self._not_loaded("not_csv", **at) from None
 
     def _workbook(self) -> Iterator[Page]:
         """A workbook holds at most a million rows and is read whole, once it is known what that takes."""
         try:
             sheet_is = workbook_check.check(self._window.path, self._institution.platform.limits)
         except workbook_check.Unusable as error:
-            raise self._not_loaded(error.chinese, error.english) from None
+            raise not_loaded(self._institution, self._window, error.said) from None
         except OSError as error:
-            raise self._not_loaded(
-                f"文件无法读取（{type(error).__name__}）", "the file cannot be read"
-            ) from None
+            raise self._not_loaded("unreadable", error=type(error).__name__) from None
         try:
             workbook = fastexcel.read_excel(self._window.path)
-            top = workbook.load_sheet(0, header_row=None, n_rows=1, dtypes="string").to_polars()
+            first = workbook.load_sheet(0, header_row=None, n_rows=1, dtypes="string")
+            top, left = first.to_polars(), _first_column(first)
             header = ["" if name is None else name for name in top.row(0)] if top.height else []
             shape = self._shape(header)
             at = {name: header.index(given) for name, given in shape.present.items()}
             self._check_cells(sheet_is, at)
             columns = sorted(at.values())
-            sheet = workbook.load_sheet(0, use_columns=columns, dtypes="string").to_polars()
+            used = [left + i for i in columns]
+            sheet = workbook.load_sheet(0, use_columns=used, dtypes="string").to_polars()
             sheet.columns = [header[i] for i in columns]
             id_column = (
-                workbook.load_sheet(0, use_columns=[at[self._mapping.record_id]]).to_polars().to_series()
+                workbook.load_sheet(0, use_columns=[left + at[self._mapping.record_id]])
+                .to_polars()
+                .to_series()
             )
         except (fastexcel.FastExcelError, OSError, ValueError) as error:
-            raise self._not_loaded(
-                f"不是约定的工作簿（{type(error).__name__}）", "cannot be read as a workbook"
-            ) from None
+            raise self._not_loaded("not_workbook", error=type(error).__name__) from None
         if id_column.dtype.is_numeric() and (long := (id_column.abs() >= EXACT).arg_true()).len():
             raise self._not_loaded(
-                f"{long.len()} 行的“{self._mapping.record_id}”是数字单元格，超过 15 位的部分已丢失"
-                f"（首行为第 {long[0] + 1} 行），请改为文本格式",
-                f"{long.len()} rows have their record id in a number cell, which keeps 15 digits (the first is row "
-                f"{long[0] + 1}); make the column text",
+                "long_number", rows=long.len(), column=self._mapping.record_id, row=long[0] + 1
             )
         yield shape.page(sheet)
 
@@ -172,10 +138,7 @@ class FileReader:
         broken = [(row, names[column], text) for row, column, text in sheet.errors if column in names]
         if broken:
             row, name, text = broken[0]
-            raise self._not_loaded(
-                f"第 {row} 行“{name}”等 {len(broken)} 个单元格的公式出错（{text}），请更正后以数值保存",
-                f"{len(broken)} cells are formula errors, the first {text} in row {row}; correct them, save values",
-            )
+            raise self._not_loaded("formula", row=row, column=name, cells=len(broken), text=text)
         covering = [
             (top, bottom, name)
             for top, left, bottom, right in sheet.merged
@@ -185,10 +148,7 @@ class FileReader:
         if covering:
             top, bottom, name = covering[0]
             rows = f"第 {top} 行" if top == bottom else f"第 {top}–{bottom} 行"
-            raise self._not_loaded(
-                f"{rows}“{name}”在合并单元格内，被合并的单元格没有值，请取消合并并逐行填写",
-                f"rows {top} to {bottom} have merged cells, which hide values; unmerge and fill them in",
-            )
+            raise self._not_loaded("merged", rows=rows, column=name, top=top, bottom=bottom)
 
     def _shape(self, header: list[str]) -> "_Shape":
         """Which columns the file has. Raises SourceError for a file whose first line is no header (it may be a person), or
@@ -199,16 +159,11 @@ class FileReader:
             for name in pl.select(text.trimmed(pl.lit(pl.Series(header, dtype=pl.String)))).to_series()
         ]
         if self._mapping.record_id not in given:
-            raise self._not_loaded(
-                f"首行不是表头（没有“{self._mapping.record_id}”）", "the first line is not the header"
-            )
+            raise self._not_loaded("no_header", column=self._mapping.record_id)
         announced = list(dict.fromkeys([*self._mapping.envelope, *self._mapping.names.values()]))
         twice = [name for name, times in Counter(given).items() if times > 1 and name in announced]
         if twice:
-            raise self._not_loaded(
-                f"表头中“{'”“'.join(twice)}”出现不止一次，无法确定用哪一列",
-                f"the header has {', '.join(twice)} more than once",
-            )
+            raise self._not_loaded("header_twice", chinese="”“".join(twice), english=", ".join(twice))
         present = {clean: name for clean, name in zip(given, header, strict=True) if clean in announced}
         unannounced = [clean for clean in given if clean and clean not in announced]
         return _Shape(announced, present, unannounced)
@@ -234,14 +189,10 @@ class _Shape:
         return Page(frame, unannounced=unannounced, absent=tuple(absent))
 
 
-def _is_utf8(path: Path) -> bool:
-    """Whether the beginning of a file has characters beyond ASCII and all of them are UTF-8."""
-    with open(path, "rb") as f:
-        start = f.read(BLOCK)
-    try:
-        return not codecs.getincrementaldecoder("utf-8")().decode(start).isascii()
-    except UnicodeDecodeError:
-        return False
+def _first_column(sheet: fastexcel.ExcelSheet) -> int:
+    """Columns to the left of the table: what the reader is asked for counts from the sheet's edge."""
+    columns = sheet.available_columns()
+    return columns[0].absolute_index if columns else 0
 
 
 def _sha256(path: Path) -> str:

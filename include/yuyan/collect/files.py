@@ -11,10 +11,12 @@ from yuyan.collect.deliveries import (
     FileWindow,
     Manifest,
     cursor_state,
+    is_arriving,
     natural_order,
     not_loaded,
     read_manifest,
 )
+from yuyan.collect.file_faults import Said, said
 from yuyan.collect.file_reader import FileReader
 from yuyan.collect.source import Meter, Page, PlatformDown, SourceError, Window
 from yuyan.domain.institutions import Institution
@@ -52,14 +54,14 @@ class Files:
                 f"check the share and the path of connection {self.institution.connection}"
             )
         try:
-            complete = sorted(self._folder.glob("*/manifest.json"))
+            found = sorted(self._folder.glob("*/manifest.json"))
         except OSError as error:
             raise PlatformDown(
                 f"{self._who}：交付目录 {self._folder} 无法读取（{type(error).__name__}），请检查共享目录的权限。/ "
                 "the delivery folder cannot be read; check the rights on the share"
             ) from None
         self._deliveries = []
-        for path in complete:
+        for path in (path for path in found if not is_arriving(path.parent.name)):
             manifest, complaints = read_manifest(path, self.institution)
             self.complaints += complaints
             if manifest:
@@ -146,9 +148,7 @@ class Files:
             )
         of_period = [g for g in files if g.ref_period == f.ref_period]
         if sum(g.delivery == f.delivery for g in of_period) > 1:
-            return self._refuse(
-                f, f"清单把期间 {f.ref_period} 列了两次", "the manifest lists its period twice"
-            )
+            return self._refuse(f, *said("period_twice", period=f.ref_period))
         name = natural_order(f.delivery)
         earlier = [(g.delivery, g.version) for g in of_period if natural_order(g.delivery) < name]
         if delivery and natural_order(delivery) < name and f.mark not in (seen or ()):
@@ -163,7 +163,7 @@ class Files:
         return f
 
     def _refuse(self, f: FileWindow, chinese: str, english: str) -> FileWindow:
-        return replace(f, refusal=str(not_loaded(self.institution, f, chinese, english)))
+        return replace(f, refusal=str(not_loaded(self.institution, f, Said(chinese, english))))
 
     def count(self, entity: str, meter: Meter) -> None:
         """Files cannot say what they will hold; the manifest's row counts are checked while reading."""

@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 from yuyan import settings
 from yuyan.collect import mapping as mapped
 from yuyan.collect import privacy
+from yuyan.collect.file_faults import said
 from yuyan.collect.prefetch import prefetched
 from yuyan.collect.source import ITEMS, Page, SourceError, Window
 from yuyan.domain.contracts import Contract
@@ -238,12 +239,10 @@ class _PageReducer:
         drift, rows = self.drift(so_far), so_far.rows[ITEMS]
         gone = [name for name, (kind, n) in drift.items() if kind == "missing_mandatory" and n == rows]
         if gone:
-            raise MandatoryGone(
-                f"{who}：必填字段 {'、'.join(gone)} 已不在报送数据中（{rows} 行），本次未装载，请报送单位恢复该字段。/ "
-                f"mandatory field {', '.join(gone)} is gone from all {rows} rows; not loaded, "
-                "ask the institution to restore it",
-                drift,
+            chinese, english = said(
+                "mandatory_gone", chinese="、".join(gone), english=", ".join(gone), rows=rows
             )
+            raise MandatoryGone(f"{who}：{chinese}。/ {english}", drift)
 
 
 class _Digesting:

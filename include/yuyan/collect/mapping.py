@@ -5,15 +5,14 @@ validation names it. Text is normalised here and nowhere else (collect/text.py),
 values (NULL), truth values in the usual words, and dates written with a midnight or a zone.
 """
 
-import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from yuyan.collect import text
+from yuyan.collect.moments import BEIJING, WORDS, local_day, micros, moment_of
 from yuyan.domain import keys
 from yuyan.domain.contracts import Contract, Field
 from yuyan.domain.institutions import EntityMap
@@ -21,25 +20,8 @@ from yuyan.domain.institutions import EntityMap
 RULES = 2
 """Raise when the code below maps a value differently than before: replays then load the difference."""
 
-BEIJING = ZoneInfo("Asia/Shanghai")
-STANDARD_TIME = timezone(timedelta(hours=8))
 _TIMES = {"compact-time": "%Y%m%d%H%M%S", "time": "%Y-%m-%d %H:%M:%S%.f"}
 _WRITTEN = {"compact-time": "%Y%m%d%H%M%S", "time": "%Y-%m-%d %H:%M:%S.%f"}
-_MOMENT = re.compile(
-    r"(\d{4})([-/]?)(\d{1,2})\2(\d{1,2})(?:[ T]?(\d{1,2}):?(\d{2})(?::?(\d{2})(?:[.,]?(\d{1,6}))?)?)?"
-    r" ?(Z|[+-]\d{2}(?::?\d{2})?)?",
-    re.ASCII,
-)
-"""Year, separator, month, day, hour, minute, second, fraction, zone."""
-
-_TRUE, _FALSE = ("true", "t", "1", "yes", "y", "是"), ("false", "f", "0", "no", "n", "否")
-WORDS = {
-    form(word): value
-    for words, value in ((_TRUE, "true"), (_FALSE, "false"))
-    for word in words
-    for form in (str.lower, str.upper, str.capitalize)
-}
-"""How sources write true and false."""
 
 
 def version(mapping: EntityMap) -> str:
@@ -128,7 +110,7 @@ def version_bounds(mapping: EntityMap, as_of: date) -> tuple[int | None, int | N
     if mapping.version_as not in _TIMES:
         return None, None
     begin = datetime.combine(as_of, time(), BEIJING)
-    return _micros(begin + timedelta(days=1)), _micros(begin)
+    return micros(begin + timedelta(days=1)), micros(begin)
 
 
 def is_deleted(mapping: EntityMap) -> pl.Expr:
@@ -145,39 +127,8 @@ def _moments(values: pl.Series, form: str) -> pl.Series:
     odd = values.filter(found.is_null() & values.is_not_null()).unique()
     if odd.is_empty():
         return found
-    read = pl.Series([_moment(v) for v in odd], dtype=pl.Int64)
+    read = pl.Series([moment_of(v) for v in odd], dtype=pl.Int64)
     return found.fill_null(values.replace_strict(odd, read, default=None, return_dtype=pl.Int64))
-
-
-def _moment(value: str) -> int | None:
-    """Microseconds since 1970 UTC of a time in one of the forms that `_MOMENT` knows."""
-    if not (match := _MOMENT.fullmatch(value.strip())):
-        return None
-    year, separator, month, day, hour, minute, second, fraction, zone = match.groups()
-    if not separator and (len(month) + len(day) < 4 or (hour and len(hour) < 2)):
-        return None
-    try:
-        local = datetime(
-            *map(int, (year, month, day, hour or 0, minute or 0, second or 0)),
-            int((fraction or "").ljust(6, "0")),
-        )
-        return _micros(local.replace(tzinfo=_zone(zone)))
-    except (ValueError, OverflowError):
-        return None
-
-
-def _zone(written: str | None) -> timezone:
-    if written in (None, ""):
-        return STANDARD_TIME
-    if written == "Z":
-        return UTC
-    digits = written[1:].replace(":", "").ljust(4, "0")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return timezone(-offset if written[0] == "-" else offset)
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def _how(f: Field, contract: Contract) -> Callable[[pl.Expr], pl.Expr]:
@@ -242,21 +193,7 @@ def _local_days(values: pl.Series) -> pl.Series:
     if not timed.any():
         return values
     odd = values.filter(timed).unique()
-    return values.replace(odd, [_local_day(v) for v in odd])
-
-
-def _local_day(value: str) -> str:
-    match = _MOMENT.fullmatch(value)
-    if not match or not match[5]:
-        return value
-    if match[9]:
-        moment = _moment(value)
-        if moment is None:
-            return value
-        local = datetime.fromtimestamp(moment // 1_000_000, BEIJING)
-        return str(local.date()) if local.time() == time() else value
-    is_midnight = not any(int(match[i] or 0) for i in (5, 6, 7, 8))
-    return re.split("[ T]", value, maxsplit=1)[0] if is_midnight else value
+    return values.replace(odd, [local_day(v) for v in odd])
 
 
 def _without_exponent(values: pl.Series) -> pl.Series:

@@ -13,10 +13,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 from xml.parsers import expat
 
-from yuyan.domain.institutions import Limits
+from yuyan.collect.file_faults import Said, said
 
 CHUNK = 1 << 18
 LARGEST_ROW, LARGEST_COLUMN = 1 << 20, 1 << 14
@@ -26,12 +26,19 @@ _LOCAL_HEADER = 30
 """Bytes of a local file header before the name, whose length and that of the extra field are its last four bytes."""
 
 
+class Limits(Protocol):
+    """What a workbook may cost (domain.institutions.Limits)."""
+
+    workbook_cells: int
+    workbook_mb: int
+
+
 class Unusable(Exception):
     """Why a workbook must not be read: in Chinese, in English."""
 
     def __init__(self, chinese: str, english: str) -> None:
         super().__init__(chinese, english)
-        self.chinese, self.english = chinese, english
+        self.said = Said(chinese, english)
 
 
 @dataclass
@@ -63,9 +70,13 @@ def check(path: Path, limits: Limits) -> Sheet:
             parts = _Parts(file, archive, limits.workbook_mb << 20)
             return _sheet(parts, limits)
     except (zipfile.BadZipFile, zlib.error, expat.ExpatError, EOFError, ValueError, KeyError) as error:
-        raise Unusable(
-            f"不是约定的工作簿（{type(error).__name__}）", "cannot be read as a workbook"
-        ) from None
+        raise Unusable(*said("not_workbook", error=type(error).__name__)) from None
+
+
+def first_sheet(path: Path) -> str:
+    """Name of the part of a checked workbook that holds the first sheet."""
+    with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
+        return _first_sheet(_Parts(file, archive, 1 << 30))
 
 
 def number(column: str) -> int:

@@ -10,6 +10,7 @@ import typer
 from psycopg.rows import dict_row
 from rich.table import Table
 
+from yuyan import settings
 from yuyan.allocate import guards, inputs, money, run
 from yuyan.allocate import scheme as schemes
 from yuyan.commands.console import Json, expected, print_json, terminal, warehouse_dsn
@@ -42,7 +43,7 @@ def allocate(
     with _expected():
         done = run.allocate(warehouse_dsn(), scheme, budget)
         with psycopg.connect(warehouse_dsn()) as connection:
-            folder = pages.build(connection, done["allocation_id"], pages.simulated_mark(), to)
+            folder = pages.build(connection, done["allocation_id"], settings.warehouse_mark(), to)
             rows = _rows(connection, RESULT, done["allocation_id"])
     if as_json:
         print_json(done | {"report": str(folder), "result": rows})
@@ -125,7 +126,7 @@ def list_runs(as_json: Json = False) -> None:
 def report(name: Annotated[str, typer.Argument(metavar="RUN")], to: Folder = None) -> None:
     """Write the report of a run again: its number, the beginning of it, or a scheme for its newest run."""
     with _expected(), psycopg.connect(warehouse_dsn()) as connection:
-        folder = pages.build(connection, pages.find(connection, name), pages.simulated_mark(), to)
+        folder = pages.build(connection, pages.find(connection, name), settings.warehouse_mark(), to)
     terminal().print(f"已写出报告：{folder / 'index.html'}", highlight=False, soft_wrap=True)
 
 
@@ -204,7 +205,7 @@ def _rows(connection: psycopg.Connection, query: str, given: Any = None) -> list
 
 
 def _title(text: str) -> str:
-    return f"{text}  {pages.simulated_mark()}".rstrip()
+    return f"{text}  {settings.warehouse_mark()}".rstrip()
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from yuyan.commands.console import (
     warehouse_dsn,
 )
 from yuyan.commands.contract import app as contract_app
+from yuyan.commands.deliver import app as deliver_app
 from yuyan.commands.hold import app as hold_app
 from yuyan.commands.plan import app as plan_app
 from yuyan.commands.problem import app as problem_app
@@ -29,7 +30,7 @@ from yuyan.commands.quota import quota
 from yuyan.domain.yaml_file import YamlError
 from yuyan.pages import degree_points
 from yuyan.pages import feedback as pages
-from yuyan.warehouse import roles
+from yuyan.warehouse import logins, roles
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -41,6 +42,7 @@ app = typer.Typer(
 dsn_app = typer.Typer(no_args_is_help=True, help="Print a database address for another program.")
 app.add_typer(dsn_app, name="dsn")
 app.add_typer(contract_app, name="contracts")
+app.add_typer(deliver_app, name="deliver")
 app.add_typer(problem_app, name="problem")
 app.add_typer(hold_app, name="hold")
 app.add_typer(case_app, name="case")
@@ -69,7 +71,14 @@ def _private(
 def init() -> None:
     """Production, once before the services start: metadata, pool, tables, roles, dbt manifest. Safe to repeat."""
     with expected():
-        deployment.init(settings.home())
+        is_split = deployment.init(settings.home())
+    if not is_split:
+        terminal().print(
+            "未给出各阶段的账号（YUYAN_WAREHOUSE_DSN_COLLECT 等）：所有阶段以所有者账号连接数仓，权限不分离；"
+            "做法见 docs/how-to/logins-and-rights.md",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -109,7 +118,7 @@ def feedback(
 ) -> None:
     """Write one page and one workbook per institution as of the newest warehouse run; every run does so as well."""
     with expected(pages.NoFeedback):
-        dsn = warehouse_dsn()
+        dsn = warehouse_dsn("validate")
         written = pages.newest(dsn, institutions or [], to or settings.home() / "feedback")
     terminal().print(
         f"已写出 {written['institutions']} 个单位的反馈：{written['folder']}", highlight=False, soft_wrap=True
@@ -144,7 +153,7 @@ def dsn_warehouse(
         role = role or known[0]
         if role not in known:
             raise OperatorError(f"{role} is no role; known are {', '.join(known)} (include/roles.yml)")
-        typer.echo(roles.dsn(warehouse_dsn(), role, secrets.load(settings.home(), [role])[role]))
+        typer.echo(logins.dsn(warehouse_dsn(), role, secrets.load(settings.home(), [role])[role]))
 
 
 for _point in entry_points(group="yuyan.commands"):  # of distributions installed beside the product

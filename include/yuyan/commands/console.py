@@ -1,7 +1,6 @@
 """What the commands share: the terminal, JSON, the warehouse they read, failures that an operator can act on."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,16 +46,20 @@ def expected(*more: type[Exception]) -> Iterator[None]:
         fail("interrupted; what was started goes on, see `yuyan status`, stop it with `yuyan down`")
 
 
-def warehouse_dsn() -> str:
-    """The warehouse that commands read: YUYAN_WAREHOUSE_DSN, or the one of a runtime installed beside the product.
+def warehouse_dsn(stage: str = "decide") -> str:
+    """The warehouse as a stage's login reaches it: by the environment, or of a runtime installed beside the product.
 
-    Such a runtime names a function of the work folder as entry point of the group `yuyan.warehouse`. Raises OperatorError.
+    Such a runtime names a function of the work folder and the stage as entry point of the group `yuyan.warehouse`. Raises
+    OperatorError.
     """
-    if given := os.environ.get("YUYAN_WAREHOUSE_DSN"):
-        return given
-    for point in entry_points(group="yuyan.warehouse"):
-        return point.load()(settings.home())
-    raise OperatorError("YUYAN_WAREHOUSE_DSN is not set; set it to the warehouse's URL, see .env.example")
+    try:
+        return settings.warehouse_dsn(stage)
+    except KeyError as error:
+        missing = error.args[0]
+    if not settings.is_warehouse_given():
+        for point in entry_points(group="yuyan.warehouse"):
+            return point.load()(settings.home(), stage)
+    raise OperatorError(f"{missing}; set it to the warehouse's URL, see .env.example")
 
 
 def fail(message: str) -> NoReturn:

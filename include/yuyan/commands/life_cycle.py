@@ -16,7 +16,7 @@ from rich.table import Table
 
 from yuyan import settings
 from yuyan.commands.console import expected, terminal, warehouse_dsn
-from yuyan.decisions.life_cycle import DecisionError, LifeCycle, today
+from yuyan.decisions.life_cycle import DecisionError, LifeCycle, day_of
 from yuyan.domain import stewards
 
 States = Annotated[list[str] | None, typer.Option("--state", help="May be repeated (default: what is open).")]
@@ -57,7 +57,7 @@ def step(lives: LifeCycle, number: int, as_of: datetime | None) -> Iterator[tupl
     """A connection and the day of the step; afterwards says how its subject moved."""
     with warehouse() as connection:
         before = lives.get(connection, number)
-        yield connection, as_of.date() if as_of else today(connection)
+        yield connection, day_of(connection, as_of.date() if as_of else None)
         after, states = lives.get(connection, number), lives.cycle.states
         terminal().print(f"{after.name}：{states[before.state]} → {states[after.state]}", highlight=False)
 

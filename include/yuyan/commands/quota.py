@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from yuyan import settings
 from yuyan.allocate import quota_run
 from yuyan.allocate.quota import ASSUMPTIONS, Move, QuotaError
 from yuyan.commands.console import Json, expected, print_json, terminal, warehouse_dsn
-from yuyan.pages import allocation as pages
 
 MEASURES = {
     "in_study": "在学研究生",
@@ -48,7 +48,7 @@ def quota(
     city = [o for o in done["outcomes"] if o["item_code"] == "ALL"]
     clusters = [o for o in done["outcomes"] if o["measure_code"] == "supply" and o["year"] == last]
     gaps = {o["item_code"]: o for o in done["outcomes"] if o["measure_code"] == "gap" and o["year"] == last}
-    mark = pages.simulated_mark()
+    mark = settings.warehouse_mark()
     table = Table(
         "量",
         "年",

@@ -40,7 +40,7 @@ class DecideOverride(ApprovalOperator):
         self.as_of = as_of
 
     def execute(self, context: Any) -> None:
-        with psycopg.connect(settings.warehouse_dsn()) as connection:
+        with psycopg.connect(settings.warehouse_dsn("decide")) as connection:
             override = OVERRIDES.get(connection, int(self.override_id))
             if override.state != "requested":
                 raise AirflowSkipException(
@@ -56,7 +56,7 @@ class DecideOverride(ApprovalOperator):
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         answer = HITLOperator.execute_complete(self, context, event)
         is_approved = answer["chosen_options"] == [self.APPROVE]
-        with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
+        with psycopg.connect(settings.warehouse_dsn("decide"), autocommit=True) as connection:
             override = OVERRIDES.get(connection, int(self.override_id))
             overrides.decide(
                 connection,
@@ -73,12 +73,13 @@ def requested(params: Mapping[str, Any], started_by: str | None) -> dict[str, An
     """{override_id, as_of} of the override to decide: the one that `params` name, or the one that they ask for in the name
     of whoever started the run (`problem_id`, `rows`, `until`, `reason`). Raises DecisionError, StewardError.
     """
-    with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
-        as_of = params["as_of"] or life_cycle.today(connection).isoformat()
+    with psycopg.connect(settings.warehouse_dsn("decide"), autocommit=True) as connection:
+        given = date.fromisoformat(params["as_of"]) if params["as_of"] else None
+        as_of = life_cycle.day_of(connection, given)
         override_id = params["override_id"]
         if override_id is None:
-            override_id = _request(connection, params, started_by, date.fromisoformat(as_of)).override_id
-        return {"override_id": override_id, "as_of": as_of}
+            override_id = _request(connection, params, started_by, as_of).override_id
+        return {"override_id": override_id, "as_of": as_of.isoformat()}
 
 
 def describe(connection: psycopg.Connection, override: Override) -> str:

@@ -38,7 +38,7 @@ class StateView(HITLOperator):
         self.request = request
 
     def execute(self, context: Any) -> None:
-        with psycopg.connect(settings.warehouse_dsn()) as connection:
+        with psycopg.connect(settings.warehouse_dsn("decide")) as connection:
             case = CASES.get(connection, self.request["case_id"])
             if case.intended_action != self.request["step"] or case.stated_on:
                 raise AirflowSkipException(f"{case.name}：没有待陈述的告知，或已经陈述")
@@ -51,7 +51,7 @@ class StateView(HITLOperator):
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         answer = super().execute_complete(context, event)
         if answer["chosen_options"] == [self.STATE]:
-            with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
+            with psycopg.connect(settings.warehouse_dsn("decide"), autocommit=True) as connection:
                 cases.state(
                     connection,
                     self.request["case_id"],
@@ -78,7 +78,7 @@ class DecideCase(ApprovalOperator):
         self.request = request
 
     def execute(self, context: Any) -> None:
-        with psycopg.connect(settings.warehouse_dsn()) as connection:
+        with psycopg.connect(settings.warehouse_dsn("decide")) as connection:
             case = CASES.get(connection, self.request["case_id"])
             step = CASES.cycle.steps[self.request["step"]]
             if case.state not in step.sources:
@@ -93,7 +93,7 @@ class DecideCase(ApprovalOperator):
         answer = HITLOperator.execute_complete(self, context, event)
         given = answer["params_input"]
         is_agreed = answer["chosen_options"] == [self.APPROVE]
-        with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
+        with psycopg.connect(settings.warehouse_dsn("decide"), autocommit=True) as connection:
             case = CASES.get(connection, self.request["case_id"])
             against = "dismiss" if case.state == "normal" else "decline"
             cases.decide(
@@ -117,7 +117,7 @@ def prepared(params: Mapping[str, Any], started_by: str | None) -> dict[str, Any
     """{case_id, step, as_of, quota_cut, effect_year} of the step to decide: the one that `params` name, or the one that the
     line proposed. An adverse step is notified of in the name of whoever started the run. Raises DecisionError, StewardError.
     """
-    with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
+    with psycopg.connect(settings.warehouse_dsn("decide"), autocommit=True) as connection:
         case = CASES.get(connection, params["case_id"])
         action = params["step"] or case.proposed_action
         step = CASES.cycle.steps.get(action or "")
@@ -166,4 +166,5 @@ def describe(connection: psycopg.Connection, case: Case, action: str) -> str:
 
 def _day(connection: psycopg.Connection, request: Mapping[str, Any]) -> date:
     """The day of a step: what the run names, else the line's own date when people answer."""
-    return date.fromisoformat(request["as_of"]) if request["as_of"] else life_cycle.today(connection)
+    given = request["as_of"] and date.fromisoformat(request["as_of"])
+    return life_cycle.day_of(connection, given or None)

@@ -5,7 +5,7 @@ What differs between problems, overrides and holds is data (include/life_cycles/
 
 import json
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 import psycopg
@@ -14,6 +14,9 @@ from psycopg.rows import class_row, dict_row
 from yuyan.domain import life_cycles, stewards
 from yuyan.domain.life_cycles import LINE, Step
 from yuyan.domain.stewards import Steward
+
+DAYS_AHEAD = 7
+"""How far a step may be dated ahead of the line's newest run, which may be late [param]."""
 
 
 class DecisionError(ValueError):
@@ -212,6 +215,21 @@ class LifeCycle(Generic[T]):
                 "from quality.life_cycle_event where life_cycle = %s and subject_id = %s order by event_id",
                 [self.cycle.name, number],
             ).fetchall()
+
+
+def day_of(connection: psycopg.Connection, given: date | None) -> date:
+    """The day of a step: the given one, else the line's own. Raises DecisionError for a day that has not come, and where
+    neither is there.
+    """
+    if given is None:
+        return today(connection)
+    (newest,) = connection.execute("select max(as_of) from ops.run").fetchone()
+    if newest is not None and given > newest + timedelta(days=DAYS_AHEAD):
+        raise DecisionError(
+            f"统计日期 {given} 尚未到来：数据线最近一次运行为 {newest}，步骤至多写到 {newest + timedelta(days=DAYS_AHEAD)}；"
+            "请更正或不给出日期"
+        )
+    return given
 
 
 def today(connection: psycopg.Connection) -> date:

@@ -58,7 +58,7 @@ def warn(run_id: str, as_of: date) -> dict[str, Any]:
     >>> warn("run-1", date(2026, 10, 15))["cases"]
     """
     with psycopg.connect(
-        settings.warehouse_dsn(), application_name=f"yuyan warn {run_id}"[:63]
+        settings.warehouse_dsn("decide"), application_name=f"yuyan warn {run_id}"[:63]
     ) as connection:
         versions = parameters.load(connection)
         given = parameters.in_force(versions, as_of)

@@ -50,7 +50,7 @@ def estimate(run_id: str, as_of: date) -> dict[str, Any]:
     given = indicators.parameters()
     city = str(given["city_code"])
     with psycopg.connect(
-        settings.warehouse_dsn(), application_name=f"yuyan estimate {run_id}"[:63]
+        settings.warehouse_dsn("transform"), application_name=f"yuyan estimate {run_id}"[:63]
     ) as connection:
         known = sources.read(connection, sources.REGISTRY)
         values = sources.read(

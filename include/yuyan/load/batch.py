@@ -6,6 +6,7 @@ from datetime import date
 import polars as pl
 
 from yuyan.collect import mapping as mapped
+from yuyan.collect.file_faults import WHOLE_BATCH, WHOLE_FILE, said
 from yuyan.collect.landing import Landed
 from yuyan.collect.source import DELETES, KEY_CHANGES
 from yuyan.domain.contracts import Contract
@@ -131,12 +132,10 @@ def digested(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
 def _refuse_nameless(batch: Batch) -> None:
     nameless = batch.rows.filter(pl.col("id").is_null() | (pl.col("id") == ""))["row_no"]
     if nameless.len():
-        chinese, english = ("整个文件", "the file") if batch.mode == "replace" else ("整批", "the batch")
-        raise LoadError(
-            f"{batch.who}：{nameless.len()} 行没有记录编号（首行为第 {nameless[0]} 行），{chinese}未装载，"
-            f"请报送单位补齐 {batch.mapping.record_id}。/ {nameless.len()} rows without a record id "
-            f"(the first is row {nameless[0]}); {english} is not loaded, ask the institution to supply it"
+        chinese, english = said(
+            "nameless", rows=nameless.len(), row=nameless[0], column=batch.mapping.record_id, **_what(batch)
         )
+        raise LoadError(f"{batch.who}：{chinese}。/ {english}")
 
 
 def _refuse_unordered(batch: Batch) -> None:
@@ -154,13 +153,18 @@ def _refuse_colliding(batch: Batch, seen: pl.DataFrame) -> None:
     found = versions.colliding(seen)
     if found.is_empty():
         return
-    chinese, english = ("整个文件", "the file") if batch.mode == "replace" else ("整批", "the batch")
-    first = found.filter(pl.col("id") == found["id"][0])["row_no"].to_list()
-    rows = "、".join(map(str, first[:5]))
-    raise LoadError(
-        f"{batch.who}：{found.height} 行的记录编号与别的行相同而内容不同（例如第 {rows} 行），{chinese}未装载。"
-        f"编号可能被电子表格改写（科学计数法、末位变为 0）或被视图重复，请报送单位以文本格式提供 {batch.mapping.record_id}，"
-        f"每条记录一个编号。/ {found.height} rows share a record id with another row that says something else (rows "
-        f"{', '.join(map(str, first[:5]))} for example); {english} is not loaded; a spreadsheet or a join may have made "
-        "the ids alike: ask the institution for one id per record, as text"
+    rows = [str(n) for n in found.filter(pl.col("id") == found["id"][0])["row_no"].to_list()[:5]]
+    chinese, english = said(
+        "colliding",
+        rows=found.height,
+        chinese="、".join(rows),
+        english=", ".join(rows),
+        column=batch.mapping.record_id,
+        **_what(batch),
     )
+    raise LoadError(f"{batch.who}：{chinese}。/ {english}")
+
+
+def _what(batch: Batch) -> dict[str, str]:
+    """What is not loaded."""
+    return WHOLE_FILE if batch.mode == "replace" else WHOLE_BATCH

@@ -28,7 +28,7 @@ def remap(inst_code: str, run_id: str, as_of: date, entities: Sequence[str] | No
     """
     institution = institutions.load()[inst_code]
     totals = {"inst_code": inst_code, "batches": 0, "rows_received": 0, "rows_stored": 0}
-    with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
+    with psycopg.connect(settings.warehouse_dsn("collect"), autocommit=True) as connection:
         landed = connection.execute(
             "select entity, landing_uri, (array_agg(mapping_version order by loaded_at desc))[1], count(*), "
             "min(loaded_at) < (select max(f.loaded_at) from ops.batch f where f.mode = 'full' "

@@ -49,7 +49,7 @@ def collect_institution(
             f"{settings.institutions_dir()}/{inst_code}.yml does not exist; add the institution's file"
         )
     settings.person_key_secret()  # better to fail here than once per entity
-    with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
+    with psycopg.connect(settings.warehouse_dsn("collect"), autocommit=True) as connection:
         if inst_code in known.refused:
             return _refused(connection, inst_code, run_id, str(known.refused[inst_code]))
         return _Collection(known[inst_code], run_id, as_of, full, since, connection).run(entities)

@@ -3,7 +3,6 @@
 All of it from schema allocation, so that a run has one report for good, to the last byte.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +94,6 @@ def build(connection: psycopg.Connection, allocation_id: str, mark: str, folder:
     with render.replacing(folder / "allocation.xlsx") as path:
         allocation_workbook.write(path, content, mark)
     return folder
-
-
-def simulated_mark() -> str:
-    """The mark that a report must carry: the embedded runtime's own warehouse holds simulated data only."""
-    return settings.simulated_mark() or ("" if "YUYAN_WAREHOUSE_DSN" in os.environ else settings.SIMULATED)
 
 
 def city_page(content: dict[str, Any], mark: str) -> str:

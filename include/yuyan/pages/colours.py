@@ -100,5 +100,5 @@ def page(connection: psycopg.Connection, path: Path = PAGE) -> str:
 
 
 if __name__ == "__main__":
-    with psycopg.connect(settings.warehouse_dsn()) as connection:
+    with psycopg.connect(settings.warehouse_dsn("decide")) as connection:
         PAGE.write_text(page(connection), encoding="utf-8")

@@ -80,7 +80,7 @@ def after(run_id: str, as_of: date) -> dict[str, Any]:
 
     >>> after("run-1", date(2026, 10, 15))["folder"]
     """
-    with psycopg.connect(settings.warehouse_dsn()) as connection:
+    with psycopg.connect(settings.warehouse_dsn("validate")) as connection:
         return build(connection, run_id, as_of, settings.simulated_mark())
 
 

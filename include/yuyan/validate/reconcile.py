@@ -31,7 +31,7 @@ def reconcile(run_id: str) -> int:
     >>> reconcile("run-1")
     970
     """
-    with psycopg.connect(settings.warehouse_dsn()) as connection:
+    with psycopg.connect(settings.warehouse_dsn("validate")) as connection:
         connection.execute(
             "create temp table counted (entity text, batch_id text, rows bigint) on commit drop"
         )

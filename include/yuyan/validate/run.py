@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -53,10 +52,9 @@ def validate(run_id: str, as_of: date, entities: Sequence[str] | None = None) ->
     if unknown := set(entities or ()) - set(rules.order):
         raise KeyError(f"unknown entities {sorted(unknown)}; known are {', '.join(rules.order)}")
     order = [e for e in rules.order if entities is None or e in entities]
-    with psycopg.connect(settings.warehouse_dsn(), autocommit=True) as connection:
+    with psycopg.connect(settings.warehouse_dsn("validate"), autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(%s)", [LOCK])
-        with connection.transaction():
-            connection.execute(Path(__file__).with_name("structure.sql").read_text(encoding="utf-8"))
+        standing.show_nothing(connection)
         rulebook.register(connection, rules, run_id)
         isolation.keep_out(connection, {})
         broken: dict[str, Exception] = {}

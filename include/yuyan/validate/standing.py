@@ -19,6 +19,13 @@ def is_kept(connection: psycopg.Connection, entity: str, rule_set: str) -> bool:
     return digest == rule_set and connection.execute(f"select exists (select 1 from {table})").fetchone()[0]
 
 
+def show_nothing(connection: psycopg.Connection) -> None:
+    """Make the view `judging.judged`, on which the suites run, before any entity is judged: they look for it then."""
+    with connection.transaction():
+        connection.execute("drop view if exists judging.judged")
+        connection.execute("create view judging.judged as select null::text as src_inst_code")
+
+
 def merge(connection: psycopg.Connection, work: Work, verdicts: int, is_whole: bool) -> None:
     """Put the verdicts of the work table in the place of what stood for its records; deleted records go.
 

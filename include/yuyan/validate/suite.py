@@ -147,7 +147,7 @@ def batches() -> Iterator[BatchDefinition]:
 
     One asset for all, since the library writes its whole configuration anew for every asset it is given.
     """
-    url = sa.make_url(settings.warehouse_dsn()).set(drivername="postgresql+psycopg2")
+    url = sa.make_url(settings.warehouse_dsn("validate")).set(drivername="postgresql+psycopg2")
     options = " ".join(filter(None, [url.query.get("options"), "-csearch_path=judging"]))
     source = context({}).data_sources.add_postgres(
         "warehouse",

@@ -45,7 +45,7 @@ META_COMMENTS = {
 def create(connection: psycopg.Connection) -> None:
     """Apply the migrations, then create or complete what follows from the contracts. Safe to repeat.
 
-    >>> with psycopg.connect(settings.warehouse_dsn()) as connection:
+    >>> with psycopg.connect(settings.warehouse_dsn(settings.OWNER)) as connection:
     ...     create(connection)
     """
     migrate.apply(connection)

@@ -2,18 +2,16 @@
 
 What a reader does ends before it is in the line's way: statements, waits for locks and idle transactions have a time limit,
 temporary files a size. They read only: no temporary tables, no large objects, no advisory locks, which the line holds.
-
-Rights are granted on schemas and by default privileges, so that tables which dbt builds anew stay readable.
 """
 
 import re
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
 from yuyan import settings
 from yuyan.domain.yaml_file import YamlFile
+from yuyan.warehouse import line_roles, logins
 
 READABLE = (
     *("marts", "indicators", "estimates", "reference", "plan", "star"),
@@ -34,8 +32,6 @@ SERVER_LIMITS = {"temp_file_limit": "8GB"}
 
 OUT_OF_REACH = "^(pg_(try_)?advisory_|lo_|lowrite$|loread$|pg_notify$|pg_logical_emit_message$)"
 """Functions that PostgreSQL lets everybody call and by which one session can hold up or fill the server of another."""
-LINE_LOCK_TIMEOUT = "30min"
-"""How long the line waits for a lock before its task fails and is tried again: a reader's transaction ends long before."""
 
 
 class RoleError(ValueError):
@@ -53,6 +49,8 @@ def readable() -> dict[str, tuple[str, ...]]:
     for role, entry in file.data.items():
         if not _NAME.fullmatch(str(role)):
             raise RoleError(f"{file.at(role)}: {role!r} is no role name; use small letters, digits and _")
+        if role in settings.STAGES:
+            raise RoleError(f"{file.at(role)}: {role} is a stage of the line; choose another name")
         if not isinstance(entry, dict) or set(entry) != {"label", "reads"} or not entry["reads"]:
             raise RoleError(f"{file.at(role)}: {role} needs `label:` and `reads: [schema, …]`, nothing else")
         if unknown := [schema for schema in entry["reads"] if schema not in READABLE]:
@@ -70,43 +68,31 @@ def create(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
     Runs as the role that owns the tables; it needs CREATEROLE. Raises psycopg.errors.InsufficientPrivilege without it.
     """
     _shut(connection)
+    limits = LIMITS | (SERVER_LIMITS if logins.is_superuser(connection) else {})
     for role, schemas in readable().items():
         name = sql.Identifier(role)
-        if not connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
-            connection.execute(sql.SQL("create role {} login").format(name))
-        connection.execute(
-            sql.SQL("alter role {} with login password {} connection limit 20").format(
-                name, sql.Literal(passwords[role])
-            )
-        )
-        for setting, value in LIMITS.items() | (
-            SERVER_LIMITS.items() if _is_superuser(connection) else set()
-        ):
+        logins.create(connection, role, passwords[role])
+        connection.execute(sql.SQL("alter role {} connection limit 20").format(name))
+        for setting, value in limits.items():
             statement = sql.SQL("alter role {} set {} = {}")
             connection.execute(statement.format(name, sql.Identifier(setting), sql.Literal(value)))
         for schema in schemas:
-            where = {"schema": sql.Identifier(schema), "role": name}
-            for statement in (
-                "create schema if not exists {schema}",
-                "grant usage on schema {schema} to {role}",
-                "grant select on all tables in schema {schema} to {role}",
-                "alter default privileges in schema {schema} grant select on tables to {role}",
-            ):
-                connection.execute(sql.SQL(statement).format(**where))
-
-
-def _is_superuser(connection: psycopg.Connection) -> bool:
-    return connection.info.parameter_status("is_superuser") == "on"
+            connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
+        logins.grant(connection, role, {"SELECT": schemas})
+        database = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("grant connect on database {} to {}").format(database, name))
 
 
 def _shut(connection: psycopg.Connection) -> None:
     """Take from everybody what nobody but the line needs in this database, and bound the line's own waits."""
     database, line = sql.Identifier(connection.info.dbname), sql.Identifier(connection.info.user)
-    connection.execute(sql.SQL("revoke temporary, create on database {} from public").format(database))
+    connection.execute(
+        sql.SQL("revoke temporary, create, connect on database {} from public").format(database)
+    )
     connection.execute("revoke create on schema public from public")
     bound = sql.SQL("alter role {} in database {} set lock_timeout = {}")
-    connection.execute(bound.format(line, database, sql.Literal(LINE_LOCK_TIMEOUT)))
-    if not _is_superuser(connection):
+    connection.execute(bound.format(line, database, sql.Literal(line_roles.LOCK_TIMEOUT)))
+    if not logins.is_superuser(connection):
         return
     functions = connection.execute(
         "select string_agg(oid::regprocedure::text, ', ') from pg_proc where proname ~ %s "
@@ -115,10 +101,3 @@ def _shut(connection: psycopg.Connection) -> None:
     ).fetchone()[0]
     if functions:
         connection.execute(sql.SQL("revoke execute on function {} from public").format(sql.SQL(functions)))
-
-
-def dsn(owner_dsn: str, role: str, password: str) -> str:
-    """The URL by which a role reaches the warehouse of `owner_dsn`."""
-    parts = conninfo_to_dict(owner_dsn)
-    host, port = parts.get("host", "127.0.0.1"), parts.get("port", 5432)
-    return f"postgresql://{role}:{password}@{host}:{port}/{parts['dbname']}"

@@ -17,7 +17,7 @@ def simulate(home: Path, seed: int | None, scale: float | None, port: int) -> ca
     The exchange databases go to the server of the warehouse, whose role must be allowed to create databases.
     """
     state = calendar.load(home, seed, scale)
-    state = calendar.prepare(home, state, state.prepared + 1, settings.warehouse_dsn())
+    state = calendar.prepare(home, state, state.prepared + 1, settings.warehouse_dsn(settings.OWNER))
     state = replace(state, done=state.prepared)
     calendar.save(home, state)
     found = products.connection_env(home, port)

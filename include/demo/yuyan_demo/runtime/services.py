@@ -25,7 +25,7 @@ from yuyan import secrets as secret_store
 from yuyan.commands.console import OperatorError
 from yuyan.commands.init import POOL, POOL_DESCRIPTION, POOL_SLOTS
 from yuyan.domain import stewards
-from yuyan.warehouse import ddl, roles
+from yuyan.warehouse import ddl, line_roles, logins, roles
 from yuyan_demo.runtime import day as calendar
 from yuyan_demo.runtime import environment, postgres, processes
 from yuyan_demo.runtime.api import Client
@@ -42,6 +42,8 @@ PLATFORMS = "platforms"
 NAMES = ("scheduler", "triggerer", "dag-processor", "api-server", PLATFORMS)
 """Services besides PostgreSQL, in the order in which they are asked to stop."""
 
+METADATA = "airflow"
+"""Airflow's database and the login that owns it, which may nothing in the warehouse."""
 READY_SECONDS = 180
 MADE = (
     "pg", "pg.partial", "pg.unfinished", "pg.password", "airflow", "dbt", "data_docs", "docs", "feedback", "gx", "landing",
@@ -64,7 +66,7 @@ class Runtime:
     @cached_property
     def secrets(self) -> dict[str, str]:
         """Raises files.DamagedFile; who only looks or stops does without."""
-        return secret_store.load(self.home, roles.readable())
+        return secret_store.load(self.home, [*roles.readable(), *line_roles.load(), METADATA])
 
     @property
     def airflow_url(self) -> str:
@@ -75,18 +77,27 @@ class Runtime:
         """The owner's URL: the given one, or the embedded server's. Raises RuntimeError when that is not running."""
         return os.environ.get("YUYAN_WAREHOUSE_DSN") or postgres.dsn(self.home / "pg", "warehouse")
 
+    @property
+    def stage_dsns(self) -> dict[str, str]:
+        """Stage of the line -> the URL of its login: the given ones, or those made here."""
+        return settings.stage_dsns() or line_roles.dsns(self.warehouse_dsn, self.secrets)
+
+    @property
+    def metadata_dsn(self) -> str:
+        return logins.dsn(postgres.dsn(self.home / "pg", METADATA), METADATA, self.secrets[METADATA])
+
     def reader_dsn(self, role: str | None = None) -> str:
         """The URL of a read-only role: the first of include/roles.yml if none is named."""
         role = role or next(iter(roles.readable()))
-        return roles.dsn(self.warehouse_dsn, role, self.secrets[role])
+        return logins.dsn(self.warehouse_dsn, role, self.secrets[role])
 
     def client(self) -> Client:
         return Client(self.airflow_url, settings.AIRFLOW_USER, self.secrets["airflow_password"])
 
 
-def warehouse_dsn(home: Path) -> str:
-    """The owner's URL of the warehouse of a work folder. Raises PostgresError when its server is not running."""
-    return load(home).warehouse_dsn
+def warehouse_dsn(home: Path, stage: str) -> str:
+    """A stage's URL of the warehouse of a work folder. Raises PostgresError when its server is not running."""
+    return load(home).stage_dsns[stage]
 
 
 def load(home: Path, remember: bool = False) -> Runtime:
@@ -134,13 +145,13 @@ def start_databases(runtime: Runtime) -> None:
     """Start PostgreSQL and create what is missing: databases, control and raw tables, read-only roles."""
     pg = runtime.home / "pg"
     postgres.start(pg, runtime.ports["postgres"])
-    for database in ("warehouse", "airflow"):
-        postgres.create_database(pg, database)
-    with psycopg.connect(postgres.dsn(pg), autocommit=True) as admin:
-        admin.execute("revoke connect on database airflow from public")
+    postgres.create_database(pg, "warehouse")
+    with psycopg.connect(postgres.create_database(pg, METADATA)) as metadata:
+        logins.own_database(metadata, METADATA, runtime.secrets[METADATA])
     try:
         with psycopg.connect(runtime.warehouse_dsn) as connection:
             ddl.create(connection)
+            line_roles.create(connection, runtime.stage_dsns)
             roles.create(connection, runtime.secrets)
     except psycopg.OperationalError as error:
         raise RuntimeFailure(f"the warehouse does not answer: {error}; check YUYAN_WAREHOUSE_DSN") from error
@@ -274,9 +285,10 @@ def clean(home: Path) -> list[str]:
 
 def variables(runtime: Runtime) -> dict[str, str]:
     """The environment of Airflow and of everything that its tasks start, without the platforms' connections."""
-    metadata = postgres.dsn(runtime.home / "pg", "airflow")
-    return environment.airflow(runtime.home, runtime.secrets, metadata, runtime.ports["airflow"]) | {
-        "YUYAN_WAREHOUSE_DSN": runtime.warehouse_dsn,
+    known = environment.airflow(runtime.home, runtime.secrets, runtime.metadata_dsn, runtime.ports["airflow"])
+    known.pop(settings.dsn_variable(settings.OWNER), None)  # no task connects as the owner
+    return known | {
+        **{settings.dsn_variable(stage): dsn for stage, dsn in runtime.stage_dsns.items()},
         "YUYAN_LANDING": settings.landing(),
         "YUYAN_PERSON_KEY": runtime.secrets["person_key"],
         "YUYAN_COLLECT_SCHEDULE": "",
