@@ -211,7 +211,7 @@ def preview(
     with expected(ParameterError, LookupError):
         found = early_warning.preview(warehouse_dsn(), version)
     if as_json:
-        print_marked(**found) if isinstance(found, dict) else print_marked(rows=found)
+        print_marked(**found)
         return
     table = Table("对象", "规则", "现在", "改后", "现在的建议", "改后的建议",
                   title=title(f"参数 {found['in_force']} → {version}（{found['as_of']} 的数）"))  # fmt: skip
