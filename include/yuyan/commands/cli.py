@@ -15,13 +15,14 @@ from yuyan.commands import init as deployment
 from yuyan.commands import monitor as serving
 from yuyan.commands.allocate import app as allocate_app
 from yuyan.commands.case import app as case_app
+from yuyan.commands.check import check
 from yuyan.commands.conformance import app as conformance_app
 from yuyan.commands.console import (
     Institution,
     Json,
     OperatorError,
     expected,
-    print_json,
+    print_marked,
     terminal,
     warehouse_dsn,
 )
@@ -29,6 +30,7 @@ from yuyan.commands.contract import app as contract_app
 from yuyan.commands.deliver import app as deliver_app
 from yuyan.commands.deployed import AirflowUrl
 from yuyan.commands.hold import app as hold_app
+from yuyan.commands.institution import app as institution_app
 from yuyan.commands.plan import app as plan_app
 from yuyan.commands.problem import app as problem_app
 from yuyan.commands.quota import quota
@@ -57,8 +59,10 @@ app.add_typer(hold_app, name="hold")
 app.add_typer(case_app, name="case")
 app.add_typer(plan_app, name="plan")
 app.add_typer(allocate_app, name="allocate")
+app.add_typer(institution_app, name="institution")
 app.add_typer(replay_app, name="replay")
 app.command("quota")(quota)
+app.command("check")(check)
 app.command("status")(status)
 
 
@@ -126,7 +130,7 @@ def indicators(as_json: Json = False) -> None:
     with expected():
         rows = report.indicators(warehouse_dsn())
     if as_json:
-        print_json({"mark": settings.warehouse_mark(), "indicators": rows})
+        print_marked(indicators=rows)
     else:
         report.print_indicators(terminal(), rows)
 
@@ -141,7 +145,7 @@ def quality(
         dsn = warehouse_dsn()
         rows = report.failed_rules(dsn, institution) if institution else report.quality(dsn)
     if as_json:
-        print_json({"mark": settings.warehouse_mark(), "institution": institution, "rows": rows})
+        print_marked(institution=institution, rows=rows)
     elif institution:
         report.print_rules(terminal(), institution, rows)
     else:

@@ -36,6 +36,7 @@ def up(home: Path, console: Console, state: calendar.State, day: int) -> Report:
 
     Airflow starts while the city moves on. Raises RuntimeFailure for a service that does not start.
     """
+    services.refuse_own_connections()
     seconds: dict[str, float] = {}
     services.refuse_deployed(state)
     runtime = services.load(home, remember=True)

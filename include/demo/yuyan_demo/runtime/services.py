@@ -26,7 +26,7 @@ from yuyan.commands.airflow_api import Client
 from yuyan.commands.console import OperatorError
 from yuyan.commands.follow import Line
 from yuyan.commands.init import POOL, POOL_DESCRIPTION, POOL_SLOTS
-from yuyan.domain import stewards
+from yuyan.domain import institutions, stewards
 from yuyan.warehouse import ddl, line_roles, logins, roles
 from yuyan_demo.runtime import day as calendar
 from yuyan_demo.runtime import environment, postgres, processes
@@ -158,6 +158,21 @@ def exclusive(home: Path) -> Iterator[None]:
                 f"another yuyan command is at work in {home}; wait for it or stop it"
             ) from None
         yield
+
+
+def refuse_own_connections() -> None:
+    """Raise RuntimeFailure where the environment has a connection of an institution's platform.
+
+    This runtime connects every institution to its simulated platform and marks all that it makes as simulated, which what a
+    real platform sends must never be.
+    """
+    wanted = {f"AIRFLOW_CONN_{i.connection.upper()}" for i in institutions.load().values()}
+    if found := sorted(wanted & os.environ.keys()):
+        raise RuntimeFailure(
+            f"{', '.join(found)} is set, but this runtime reads its simulated platforms only and marks everything as "
+            "simulated: unset it here; try the platform with `yuyan check`, and collect it in a deployment "
+            "(docker-compose.yml)"
+        )
 
 
 def refuse_deployed(state: calendar.State) -> None:
