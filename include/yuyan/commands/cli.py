@@ -6,6 +6,7 @@ from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
 
 from yuyan import secrets, settings
@@ -36,6 +37,7 @@ from yuyan.commands.problem import app as problem_app
 from yuyan.commands.quota import quota
 from yuyan.commands.replay import app as replay_app
 from yuyan.commands.status import status
+from yuyan.decisions.life_cycle import DecisionError, today
 from yuyan.domain.yaml_file import YamlError
 from yuyan.pages import degree_points
 from yuyan.pages import feedback as pages
@@ -203,6 +205,21 @@ def points(
     terminal().print(
         f"已写出 {written['points']} 个学位点的页面：{written['folder']}", highlight=False, soft_wrap=True
     )
+
+
+@app.command("dbt-docs")
+def dbt_docs(
+    to: Annotated[Path | None, typer.Option(help="Folder (default: dbt_docs in the work folder).")] = None,
+) -> None:
+    """Write dbt's own documentation as one page: models, columns, tests, their SQL, the graph; sizes of the tables."""
+    from yuyan import transform
+
+    with expected(DecisionError, transform.TransformFailed):
+        with psycopg.connect(warehouse_dsn()) as connection:
+            day = today(connection)
+        os.environ[settings.dsn_variable("transform")] = warehouse_dsn("transform")  # dbt reads it there
+        written = transform.write_docs(to or settings.home() / "dbt_docs", day)
+    terminal().print(f"已写出模型文档：{written}", highlight=False, soft_wrap=True)
 
 
 @dsn_app.command("warehouse")
