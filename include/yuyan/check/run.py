@@ -129,7 +129,7 @@ class _Check:
         if self._connection is not None:
             try:
                 verdicts, self._not_judged = trial.judge(self._connection, found, self._as_of), ""
-            except (RuleError, psycopg.errors.UndefinedTable) as error:
+            except (RuleError, psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege) as error:
                 self._not_judged = f"规则未试判：{error}"
         return tuple(
             self._one(entity, found.get(entity), verdicts.get(entity), problems.get(entity, ""))

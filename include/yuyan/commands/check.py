@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from yuyan import settings
 from yuyan.collect.moments import BEIJING
 from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal, warehouse_dsn
 from yuyan.domain import institutions
@@ -72,7 +73,9 @@ def _institution(code: str) -> institutions.Institution:
 def _warehouse() -> tuple[str | None, str]:
     """The warehouse's address, or why there is none."""
     try:
-        return warehouse_dsn(), ""
+        return warehouse_dsn(
+            settings.OWNER
+        ), ""  # it puts rows where several stages write, and takes them back
     except OperatorError as error:
         return None, str(error)
 
