@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 CONNECTOR_VERSION = 1
 BATCH_ROWS = 50_000
 """A window with more rows becomes several batches: each is landed and then loaded while the next is being fetched."""
+BATCH_BYTES = 32 << 20
+"""So does one whose rows take more memory."""
 
 
 class MandatoryGone(SourceError):
@@ -187,10 +189,11 @@ def _merged(pieces: Sequence[_Reduced], frames: bool = False) -> _Reduced:
 
 
 def _batches(pieces: Iterable[_Reduced]) -> Iterator[tuple[_Reduced, bool]]:
-    """Pieces of at least BATCH_ROWS rows together, and whether they are the last ones; at least one batch."""
+    """Pieces of at least BATCH_ROWS rows or BATCH_BYTES together, and whether they are the last ones; at least one batch."""
     batch: list[_Reduced] = []
     for piece in pieces:
-        if sum(p.frame.height for p in batch) >= BATCH_ROWS:
+        rows, size = sum(p.frame.height for p in batch), sum(p.frame.estimated_size() for p in batch)
+        if rows >= BATCH_ROWS or size >= BATCH_BYTES:
             yield _merged(batch, frames=True), False
             batch = []
         batch.append(piece)
