@@ -4,7 +4,7 @@
 
 Each case is a process of its own that collects one institution as a task does, four entities at once (two of files), from a
 server or a folder; its peak of resident memory counts. Normal: pages of 5,000 records, workbooks of 20,000 rows. Worst:
-answers, values and workbooks as large as the limits of include/yuyan/domain/institutions.py let through, in the forms that
+answers, values and workbooks as large as the limits of include/yuyan/domain/platforms.py let through, in the forms that
 take most to read (a field that nobody announced sends a page the careful way; text that repeats compresses to nothing on the
 wire). What is larger is refused by name: tests/collect/source_errors.py. Budget: 1.3 times a normal day.
 """
@@ -30,7 +30,7 @@ import psycopg
 import xlsxwriter
 
 from yuyan.domain import contracts, institutions
-from yuyan.domain.institutions import Limits
+from yuyan.domain.platforms import Limits
 
 BUDGET = 1.3
 ROWS = 200_000

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from yuyan import settings
-from yuyan.domain import contracts, institutions
+from yuyan.domain import contracts, institutions, platforms
 
 STUDENT = contracts.load()["student"]
 
@@ -103,7 +103,7 @@ def test_what_a_map_does_not_have_keeps_the_contracts_name_where_the_profile_say
     course = profile[profile.index("  course:\n") : profile.index("  degree_point:\n")]
     text = profile.replace(course, "").replace("      student_id: XH\n", "", 1)
     (tmp_path / "rest-legacy.yml").write_text(text, encoding="utf-8")
-    product = institutions.load_platforms(tmp_path)["rest-legacy"]
+    product = platforms.load(tmp_path)["rest-legacy"]
     known = contracts.load()
     assert product.table_of(known["course"]) == "course"
     assert product.names_of(known["course"]) == {f.name: f.name for f in known["course"].supplied}
@@ -112,8 +112,10 @@ def test_what_a_map_does_not_have_keeps_the_contracts_name_where_the_profile_say
     (tmp_path / "rest-legacy.yml").write_text(
         profile.replace(course, "").replace("unmapped: contract", ""), encoding="utf-8"
     )
-    with pytest.raises(institutions.InstitutionError, match="no table for course; add it under entities"):
-        institutions.load_platforms(tmp_path)["rest-legacy"].names_of(known["course"])
+    institution = institutions.load(profiles=tmp_path)["10618"]
+    assert "course" not in institution.entities
+    with pytest.raises(institutions.InstitutionError, match="no map of course; add it under entities"):
+        institution.mapping(known["course"])
 
 
 def test_a_profile_without_a_mandatory_field_is_refused(tmp_path):
@@ -124,4 +126,4 @@ def test_a_profile_without_a_mandatory_field_is_refused(tmp_path):
     with pytest.raises(
         institutions.InstitutionError, match=r"rest-legacy.yml:\d+: .*has no name for student_id"
     ):
-        institutions.load(platforms=tmp_path)["10618"]
+        institutions.load(profiles=tmp_path)["10618"]

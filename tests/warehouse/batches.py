@@ -22,10 +22,12 @@ def page(
 ) -> Page:
     """Rows by the source's names for record id, version and mark (`id`, `version`, `gone`) and by contract field."""
     mapping = INSTITUTIONS[inst_code].mapping(contract)
-    own = {"id": mapping.record_id, "version": mapping.version_column, "gone": mapping.deleted}
-    names = dict.fromkeys([*mapping.envelope, *mapping.names.values()])
+    own = {"id": mapping.record_id[0], "version": mapping.version_column, "gone": mapping.deleted}
+    names = dict.fromkeys(mapping.announced)
     if feed != ITEMS:
-        names = dict.fromkeys([mapping.record_id, mapping.version_column, "deleted_at", "old_key", "new_key"])
+        names = dict.fromkeys(
+            [*mapping.record_id, mapping.version_column, "deleted_at", "old_key", "new_key"]
+        )
     made = []
     for row in rows:
         made.append(

@@ -114,7 +114,7 @@ def test_a_name_keeps_its_characters_but_not_its_edges():
 def test_what_normalising_changed_is_counted():
     contract = contracts.load()["org_unit"]
     mapping = institutions.load()["10611"].mapping(contract)
-    names = (mapping.record_id, *mapping.names.values())
+    names = mapping.announced
     frame = pl.DataFrame([dict.fromkeys(names)] * 3, schema=dict.fromkeys(names, pl.String)).with_columns(
         src_record_id=pl.Series(["a", "b ", "c"]), unit_code=pl.Series(["００1", "002\t", "003"]),
         unit_name=pl.Series(["甲", " 乙", "丙"]),

@@ -1,10 +1,11 @@
 """Exchange databases (中间库): views of any SQLAlchemy database, streamed by a server-side cursor in bounded memory."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -15,9 +16,10 @@ from pymysql.constants import FIELD_TYPE
 from sqlalchemy.dialects import mysql
 
 from yuyan.collect import mapping as mapped
-from yuyan.collect.source import Meter, Page, PlatformDown, SourceError, Window, furthest
+from yuyan.collect.source import Meter, Page, PlatformDown, Resource, SourceError, Window, furthest
 from yuyan.domain import contracts
-from yuyan.domain.institutions import EntityMap, Institution
+from yuyan.domain.entity_map import EntityMap
+from yuyan.domain.institutions import Institution
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 DRIVERS = {
@@ -38,10 +40,22 @@ SESSIONS = {
 """Dialect -> what makes a session show moments as Beijing's time (SQL Server's carry their offset)."""
 
 
+class Column(NamedTuple):
+    """A column as the database calls it, and its type."""
+
+    name: str
+    type: sa.types.TypeEngine
+
+
 TOLD = 300
 """Characters of a database's message that an outcome repeats."""
 
 _MYSQL = ("mysql", "mariadb")
+_SYSTEM = re.compile(
+    r"information_schema|pg_.*|mysql|performance_schema|sys|system|sys.*|.*sys|outln|xdb|dbsnmp|guest|db_\w+|audsys|dvf|dip",
+    re.IGNORECASE,
+)
+"""Schemas that a database server has for itself."""
 
 
 class Database:
@@ -49,7 +63,7 @@ class Database:
 
     Values reach the contract's text by the type that the driver hands out (`text_of`), and sessions have Beijing's time.
     Rows without an update time are in every window; an update time kept as text has no order that the database knows, so
-    that every window of such a view is all of it.
+    that every window of such a view is all of it. A table without an update time is listed completely every time.
     """
 
     proves_at_end = False
@@ -98,7 +112,8 @@ class Database:
         self._engine.dispose()
 
     def windows(self, entity: str, cursor: str | None, full: bool) -> Iterator[Window]:
-        if full or cursor is None:
+        mapping = self.institution.mapping(contracts.load()[entity])
+        if full or cursor is None or mapping.version_column is None:
             yield Window(entity, "full")
         else:
             overlap = timedelta(hours=self.institution.platform.overlap_hours)
@@ -125,10 +140,12 @@ class Database:
     def count(self, entity: str, meter: Meter) -> int:
         mapping = self.institution.mapping(contracts.load()[entity])
         meter.count()
-        view = _view(mapping.table, [mapping.deleted])
-        mark = view.c[mapping.deleted]
-        query = sa.select(mark, sa.func.count()).group_by(mark)
         try:
+            if mapping.deleted is None:
+                query = sa.select(sa.literal("false"), sa.func.count()).select_from(_view(mapping.table, ()))
+            else:
+                mark = _view(mapping.table, [self._actual(mapping, mapping.deleted)]).columns[0]
+                query = sa.select(mark, sa.func.count()).group_by(mark)
             with self._engine.connect() as connection:
                 counted = connection.execute(query).all()
         except Exception as error:  # drivers raise more than SQLAlchemy wraps
@@ -136,29 +153,67 @@ class Database:
                 f"{self._who} {entity}：视图 {mapping.table} 计数失败（{self._told(error)}），请核对视图和权限。/ "
                 f"counting view {mapping.table} failed; check the view and the rights of the login"
             ) from None
+        if mapping.deleted is None:
+            return counted[0][1]
         marks = pl.DataFrame(
             {mapping.deleted: _texts([m for m, _ in counted])}, schema={mapping.deleted: pl.String}
         )
         live = marks.select(~mapped.is_deleted(mapping)).to_series().fill_null(False)
         return sum(rows for (_, rows), is_live in zip(counted, live, strict=True) if is_live)
 
+    def resources(self, rows: int) -> Iterator[Resource]:
+        """Tables and views of every schema that this login sees, but the server's own."""
+        try:
+            inspector = sa.inspect(self._engine)
+            own = inspector.default_schema_name
+            names = [
+                name if schema == own else f"{schema}.{name}"
+                for schema in inspector.get_schema_names()
+                if not _SYSTEM.fullmatch(schema)
+                for name in sorted(
+                    {*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)}
+                )
+            ]
+        except Exception as error:  # drivers raise more than SQLAlchemy wraps
+            raise SourceError(
+                f"{self._who}：无法列出数据库的表和视图（{self._told(error)}），请核对账号的权限。/ "
+                "the tables and views cannot be listed; check the rights of the login"
+            ) from None
+        for name in names:
+            try:
+                yield self._first_rows(name, rows)
+            except Exception as error:  # one table that may not be read hides no other
+                yield Resource(name, pl.DataFrame(), problem=self._told(error))
+
+    def _first_rows(self, name: str, rows: int) -> Resource:
+        columns = self._columns_of(name).values()
+        query = sa.select(*_view(name, [c.name for c in columns]).columns).limit(rows)
+        bits = [isinstance(c.type, mysql.BIT) for c in columns]
+        with self._engine.connect() as connection:
+            found = connection.execute(query).fetchall()
+        types = {c.name: "" if c.type is sa.types.NULLTYPE else str(c.type).lower() for c in columns}
+        return Resource(name, _frame([c.name for c in columns], found, bits), types)
+
     def _stream(self, mapping: EntityMap, window: Window) -> Iterator[Page]:
-        announced = (*mapping.envelope, *mapping.names.values())
+        announced = mapping.announced
         there = self._columns(mapping)
-        present = [name for name in announced if name in there]
-        absent = tuple(name for name in announced if name not in there)
-        unannounced = sorted(there.keys() - set(announced))
+        present = [name for name in announced if name.lower() in there]
+        absent = tuple(name for name in announced if name.lower() not in there)
+        unannounced = sorted(there.keys() - {name.lower() for name in announced})
         if lacking := [name for name in mapping.envelope if name in absent]:
             raise SourceError(
                 f"{self._who} {window.entity}：视图 {mapping.table} 缺少列 {'、'.join(lacking)}，请厂商补齐。/ "
                 f"view {mapping.table} lacks {', '.join(lacking)}"
             )
-        view = _view(mapping.table, present)
-        query = sa.select(*view.c).order_by(view.c[mapping.version_column], view.c[mapping.record_id])
-        if window.since and not isinstance(there[mapping.version_column], sa.String):
-            changed = view.c[mapping.version_column]
+        kinds = {name: there[name.lower()].type for name in present}
+        view = _view(mapping.table, [there[name.lower()].name for name in present])
+        columns = dict(zip(present, view.columns, strict=True))
+        order = [n for n in (mapping.version_column, *mapping.record_id) if n]
+        query = sa.select(*columns.values()).order_by(*(columns[name] for name in order))
+        if window.since and not isinstance(kinds[mapping.version_column], sa.String):
+            changed = columns[mapping.version_column]
             query = query.where((changed >= datetime.fromisoformat(window.since)) | changed.is_(None))
-        bits = [isinstance(there[name], mysql.BIT) for name in present]
+        bits = [isinstance(kind, mysql.BIT) for kind in kinds.values()]
         size = self.institution.platform.page_size
         with self._engine.connect() as connection:
             rows = connection.execution_options(stream_results=True, yield_per=size).execute(query)
@@ -170,32 +225,43 @@ class Database:
                     frame.select(announced), unannounced=dict.fromkeys(unannounced, len(part)), absent=absent
                 )
 
-    def _columns(self, mapping: EntityMap) -> dict[str, sa.types.TypeEngine]:
-        """Names (in lower case: regular identifiers are compared without regard to case) and types of the view's columns.
+    def _actual(self, mapping: EntityMap, name: str) -> str:
+        """A column's name as the database has it; names in lower case it folds by itself."""
+        if name.islower():
+            return name
+        found = self._columns(mapping).get(name.lower())
+        return found.name if found else name
+
+    def _columns(self, mapping: EntityMap) -> dict[str, Column]:
+        """The view's columns by name in lower case: regular identifiers are compared without regard to case.
 
         A login that may only SELECT cannot ask MySQL how a view is made; an empty SELECT tells as much as is needed.
         """
-        schema, _, name = mapping.table.rpartition(".")
+        return self._columns_of(mapping.table)
+
+    def _columns_of(self, table: str) -> dict[str, Column]:
+        schema, _, name = table.rpartition(".")
         try:
             found = sa.inspect(self._engine).get_columns(name, schema=schema or None)
         except sa.exc.DBAPIError:
-            return self._described(mapping.table)
-        return {c["name"].lower(): c["type"] for c in found}
+            return self._described(table)
+        return {c["name"].lower(): Column(c["name"], c["type"]) for c in found}
 
-    def _described(self, table: str) -> dict[str, sa.types.TypeEngine]:
+    def _described(self, table: str) -> dict[str, Column]:
         """Columns as the driver describes those of an empty SELECT: text, bits, anything else."""
         query = sa.select(sa.text("*")).select_from(_view(table, ())).where(sa.false())
         dbapi = self._engine.dialect.dbapi
         with self._engine.connect() as connection:
             described = connection.execute(query).cursor.description
-        types: dict[str, sa.types.TypeEngine] = {}
+        columns: dict[str, Column] = {}
         for name, code, *_ in described:
             is_text = code == dbapi.STRING or (
                 self._engine.dialect.name in _MYSQL and code == FIELD_TYPE.BLOB
             )
             is_bit = self._engine.dialect.name in _MYSQL and code == FIELD_TYPE.BIT
-            types[name.lower()] = sa.String() if is_text else mysql.BIT() if is_bit else sa.types.NULLTYPE
-        return types
+            kind = sa.String() if is_text else mysql.BIT() if is_bit else sa.types.NULLTYPE
+            columns[name.lower()] = Column(name, kind)
+        return columns
 
 
 def url(connection: Any) -> sa.URL:

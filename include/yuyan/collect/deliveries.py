@@ -4,6 +4,7 @@ The cursor of an entity is JSON: {period: [sequence, sha256, delivery]} of the f
 the marks of all files in the folder that have been dealt with, so that one that arrives late is noticed.
 """
 
+import fnmatch
 import hashlib
 import json
 import os
@@ -18,24 +19,31 @@ from pydantic import BaseModel, Field, StringConstraints, ValidationError
 from yuyan.collect import file_faults
 from yuyan.collect.file_faults import Said, bad_manifest, said
 from yuyan.collect.source import SourceError, Window
+from yuyan.domain import contracts
 from yuyan.domain.institutions import Institution, owned
 
+MARKED = {".csv": "csv", ".txt": "csv", ".tsv": "csv", ".xlsx": "xlsx"}
+"""Ending of a file in a delivery without a manifest -> its format."""
 ARRIVING = (".part", ".filepart", ".tmp", ".uploading")
 """Ends of a folder's name while it is being uploaded."""
 
 
 class Entry(BaseModel):
-    """One file as the manifest lists it."""
+    """One file as the manifest lists it, or as the folder has it (`rows` and `encoding` are unknown then)."""
 
     entity: str
     ref_period: str
     file: str = Field(pattern=r"^[^/\\]+$")
     format: str = Field(pattern="^(csv|xlsx)$")
     encoding: str | None = None
-    rows: int = Field(ge=0)
+    rows: int | None = Field(ge=0)
     sha256: Annotated[
         str, StringConstraints(to_lower=True, strip_whitespace=True, pattern="^[0-9a-fA-F]{64}$")
     ]
+
+    def is_of(self, table: str) -> bool:
+        """Whether it is this entity's file: listed under what the institution calls it, or named by such a pattern."""
+        return self.entity == table or fnmatch.fnmatchcase(self.file, table)
 
 
 class Manifest(BaseModel):
@@ -100,10 +108,52 @@ def read_manifest(path: Path, institution: Institution) -> tuple[Manifest | None
             chinese, english = _manifest_fault(error)
             complain(Said(f"第 {number} 个文件：{chinese}", f"file {number}: {english}"))
             continue
-        if files[-1].entity not in owned(institution.inst_code):
+        if files[-1].entity not in owned(institution.inst_code) and not of_entities(files[-1], institution):
             name = files.pop().entity[:40]
             complain(said("manifest_entity", number=number, entity=name))
     return manifest.model_copy(update={"files": files}), complaints
+
+
+def of_entities(entry: Entry, institution: Institution) -> list[str]:
+    """The entities that a file holds: several where one table serves more than one."""
+    known = contracts.load()
+    return [e for e in institution.entities if entry.is_of(institution.mapping(known[e]).table)]
+
+
+def marked_delivery(folder: Path, institution: Institution) -> tuple[Manifest | None, list[str]]:
+    """What stands for the manifest of a delivery that has none, once it has its product's marker: the files that the
+    institution's tables name, each in the place of the file of that name before. Its sequence is the folder's name as a
+    number (2026-10-15 is 20261015).
+
+    Nothing says how many rows there should be, nor what the files' digests are: a copy that broke off is not noticed.
+    """
+    digits = re.sub(r"\D", "", folder.name)
+    if not digits or int(digits) >= 2**63:
+        return None, [
+            f"{institution.inst_code} {institution.name}：交付目录 {folder.name} 的名称不含数字，无法排序，"
+            "请改名（例如 2026-10-15）。/ "
+            f"the name of delivery {folder.name} has no number to order it by; rename it, as 2026-10-15"
+        ]
+    entries = [
+        Entry(
+            entity="",
+            ref_period=path.stem,
+            file=path.name,
+            format=MARKED[path.suffix.lower()],
+            rows=None,
+            sha256=sha256(path),
+        )
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in MARKED and is_regular(path)
+    ]
+    entries = [entry for entry in entries if of_entities(entry, institution)]
+    return Manifest(producer=institution.name, schema_version="", sequence=int(digits), files=entries), []
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file's content, in hexadecimal."""
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
 
 
 def not_loaded(institution: Institution, window: FileWindow, fault: Said) -> SourceError:

@@ -1,10 +1,8 @@
 """Read one delivered file: CSV in the encoding that its manifest names, or the first sheet of a workbook."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import fastexcel
@@ -13,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from yuyan.collect import text, workbook_check
-from yuyan.collect.deliveries import FileWindow, is_regular, not_loaded
+from yuyan.collect.deliveries import FileWindow, is_regular, not_loaded, sha256
 from yuyan.collect.file_faults import encoding_of, is_utf8, said
 from yuyan.collect.source import Page, SourceError
 from yuyan.domain import contracts
@@ -42,7 +40,7 @@ class FileReader:
             rows += page.frame.height
             yield page
         self._check_digest()  # nobody has written to it meanwhile
-        if rows != entry.rows:
+        if entry.rows is not None and rows != entry.rows:
             raise self._not_loaded("rows", manifest=entry.rows, found=rows)
 
     def _not_loaded(self, fault: str, **values: object) -> SourceError:
@@ -52,7 +50,7 @@ class FileReader:
         if not is_regular(self._window.path):
             raise self._not_loaded("link")
         try:
-            found = _sha256(self._window.path)
+            found = sha256(self._window.path)
         except FileNotFoundError:
             raise self._not_loaded("absent") from None
         except OSError as error:
@@ -62,7 +60,7 @@ class FileReader:
 
     def _encoding(self) -> str:
         """The encoding that the manifest names. Raises SourceError for one that is none, or that the file does not have."""
-        declared = self._window.entry.encoding or "gb18030"
+        declared = self._window.entry.encoding or self._institution.platform.formats.encoding or "gb18030"
         encoding = encoding_of(declared)
         if encoding is None:
             raise self._not_loaded("encoding", name=declared[:40])
@@ -81,7 +79,11 @@ class FileReader:
 
         encoding = self._encoding()
         reading = pa.csv.ReadOptions(block_size=BLOCK, encoding=encoding, use_threads=False)
-        parsing = pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse)
+        parsing = pa.csv.ParseOptions(
+            delimiter=self._institution.platform.formats.delimiter,
+            newlines_in_values=True,
+            invalid_row_handler=refuse,
+        )
         try:
             with pa.csv.open_csv(self._window.path, reading, parsing) as reader:
                 header = reader.schema.names
@@ -119,17 +121,15 @@ class FileReader:
             used = [left + i for i in columns]
             sheet = workbook.load_sheet(0, use_columns=used, dtypes="string").to_polars()
             sheet.columns = [header[i] for i in columns]
-            id_column = (
-                workbook.load_sheet(0, use_columns=[left + at[self._mapping.record_id]])
-                .to_polars()
-                .to_series()
-            )
+            ids = {
+                name: workbook.load_sheet(0, use_columns=[left + at[name]]).to_polars().to_series()
+                for name in self._mapping.record_id
+            }
         except (fastexcel.FastExcelError, OSError, ValueError) as error:
             raise self._not_loaded("not_workbook", error=type(error).__name__) from None
-        if id_column.dtype.is_numeric() and (long := (id_column.abs() >= EXACT).arg_true()).len():
-            raise self._not_loaded(
-                "long_number", rows=long.len(), column=self._mapping.record_id, row=long[0] + 1
-            )
+        for name, cells in ids.items():
+            if cells.dtype.is_numeric() and (long := (cells.abs() >= EXACT).arg_true()).len():
+                raise self._not_loaded("long_number", rows=long.len(), column=name, row=long[0] + 1)
         yield shape.page(sheet)
 
     def _check_cells(self, sheet: workbook_check.Sheet, at: dict[str, int]) -> None:
@@ -158,9 +158,9 @@ class FileReader:
             name or ""
             for name in pl.select(text.trimmed(pl.lit(pl.Series(header, dtype=pl.String)))).to_series()
         ]
-        if self._mapping.record_id not in given:
-            raise self._not_loaded("no_header", column=self._mapping.record_id)
-        announced = list(dict.fromkeys([*self._mapping.envelope, *self._mapping.names.values()]))
+        if lacking := [name for name in self._mapping.record_id if name not in given]:
+            raise self._not_loaded("no_header", column="”“".join(lacking))
+        announced = list(self._mapping.announced)
         twice = [name for name, times in Counter(given).items() if times > 1 and name in announced]
         if twice:
             raise self._not_loaded("header_twice", chinese="”“".join(twice), english=", ".join(twice))
@@ -193,8 +193,3 @@ def _first_column(sheet: fastexcel.ExcelSheet) -> int:
     """Columns to the left of the table: what the reader is asked for counts from the sheet's edge."""
     columns = sheet.available_columns()
     return columns[0].absolute_index if columns else 0
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()

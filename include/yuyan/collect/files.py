@@ -8,17 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from yuyan.collect.deliveries import (
+    MARKED,
     FileWindow,
     Manifest,
     cursor_state,
     is_arriving,
+    is_regular,
+    marked_delivery,
     natural_order,
     not_loaded,
     read_manifest,
 )
 from yuyan.collect.file_faults import Said, said
 from yuyan.collect.file_reader import FileReader
-from yuyan.collect.source import Meter, Page, PlatformDown, SourceError, Window
+from yuyan.collect.first_rows import first_rows
+from yuyan.collect.source import Meter, Page, PlatformDown, Resource, SourceError, Window
+from yuyan.domain import contracts
 from yuyan.domain.institutions import Institution
 
 NO_PATH = "（未填写 path）"
@@ -55,18 +60,26 @@ class Files:
             )
         try:
             found = sorted(self._folder.glob("*/manifest.json"))
+            complete = [path for path in found if not is_arriving(path.parent.name)]
+            marker = self.institution.platform.marker
+            marked = {path.parent for path in self._folder.glob(f"*/{marker}")} if marker else set()
+            bare = sorted(f for f in marked - {p.parent for p in found} if not is_arriving(f.name))
+            without = [self._unlisted(folder) for folder in bare]
         except OSError as error:
             raise PlatformDown(
                 f"{self._who}：交付目录 {self._folder} 无法读取（{type(error).__name__}），请检查共享目录的权限。/ "
                 "the delivery folder cannot be read; check the rights on the share"
             ) from None
+        listed = [(path.parent, *read_manifest(path, self.institution)) for path in complete]
         self._deliveries = []
-        for path in (path for path in found if not is_arriving(path.parent.name)):
-            manifest, complaints = read_manifest(path, self.institution)
+        for folder, manifest, complaints in [*listed, *without]:
             self.complaints += complaints
             if manifest:
-                self._deliveries.append((path.parent, manifest))
+                self._deliveries.append((folder, manifest))
         self._deliveries.sort(key=lambda d: (d[1].sequence, natural_order(d[0].name)))
+
+    def _unlisted(self, folder: Path) -> tuple[Path, Manifest | None, list[str]]:
+        return folder, *marked_delivery(folder, self.institution)
 
     def close(self) -> None:
         self._deliveries = []
@@ -117,6 +130,7 @@ class Files:
 
     def _files(self, entity: str) -> list[FileWindow]:
         """The files of an entity, in the order in which they take effect."""
+        table = self.institution.mapping(contracts.load()[entity]).table
         return [
             FileWindow(
                 entity,
@@ -130,7 +144,7 @@ class Files:
             )
             for folder, m in self._deliveries
             for e in sorted(m.files, key=lambda e: e.rows == 0)
-            if e.entity == entity
+            if e.is_of(table)
         ]
 
     def _refused(
@@ -164,6 +178,26 @@ class Files:
 
     def _refuse(self, f: FileWindow, chinese: str, english: str) -> FileWindow:
         return replace(f, refusal=str(not_loaded(self.institution, f, Said(chinese, english))))
+
+    def resources(self, rows: int) -> Iterator[Resource]:
+        """The files of the newest delivery, complete or not; those beside the deliveries where there is none."""
+        folders = [folder for folder, _ in self._deliveries] or sorted(
+            (path for path in self._folder.iterdir() if path.is_dir()),
+            key=lambda path: natural_order(path.name),
+        )
+        folder = folders[-1] if folders else self._folder
+        encodings = {e.file: e.encoding for d, m in self._deliveries if d == folder for e in m.files}
+        note = (
+            ""
+            if self._deliveries
+            else f"{folder.name}：没有 manifest.json"
+            + (f"，也没有 {marker}" if (marker := self.institution.platform.marker) else "")
+            + "，尚不算交付完成"
+        )
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in MARKED and is_regular(path):
+                formats = self.institution.platform.formats
+                yield first_rows(path, encodings.get(path.name) or formats.encoding, rows, note)
 
     def count(self, entity: str, meter: Meter) -> None:
         """Files cannot say what they will hold; the manifest's row counts are checked while reading."""

@@ -31,7 +31,8 @@ from yuyan.collect.file_faults import said
 from yuyan.collect.prefetch import prefetched
 from yuyan.collect.source import ITEMS, Page, SourceError, Window
 from yuyan.domain.contracts import Contract
-from yuyan.domain.institutions import EntityMap, Institution
+from yuyan.domain.entity_map import EntityMap
+from yuyan.domain.institutions import Institution
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ def find(uri: str) -> Landed:
 def listed_ids(landed: Landed, mapping: EntityMap) -> pl.Series:
     """Ids of the records that a landed batch shows, as raw has them. Raises DamagedBatch, FileNotFoundError."""
     with landed.open() as file:
-        frame = pl.read_parquet(file, columns=[mapping.record_id, "_feed"])
+        frame = pl.read_parquet(file, columns=[*mapping.record_id, "_feed"])
     return mapped.bounded(
         frame.filter(pl.col("_feed") == ITEMS).select(mapped.record_id(mapping)).to_series()
     )
@@ -207,9 +208,10 @@ class _PageReducer:
         self._contract, self._mapping = contract, mapping
         self._columns = privacy.columns(contract, mapping)
         self._key, self._key_version = settings.person_key_secret()
-        self._mandatory = {mapping.names.get(f.name) for f in contract.supplied if f.mandatory} | set(
-            mapping.envelope
-        )
+        needed = [
+            mapping.fields[f.name] for f in contract.supplied if f.mandatory and f.name in mapping.fields
+        ]
+        self._mandatory = {c for f in needed if f.default is None for c in f.columns} | set(mapping.envelope)
 
     def empty(self) -> pl.DataFrame:
         """The landing's columns, without rows."""

@@ -5,9 +5,11 @@ validation names it. Text is normalised here and nowhere else (collect/text.py),
 values (NULL), truth values in the usual words, and dates written with a midnight or a zone.
 """
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 
 import polars as pl
 
@@ -15,7 +17,8 @@ from yuyan.collect import text
 from yuyan.collect.moments import BEIJING, WORDS, local_day, micros, moment_of
 from yuyan.domain import keys
 from yuyan.domain.contracts import Contract, Field
-from yuyan.domain.institutions import EntityMap
+from yuyan.domain.entity_map import EntityMap
+from yuyan.domain.field_map import CENTURY, MONTHS, FieldMap, Part, date_pattern
 
 RULES = 2
 """Raise when the code below maps a value differently than before: replays then load the difference."""
@@ -35,8 +38,22 @@ def columns(contract: Contract, mapping: EntityMap) -> list[pl.Expr]:
 
 
 def sources(contract: Contract, mapping: EntityMap) -> set[str]:
-    """Names of the landed columns that `columns` reads."""
-    return {name for f in contract.columns if (name := f.name if f.derived else mapping.names.get(f.name))}
+    """Names of the landed columns that are read: by `columns`, and of the envelope."""
+    found = set(mapping.envelope)
+    for f in contract.columns:
+        found |= (
+            {f.name} if f.derived else set(mapping.fields[f.name].columns if f.name in mapping.fields else ())
+        )
+    return found
+
+
+def as_sent(name: str, mapping: EntityMap) -> pl.Expr:
+    """A field's value as its map makes it, in national codes, but not normalised: for what does not land. NULL where the
+    source has no such field."""
+    if (field := mapping.fields.get(name)) is None:
+        return pl.lit(None, pl.String)
+    value = _composed(field, lambda column: column).replace(mapping.codes.get(name, {}))
+    return value if field.default is None else value.fill_null(field.default)
 
 
 def record_key(contract: Contract) -> pl.Expr:
@@ -45,8 +62,12 @@ def record_key(contract: Contract) -> pl.Expr:
 
 
 def record_id(mapping: EntityMap) -> pl.Expr:
-    """The source's record id, normalised as every identifier."""
-    return text.identifier(pl.col(mapping.record_id))
+    """The source's record id, normalised as every identifier; of several columns as a|b, a bar within one as \\|. NULL if a
+    part is NULL."""
+    parts = [text.identifier(pl.col(name)) for name in mapping.record_id]
+    if len(parts) == 1:
+        return parts[0]
+    return pl.concat_str([part.str.replace_all(r"([\\|])", r"\${1}") for part in parts], separator="|")
 
 
 def bounded(ids: pl.Series) -> pl.Series:
@@ -60,7 +81,8 @@ def bounded(ids: pl.Series) -> pl.Series:
 def normalised(frame: pl.DataFrame, contract: Contract, mapping: EntityMap) -> dict[str, int]:
     """Source column -> rows in which normalising changed its text; only columns where it did."""
     changed = {}
-    for name, how in [(mapping.record_id, text.identifier), *_cleaned(contract, mapping)]:
+    ids = [(name, text.identifier) for name in mapping.record_id]
+    for name, how in [*ids, *_cleaned(contract, mapping)]:
         values = frame[name]
         clean = pl.select(how(pl.lit(values))).to_series()
         if rows := int((values.fill_null("") != clean.fill_null("")).sum()):
@@ -69,8 +91,9 @@ def normalised(frame: pl.DataFrame, contract: Contract, mapping: EntityMap) -> d
 
 
 def _cleaned(contract: Contract, mapping: EntityMap) -> list[tuple[str, Callable[[pl.Expr], pl.Expr]]]:
-    fields = (f for f in contract.columns if not f.derived and f.name in mapping.names)
-    return [(mapping.names[f.name], _how(f, contract)) for f in fields]
+    fields = (f for f in contract.columns if not f.derived and f.name in mapping.fields)
+    how = {name: _how(f, contract) for f in fields for name in mapping.fields[f.name].columns}
+    return [(name, clean) for name, clean in how.items() if name not in mapping.record_id]
 
 
 def source_version(mapping: EntityMap, delivery: int | None) -> pl.Expr:
@@ -79,7 +102,7 @@ def source_version(mapping: EntityMap, delivery: int | None) -> pl.Expr:
     NULL where there is none or it cannot be read. Times may be written in ISO 8601 or with slashes, too, whatever the
     product's own form; without a zone they are Beijing's.
     """
-    if mapping.version_as == "delivery":
+    if mapping.version_as == "delivery" or mapping.version_column is None:
         return pl.lit(delivery, pl.Int64)
     value = text.identifier(pl.col(mapping.version_column))
     if mapping.version_as == "number":
@@ -136,20 +159,45 @@ def _how(f: Field, contract: Contract) -> Callable[[pl.Expr], pl.Expr]:
 
 
 def _column(f: Field, contract: Contract, mapping: EntityMap) -> pl.Expr:
-    name = f.name if f.derived else mapping.names.get(f.name)
-    if name is None:
+    if f.derived:
+        return _canonical(pl.col(f.name), f, FieldMap(column=f.name), mapping)
+    if (field := mapping.fields.get(f.name)) is None:
         return pl.lit(None, pl.String)
-    value = pl.col(name) if f.derived else _how(f, contract)(pl.col(name))
+    value = _composed(field, _how(f, contract))
+    if field.separator:
+        items = value.str.split(field.separator).list.eval(pl.element().str.strip_chars())
+        value = text.trimmed(items.list.eval(pl.element().filter(pl.element() != "")).list.join(";"))
     if f.name in mapping.prefixed:
         value = _with_inst_code(value, mapping, f.type == "array")
     if codes := mapping.codes.get(f.name):
-        value = value.replace(codes)
-    return _canonical(value, f, mapping)
+        value = _each(value, lambda item: item.replace(codes)) if f.type == "array" else value.replace(codes)
+    value = _canonical(value, f, field, mapping)
+    return value if field.default is None else value.fill_null(field.default)
+
+
+def _composed(field: FieldMap, how: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
+    """Columns and texts joined; NULL where a column is."""
+    parts = [_part(part, how) for part in field.parts]
+    return parts[0] if len(parts) == 1 else pl.concat_str(parts)
+
+
+def _part(part: str | Part, how: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
+    if isinstance(part, str):
+        return pl.lit(part)
+    value = how(pl.col(part.column))
+    if part.first is None:
+        return value
+    cut = value.str.slice(part.first - 1, part.last - part.first + 1)
+    return pl.when(value.str.len_chars() >= part.last).then(cut).otherwise(value)
+
+
+def _each(value: pl.Expr, change: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
+    """A text of items joined by ; with every item changed."""
+    return value.str.split(";").list.eval(change(pl.element())).list.join(";")
 
 
 def _with_inst_code(value: pl.Expr, mapping: EntityMap, is_array: bool) -> pl.Expr:
     """Put the institution's code in front; a number behind the star is whole already."""
-    items = value.str.split(";") if is_array else value
 
     def one(item: pl.Expr) -> pl.Expr:
         whole = item.str.starts_with(mapping.whole)
@@ -159,32 +207,70 @@ def _with_inst_code(value: pl.Expr, mapping: EntityMap, is_array: bool) -> pl.Ex
             .otherwise(pl.lit(mapping.inst_code) + item)
         )
 
-    return items.list.eval(one(pl.element())).list.join(";") if is_array else one(value)
+    return _each(value, one) if is_array else one(value)
 
 
-def _canonical(value: pl.Expr, f: Field, mapping: EntityMap) -> pl.Expr:
+def _canonical(value: pl.Expr, f: Field, field: FieldMap, mapping: EntityMap) -> pl.Expr:
     if f.type == "date":
-        return _date(value, mapping.formats.date)
+        return _date(value, field.date or mapping.formats.date)
     if f.type == "boolean":
-        true, false = mapping.formats.boolean
+        true, false = field.boolean or mapping.formats.boolean
         return value.replace(WORDS | {true: "true", false: "false"})
+    if f.type not in ("integer", "number"):
+        return value
+    if mapping.formats.decimal == ",":
+        value = value.map_batches(_with_point, return_dtype=pl.String)
+    if field.times is not None:
+        value = value.map_batches(partial(_multiplied, factor=field.times), return_dtype=pl.String)
     if f.type == "integer":
         return value.str.replace(r"^(-?\d+)\.0+$", "${1}")
-    if f.type == "number":
-        return value.map_batches(_without_exponent, return_dtype=pl.String)
-    return value
+    return value.map_batches(_without_exponent, return_dtype=pl.String)
 
 
 def _date(value: pl.Expr, form: str) -> pl.Expr:
+    """A date of this form as yyyy-mm-dd; whatever has another one stays as it is."""
     day = value.map_batches(_local_days, return_dtype=pl.String)
-    if form == "yyyymmdd":
-        return day.str.replace(r"^(\d{4})(\d{2})(\d{2})$", "${1}-${2}-${3}")
-    if form == "yyyy/m/d":
-        padded = day.str.replace(r"^(\d{4}/)(\d)/", "${1}0${2}/").str.replace(
-            r"^(\d{4}/\d{2}/)(\d)$", "${1}0${2}"
-        )
-        return padded.str.replace(r"^(\d{4})/(\d{2})/(\d{2})$", "${1}-${2}-${3}")
-    return day
+    return (
+        day if form == "yyyy-mm-dd" else day.map_batches(partial(_dates, form=form), return_dtype=pl.String)
+    )
+
+
+def _dates(values: pl.Series, form: str) -> pl.Series:
+    pattern = date_pattern(form)
+    written = values.drop_nulls().unique().to_list()
+    return values.replace(written, [_iso(v, pattern) for v in written])
+
+
+def _iso(value: str, pattern: re.Pattern[str]) -> str:
+    if not (match := pattern.fullmatch(value)):
+        return value
+    found = match.groupdict()
+    if "name" in found:
+        if found["name"].lower() not in MONTHS:
+            return value
+        found["month"] = str(MONTHS.index(found["name"].lower()) + 1)
+    if "short_year" in found:
+        found["year"] = ("19" if int(found["short_year"]) >= CENTURY else "20") + found["short_year"]
+    return f"{found['year']}-{found['month']:0>2}-{found['day']:0>2}"
+
+
+def _with_point(values: pl.Series) -> pl.Series:
+    """1.234,5 as 1234.5: points between groups of three digits and a comma before the fraction; everything else as it is."""
+    written = values.str.contains(r"^-?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$")
+    odd = values.filter(written).unique()
+    return values.replace(odd, odd.str.replace_all(".", "", literal=True).str.replace(",", "."))
+
+
+def _multiplied(values: pl.Series, factor: Decimal) -> pl.Series:
+    """Plain numbers times a factor, exactly; everything else as it is."""
+    odd = values.filter(values.str.contains(r"^-?\d+(\.\d+)?([eE][-+]?\d{1,2})?$")).unique()
+    return values.replace(odd, [_plain(Decimal(v) * factor) for v in odd])
+
+
+def _plain(number: Decimal) -> str:
+    """Digits without an exponent and without noughts at the end of a fraction."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _local_days(values: pl.Series) -> pl.Series:

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from yuyan.collect import mapping as mapped
 from yuyan.collect import text
 from yuyan.collect.certificates import identity
 from yuyan.domain.contracts import NO_NUMBER, Contract
-from yuyan.domain.institutions import EntityMap
+from yuyan.domain.entity_map import EntityMap
 
 CERT_TYPE = "cert_type"
 HIDDEN = "（字段名不明，已隐去）"
@@ -25,9 +26,9 @@ COLUMN_ROWS = 5
 
 def columns(contract: Contract, mapping: EntityMap) -> list[str]:
     """Column names that may land, in order: envelope, source names of unmarked fields, names of derived fields."""
-    kept = [mapping.names[f.name] for f in contract.columns if f.name in mapping.names]
+    fields = [mapping.fields[f.name] for f in contract.columns if f.name in mapping.fields]
     derived = [f.name for f in contract.columns if f.derived]
-    return [*mapping.envelope, *kept, *derived]
+    return list(dict.fromkeys([*mapping.envelope, *(c for f in fields for c in f.columns), *derived]))
 
 
 def protect(
@@ -39,7 +40,7 @@ def protect(
     """
     derived: dict[str, pl.Series | pl.Expr] = {}
     for f in contract.fields:
-        if f.privacy == "pseudonymise" and f.name in mapping.names:
+        if f.privacy == "pseudonymise" and f.name in mapping.fields:
             number = _text(frame, mapping, f.name)
             person = _person_keys(_text(frame, mapping, CERT_TYPE), number, key)
             derived[f.becomes] = person
@@ -72,10 +73,11 @@ def field_names(rows_with: Mapping[str, int], rows: int) -> Counter[str]:
 
 
 def _text(frame: pl.DataFrame, mapping: EntityMap, field: str) -> pl.Series:
-    """Values of a field in national codes."""
-    if field not in mapping.names:
-        return pl.repeat(None, frame.height, dtype=pl.String, eager=True)
-    return frame[mapping.names[field]].replace(mapping.codes.get(field, {}))
+    """Values of a field in national codes, one per row."""
+    return frame.select(
+        pl.repeat(None, pl.len(), dtype=pl.String).alias("none"),
+        mapped.as_sent(field, mapping).alias("value"),
+    )["value"]
 
 
 def _person_keys(cert_type: pl.Series, cert_no: pl.Series, key: bytes) -> pl.Series:

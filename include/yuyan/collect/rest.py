@@ -24,6 +24,7 @@ from yuyan.collect.source import (
     Meter,
     Page,
     PlatformDown,
+    Resource,
     SourceError,
     Window,
     furthest,
@@ -104,7 +105,7 @@ class _Rest:
             mapping.names[f.name] for f in contract.supplied if f.type == "array" and f.name in mapping.names
         )
         try:
-            return parse(raw, names or (*mapping.envelope, *mapping.names.values()), arrays, feed)
+            return parse(raw, names or mapping.announced, arrays, feed)
         except BadPage as error:
             raise SourceError(
                 f"{self._who} {entity}：返回的数据不是约定的 JSON 记录数组，请核对平台版本。/ "
@@ -193,12 +194,25 @@ class Versioned(_Rest):
                 break
         self._caught_up[window.entity] = upto
 
+    def resources(self, rows: int) -> Iterator[Resource]:
+        """The resources of the entities that it is asked for; it has no list of others."""
+        for entity in self.institution.entities:
+            table = self.institution.mapping(contracts.load()[entity]).table
+            params = {"minChangeVersion": 0, "maxChangeVersion": self.until, "limit": rows}
+            try:
+                page = self._get(Meter(), f"/{table}", _decode(_Envelope), params)
+                yield _resource(table, bytes(page.items))
+            except SourceError as error:
+                yield Resource(table, pl.DataFrame(), problem=str(error))
+
     def count(self, entity: str, meter: Meter) -> int:
         params = {"maxChangeVersion": self._caught_up.get(entity, self.until)}
-        return self._get(meter, f"/{entity}/count", _decode(_Count), params).count
+        table = self.institution.mapping(contracts.load()[entity]).table
+        return self._get(meter, f"/{table}/count", _decode(_Count), params).count
 
     def _raw_pages(self, window: Window, feed: str, meter: Meter) -> Iterator[msgspec.Raw]:
-        path = f"/{window.entity}" if feed == ITEMS else f"/{window.entity}/{feed}"
+        table = self.institution.mapping(contracts.load()[window.entity]).table
+        path = f"/{table}" if feed == ITEMS else f"/{table}/{feed}"
         params: dict[str, Any] = {
             "minChangeVersion": window.since or 0,
             "maxChangeVersion": window.until,
@@ -296,16 +310,15 @@ class Legacy(_Rest):
         return furthest(cursor, window, greatest, latest.strftime(STAMP))
 
     def pages(self, window: Window, meter: Meter) -> Iterator[Page]:
-        column = self.institution.mapping(contracts.load()[window.entity]).record_id
         first, answer = self._page(window, 1, meter)
         if answer.pages > self._limits.pages:
             raise too_much(self.institution, window.entity, "pages", "页数", "pages")
         yield first
-        ids = [first.frame[column]]
+        ids = [self._ids(first, window)]
         for page, other in self._several(lambda n: self._page(window, n, meter), range(2, answer.pages + 1)):
             if (other.total, other.pages) != (answer.total, answer.pages):
                 raise self._moved(window)
-            ids.append(page.frame[column])
+            ids.append(self._ids(page, window))
             yield page
         if answer.pages > 1:
             self._check_unmoved(window, ids, answer, meter)
@@ -315,13 +328,12 @@ class Legacy(_Rest):
         size = ids[0].n_unique()
         if pl.concat(ids).n_unique() != answer.total or -(-answer.total // size) != answer.pages:
             raise self._moved(window)
-        column = ids[0].name
 
         def stays(number: int) -> bool:
             last, again = self._page(window, number * size, meter, 1)
             if again.pages != again.total:  # the platform does not cut pages that small: the whole page then
                 last, again = self._page(window, number, meter)
-            found = last.frame[column]
+            found = self._ids(last, window)
             return (
                 again.total == answer.total
                 and found.len() > 0
@@ -330,6 +342,21 @@ class Legacy(_Rest):
 
         if not all(self._several(stays, range(1, answer.pages))):
             raise self._moved(window)
+
+    def _ids(self, page: Page, window: Window) -> pl.Series:
+        """Record ids of a page as they came."""
+        columns = self.institution.mapping(contracts.load()[window.entity]).record_id
+        return page.frame.select(pl.concat_str(pl.col(columns).fill_null(""), separator="|")).to_series()
+
+    def resources(self, rows: int) -> Iterator[Resource]:
+        """The tables of the entities that it is asked for; it has no list of others."""
+        for entity in self.institution.entities:
+            table = self.institution.mapping(contracts.load()[entity]).table
+            try:
+                answer = self._ask(Window(entity, "full"), 1, rows, Meter())
+                yield _resource(table, bytes(answer.data))
+            except SourceError as error:
+                yield Resource(table, pl.DataFrame(), problem=str(error))
 
     def _several(self, ask: Callable[[int], T], numbers: Iterable[int]) -> Iterator[T]:
         """Ask for numbers, a few at once, in order."""
@@ -386,6 +413,26 @@ class Legacy(_Rest):
             f"{self._who}：平台返回错误码 {answer.code}，请核对平台的表名和参数。/ "
             f"the platform answers with error code {answer.code}; check its table names and parameters"
         )
+
+
+def _resource(table: str, raw: bytes) -> Resource:
+    """Records of a page with all their fields, announced or not, as text; the type of a field is that of its first value."""
+    try:
+        records = json.loads(raw)
+        names = list(dict.fromkeys(name for record in records for name in record))
+    except (ValueError, TypeError, RecursionError):
+        return Resource(
+            table, pl.DataFrame(), problem="返回的不是 JSON 记录数组 / not a JSON array of records"
+        )
+    types, columns = {}, {}
+    for name in names:
+        values = [record.get(name) for record in records]
+        types[name] = next((type(v).__name__ for v in values if v is not None), "")
+        columns[name] = pl.Series(
+            [v if v is None or isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values],
+            dtype=pl.String,
+        )
+    return Resource(table, pl.DataFrame(columns), types)
 
 
 _FEED_COLUMNS = {

@@ -91,6 +91,21 @@ class Page:
     absent: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Resource:
+    """A table, view, file or resource that a source has, whoever announced it, with its first rows as they are.
+
+    `rows` may hold persons: they stay in the process that asked, and yuyan.check.samples says what of them may be shown.
+    `types`: column -> the source's own word for its type, where it has one. `problem`: why there are no rows.
+    """
+
+    name: str
+    rows: pl.DataFrame = field(repr=False)
+    types: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
+    note: str = ""
+
+
 def furthest(cursor: str | None, window: Window, greatest: str | None, latest: str) -> str | None:
     """The new cursor of a source whose cursor is a time: the greatest one seen, but never beyond `latest`.
 
@@ -124,6 +139,9 @@ class Source(Protocol):
 
     def advance(self, cursor: str | None, window: Window, greatest: str | None) -> str | None:
         """The cursor once the window is loaded; `greatest` is the greatest version text seen, if versions are times."""
+
+    def resources(self, rows: int) -> Iterator[Resource]:
+        """All that the source shows to this login, mapped or not, with so many first rows of each."""
 
     def count(self, entity: str, meter: Meter) -> int | None:
         """Live records the source has now; None if the product cannot say."""

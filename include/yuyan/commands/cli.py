@@ -12,6 +12,7 @@ from yuyan.commands import init as deployment
 from yuyan.commands import report
 from yuyan.commands.allocate import app as allocate_app
 from yuyan.commands.case import app as case_app
+from yuyan.commands.conformance import app as conformance_app
 from yuyan.commands.console import (
     Institution,
     Json,
@@ -43,6 +44,7 @@ dsn_app = typer.Typer(no_args_is_help=True, help="Print a database address for a
 app.add_typer(dsn_app, name="dsn")
 app.add_typer(contract_app, name="contracts")
 app.add_typer(deliver_app, name="deliver")
+app.add_typer(conformance_app, name="conformance")
 app.add_typer(problem_app, name="problem")
 app.add_typer(hold_app, name="hold")
 app.add_typer(case_app, name="case")

@@ -7,7 +7,7 @@ import typer
 
 from yuyan.commands.console import Json, expected, print_json, terminal
 from yuyan.domain import institutions
-from yuyan.domain.institutions import InstitutionError
+from yuyan.domain.platforms import InstitutionError
 from yuyan.suppliers import kit as kits
 
 app = typer.Typer(no_args_is_help=True, help="For universities that deliver files: the deliverer's kit.")

@@ -1,186 +1,66 @@
-"""Institutions and the platform products they run, from include/institutions/ and include/platforms/ (YAML).
+"""Institutions and how each supplies its entities, from include/institutions/ (YAML) over the profile of its product.
 
-A product's profile says how to reach a platform and how its fields, codes and formats map to the contracts; an institution's
-file names its product and connection and may override any of it. A bad file is refused with its name and line.
+An institution's file names its product and connection and may override any of it: names, codes, formats, the record id, and
+how each field is made. A bad file is refused with its name and line.
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
 from yuyan import settings
-from yuyan.domain import contracts
+from yuyan.domain import contracts, platforms
 from yuyan.domain.contracts import Contract
-from yuyan.domain.yaml_file import YamlError, YamlFile
+from yuyan.domain.entity_map import EntityMap
+from yuyan.domain.field_map import FieldMap
+from yuyan.domain.platforms import (
+    Codes,
+    Formats,
+    InstitutionError,
+    Known,
+    Limits,
+    Model,
+    Platform,
+    Table,
+    Tables,
+    at,
+    check_code_sets,
+    check_fields,
+)
+from yuyan.domain.yaml_file import YamlFile
 
 Code = Annotated[str, Field(pattern=r"^\d{5}$")]
-Codes = dict[str, dict[str, str]]
-_M = TypeVar("_M", bound=BaseModel)
-_T = TypeVar("_T")
+OVERRIDES = ("page_size", "requests_per_second", "concurrency", "compare_days")
+"""Keys of an institution's file that take the place of its product's."""
 
 
-class InstitutionError(ValueError):
-    """A profile or institution file that cannot be used; the message names file, line and remedy."""
+def _listed(said: Any) -> Any:
+    """`[student, org_unit]` is short for a mapping that says nothing more of either."""
+    return (
+        dict.fromkeys(said, Table())
+        if isinstance(said, list) and all(isinstance(e, str) for e in said)
+        else said
+    )
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Formats(_Model):
-    """How the product writes values that the warehouse wants in canonical form."""
-
-    date: Literal["yyyy-mm-dd", "yyyymmdd", "yyyy/m/d"] = "yyyy-mm-dd"
-    boolean: tuple[str, str] = ("true", "false")
-
-
-class InstPrefix(_Model):
-    """Fields whose values travel without the institution's code; a value behind `whole` travels complete."""
-
-    fields: tuple[str, ...] = ()
-    whole: str = "*"
-
-
-class Table(_Model):
-    """One entity's table on a product whose names follow no rule: contract field -> the vendor's name."""
-
-    table: str
-    fields: dict[str, str]
-
-
-class Limits(_Model):
-    """What one entity of a source may cost. Reaching one refuses the window by name; nothing of it is loaded."""
-
-    answer_mb: PositiveInt = 16
-    """An answer of a REST platform, unpacked."""
-    page_rows: PositiveInt = 200_000
-    """Records (objects) in one answer."""
-    pages: PositiveInt = 200_000
-    """Answers to one question."""
-    empty_pages: PositiveInt = 20
-    """Answers in a row without a record that say there is more."""
-    rows: PositiveInt = 20_000_000
-    """Records of one window, whatever the product."""
-    workbook_cells: PositiveInt = 2_000_000
-    """Cells between the first and the last one of a sheet that hold something, the empty ones between them included."""
-    workbook_mb: PositiveInt = 128
-    """A workbook, unpacked; and its cells' text, in million characters."""
-    manifest_mb: PositiveInt = 16
-    """manifest.json of a delivery."""
-
-
-class Platform(_Model):
-    """A product. `names` says how its field names follow from the contract; `version_as` how it orders versions;
-    `connector` is one of yuyan.collect.connect.
-
-    `overlap_hours`: how far a window reaches back behind the one before. `compare_days`: after how many days everything is
-    compared, not only what changed.
-    `unmapped: contract`: where names are a map, entities and fields that it does not have keep the contract's names.
-    """
-
-    product: str
-    label: str
-    connector: str
-    names: Literal["contract", "label", "prefixed", "map"]
-    prefix: str = ""
-    record_id: str
-    version: str | None = None
-    version_as: Literal["number", "compact-time", "time", "delivery"]
-    deleted: str | None = None
-    envelope: tuple[str, ...] = ()
-    table: str = "{entity}"
-    page_size: PositiveInt
-    requests_per_second: PositiveFloat = 50
-    concurrency: PositiveInt = 4
-    timeout_seconds: PositiveFloat = 60
-    overlap_hours: int = Field(0, ge=0)
-    compare_days: PositiveInt = 7
-    limits: Limits = Limits()
-    formats: Formats = Formats()
-    codes: Codes = {}
-    code_prefix: dict[str, str] = {}
-    inst_prefix: InstPrefix = InstPrefix()
-    entities: dict[str, Table] = {}
-    unmapped: Literal["contract"] | None = None
-
-    def table_of(self, contract: Contract) -> str:
-        """What the product calls the entity."""
-        if contract.entity in self.entities:
-            return self.entities[contract.entity].table
-        return self.table.format(entity=contract.entity)
-
-    def names_of(self, contract: Contract) -> dict[str, str]:
-        """Contract field -> the product's name, for every field that the product has."""
-        if self.names == "map":
-            mapped = self.entities[contract.entity].fields if contract.entity in self.entities else {}
-            if self.unmapped:
-                return {f.name: mapped.get(f.name, f.name) for f in contract.supplied}
-            if mapped:
-                return mapped
-            raise InstitutionError(
-                f"include/platforms/{self.product}.yml: no table for {contract.entity}; add it under entities"
-            )
-        rule = {
-            "contract": lambda f: f.name,
-            "label": lambda f: f.label,
-            "prefixed": lambda f: self.prefix + f.name,
-        }[self.names]
-        return {f.name: rule(f) for f in contract.supplied}
-
-
-class _File(_Model):
+class _File(Model):
     """What an institution's file may say. Everything but the first four overrides its product's profile."""
 
     inst_code: Code
     name: str
     product: str
     connection: str
-    entities: tuple[str, ...] | None = None
+    entities: Annotated[Tables, BeforeValidator(_listed)] | None = None
     page_size: PositiveInt | None = None
     requests_per_second: PositiveFloat | None = None
     concurrency: PositiveInt | None = None
     compare_days: PositiveInt | None = None
     limits: Limits = Limits()
-    fields: dict[str, dict[str, str]] = {}
-    codes: Codes = {}
-
-
-@dataclass(frozen=True)
-class EntityMap:
-    """How one institution supplies one entity.
-
-    `names`: contract field -> the source's name, for every field the source has. `codes`: field -> {local: national}.
-    `prefixed`: fields that get `inst_code` in front. `columns`: (name, type) of what the warehouse stores.
-    `version` changes whenever the outcome of mapping may change.
-    """
-
-    inst_code: str
-    entity: str
-    table: str
-    names: dict[str, str]
-    record_id: str
-    version_column: str | None
-    version_as: str
-    deleted: str | None
-    envelope: tuple[str, ...]
-    formats: Formats
-    codes: dict[str, dict[str, str]]
-    prefixed: tuple[str, ...]
-    whole: str
-    columns: tuple[tuple[str, str], ...]
-
-    @cached_property
-    def version(self) -> str:
-        """Digest of everything that mapping depends on."""
-        parts = {k: v for k, v in self.__dict__.items() if k not in ("formats", "version")}
-        parts["formats"] = self.formats.model_dump()
-        return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:12]
+    formats: Formats = Formats()
+    fields: dict[str, dict[str, FieldMap]] = Field({})
+    codes: Codes = Field({})
 
 
 @dataclass(frozen=True)
@@ -192,8 +72,10 @@ class Institution:
     connection: str
     platform: Platform
     entities: tuple[str, ...]
-    """What it is asked for, parents before children: the commission-owned entities or the universities' ones."""
-    fields: dict[str, dict[str, str]]
+    """What it is asked for, parents before children: the commission-owned entities or the universities' ones, those that its
+    file names, or those that its product has a map of."""
+    tables: dict[str, Table]
+    """What its own file says of an entity."""
     path: Path
 
     @property
@@ -201,53 +83,60 @@ class Institution:
         return self.platform.product
 
     def mapping(self, contract: Contract) -> EntityMap:
-        """Names, codes and formats of an entity at this institution."""
-        p = self.platform
+        """Names, codes and formats of an entity at this institution. Raises InstitutionError where nothing names a record or
+        maps a field."""
+        p, entity = self.platform, contract.entity
+        own, base = self.tables.get(entity, Table()), p.entities.get(entity, Table())
+
+        def said(name: str) -> Any:
+            return next(
+                (getattr(t, name) for t in (own, base) if name in t.model_fields_set), getattr(p, name)
+            )
+
+        fields = p.fields_of(contract) | own.fields
+        if not fields:
+            raise InstitutionError(
+                f"{at(self.path, 'entities', entity)}: no map of {entity}; add it under entities "
+                f"(`yuyan check {self.inst_code}` proposes one)"
+            )
+        record_id, version, deleted = said("record_id"), said("version"), said("deleted")
+        if not record_id:
+            raise InstitutionError(
+                f"{at(self.path, 'entities', entity)}: {entity} has no record_id; name the column, or the columns that "
+                "only together name a record"
+            )
+        codes = {f.name: p.codes_of(f.code_set) | _own_codes(fields, f.name) for f in contract.supplied}
         return EntityMap(
             inst_code=self.inst_code,
-            entity=contract.entity,
-            table=p.table_of(contract),
-            names=p.names_of(contract) | self.fields.get(contract.entity, {}),
-            record_id=p.record_id,
-            version_column=p.version,
+            entity=entity,
+            table=own.table or p.table_of(contract),
+            fields=fields,
+            record_id=record_id,
+            version_column=version,
             version_as=p.version_as,
-            deleted=p.deleted,
-            envelope=tuple(dict.fromkeys(n for n in (*p.envelope, p.record_id, p.version, p.deleted) if n)),
+            deleted=deleted,
+            envelope=tuple(dict.fromkeys(n for n in (*p.envelope, *record_id, version, deleted) if n)),
             formats=p.formats,
-            codes={f.name: codes for f in contract.supplied if (codes := _codes(p, f.code_set))},
-            prefixed=tuple(f.name for f in contract.supplied if f.name in p.inst_prefix.fields),
+            codes={name: found for name, found in codes.items() if found},
+            prefixed=tuple(n for n in p.inst_prefix.fields if n in fields and fields[n].text is None),
             whole=p.inst_prefix.whole,
             columns=tuple((f.name, f.type) for f in contract.columns),
         )
 
 
-class Known(dict[str, _T]):
-    """What the files of a folder say, by name. A file that is not usable is in `refused` and raises when it is asked for:
-    one bad file stops nobody else.
-    """
-
-    def __init__(self, paths: Iterable[Path], read: Callable[[Path], _T]) -> None:
-        super().__init__()
-        self.refused: dict[str, InstitutionError] = {}
-        for path in paths:
-            try:
-                self[path.stem] = read(path)
-            except InstitutionError as error:
-                self.refused[path.stem] = error
-
-    def __missing__(self, name: str) -> _T:
-        raise self.refused.get(name) or KeyError(name)
+def _own_codes(fields: dict[str, FieldMap], name: str) -> dict[str, str]:
+    return fields[name].codes if name in fields else {}
 
 
-def load(folder: Path | None = None, platforms: Path = settings.PLATFORMS) -> Known[Institution]:
+def load(folder: Path | None = None, profiles: Path = settings.PLATFORMS) -> Known[Institution]:
     """Every institution by code; a file that is not usable is in `refused`.
 
     >>> load()["10618"].mapping(contracts.load()["student"]).names["status_code"]
     'XJZTM'
     """
-    profiles = load_platforms(platforms)
+    known = platforms.load(profiles)
     files = sorted((folder or settings.institutions_dir()).glob("*.yml"))
-    return Known(files, lambda path: _institution(path, profiles))
+    return Known(files, lambda path: _institution(path, known))
 
 
 def codes() -> list[str]:
@@ -262,142 +151,125 @@ def label(inst_code: str) -> str:
     return f"{inst_code} {known[inst_code].name}" if inst_code in known else inst_code
 
 
-def load_platforms(folder: Path = settings.PLATFORMS) -> Known[Platform]:
-    """Every product's profile by its name; a file that is not usable is in `refused`."""
-    return Known(sorted(folder.glob("*.yml")), _platform)
-
-
-def _platform(path: Path) -> Platform:
-    platform = _read(path, Platform)
-    known = contracts.load()
-    if platform.product != path.stem:
-        raise InstitutionError(f"{path}:1: product {platform.product!r} must be the file's name")
-    try:
-        platform.table.format(entity="student")
-    except (LookupError, ValueError, AttributeError):
-        raise InstitutionError(
-            f"{_at(path, 'table')}: table {platform.table!r} may have {{entity}} only; correct it"
-        ) from None
-    for entity, table in platform.entities.items():
-        if entity not in known:
-            raise InstitutionError(f"{_at(path, 'entities', entity)}: {entity} has no contract")
-        _check_fields(path, known[entity], table.fields, ("entities", entity, "fields"))
-        lacking = [f.name for f in known[entity].supplied if f.mandatory and f.name not in table.fields]
-        if lacking and not platform.unmapped:
-            raise InstitutionError(
-                f"{_at(path, 'entities', entity)}: {entity} has no name for {', '.join(lacking)}; "
-                "map mandatory fields, or say `unmapped: contract` if the product calls them what the contract does"
-            )
-    _check_code_sets(path, {**platform.codes, **dict.fromkeys(platform.code_prefix)})
-    return platform
-
-
-def _institution(path: Path, profiles: Known[Platform]) -> Institution:
-    file = _read(path, _File)
-    if file.inst_code != path.stem:
-        raise InstitutionError(
-            f"{_at(path, 'inst_code')}: inst_code {file.inst_code} must be the file's name"
-        )
-    if file.product not in profiles and file.product not in profiles.refused:
-        raise InstitutionError(
-            f"{_at(path, 'product')}: product {file.product!r} has no profile; known are {', '.join(sorted(profiles))}"
-        )
-    own = owned(file.inst_code)
-    for entity in file.entities or ():
-        if entity not in own:
-            raise InstitutionError(f"{_at(path, 'entities')}: {file.inst_code} does not supply {entity!r}")
-    for entity, names in file.fields.items():
-        if entity not in own:
-            raise InstitutionError(
-                f"{_at(path, 'fields', entity)}: {file.inst_code} does not supply {entity!r}"
-            )
-        _check_fields(path, own[entity], names, ("fields", entity))
-    _check_code_sets(path, file.codes)
-    profile = profiles[file.product]
-    changes = {
-        name: value
-        for name in ("page_size", "requests_per_second", "concurrency", "compare_days")
-        if (value := getattr(file, name)) is not None
-    }
-    changes["limits"] = profile.limits.model_copy(update=file.limits.model_dump(exclude_unset=True))
-    changes["codes"] = {
-        **profile.codes,
-        **{s: {**profile.codes.get(s, {}), **c} for s, c in file.codes.items()},
-    }
-    institution = Institution(
-        inst_code=file.inst_code,
-        name=file.name,
-        connection=file.connection,
-        platform=profile.model_copy(update=changes),
-        entities=tuple(e for e in own if file.entities is None or e in file.entities),
-        fields=file.fields,
-        path=path,
-    )
-    for entity in institution.entities:
-        _check_one_column_each(path, institution.mapping(own[entity]))
-    return institution
-
-
-def _check_one_column_each(path: Path, mapping: EntityMap) -> None:
-    """No column of the source is read as two fields: with the profile's names and the envelope, not the file's own alone."""
-    names = [*((n, name) for n, name in mapping.names.items()), *(("", name) for name in mapping.envelope)]
-    first: dict[str, str] = {}
-    for field, name in names:
-        if name in first:
-            other = field or "the record's envelope"
-            raise InstitutionError(
-                f"{_at(path, 'fields', mapping.entity, first[name])}: {mapping.entity}: {name!r} is the column of both "
-                f"{first[name]} and {other}; name another column for one of them"
-            )
-        first[name] = field
-
-
 def owned(inst_code: str) -> dict[str, Contract]:
     """The entities that an institution of this code supplies: the commission's or the universities' ones."""
     owner = "commission" if inst_code == settings.COMMISSION else "university"
     return {e: c for e, c in contracts.load().items() if c.owner == owner}
 
 
-def _codes(platform: Platform, code_set: str | None) -> dict[str, str]:
-    """Local -> national codes of a set. A prefixed code maps only where the set knows it: others are kept as they are."""
-    if code_set in platform.code_prefix:
-        prefix = platform.code_prefix[code_set]
-        return {prefix + code: code for code in contracts.code_sets()[code_set]}
-    return platform.codes.get(code_set or "", {})
-
-
-def _check_fields(path: Path, contract: Contract, names: dict[str, str], where: tuple[str, ...]) -> None:
-    supplied = {f.name for f in contract.supplied}
-    for name, source in names.items():
-        if name not in supplied:
+def _institution(path: Path, profiles: Known[Platform]) -> Institution:
+    file = platforms.read(path, _File)
+    if file.inst_code != path.stem:
+        raise InstitutionError(f"{at(path, 'inst_code')}: inst_code {file.inst_code} must be the file's name")
+    if file.product not in profiles and file.product not in profiles.refused:
+        raise InstitutionError(
+            f"{at(path, 'product')}: product {file.product!r} has no profile; known are {', '.join(sorted(profiles))}"
+        )
+    own = owned(file.inst_code)
+    _check_entities(path, file, own)
+    check_code_sets(path, file.codes)
+    profile = profiles[file.product]
+    changes = {name: value for name in OVERRIDES if (value := getattr(file, name)) is not None}
+    for name in ("limits", "formats"):
+        said = getattr(file, name).model_dump(exclude_unset=True)
+        changes[name] = getattr(profile, name).model_copy(update=said)
+    changes["codes"] = {
+        **profile.codes,
+        **{s: {**profile.codes.get(s, {}), **c} for s, c in file.codes.items()},
+    }
+    tables = _tables(file)
+    institution = Institution(
+        inst_code=file.inst_code,
+        name=file.name,
+        connection=file.connection,
+        platform=profile.model_copy(update=changes),
+        entities=_asked_for(file, profile, own, tables),
+        tables=tables,
+        path=path,
+    )
+    for entity in institution.entities:
+        mapping = institution.mapping(own[entity])
+        _check_one_column_each(path, institution, mapping)
+        _check_persons(path, own[entity], mapping)
+        if len(mapping.record_id) > 1 and mapping.version_as == "number":
             raise InstitutionError(
-                f"{_at(path, *where, name)}: {contract.entity}.{name} is not a field that a platform supplies"
+                f"{at(path, 'entities', entity, 'record_id')}: {entity}: {profile.product} pages and deletes by one "
+                "record id; name one column"
             )
-        if sum(other == source for other in names.values()) > 1:
+    return institution
+
+
+def _check_entities(path: Path, file: _File, own: dict[str, Contract]) -> None:
+    places = [("entities", e, ("entities", e, "fields"), t.fields) for e, t in (file.entities or {}).items()]
+    places += [("fields", e, ("fields", e), fields) for e, fields in file.fields.items()]
+    for key, entity, where, fields in places:
+        if entity not in own:
             raise InstitutionError(
-                f"{_at(path, *where, name)}: {source!r} is the name of two fields of {contract.entity}"
+                f"{at(path, key, entity)}: {file.inst_code} does not supply {entity!r}; it supplies {', '.join(own)}"
             )
+        check_fields(path, own[entity], fields, where)
 
 
-def _check_code_sets(path: Path, codes: dict[str, Any]) -> None:
-    for code_set in codes:
-        if code_set not in contracts.code_sets():
+def _tables(file: _File) -> dict[str, Table]:
+    """What the file says of each entity: under `entities`, and of fields alone under `fields`."""
+    tables = dict(file.entities or {})
+    for entity, fields in file.fields.items():
+        table = tables.get(entity, Table())
+        tables[entity] = table.model_copy(update={"fields": {**fields, **table.fields}})
+    return tables
+
+
+def _asked_for(
+    file: _File, profile: Platform, own: dict[str, Contract], tables: dict[str, Table]
+) -> tuple[str, ...]:
+    """Entities that the file names; where it names none, those that there is a map of."""
+    if file.entities is not None:
+        return tuple(e for e in own if e in file.entities)
+    return tuple(e for e, c in own.items() if profile.fields_of(c) or tables.get(e, Table()).fields)
+
+
+def _check_one_column_each(path: Path, institution: Institution, mapping: EntityMap) -> None:
+    """No column of the source is taken as it is for two fields: with the profile's names and the product's own envelope, not
+    the file's own alone. A column that the file itself calls the record's id may be a field, too."""
+    own = institution.tables.get(mapping.entity, Table())
+    given = {*(own.record_id or ()), own.version, own.deleted}
+    names = [(n, f.column) for n, f in mapping.fields.items() if f.is_plain]
+    first: dict[str, str] = {}
+    for field, name in [*names, *(("", name) for name in mapping.envelope if name not in given)]:
+        if name in first:
+            other = field or "the record's envelope"
             raise InstitutionError(
-                f"{_at(path, 'codes', code_set)}: code set {code_set!r} is not in seeds/reference/code.csv"
+                f"{_where(path, mapping.entity, first[name])}: {mapping.entity}: {name!r} is the column of both "
+                f"{first[name]} and {other}; name another column for one of them"
+            )
+        first[name] = field
+
+
+def _check_persons(path: Path, contract: Contract, mapping: EntityMap) -> None:
+    """What identifies a person never lands, so no column of it may serve another field or the record's id."""
+    marked = {
+        column: f.name
+        for f in contract.supplied
+        if f.privacy and f.name in mapping.fields
+        for column in mapping.fields[f.name].columns
+    }
+    others = [
+        (c, f.name)
+        for f in contract.columns
+        if f.name in mapping.fields
+        for c in mapping.fields[f.name].columns
+    ]
+    for column, field in [*others, *((c, "record_id") for c in mapping.envelope)]:
+        if column in marked:
+            raise InstitutionError(
+                f"{_where(path, mapping.entity, field)}: {mapping.entity}: {column!r} is {marked[column]}, which identifies "
+                f"a person and is never stored, so {field} cannot be made of it; name another column"
             )
 
 
-def _read(path: Path, model: type[_M]) -> _M:
-    try:
-        return model.model_validate(YamlFile(path).data)
-    except YamlError as error:
-        raise InstitutionError(str(error)) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InstitutionError(f"{_at(path, *first['loc'])}: {where}: {first['msg']}") from error
-
-
-def _at(path: Path, *keys: str | int) -> str:
-    """`file:line` of the deepest node that exists under these keys."""
-    return YamlFile(path).at(*keys)
+def _where(path: Path, entity: str, field: str) -> str:
+    """`file:line` of a field, or of `record_id`, under whichever key the file has it."""
+    file = YamlFile(path)
+    if field in ((file.data.get("fields") or {}).get(entity) or {}):
+        return file.at("fields", entity, field)
+    return file.at("entities", entity, *([field] if field == "record_id" else ["fields", field]))

@@ -10,7 +10,7 @@ from yuyan.collect.file_faults import WHOLE_BATCH, WHOLE_FILE, said
 from yuyan.collect.landing import Landed
 from yuyan.collect.source import DELETES, KEY_CHANGES
 from yuyan.domain.contracts import Contract
-from yuyan.domain.institutions import EntityMap
+from yuyan.domain.entity_map import EntityMap
 from yuyan.load import lines, versions
 
 SEEN_COLUMNS = ("id", "version", "row_no", "gone", "hash")
@@ -132,9 +132,8 @@ def digested(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
 def _refuse_nameless(batch: Batch) -> None:
     nameless = batch.rows.filter(pl.col("id").is_null() | (pl.col("id") == ""))["row_no"]
     if nameless.len():
-        chinese, english = said(
-            "nameless", rows=nameless.len(), row=nameless[0], column=batch.mapping.record_id, **_what(batch)
-        )
+        ids = "、".join(batch.mapping.record_id)
+        chinese, english = said("nameless", rows=nameless.len(), row=nameless[0], column=ids, **_what(batch))
         raise LoadError(f"{batch.who}：{chinese}。/ {english}")
 
 
@@ -159,7 +158,7 @@ def _refuse_colliding(batch: Batch, seen: pl.DataFrame) -> None:
         rows=found.height,
         chinese="、".join(rows),
         english=", ".join(rows),
-        column=batch.mapping.record_id,
+        column="、".join(batch.mapping.record_id),
         **_what(batch),
     )
     raise LoadError(f"{batch.who}：{chinese}。/ {english}")

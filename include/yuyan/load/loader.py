@@ -13,7 +13,7 @@ from psycopg import sql
 
 from yuyan.collect.landing import Landed
 from yuyan.domain.contracts import Contract
-from yuyan.domain.institutions import EntityMap
+from yuyan.domain.entity_map import EntityMap
 from yuyan.load import lines, ops, versions
 from yuyan.load.batch import SEEN_COLUMNS, Batch, check, digested, prepare
 

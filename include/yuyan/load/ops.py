@@ -101,12 +101,12 @@ def record_drift(
 def _record_key_changes(connection: psycopg.Connection, batch: Batch) -> None:
     mapping = batch.mapping
     with batch.landed.open() as file:
-        columns = ["_feed", mapping.record_id, mapping.version_column, "old_key", "new_key"]
+        columns = ["_feed", *mapping.record_id, mapping.version_column, "old_key", "new_key"]
         frame = pl.read_parquet(file, columns=columns)
     changes = frame.filter(pl.col("_feed") == KEY_CHANGES).select(
-        mapped.record_id(mapping), "old_key", "new_key", mapped.source_version(mapping, None)
+        mapped.record_id(mapping).alias("id"), "old_key", "new_key", mapped.source_version(mapping, None)
     )
-    changes = changes.with_columns(mapped.bounded(changes[mapping.record_id]))
+    changes = changes.with_columns(mapped.bounded(changes["id"]))
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into ops.key_change select n.* from (values (%s, %s, %s, %s, %s, %s, %s::bigint)) "

@@ -83,6 +83,8 @@ class _Collection:
 
     def run(self, entities: Sequence[str] | None) -> dict[str, Any]:
         wanted = [e for e in self._institution.entities if entities is None or e in entities]
+        if not self._institution.entities:
+            return self._finish([], self._unmapped())
         try:
             source = connect(self._institution, self._as_of)
             try:
@@ -95,6 +97,13 @@ class _Collection:
             log.warning("%s", error)
             return self._finish([], str(error))
         return self._finish(outcomes, None, source.complaints)
+
+    def _unmapped(self) -> str:
+        return (
+            f"{self._code} {self._institution.name}：{self._institution.path.name} 没有说明任何实体（entities），未采集："
+            f"先运行 yuyan check {self._code}，它给出建议。/ the file maps no entity; `yuyan check {self._code}` proposes "
+            "a map"
+        )
 
     def _check_since(self, source: Source, wanted: list[str]) -> None:
         """Raise PlatformDown if `since` is no cursor of this platform."""

@@ -7,7 +7,8 @@ from typing import Any
 from yuyan.collect.privacy import CERT_TYPE
 from yuyan.domain import catalogue, contracts, editions, structural
 from yuyan.domain.contracts import Contract, Field
-from yuyan.domain.institutions import EntityMap, Institution
+from yuyan.domain.entity_map import EntityMap
+from yuyan.domain.institutions import Institution
 from yuyan.suppliers import pack
 
 JUDGED = (1, 2, 3, 4, 6, 7, 8)
@@ -49,12 +50,18 @@ def facts(institution: Institution) -> dict[str, Any]:
             f"{institution.inst_code} {institution.name} 的平台（{platform.label}）不以文件交付，没有交付工具；平台厂商用 "
             "`yuyan conformance`。/ it does not deliver files; for its vendor there is `yuyan conformance`"
         )
+    if not _is_as_agreed(institution):
+        raise NoKit(
+            f"{institution.inst_code} {institution.name} 的文件有自己的名称和写法（{institution.path.name}），没有交付工具；"
+            f"`yuyan check {institution.inst_code}` 试它的文件。/ its files have names and forms of their own; "
+            "`yuyan check` tries them"
+        )
     known = {entity: contracts.load()[entity] for entity in institution.entities}
     sets = {f.code_set for c in known.values() for f in c.columns if f.code_set}
     return {
         "institution": {"inst_code": institution.inst_code, "name": institution.name},
-        "record_id": platform.record_id,
-        "formats": platform.formats.model_dump(mode="json"),
+        "record_id": platform.record_id[0],
+        "formats": platform.formats.model_dump(mode="json", include={"date", "boolean"}),
         "schema_version": max((c.version for c in known.values()), key=_numbers),
         "entities": {name: _entity(c, institution.mapping(c)) for name, c in known.items()},
         "code_sets": {name: sorted(contracts.code_sets()[name]) for name in sorted(sets)},
@@ -67,6 +74,18 @@ def facts(institution: Institution) -> dict[str, Any]:
             if editions.former_codes(name)
         },
     }
+
+
+def _is_as_agreed(institution: Institution) -> bool:
+    """Whether its files differ from the product's in names of columns and in codes alone, which is what the kit knows."""
+    formats, own = institution.platform.formats, institution.tables.values()
+    return (
+        institution.platform.names != "map"
+        and formats.date in ("yyyy-mm-dd", "yyyymmdd", "yyyy/m/d")
+        and (formats.decimal, formats.delimiter) == (".", ",")
+        and not any(t.table or t.record_id for t in own)
+        and all(f.is_plain for t in own for f in t.fields.values())
+    )
 
 
 def _numbers(version: str) -> list[int]:

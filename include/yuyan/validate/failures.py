@@ -28,7 +28,7 @@ def write(
         "rule_set": arrivals.rule_set,
         "blocking": list(BLOCKING),
     }
-    statements.run(connection, "failing", work=work, verdicts=_broken(connection, of_entity, work))
+    statements.run(connection, "failing", work=work, verdicts=broken(connection, of_entity, work))
     with statements.without_nested_loops(connection):
         statements.run(connection, "stood", parameters, work=work)
         ended = statements.run(connection, "resolve_failures", parameters, work=work).rowcount
@@ -36,7 +36,7 @@ def write(
     _analyze(connection, ended + written)
 
 
-def _broken(connection: psycopg.Connection, of_entity: tuple[Rule, ...], work: Work) -> list[dict[str, str]]:
+def broken(connection: psycopg.Connection, of_entity: tuple[Rule, ...], work: Work) -> list[dict[str, str]]:
     """The verdicts that are a failure in some judged row: name, rule and what it looks at. Most rules are broken by none."""
     names = [f"v{i}" for i in range(1, len(of_entity) + 1)]
     is_broken = statements.run(connection, "broken_rules", work=work, names=names).fetchone()

@@ -37,8 +37,9 @@ def canonical(text: str | None, field: Facts, formats: Facts) -> str | None:
     value = (identifier if field["is_identifier"] else trimmed)(text)
     if value is None:
         return None
-    value = field.get("codes", {}).get(value, value)
-    kind = field["type"]
+    codes, kind = field.get("codes", {}), field["type"]
+    items = value.split(";") if kind == "array" else [value]
+    value = ";".join(codes.get(item, item) for item in items)
     if kind == "date":
         return _date(value, formats["date"])
     if kind == "boolean":

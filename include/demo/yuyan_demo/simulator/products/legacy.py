@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from yuyan.domain import contracts, institutions
+from yuyan.domain import contracts, platforms
 from yuyan_demo.simulator.products import encode, faults, state
 from yuyan_demo.simulator.products.answers import BadParameter, integer, json_answer
 from yuyan_demo.simulator.products.assignment import LEGACY, entities_of, unannounced
@@ -37,7 +37,7 @@ STAMP = "%Y%m%d%H%M%S"
 @cache
 def tables() -> dict[str, tuple[str, dict[str, str]]]:
     """Vendor's table name -> (entity, {field: vendor's name}), as the product's profile has them."""
-    profile = institutions.load_platforms()[LEGACY]
+    profile = platforms.load()[LEGACY]
     own = [c for c in contracts.load().values() if c.owner == "university"]
     return {profile.table_of(c): (c.entity, profile.names_of(c)) for c in own}
 
