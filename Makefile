@@ -1,6 +1,6 @@
 # 渝研: see README.md. Every target works on a fresh clone; what is installed stays in .yuyan/venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test down clean bench chaos docs lint contracts lock
+.PHONY: help run test down clean bench docs lint contracts lock
 SHELL := /bin/sh
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -32,9 +32,6 @@ clean: $(INSTALLED) ## stop everything and forget all data; the installed enviro
 bench: $(INSTALLED) $(BENCH_INSTALLED) ## ratios of speed against peers and floors
 	@for what in collect.py validate.py 'validate.py 0.667 1' failing.py orchestration.py allocate.py; do \
 		echo "== $$what"; $(BIN)/python bench/$$what || exit 1; done
-
-chaos: $(INSTALLED) ## RUNS (50) days disturbed by kills, a full disk, lost connections and hostile sources; SEED chooses them
-	@$(BIN)/python bench/chaos.py $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE))
 
 docs: $(INSTALLED) ## write the generated documents, and the rule directory and indicator dictionary as pages into .yuyan/docs
 	@$(BIN)/python -m yuyan.pages.documentation

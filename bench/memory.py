@@ -33,7 +33,7 @@ from yuyan.domain import contracts, institutions
 from yuyan.domain.platforms import Limits
 
 BUDGET = 1.3
-ROWS = 200_000
+ROWS = 60_000
 NORMAL_PAGE, NORMAL_WORKBOOK = 5_000, 20_000
 REST, FILES = "10611", "10655"
 ENTITIES = {REST: ("thesis", "student", "course_enrolment", "degree_award"), FILES: ("thesis", "student")}
@@ -117,7 +117,7 @@ def delivered(folder: Path, rows: int, filler: int) -> None:
     for entity in ENTITIES[FILES]:
         contract = contracts.load()[entity]
         mapping = institutions.load()[FILES].mapping(contract)
-        names = [mapping.record_id, *mapping.names.values()]
+        names = [*mapping.record_id, *mapping.names.values()]
         values = [str(contract.sample.get(f) or "") for f in mapping.names]
         free = next(
             i
@@ -161,8 +161,10 @@ def measured(dsn: str, inst: str, connection: dict[str, object]) -> tuple[float,
             f"AIRFLOW_CONN_PLATFORM_{inst}": json.dumps(connection),
         }
         done = subprocess.run(
-            [sys.executable, __file__, "collect", inst], env=env, capture_output=True, text=True, check=True
+            [sys.executable, __file__, "collect", inst], env=env, capture_output=True, text=True
         )
+    if done.returncode:
+        raise SystemExit(done.stderr[-3000:])
     peak, outcome = re.findall(r"^peak (\d+) (.*)$", done.stdout, re.M)[-1]
     return int(peak) / 1024, outcome
 

@@ -135,7 +135,11 @@ def land(
     _sweep(folder, as_of)
     part = folder / f".{as_of}.{re.sub(r'[^0-9A-Za-z]+', '-', run_id)}.part"
     reducer, so_far = _PageReducer(contract, mapping), _Reduced()
-    pieces = (piece for piece in prefetched(map(reducer.reduce, pages), depth=4) if piece.frame.height)
+    pieces = (
+        piece
+        for piece in prefetched(map(reducer.reduce, pages), 4, lambda p: p.frame.estimated_size())
+        if piece.frame.height
+    )
     for number, (batch, is_last) in enumerate(_batches(pieces), start=1):
         so_far = _merged([so_far, batch])
         reducer.check(so_far, f"{institution.inst_code} {institution.name} {contract.entity}")

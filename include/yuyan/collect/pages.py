@@ -123,9 +123,10 @@ def _by_objects(raw: bytes, schema: dict[str, pl.DataType], feed: str) -> Page:
         seen = {key for row in rows for key in row}
     except (ValueError, AttributeError, TypeError, RecursionError):
         raise BadPage("a page is not an array of JSON objects") from None
-    clean = [{key: _value(value, schema[key]) for key, value in row.items() if key in schema} for row in rows]
+    for i, row in enumerate(rows):  # in its place: two of all would be twice the memory
+        rows[i] = {key: _value(value, schema[key]) for key, value in row.items() if key in schema}
     try:
-        frame = _read(json.dumps(clean).encode(), schema)
+        frame = _read(json.dumps(rows).encode(), schema)
     except (PolarsError, RecursionError):
         raise BadPage("a page cannot be read as text columns") from None
     absent = tuple(name for name in schema if rows and name not in seen)

@@ -76,7 +76,7 @@ class Table(Model):
 class Limits(Model):
     """What one entity of a source may cost. Reaching one refuses the window by name; nothing of it is loaded."""
 
-    answer_mb: PositiveInt = 16
+    answer_mb: PositiveInt = 8
     """An answer of a REST platform, unpacked."""
     page_rows: PositiveInt = 200_000
     """Records (objects) in one answer."""
