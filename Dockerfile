@@ -1,5 +1,7 @@
 # The image of every process of this project: Airflow and its workers. The target `demo` adds the simulated platforms.
-FROM python:3.12-slim AS product
+# The base is named by its digest: python 3.12.13-slim-trixie. Another one: docs/operations.md, Images.
+ARG BASE=docker.io/library/python@sha256:9e869b0816f5537709825b49e62dc86d1c2691eff19b05c1d4dc3a07992cc052
+FROM ${BASE} AS product
 
 RUN useradd --create-home --uid 50000 yuyan && install -d -o yuyan -g yuyan /var/lib/yuyan /opt/yuyan
 WORKDIR /opt/yuyan

@@ -1,6 +1,6 @@
 # 渝研: see README.md. Every target works on a fresh clone; what is installed stays in .yuyan/venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test down clean bench docs lint contracts lock
+.PHONY: help run test down clean bench docs lint contracts lock bundle bundle-test pitr-test
 SHELL := /bin/sh
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -14,7 +14,7 @@ BENCH_VENV := .yuyan/bench-venv
 BENCH_INSTALLED := $(BENCH_VENV)/.installed-$(call digest,bench.txt)
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 13
 	@echo 'make run SCALE=0.02 SEED=7 runs a smaller or another simulated city; SCALE=1 is all of it, the default 1/15.'
 
 run: $(INSTALLED) ## install, start everything, run the next simulated day, print the indicators
@@ -52,6 +52,15 @@ lock: ## resolve requirements/*.in into locks with hashes (needs a package regis
 	@for pair in test:lock bench:bench base:product; do \
 		.yuyan/tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 			--no-strip-extras requirements/$${pair%:*}.in $$(test $$pair = base:product && echo '-c requirements/lock.txt') -o requirements/$${pair#*:}.txt || exit 1; done
+
+bundle: | python ## what a machine without a network needs, into .yuyan/bundle (needs a package registry)
+	@PYTHON='$(PYTHON)' sh deploy/bundle.sh .yuyan/bundle
+
+bundle-test: $(INSTALLED) ## make a bundle and run the line from it without a network (root; minutes)
+	@$(BIN)/python -m pytest -q lanes/test_bundle.py
+
+pitr-test: $(INSTALLED) ## bring a day back from a base backup and archived WAL
+	@$(BIN)/python -m pytest -q lanes/test_pitr.py
 
 $(INSTALLED): | python
 	@echo 'installing the locked environment into $(VENV) …'

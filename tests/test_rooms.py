@@ -14,9 +14,9 @@ FLOORS = (
     {"files"},
     {"settings", "secrets"},
     {"domain"},
-    {"warehouse", "collect", "decisions"},
-    {"load", "validate", "transform", "estimate", "changes", "suppliers"},
-    {"assess", "allocate", "early_warning"},
+    {"warehouse", "collect", "decisions", "openlineage"},
+    {"load", "validate", "transform", "estimate", "changes", "disclosure", "suppliers"},
+    {"assess", "allocate", "early_warning", "check"},
     {"pages", "manifest", "runs", "access"},
     {"commands"},
 )

@@ -6,6 +6,7 @@ people: AuthManager has the simple one's accounts and is what `[core] auth_manag
 docs/how-to/logins-and-rights.md.
 """
 
+import os
 from typing import Any
 
 from airflow.api_fastapi.auth.managers.base_auth_manager import BaseAuthManager
@@ -14,6 +15,10 @@ from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleA
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.api_fastapi.common.types import MenuItem
 
+from yuyan import settings
+from yuyan.domain import stewards
+
+ACCOUNTS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"
 STEWARD_DAGS = {"override", "accountability"}
 STEWARD = {
     ("GET", None),
@@ -77,7 +82,13 @@ class LeastRights:
 
 
 class AuthManager(LeastRights, SimpleAuthManager):
-    """The accounts and the login of the simple auth manager; operators have its role `admin`."""
+    """The login of the simple auth manager with accounts of ours; operators have its role `admin`."""
+
+    def init(self) -> None:
+        """The accounts are the operators' and those of include/stewards.yml, unless the environment names others."""
+        own = [f"{settings.AIRFLOW_USER}:admin", *(f"{name}:user" for name in stewards.load())]
+        os.environ.setdefault(ACCOUNTS, ",".join(own))  # Airflow reads them there at every login
+        super().init()
 
     def is_operator(self, user: SimpleAuthManagerUser) -> bool:
         return self._is_admin(user)

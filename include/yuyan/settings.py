@@ -42,6 +42,11 @@ def institutions_dir() -> Path:
     return Path(os.environ.get("YUYAN_INSTITUTIONS", INSTITUTIONS))
 
 
+def platforms_dir() -> Path:
+    """Folder of the profiles of platform products; YUYAN_PLATFORMS replaces the project's own."""
+    return Path(os.environ.get("YUYAN_PLATFORMS", PLATFORMS))
+
+
 def schemes_dir() -> Path:
     """Folder of allocation schemes and last grants; YUYAN_SCHEMES replaces the project's own."""
     return Path(os.environ.get("YUYAN_SCHEMES", PROJECT / "include" / "schemes"))
@@ -55,6 +60,11 @@ def stewards_file() -> Path:
 def roles_file() -> Path:
     """File of the read-only logins of the warehouse; YUYAN_ROLES replaces the project's own."""
     return Path(os.environ.get("YUYAN_ROLES", PROJECT / "include" / "roles.yml"))
+
+
+def disclosure_file() -> Path:
+    """File of the disclosure policy; YUYAN_DISCLOSURE replaces the project's own."""
+    return Path(os.environ.get("YUYAN_DISCLOSURE", PROJECT / "include" / "disclosure.yml"))
 
 
 def simulated_scale() -> float | None:

@@ -12,14 +12,14 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from yuyan import files, settings
+from yuyan import files, openlineage, settings
 from yuyan.domain import editions
 
 Layer = Literal["star", "indicators", "marts"]
@@ -55,6 +55,8 @@ def run_layer(layer: Layer, run_id: str, as_of: date) -> dict[str, Any]:
     result = invoke(["build", "--select", *SELECTIONS[layer], *scope, "--no-write-json"], as_of)
     outcomes = [_outcome(node) for node in getattr(result.result, "results", [])]
     _record(run_id, layer, outcomes)
+    if openlineage.is_wanted():
+        openlineage.emit(_models(getattr(result.result, "results", [])), layer, run_id, as_of)
     failures = [o for o in outcomes if o["status"] in FAILED]
     if failures:
         raise TransformFailed(_report(layer, failures, outcomes))
@@ -209,6 +211,21 @@ def _outcome(result: Any) -> dict[str, Any]:
         "rows_affected": (rows if rows >= 0 else None) if result.failures is None else result.failures,
         "message": result.message,
     }
+
+
+def _models(results: list[Any]) -> list[openlineage.Model]:
+    """The models that ran, those that failed included; not what was skipped because of them."""
+    found = []
+    for r in results:
+        if str(r.node.resource_type) == "model" and str(r.status) in ("success", *FAILED):
+            ended = max((t.completed_at for t in r.timing if t.completed_at), default=datetime.now(UTC))
+            ended = ended if ended.tzinfo else ended.replace(tzinfo=UTC)
+            error = None if str(r.status) == "success" else r.message or str(r.status)
+            model = openlineage.Model(
+                r.node.unique_id, r.node.schema, r.node.alias, r.node.compiled_code, ended, error
+            )
+            found.append(model)
+    return found
 
 
 def _record(run_id: str, layer: str, outcomes: list[dict[str, Any]]) -> None:

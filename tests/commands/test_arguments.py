@@ -28,6 +28,19 @@ REFUSED = [
     ("simulate --port high", 2, INTEGER),
     ("status --nosuch", 2, "nosuch"),
     ("init now", 2, "now"),
+    ("backup", 2, "--to"),
+    ("backup --to {home}/b", 1, NO_SERVER),
+    ("restore", 2, "FOLDER"),
+    ("restore {home}/nosuch", 1, "this is no backup"),
+    ("monitor --port high", 2, INTEGER),
+    ("monitor", 1, NO_SERVER),
+    ("status --airflow-url nowhere", 1, "no address of an Airflow"),
+    (
+        "status --airflow-url http://127.0.0.1:1",
+        1,
+        "YUYAN_WAREHOUSE_DSN and YUYAN_AIRFLOW_PASSWORD is not set",
+    ),
+    ("replay revalidate --airflow-url http://127.0.0.1:1", 1, "is a deployed Airflow"),
     ("init", 1, "YUYAN_"),
     ("indicators", 1, NO_SERVER),
     ("indicators H01", 2, "H01"),
@@ -48,6 +61,16 @@ REFUSED = [
     ("quota", 2, "--move"),
     ("quota --year soon", 2, INTEGER),
     ("dsn", 2, "dsn"),
+    ("check", 2, "INSTITUTION"),
+    ("check 99999", 1, "没有配置文件"),
+    ("check 10611 --rows 0", 2, "--rows"),
+    ("check 10611 --against sea", 2, "sea"),
+    ("institution new", 2, "CODE"),
+    ("institution new 19001 --name x", 2, "--product"),
+    ("institution new 19001 --name x --product fax", 1, "没有产品"),
+    ("institution new 30001 --name x --product file-drop", 1, "以 1、8 或 9 开头"),
+    ("institution new 10611 --name x --product file-drop", 1, "已存在"),
+    ("institution new 19001 --name= --product file-drop", 1, "名称为空"),
     ("dsn warehouse", 1, NO_SERVER),
     ("dsn warehouse --role emperor", 1, "emperor is no role"),
     ("contracts export nosuch --to {home}/c", 1, "nosuch"),
@@ -127,6 +150,13 @@ def test_every_command_is_in_the_table():
         if not any(tuple(t[: len(leaf)]) == leaf for t in tried)
     ]
     assert missing == []
+
+
+def test_a_connection_of_ones_own_is_refused_where_everything_is_simulated(home, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_PLATFORM_10611", '{"conn_type": "http", "password": "hidden"}')
+    result = CliRunner().invoke(app, ["up"], env={"COLUMNS": "200"})
+    assert (result.exit_code, "AIRFLOW_CONN_PLATFORM_10611 is set" in result.output) == (1, True)
+    assert "hidden" not in result.output
 
 
 def test_version_and_status_ask_for_nothing_and_write_nothing(home):

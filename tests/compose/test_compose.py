@@ -4,6 +4,7 @@ podman-compose interpolates and merges the file; compose-spec checks the result 
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +26,10 @@ SECRETS = [
 ONE_SHOT = {"init", "city"}
 
 
-@pytest.fixture
-def compose(tmp_path):
+@pytest.fixture(scope="module")
+def compose(tmp_path_factory):
     """`podman-compose config` on the project's file: (values of the secrets, *profiles) -> completed process."""
+    tmp_path = tmp_path_factory.mktemp("compose")
     engine = (
         tmp_path / "bin" / "podman"
     )  # podman-compose asks the engine for its version before anything else
@@ -48,7 +50,7 @@ def compose(tmp_path):
     return config
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def demo(compose) -> dict:
     """The whole file with the demo profile, secrets filled in."""
     done = compose({name: f"value-of-{name.lower()}" for name in SECRETS}, "demo")
@@ -61,7 +63,8 @@ def test_it_is_compose(demo):
     parsed.validate()
     parsed.to_spec()
     assert set(parsed.service_names()) == {
-        "postgres", "redis", "init", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "city", "platforms",
+        "postgres", "redis", "init", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "monitor", "city",
+        "platforms",
     }  # fmt: skip
 
 
@@ -100,7 +103,10 @@ def test_what_a_service_refers_to_exists(demo):
                 assert other in ONE_SHOT, (name, other)
         for volume in service.get("volumes", []):
             source = volume["source"] if isinstance(volume, dict) else volume.split(":")[0]
-            assert source in demo["volumes"], (name, source)
+            if source in demo["volumes"]:
+                continue
+            assert (settings.PROJECT / source).exists(), (name, source)
+            assert volume.endswith(":ro"), (name, source)
         mode = service.get("network_mode", "")
         assert not mode.startswith("service:") or mode.removeprefix("service:") in demo["services"], name
 
@@ -114,9 +120,57 @@ def test_every_lasting_service_is_watched_and_comes_back(demo):
             assert service["restart"] == "unless-stopped", name
 
 
+IMAGE = re.compile(r"docker\.io/library/\w+@sha256:[0-9a-f]{64}")
+
+
+def test_every_image_of_others_is_named_by_its_digest(demo):
+    lines = (settings.PROJECT / "Dockerfile").read_text().splitlines()
+    bases = {line.split()[1] for line in lines if line.startswith("FROM")}
+    stages = {line.split()[-1] for line in lines if line.startswith("FROM")}
+    assert bases - stages == {"${BASE}"}
+    used = [line.partition("=")[2] for line in lines if line.startswith("ARG BASE=")]
+    used += [service["image"] for service in demo["services"].values() if "build" not in service]
+    assert len(used) == 3
+    assert [image for image in used if not IMAGE.fullmatch(image)] == []
+    page = (settings.PROJECT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert [image for image in used if image.partition("@")[2] not in page] == []
+
+
+OWN = {
+    "YUYAN_INSTITUTIONS": "include/institutions",
+    "YUYAN_PLATFORMS": "include/platforms",
+    "YUYAN_STEWARDS": "include/stewards.yml",
+    "YUYAN_ROLES": "include/roles.yml",
+    "YUYAN_SCHEMES": "include/schemes",
+}
+
+
+def test_a_deployments_own_files_reach_every_process_of_the_line(compose):
+    given = {name.replace("YUYAN_", "YUYAN_HOST_"): f"/srv/{name.lower()}" for name in OWN}
+    done = compose(dict.fromkeys(SECRETS, "x") | given)
+    line = [s for s in yaml.safe_load(done.stdout)["services"].values() if s.get("build")]
+    assert len(line) > 5
+    for service in line:
+        mounts = dict(volume.split(":")[:2] for volume in service["volumes"])
+        for name in OWN:
+            assert mounts[f"/srv/{name.lower()}"] == service["environment"][name]
+
+
+def test_the_projects_own_files_are_those_that_it_mounts_unless_told_otherwise(demo):
+    mounts = {volume.split(":")[1]: volume.split(":")[0] for volume in demo["services"]["worker"]["volumes"]}
+    for name, source in OWN.items():
+        assert mounts[demo["services"]["worker"]["environment"][name]] == f"./{source}"
+
+
+def test_no_service_may_use_up_the_machine_or_its_disk(demo):
+    for name, service in demo["services"].items():
+        assert {"memory", "pids"} <= service["deploy"]["resources"]["limits"].keys(), name
+        assert {"max-size", "max-file"} <= service["logging"]["options"].keys(), name
+
+
 def test_ports_are_published_on_loopback_unless_asked_otherwise(demo):
     published = [port for service in demo["services"].values() for port in service.get("ports", [])]
-    assert len(published) == 2
+    assert len(published) == 3
     for port in published:
         address = port["host_ip"] if isinstance(port, dict) else port.split(":")[0]
         assert address == "127.0.0.1"
@@ -140,6 +194,7 @@ def test_commands_are_those_that_run_without_a_container(demo):
         assert commands[name] == ["airflow", command[0]]
     assert commands["worker"] == ["airflow", "celery", "worker"]
     assert commands["init"] == ["yuyan", "init"]
+    assert commands["monitor"][:2] == ["yuyan", "monitor"]
     assert commands["city"] == ["yuyan", "simulate", "--port", "8100"]
     assert commands["platforms"][:4] == ["python", "-m", "yuyan_demo.simulator", "serve"]
 

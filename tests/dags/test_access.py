@@ -7,8 +7,9 @@ from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.api_fastapi.common.types import MenuItem
 
-from yuyan import settings
+from yuyan import access, secrets, settings
 from yuyan.access import AuthManager
+from yuyan.domain import stewards
 from yuyan_demo.runtime import environment
 
 STEWARD = SimpleAuthManagerUser(username="data-10611-1", role="user")
@@ -73,3 +74,15 @@ def test_it_is_what_the_embedded_runtime_uses(tmp_path):
     secrets = dict.fromkeys(("fernet_key", "api_secret_key", "jwt_secret"), "x")
     env = environment.airflow(tmp_path, secrets, "postgresql://x", 1)
     assert env["AIRFLOW__CORE__AUTH_MANAGER"] == f"{AuthManager.__module__}.{AuthManager.__qualname__}"
+
+
+def test_an_operator_and_every_steward_log_in(tmp_path, monkeypatch):
+    passwords = tmp_path / "passwords.json"
+    monkeypatch.setenv(access.ACCOUNTS, "")  # so that it is as it was afterwards
+    monkeypatch.delenv(access.ACCOUNTS)
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", str(passwords))
+    secrets.write_passwords(passwords, {settings.AIRFLOW_USER: "an-operators"}, stewards.load())
+    AuthManager().init()
+    users = {user.username: user.role for user in AuthManager.get_users()}
+    assert users == dict.fromkeys(stewards.load(), "user") | {settings.AIRFLOW_USER: "admin"}
+    assert AuthManager.get_passwords().keys() == users.keys()

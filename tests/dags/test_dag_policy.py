@@ -49,7 +49,7 @@ def test_the_bag_is_not_empty_and_every_file_is_in_it(bag):
     assert (
         set(bag["dags"])
         == {path.stem for path in DAGS.glob("*.py")}
-        == {"collect", "warehouse", "replay", "override", "accountability", "allocate"}
+        == {"collect", "warehouse", "replay", "override", "accountability", "allocate", "housekeeping"}
     )
 
 

@@ -12,9 +12,12 @@ import psutil
 import psycopg
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from support.city import SCALE
 from yuyan import settings
+from yuyan.commands.airflow_api import Client
+from yuyan.commands.cli import app
 from yuyan.domain import indicators, institutions
 from yuyan_demo.runtime import postgres, processes, services
 
@@ -135,17 +138,61 @@ def test_status_names_every_service(yuyan, first):
     assert sum(part["memory_mb"] for part in status["services"]) < 6000
 
 
+@pytest.fixture
+def deployed(city, home, monkeypatch):
+    """What a person at another machine is given: the addresses of this line, taken as a deployed one."""
+    runtime = services.load(home)
+    variables = {
+        "YUYAN_AIRFLOW_URL": runtime.airflow_url,
+        "YUYAN_AIRFLOW_PASSWORD": runtime.secrets["airflow_password"],
+        "YUYAN_WAREHOUSE_DSN": city.owner(),
+        "YUYAN_INSTITUTIONS": str(city.institutions),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
+
+
+def test_a_deployed_line_is_asked_and_no_city_is_started_in_it(first, deployed, tmp_path, monkeypatch):
+    monkeypatch.setenv("YUYAN_HOME", str(tmp_path / "elsewhere"))
+    status = json.loads(CliRunner().invoke(app, ["status", "--json"]).output)
+    assert (status["is_up"], status["stuck"]) == (True, [])
+    assert {row["inst_code"] for row in status["institutions"] if row["is_fresh"]} == set(
+        institutions.codes()
+    )
+    for command in ("hold", "problem"):
+        assert CliRunner().invoke(app, [command, "list", "--json"]).exit_code == 0
+    refused = CliRunner().invoke(app, ["run"])
+    assert (refused.exit_code, "names a deployed line" in refused.output) == (1, True)
+    monkeypatch.delenv("YUYAN_AIRFLOW_URL")
+    refused = CliRunner().invoke(app, ["run"])
+    assert (refused.exit_code, "not of this work folder" in refused.output) == (1, True)
+
+
+def test_a_steward_logs_in_and_sees_two_dags(home, first, deployed):
+    passwords = json.loads((home / "airflow" / "passwords.json").read_text())
+    steward = Client(deployed["YUYAN_AIRFLOW_URL"], "data-10611-1", passwords["data-10611-1"])
+    assert set(steward.dags()) == {"override", "accountability"}
+
+
 def test_a_bi_tool_reads_the_published_layers_and_no_more(city, first):
     dsn = city.dsn("bi_reader")
     with psycopg.connect(dsn, autocommit=True) as connection:
-        assert connection.execute("select count(*) from marts.indicator_value").fetchone()[0] > 0
-        assert connection.execute("select count(*) from indicators.ind_value").fetchone()[0] > 0
-        assert connection.execute("select obj_description('marts.target_scorecard'::regclass)").fetchone()[0]
+        assert connection.execute("select count(*) from published.indicator_value").fetchone()[0] > 0
+        assert (
+            connection.execute("select count(*) from published.v_city where value is not null").fetchone()[0]
+            > 30
+        )
+        assert connection.execute(
+            "select obj_description('published.target_scorecard'::regclass)"
+        ).fetchone()[0]
         for forbidden in (
             "select * from raw.student",
             "select * from star.dim_student",
+            "select * from marts.indicator_value",
+            "select * from indicators.ind_value",
             "select * from quality.row_failure",
-            "create table marts.mine ()",
+            "create table published.mine ()",
         ):
             with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
                 connection.execute(forbidden)
@@ -255,7 +302,7 @@ def test_a_platform_down_all_day_stops_nobody_else(city, home, yuyan, second):
 
 
 def test_an_interrupted_day_is_taken_up_and_what_is_collected_meanwhile_is_judged_on_the_newest(
-    city, home, yuyan, second
+    city, home, yuyan, second, deployed
 ):
     """The command is killed while Airflow goes on; collections of earlier days end while the day's warehouse run works."""
     client, dsn = services.load(home).client(), city.owner()
@@ -277,8 +324,12 @@ def test_an_interrupted_day_is_taken_up_and_what_is_collected_meanwhile_is_judge
     for number, day in enumerate(("2026-10-16", "2026-10-15")):
         conf = {"as_of": day, "institutions": ["10611"], "entities": ["org_unit"]}
         client.trigger("collect", f"earlier-{number}", conf)
+    elsewhere = city.start(
+        "replay", "recollect", "--institution", "10611", "--entity", "org_unit", **deployed
+    )
     again = yuyan("run")
     assert again.returncode == 0, again.stdout + again.stderr
+    assert elsewhere.wait(600) == 0  # followed until what it brought was judged
     until("select count(*) = 2 from ops.run where run_id ~ '^earlier' and state = 'success'")
     while client.is_busy("collect") or client.is_busy("warehouse"):
         time.sleep(0.2)

@@ -361,7 +361,7 @@ def test_the_command_and_the_letters(warehouse, tmp_path, monkeypatch):
         assert done.exit_code == code, done.output
         return done.output
 
-    (listed,) = json.loads(yuyan("list", "--json"))
+    (listed,) = json.loads(yuyan("list", "--json"))["rows"]
     number = listed["case_id"]
     assert (listed["state"], listed["proposed_action"]) == ("normal", "watch")
     assert "列入关注" in yuyan("list")

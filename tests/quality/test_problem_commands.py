@@ -93,7 +93,7 @@ def test_an_override_from_the_list_to_its_end(problem, yuyan):
 def test_the_same_for_programs(problem, yuyan):
     said, code = yuyan("promise", problem, "--by", "2026-11-01", "--reason", "联系厂商", "--as", UNI)
     assert code == 0, said
-    listed = json.loads(yuyan("list", "--institution", INST, "--json")[0])
+    listed = json.loads(yuyan("list", "--institution", INST, "--json")[0])["rows"]
     assert [row["failed"] for row in listed] == [12, 3, 1], "the largest first"
     first = listed[0]
     assert (first["rule_id"], first["state"], first["failed"], first["promised_for"]) == (
@@ -110,7 +110,9 @@ def test_the_same_for_programs(problem, yuyan):
 
 def test_lists_are_by_institution_and_state(problem, yuyan):
     def states(*words: str) -> list[tuple]:
-        return [(r["src_inst_code"], r["state"]) for r in json.loads(yuyan("list", *words, "--json")[0])]
+        return [
+            (r["src_inst_code"], r["state"]) for r in json.loads(yuyan("list", *words, "--json")[0])["rows"]
+        ]
 
     assert states("--institution", "10635") == [("10635", "open")]
     assert len(states()) == 4
@@ -119,7 +121,9 @@ def test_lists_are_by_institution_and_state(problem, yuyan):
 
 
 def test_a_warning_is_explained_and_reopened(problem, yuyan):
-    warning = next(r["problem_id"] for r in json.loads(yuyan("list", "--json")[0]) if r["rule_id"] == WARNING)
+    warning = next(
+        r["problem_id"] for r in json.loads(yuyan("list", "--json")[0])["rows"] if r["rule_id"] == WARNING
+    )
     said, code = yuyan("explain", warning, "--reason", "少年班", "--as", UNI)
     assert "待处理 → 已知" in said
     assert code == 0

@@ -15,6 +15,7 @@ from fakeredis import TcpFakeServer
 from psycopg.conninfo import conninfo_to_dict
 
 from yuyan import settings
+from yuyan.domain import stewards
 from yuyan.warehouse import line_roles, logins
 from yuyan_demo.runtime import postgres, processes
 
@@ -59,6 +60,11 @@ def deployment(pg_home, broker, tmp_path_factory):
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dag-processor"),
         "AIRFLOW__CORE__FERNET_KEY": "",
         "YUYAN_SIMULATED": "",
+        "YUYAN_INSTITUTIONS": str(settings.INSTITUTIONS),
+        "YUYAN_PLATFORMS": str(settings.PLATFORMS),
+        "YUYAN_STEWARDS": str(settings.PROJECT / "include" / "stewards.yml"),
+        "YUYAN_ROLES": str(settings.PROJECT / "include" / "roles.yml"),
+        "YUYAN_SCHEMES": str(settings.PROJECT / "include" / "schemes"),
     }
     given = {
         name: value if "${" not in value else "x" * 64 for name, value in COMPOSE["x-environment"].items()
@@ -94,13 +100,16 @@ def test_init_makes_what_the_services_find_and_may_be_repeated(command, initiali
         assert metadata.execute("select slots from slot_pool where pool = 'platforms'").fetchone() == (4,)
     with psycopg.connect(initialised["YUYAN_WAREHOUSE_DSN_DECIDE"]) as warehouse:
         assert warehouse.execute("select count(*) from ops.contract_field").fetchone()[0] > 100
-        assert warehouse.execute("select has_schema_privilege('bi_reader', 'marts', 'usage')").fetchone() == (
-            True,
-        )
+        assert warehouse.execute(
+            "select has_schema_privilege('bi_reader', 'published', 'usage')"
+        ).fetchone() == (True,)
         assert warehouse.execute("select has_schema_privilege('bi_reader', 'raw', 'usage')").fetchone() == (
             False,
         )
-    assert json.loads((home / "airflow" / "passwords.json").read_text()) == {"yuyan": "x" * 64}
+    passwords = json.loads((home / "airflow" / "passwords.json").read_text())
+    assert passwords["yuyan"] == "x" * 64
+    assert passwords.keys() - {"yuyan"} == stewards.load().keys()
+    assert len(set(passwords.values())) == len(passwords)
     assert (home / "dbt" / "manifest.json").exists()
 
 

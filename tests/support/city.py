@@ -47,10 +47,10 @@ class City:
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def start(self, *arguments: str) -> subprocess.Popen:
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen:
         """The command, started and not waited for."""
         quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        return subprocess.Popen(self._command(*arguments), env=self._environment(), **quiet)
+        return subprocess.Popen(self._command(*arguments), env=self._environment() | variables, **quiet)
 
     def _command(self, *arguments: str) -> list[str]:
         return [str(Path(sys.executable).with_name("yuyan")), *arguments]

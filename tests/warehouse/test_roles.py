@@ -4,6 +4,7 @@ import shutil
 
 import psycopg
 import pytest
+import yaml
 from psycopg import errors, sql
 
 from support import how_to
@@ -103,10 +104,53 @@ def test_a_reader_cannot_hold_up_the_line(warehouse, readers, role):
 @pytest.mark.parametrize("role", roles.readable())
 def test_what_a_reader_does_ends(readers, role):
     session = readers[role]
+    expected = roles.LIMITS | roles.SERVER_LIMITS
+    if role in roles.bound():  # states its purpose, which is recorded
+        expected |= {"default_transaction_read_only": "off"}
     said = {
         name: session.execute(f"show {name}").fetchone()[0] for name in roles.LIMITS | roles.SERVER_LIMITS
     }
-    assert said == roles.LIMITS | roles.SERVER_LIMITS
+    assert said == expected
+
+
+def test_persons_are_read_with_a_stated_purpose_only(warehouse, readers):
+    """A session that has not said what for gets an error, not rows; what it said is recorded by the server and stays."""
+    with psycopg.connect(warehouse, autocommit=True) as line:
+        line.execute("alter table star.probe enable row level security")
+        line.execute(
+            "create policy stated on star.probe for select using ((select disclosure.has_purpose()))"
+        )
+        line.execute("insert into star.probe values (7)")
+        session = readers["analyst"]
+        with pytest.raises(errors.InsufficientPrivilege, match="state a purpose"):
+            session.execute("select * from star.probe")
+        with pytest.raises(errors.RaiseException, match="10"):
+            session.execute("select access.state_purpose('why')")
+        session.execute("select access.state_purpose('年度就业质量报告，供学位办使用')")
+        assert session.execute("select n from star.probe").fetchall() == [(7,)]
+        another = psycopg.connect(logins.dsn(warehouse, "analyst", "a-password"))
+        with another, pytest.raises(errors.InsufficientPrivilege, match="state a purpose"):
+            another.execute("select * from star.probe")
+        assert line.execute("select reader, purpose from access.purpose").fetchall() == [
+            ("analyst", "年度就业质量报告，供学位办使用")
+        ]
+        with pytest.raises(errors.RaiseException, match="只增不改"):
+            line.execute("delete from access.purpose")
+        assert line.execute("select n from star.probe").fetchall() == [(7,)]  # the line itself reads on
+        for role in set(readers) - set(roles.bound()):
+            assert not allows(readers[role], "select access.state_purpose('年度就业质量报告，供学位办使用')")
+        assert not allows(
+            session,
+            "insert into access.purpose (purpose, backend_start) values ('自己写的用途，不经函数', now())",
+        )
+
+
+def test_every_table_of_the_star_asks_for_the_purpose():
+    """The policy is made in the transaction that makes the table."""
+    project = yaml.safe_load((settings.DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
+    hooks = project["models"]["yuyan"]["star"]["+post-hook"]
+    assert any("enable row level security" in hook for hook in hooks)
+    assert any("disclosure.has_purpose()" in hook for hook in hooks)
 
 
 def test_the_line_keeps_its_locks_and_does_not_wait_for_ever(warehouse, readers):
@@ -126,11 +170,11 @@ def test_the_role_of_the_page_reads_what_it_may(warehouse, tmp_path, monkeypatch
     how_to.follow(settings.PROJECT, "add-a-role", "A role", {"include/": tmp_path})
     monkeypatch.setenv("YUYAN_ROLES", str(tmp_path / "roles.yml"))
     with psycopg.connect(warehouse, autocommit=True) as owner:
-        for schema in ("marts", "star"):
+        for schema in ("published", "star"):
             owner.execute(f"create schema if not exists {schema}; create table {schema}.probe (n int)")
         roles.create(owner, dict.fromkeys(roles.readable(), "a-password"))
         with psycopg.connect(logins.dsn(warehouse, "statistics_bureau", "a-password")) as session:
-            assert session.execute("select count(*) from marts.probe").fetchone() == (0,)
+            assert session.execute("select count(*) from published.probe").fetchone() == (0,)
             with pytest.raises(errors.InsufficientPrivilege):
                 session.execute("select count(*) from star.probe")
         owner.execute("drop owned by statistics_bureau; drop role statistics_bureau")

@@ -7,24 +7,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from yuyan import runs as line_runs
 from yuyan import settings
-from yuyan.commands import report
-from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal
+from yuyan.commands import replay, report, status
+from yuyan.commands.console import OperatorError, expected, print_json, terminal
 from yuyan.domain import labels
 from yuyan.files import DamagedFile
 from yuyan_demo.runtime import day, deployed, line, services
 
 app = typer.Typer()
-replay_app = typer.Typer(
-    no_args_is_help=True, help="Repeat part of the line: from landing, from quarantine, from the platforms."
-)
 
 
 def register(yuyan: typer.Typer) -> None:
-    """Add these commands to the product's."""
+    """Add these commands to the product's, and do here what those do elsewhere on a deployed line."""
     yuyan.registered_commands = [*app.registered_commands, *yuyan.registered_commands]
-    yuyan.add_typer(replay_app, name="replay")
+    replay.here.append(_replay)
+    status.here.append(_status)
 
 
 Seed = Annotated[int | None, typer.Option(help="Seed of the simulated city (default 20261015).")]
@@ -89,9 +86,8 @@ def simulate(
     )
 
 
-@app.command()
-def status(as_json: Json = False) -> None:
-    """Show what is up, which day it is and how the last runs went."""
+def _status(as_json: bool) -> None:
+    """What is up, which day it is and how the last runs went."""
     with expected():
         home = settings.home()
         parts = services.status(home)
@@ -145,54 +141,8 @@ def status(as_json: Json = False) -> None:
         )
 
 
-Institutions = Annotated[
-    list[str] | None, typer.Option("--institution", help="Institution code; may be repeated (default: all).")
-]
-Entities = Annotated[
-    list[str] | None, typer.Option("--entity", help="Entity; may be repeated (default: all).")
-]
-
-
-@replay_app.command("revalidate")
-def replay_revalidate() -> None:
-    """Judge again what waits in quarantine and what was judged under other rules, then build the marts."""
-    _replay("revalidate", None, None)
-
-
-@replay_app.command("remap")
-def replay_remap(institution: Institutions = None, entity: Entities = None) -> None:
-    """Map landed batches anew after a profile or institution file has changed, then build the marts."""
-    _replay("remap", institution, entity)
-
-
-@replay_app.command("recollect")
-def replay_recollect(
-    institution: Institutions = None,
-    entity: Entities = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            help="Only what changed after this cursor of one institution, in its platform's terms: a change version, "
-            "yyyyMMddHHmmss (rest-legacy) or yyyy-mm-dd hh:mm:ss (exchange-database). The watermark does not move back."
-        ),
-    ] = None,
-) -> None:
-    """Collect from the platforms again and compare with the warehouse, all or a window, then build the marts."""
-    if since and len(institution or []) != 1:
-        raise typer.BadParameter("--since is a cursor of one platform: name one --institution")
-    _replay("recollect", institution, entity, since)
-
-
-def _replay(
-    mode: str, institutions: list[str] | None, entities: list[str] | None, since: str | None = None
-) -> None:
-    try:
-        visited = line_runs.visits(institutions or [], entities or [], mode == "revalidate")
-    except line_runs.BadRequest as error:
-        raise typer.BadParameter(str(error)) from None
-    _line(
-        lambda home, console, state: line.replay(home, console, state, mode, visited, entities or [], since)
-    )
+def _replay(request: replay.Request) -> None:
+    _line(lambda home, console, state: line.replay(home, console, state, request))
 
 
 def _line(action: Callable, seed: int | None = None, scale: float | None = None) -> None:

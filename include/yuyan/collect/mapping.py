@@ -51,7 +51,7 @@ def as_sent(name: str, mapping: EntityMap) -> pl.Expr:
     """A field's value as its map makes it, in national codes, but not normalised: for what does not land. NULL where the
     source has no such field."""
     if (field := mapping.fields.get(name)) is None:
-        return pl.lit(None, pl.String)
+        return pl.repeat(None, pl.len(), dtype=pl.String)
     value = _composed(field, lambda column: column).replace(mapping.codes.get(name, {}))
     return value if field.default is None else value.fill_null(field.default)
 
@@ -177,6 +177,8 @@ def _column(f: Field, contract: Contract, mapping: EntityMap) -> pl.Expr:
 
 def _composed(field: FieldMap, how: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
     """Columns and texts joined; NULL where a column is."""
+    if not field.columns:
+        return pl.repeat(field.text, pl.len(), dtype=pl.String)
     parts = [_part(part, how) for part in field.parts]
     return parts[0] if len(parts) == 1 else pl.concat_str(parts)
 

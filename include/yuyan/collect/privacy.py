@@ -74,10 +74,7 @@ def field_names(rows_with: Mapping[str, int], rows: int) -> Counter[str]:
 
 def _text(frame: pl.DataFrame, mapping: EntityMap, field: str) -> pl.Series:
     """Values of a field in national codes, one per row."""
-    return frame.select(
-        pl.repeat(None, pl.len(), dtype=pl.String).alias("none"),
-        mapped.as_sent(field, mapping).alias("value"),
-    )["value"]
+    return frame.select(mapped.as_sent(field, mapping)).to_series()
 
 
 def _person_keys(cert_type: pl.Series, cert_no: pl.Series, key: bytes) -> pl.Series:

@@ -13,7 +13,7 @@ from rich.table import Table
 from yuyan import settings
 from yuyan.allocate import guards, inputs, money, run
 from yuyan.allocate import scheme as schemes
-from yuyan.commands.console import Json, expected, print_json, terminal, warehouse_dsn
+from yuyan.commands.console import Json, expected, print_json, print_marked, terminal, warehouse_dsn
 from yuyan.commands.problem import Actor, Reason
 from yuyan.domain import stewards
 from yuyan.pages import allocation as pages
@@ -46,7 +46,7 @@ def allocate(
             folder = pages.build(connection, done["allocation_id"], settings.warehouse_mark(), to)
             rows = _rows(connection, RESULT, done["allocation_id"])
     if as_json:
-        print_json(done | {"report": str(folder), "result": rows})
+        print_marked(**done, report=str(folder), result=rows)
         return
     table = Table(
         "单位",
@@ -113,7 +113,7 @@ def list_runs(as_json: Json = False) -> None:
             "select allocation_id, title_zh, as_of, budget_cny, recorded_at from allocation.run order by recorded_at desc",
         )
     if as_json:
-        print_json(rows)
+        print_marked(rows=rows)
         return
     table = Table("运行", "方案", "统计日期", "预算", "写入时间", title=_title("配置运行"))
     for r in rows:
@@ -141,7 +141,7 @@ def compare(
         numbers = {"a": pages.find(connection, first), "b": pages.find(connection, second)}
         rows = _rows(connection, COMPARED, numbers)
     if as_json:
-        print_json({"a": numbers["a"], "b": numbers["b"], "rows": rows})
+        print_marked(a=numbers["a"], b=numbers["b"], rows=rows)
         return
     table = Table(
         "单位", "A 拨款", "B 拨款", "B−A", "A 名次（范围）", "B 名次（范围）",

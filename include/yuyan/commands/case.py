@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from yuyan import settings
-from yuyan.commands.console import Institution, Json, expected, print_json, terminal, warehouse_dsn
+from yuyan.commands.console import Institution, Json, expected, print_marked, terminal, warehouse_dsn
 from yuyan.commands.life_cycle import (
     Actor,
     Day,
@@ -69,7 +69,7 @@ def list_cases(
             day = today(connection)
             found = [case for case in found if overdue_reason(case, day)]
     if as_json:
-        print_json([asdict(case) for case in found])
+        print_marked(rows=[asdict(case) for case in found])
         return
     table = Table(
         "编号", "对象", "状态", "自", "等级", "规则", "建议", "陈述期至", "整改期至", "标记", title=title("问责事项")
@@ -92,15 +92,7 @@ def show(number: Number, as_json: Json = False) -> None:
         effects = _effects(connection, number)
         events = CASES.events(connection, number)
     if as_json:
-        print_json(
-            {
-                "case": asdict(case),
-                "signals": signals,
-                "records": records,
-                "effects": effects,
-                "events": events,
-            }
-        )
+        print_marked(case=asdict(case), signals=signals, records=records, effects=effects, events=events)
         return
     console = terminal()
     grid = Table.grid(padding=(0, 2))
@@ -211,7 +203,7 @@ def preview(
     with expected(ParameterError, LookupError):
         found = early_warning.preview(warehouse_dsn(), version)
     if as_json:
-        print_json(found)
+        print_marked(**found) if isinstance(found, dict) else print_marked(rows=found)
         return
     table = Table("对象", "规则", "现在", "改后", "现在的建议", "改后的建议",
                   title=title(f"参数 {found['in_force']} → {version}（{found['as_of']} 的数）"))  # fmt: skip

@@ -8,26 +8,33 @@ from typing import Annotated
 import typer
 
 from yuyan import secrets, settings
+from yuyan.commands import backup as backups
+from yuyan.commands import deployed, report
 from yuyan.commands import init as deployment
-from yuyan.commands import report
+from yuyan.commands import monitor as serving
 from yuyan.commands.allocate import app as allocate_app
 from yuyan.commands.case import app as case_app
+from yuyan.commands.check import check
 from yuyan.commands.conformance import app as conformance_app
 from yuyan.commands.console import (
     Institution,
     Json,
     OperatorError,
     expected,
-    print_json,
+    print_marked,
     terminal,
     warehouse_dsn,
 )
 from yuyan.commands.contract import app as contract_app
 from yuyan.commands.deliver import app as deliver_app
+from yuyan.commands.deployed import AirflowUrl
 from yuyan.commands.hold import app as hold_app
+from yuyan.commands.institution import app as institution_app
 from yuyan.commands.plan import app as plan_app
 from yuyan.commands.problem import app as problem_app
 from yuyan.commands.quota import quota
+from yuyan.commands.replay import app as replay_app
+from yuyan.commands.status import status
 from yuyan.domain.yaml_file import YamlError
 from yuyan.pages import degree_points
 from yuyan.pages import feedback as pages
@@ -50,7 +57,11 @@ app.add_typer(hold_app, name="hold")
 app.add_typer(case_app, name="case")
 app.add_typer(plan_app, name="plan")
 app.add_typer(allocate_app, name="allocate")
+app.add_typer(institution_app, name="institution")
+app.add_typer(replay_app, name="replay")
 app.command("quota")(quota)
+app.command("check")(check)
+app.command("status")(status)
 
 
 def _print_version(wanted: bool) -> None:
@@ -84,12 +95,40 @@ def init() -> None:
 
 
 @app.command()
+def backup(
+    to: Annotated[Path, typer.Option(help="A new folder.")],
+    without_landing: Annotated[
+        bool, typer.Option("--without-landing", help="Leave the landing area out: it is backed up otherwise.")
+    ] = False,
+) -> None:
+    """Write warehouse, Airflow's metadata and landing into a folder; the line may be at work. Secrets are not in it."""
+    with expected():
+        made = backups.backup(to, not without_landing)
+    terminal().print(
+        f"已备份：统计日期 {made['as_of']}，{sum(made['rows'].values()):,} 行，{len(made['files'])} 个文件，{to}；"
+        "secrets.json（或 .env 中的密钥）另行保管",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+@app.command()
+def restore(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a backup.")]) -> None:
+    """Bring a backup back into an empty database (YUYAN_WAREHOUSE_DSN); `yuyan init` completes it."""
+    with expected():
+        made = backups.restore(folder)
+    terminal().print(
+        f"已恢复：统计日期 {made['as_of']}，{sum(made['rows'].values()):,} 行，与备份时一致；接着执行 yuyan init",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+@app.command()
 def indicators(as_json: Json = False) -> None:
     """Print the city's official indicators, the fifteen headline ones first: value, target, path and status."""
     with expected():
         rows = report.indicators(warehouse_dsn())
     if as_json:
-        print_json({"mark": settings.warehouse_mark(), "indicators": rows})
+        print_marked(indicators=rows)
     else:
         report.print_indicators(terminal(), rows)
 
@@ -104,7 +143,7 @@ def quality(
         dsn = warehouse_dsn()
         rows = report.failed_rules(dsn, institution) if institution else report.quality(dsn)
     if as_json:
-        print_json({"mark": settings.warehouse_mark(), "institution": institution, "rows": rows})
+        print_marked(institution=institution, rows=rows)
     elif institution:
         report.print_rules(terminal(), institution, rows)
     else:
@@ -156,6 +195,20 @@ def dsn_warehouse(
         if role not in known:
             raise OperatorError(f"{role} is no role; known are {', '.join(known)} (include/roles.yml)")
         typer.echo(logins.dsn(warehouse_dsn(), role, secrets.load(settings.home(), [role])[role]))
+
+
+@app.command()
+def monitor(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one and prints it.")] = 9464,
+    airflow_url: AirflowUrl = None,
+) -> None:
+    """Serve /metrics (OpenMetrics) and /health, which is 503 while the line does not move. Until it is stopped."""
+    with expected():
+        client = deployed.line(airflow_url).client if airflow_url else None
+        server = serving.server(serving.Line(warehouse_dsn(), client), host, port)
+        terminal().print(f"http://{host}:{server.server_port}/metrics", highlight=False)
+        server.serve_forever()
 
 
 for _point in entry_points(group="yuyan.commands"):  # of distributions installed beside the product

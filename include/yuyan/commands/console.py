@@ -73,6 +73,11 @@ def terminal() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=150)
 
 
+def print_marked(**content: Any) -> None:
+    """Print JSON of what the warehouse holds, with the mark that it must carry (empty where the sources are real)."""
+    print_json({"mark": settings.warehouse_mark(), **content})
+
+
 def print_json(content: Any) -> None:
     """Print JSON with dates as ISO text."""
     typer.echo(json.dumps(content, ensure_ascii=False, indent=1, default=_plain))

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from yuyan.commands.console import Institution, Json, print_json, terminal
+from yuyan.commands.console import Institution, Json, print_marked, terminal
 from yuyan.commands.life_cycle import (
     Actor,
     Day,
@@ -49,7 +49,7 @@ def list_holds(
             [wanted(HOLDS, states, everything, closed), institution],
         )
     if as_json:
-        print_json([asdict(hold) for hold in found])
+        print_marked(rows=[asdict(hold) for hold in found])
         return
     table = Table(
         "编号",
@@ -77,7 +77,7 @@ def show(number: Number, as_json: Json = False) -> None:
     with warehouse() as connection:
         hold, events = HOLDS.get(connection, number), HOLDS.events(connection, number)
     if as_json:
-        print_json({"hold": asdict(hold), "events": events})
+        print_marked(hold=asdict(hold), events=events)
         return
     console = terminal()
     grid = Table.grid(padding=(0, 2))

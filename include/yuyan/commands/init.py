@@ -1,6 +1,5 @@
 """What a production deployment runs once, before its services start (`yuyan init`)."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,8 +9,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from yuyan import files, secrets, settings
+from yuyan import secrets, settings
 from yuyan.commands.console import OperatorError
+from yuyan.domain import stewards
 from yuyan.warehouse import ddl, line_roles, logins, roles
 
 POOL, POOL_SLOTS, POOL_DESCRIPTION = "platforms", 4, "同时采集的单位数"
@@ -36,11 +36,12 @@ def init(home: Path) -> bool:
         raise OperatorError(error.args[0]) from None
     home.mkdir(parents=True, exist_ok=True)
     values = secrets.load(home, roles.readable())
-    _metadata_database()
+    metadata_database()
     airflow("db", "migrate")
     airflow("pools", "set", POOL, str(POOL_SLOTS), POOL_DESCRIPTION)
     if passwords := os.environ.get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"):
-        files.write(Path(passwords), json.dumps({settings.AIRFLOW_USER: values["airflow_password"]}))
+        given = {settings.AIRFLOW_USER: values["airflow_password"]}
+        secrets.write_passwords(Path(passwords), given, stewards.load())
     with psycopg.connect(settings.warehouse_dsn(settings.OWNER)) as connection:
         ddl.create(connection)
         if stages:
@@ -52,7 +53,7 @@ def init(home: Path) -> bool:
     return bool(stages)
 
 
-def _metadata_database() -> None:
+def metadata_database() -> None:
     """Make Airflow's database, and its login if that is another than the warehouse's owner on the same server."""
     from sqlalchemy.engine import make_url  # heavy, and every command imports this module
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from yuyan import settings
 from yuyan.commands import report
-from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal, warehouse_dsn
+from yuyan.commands.console import Json, OperatorError, expected, print_marked, terminal, warehouse_dsn
 from yuyan.domain.indicators import dbt_files
 
 app = typer.Typer(no_args_is_help=True, help="Versions of the action plan: add one, compare them.")
@@ -127,7 +127,7 @@ def compare(as_json: Json = False) -> None:
             row for query in (_TARGETS, _ITEMS) for row in differences(report.rows(warehouse_dsn(), query))
         ]
     if as_json:
-        print_json({"mark": settings.warehouse_mark(), "rows": rows})
+        print_marked(rows=rows)
         return
     if not rows:
         terminal().print("各版方案没有差别（只有一版，或目标、日期、数量都相同）", highlight=False)

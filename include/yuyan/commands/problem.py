@@ -9,7 +9,7 @@ import typer
 from psycopg.rows import dict_row
 from rich.table import Table
 
-from yuyan.commands.console import Institution, Json, print_json, terminal
+from yuyan.commands.console import Institution, Json, print_marked, terminal
 from yuyan.commands.life_cycle import (
     Actor,
     Day,
@@ -55,7 +55,7 @@ def list_problems(
             [wanted(PROBLEMS, states, everything, closed=("fixed",)), institution],
         )
     if as_json:
-        print_json(rows)
+        print_marked(rows=rows)
         return
     table = Table(
         "编号", "单位", "规则", "问题", "级别", "状态", "不合格", "根因", "期限", title=title("数据质量问题")
@@ -90,7 +90,7 @@ def show(number: Number, as_json: Json = False) -> None:
         events = PROBLEMS.events(connection, number)
     if as_json:
         found = {"problem": asdict(problem), "rule": rule[0] if rule else None, "causes": causes}
-        print_json(found | {"overrides": [asdict(o) for o in granted], "events": events})
+        print_marked(**found, overrides=[asdict(o) for o in granted], events=events)
         return
     _show(problem, rule[0] if rule else {}, causes, granted, events)
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from yuyan import settings
 from yuyan.allocate import quota_run
 from yuyan.allocate.quota import ASSUMPTIONS, Move, QuotaError
-from yuyan.commands.console import Json, expected, print_json, terminal, warehouse_dsn
+from yuyan.commands.console import Json, expected, print_marked, terminal, warehouse_dsn
 
 MEASURES = {
     "in_study": "在学研究生",
@@ -42,7 +42,7 @@ def quota(
         dsn = warehouse_dsn()
         done = quota_run.scenario(dsn, [_move(text, year or _next_year(dsn)) for text in move], fill)
     if as_json:
-        print_json(done)
+        print_marked(**done)
         return
     last = max(o["year"] for o in done["outcomes"])
     city = [o for o in done["outcomes"] if o["item_code"] == "ALL"]

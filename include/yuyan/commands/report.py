@@ -10,7 +10,7 @@ from rich.text import Text
 
 from yuyan import settings
 from yuyan.commands.console import OperatorError
-from yuyan.domain import labels
+from yuyan.domain import institutions, labels
 
 STAGES = {
     "database": "启动数据库",
@@ -75,7 +75,7 @@ last_collection as (
     from ops.collection_result c inner join ops.run r on r.run_id = c.run_id
     where c.entity = '' order by c.src_inst_code, r.started_at desc
 )
-select l.src_inst_code as inst_code, coalesce(i.inst_name, '市教委') as name_zh, l.outcome, l.error, l.as_of,
+select l.src_inst_code as inst_code, i.inst_name as name_zh, l.outcome, l.error, l.as_of,
        coalesce(s.received, 0) as received, coalesce(s.accepted, 0) as accepted, coalesce(s.quarantined, 0) as quarantined,
        coalesce(s.unchanged, 0) as unchanged, coalesce(s.superseded, 0) as superseded,
        coalesce(p.repeated, 0) as repeated, coalesce(p.older, 0) as older,
@@ -128,7 +128,12 @@ def indicators(dsn: str) -> list[dict[str, Any]]:
 
 def quality(dsn: str) -> list[dict[str, Any]]:
     """One dictionary per institution: last outcome, rows over all batches, rows waiting in quarantine, commonest rule."""
-    return rows(dsn, _QUALITY)
+    found = rows(dsn, _QUALITY)
+    on_file = institutions.load()
+    for row in found:  # the commission's record of a new institution may not be there yet
+        known = on_file.get(row["inst_code"])
+        row["name_zh"] = row["name_zh"] or (known.name if known else None)
+    return found
 
 
 def failed_rules(dsn: str, inst_code: str) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """How one field of a contract is made of what a source has: what an institution's or a product's file says for it.
 
     unit_name: dept_name                                   # that column
-    inst_code: {text: "30001"}                             # the same for every record
-    student_id: {text: "30001-{matrikel}"}                 # columns and text, joined
+    inst_code: {text: "19001"}                             # the same for every record
+    student_id: {text: "19001-{matrikel}"}                 # columns and text, joined
     academic_year: {text: "{term:1-4}-{term:5-8}"}         # characters of a column
     gender_code: {column: sex, codes: {m: "1", w: "2"}}    # local value: national code
     entry_on: {column: start, date: dd.mm.yyyy}

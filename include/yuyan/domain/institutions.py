@@ -32,7 +32,7 @@ from yuyan.domain.platforms import (
 from yuyan.domain.yaml_file import YamlFile
 
 Code = Annotated[str, Field(pattern=r"^\d{5}$")]
-OVERRIDES = ("page_size", "requests_per_second", "concurrency", "compare_days")
+OVERRIDES = ("page_size", "requests_per_second", "concurrency", "compare_days", "fresh_hours")
 """Keys of an institution's file that take the place of its product's."""
 
 
@@ -57,6 +57,7 @@ class _File(Model):
     requests_per_second: PositiveFloat | None = None
     concurrency: PositiveInt | None = None
     compare_days: PositiveInt | None = None
+    fresh_hours: PositiveInt | None = None
     limits: Limits = Limits()
     formats: Formats = Formats()
     fields: dict[str, dict[str, FieldMap]] = Field({})
@@ -128,7 +129,7 @@ def _own_codes(fields: dict[str, FieldMap], name: str) -> dict[str, str]:
     return fields[name].codes if name in fields else {}
 
 
-def load(folder: Path | None = None, profiles: Path = settings.PLATFORMS) -> Known[Institution]:
+def load(folder: Path | None = None, profiles: Path | None = None) -> Known[Institution]:
     """Every institution by code; a file that is not usable is in `refused`.
 
     >>> load()["10618"].mapping(contracts.load()["student"]).names["status_code"]
@@ -143,6 +144,13 @@ def codes() -> list[str]:
     """Codes of all institutions to collect, those whose file is not usable included: their tasks say so."""
     known = load()
     return sorted([*known, *known.refused])
+
+
+def fresh_hours() -> dict[str, int]:
+    """Code -> how many hours old its data may become; that of a file which is not usable is the profiles' default."""
+    known = load()
+    default = Platform.model_fields["fresh_hours"].default
+    return {code: known[code].platform.fresh_hours if code in known else default for code in codes()}
 
 
 def label(inst_code: str) -> str:

@@ -107,7 +107,7 @@ class Platform(Model):
     `connector` is one of yuyan.collect.connect.
 
     `overlap_hours`: how far a window reaches back behind the one before. `compare_days`: after how many days everything is
-    compared, not only what changed.
+    compared, not only what changed. `fresh_hours`: how old its data may become, from the last complete collection.
     `unmapped: contract`: where names are a map, entities and fields that it does not have keep the contract's names.
     `marker`: the file by which a delivery that has no manifest says that it is complete.
     """
@@ -130,6 +130,7 @@ class Platform(Model):
     timeout_seconds: PositiveFloat = 60
     overlap_hours: int = Field(0, ge=0)
     compare_days: PositiveInt = 7
+    fresh_hours: PositiveInt = 36
     limits: Limits = Limits()
     formats: Formats = Formats()
     codes: Codes = {}
@@ -190,9 +191,9 @@ class Known(dict[str, _T]):
         raise self.refused.get(name) or KeyError(name)
 
 
-def load(folder: Path = settings.PLATFORMS) -> Known[Platform]:
+def load(folder: Path | None = None) -> Known[Platform]:
     """Every product's profile by its name; a file that is not usable is in `refused`."""
-    return Known(sorted(folder.glob("*.yml")), _platform)
+    return Known(sorted((folder or settings.platforms_dir()).glob("*.yml")), _platform)
 
 
 def _platform(path: Path) -> Platform:

@@ -80,6 +80,11 @@ def publish(connection: psycopg.Connection) -> None:
         )
 
 
+def forget() -> None:
+    """Read the file anew the next time: it has been changed."""
+    _read.cache_clear()
+
+
 @cache
 def _read(path: Path) -> dict[str, Steward]:
     try:

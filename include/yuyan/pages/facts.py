@@ -12,7 +12,6 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from yuyan import settings
 from yuyan.domain import contracts
 from yuyan.domain.institutions import load as institutions_on_file
 
@@ -255,7 +254,10 @@ def read(connection: psycopg.Connection, inst_code: str, run_id: str, as_of: dat
         row["accepted"] = accepted[row["entity"]]
     order = list(contracts.load())
     tables["arrivals"].sort(key=lambda row: order.index(row["entity"]))
-    shown = name["inst_name"] if name else "市教委" if inst_code == settings.COMMISSION else ""
+    known = institutions_on_file().get(
+        inst_code
+    )  # the commission has no record of itself, nor at first of a new one
+    shown = name["inst_name"] if name else known.name if known else ""
     return Facts(inst_code, shown, run_id, as_of, tables, groups, samples)
 
 

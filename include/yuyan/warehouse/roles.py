@@ -14,7 +14,7 @@ from yuyan.domain.yaml_file import YamlFile
 from yuyan.warehouse import line_roles, logins
 
 READABLE = (
-    *("marts", "indicators", "estimates", "reference", "plan", "star"),
+    *("published", "research", "access", "marts", "indicators", "estimates", "reference", "plan", "star"),
     *("quality", "ops", "allocation", "changes", "accountability"),
 )
 """Schemas that a role may be given. Records as they came (raw, latest, accepted, judging) are the line's alone."""
@@ -42,7 +42,7 @@ def readable() -> dict[str, tuple[str, ...]]:
     """Role -> schemas it may select from, in the order of the file. Raises RoleError, YamlError.
 
     >>> roles.readable()["analyst"]
-    ('marts', 'indicators', 'estimates', 'reference', 'plan', 'star')
+    ('published', 'marts', 'indicators', 'estimates', 'reference', 'plan', 'star', 'access')
     """
     file = YamlFile(settings.roles_file())
     found = {}
@@ -51,8 +51,15 @@ def readable() -> dict[str, tuple[str, ...]]:
             raise RoleError(f"{file.at(role)}: {role!r} is no role name; use small letters, digits and _")
         if role in settings.STAGES:
             raise RoleError(f"{file.at(role)}: {role} is a stage of the line; choose another name")
-        if not isinstance(entry, dict) or set(entry) != {"label", "reads"} or not entry["reads"]:
-            raise RoleError(f"{file.at(role)}: {role} needs `label:` and `reads: [schema, …]`, nothing else")
+        if (
+            not isinstance(entry, dict)
+            or set(entry) - {"states_purpose"} != {"label", "reads"}
+            or not entry["reads"]
+        ):
+            raise RoleError(
+                f"{file.at(role)}: {role} needs `label:` and `reads: [schema, …]`, and at most "
+                "`states_purpose: true` beside them"
+            )
         if unknown := [schema for schema in entry["reads"] if schema not in READABLE]:
             raise RoleError(
                 f"{file.at(role, 'reads')}: {role} may not read {', '.join(map(str, unknown))}; "
@@ -60,6 +67,13 @@ def readable() -> dict[str, tuple[str, ...]]:
             )
         found[str(role)] = tuple(entry["reads"])
     return found
+
+
+def bound() -> list[str]:
+    """Roles that read persons only in sessions that have said what for (access.state_purpose)."""
+    return [
+        role for role, entry in YamlFile(settings.roles_file()).data.items() if entry.get("states_purpose")
+    ]
 
 
 def create(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
@@ -81,6 +95,17 @@ def create(connection: psycopg.Connection, passwords: dict[str, str]) -> None:
         logins.grant(connection, role, {"SELECT": schemas})
         database = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("grant connect on database {} to {}").format(database, name))
+    _bind(connection)
+
+
+def _bind(connection: psycopg.Connection) -> None:
+    """Who must state a purpose may do so: its sessions can write, and there is nothing else that it may write."""
+    connection.execute("delete from disclosure.bound_reader where reader <> all(%s)", [bound()])
+    for role in bound():
+        name = sql.Identifier(role)
+        connection.execute("insert into disclosure.bound_reader values (%s) on conflict do nothing", [role])
+        connection.execute(sql.SQL("alter role {} set default_transaction_read_only = off").format(name))
+        connection.execute(sql.SQL("grant execute on function access.state_purpose to {}").format(name))
 
 
 def _shut(connection: psycopg.Connection) -> None:

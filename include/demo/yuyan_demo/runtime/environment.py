@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from yuyan import settings
-from yuyan.domain import stewards
 
 NO_TELEMETRY = {
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -80,9 +79,6 @@ def airflow(home: Path, secrets: dict[str, str], metadata_dsn: str, api_port: in
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "yuyan_demo.runtime.environment.hostname",
         "AIRFLOW__CORE__FERNET_KEY": secrets["fernet_key"],
         "AIRFLOW__CORE__AUTH_MANAGER": "yuyan.access.AuthManager",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
-            [f"{settings.AIRFLOW_USER}:admin", *(f"{n}:user" for n in stewards.load())]
-        ),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "airflow" / "passwords.json"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{base}/execution/",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_dsn.replace("postgresql://", driver, 1),

@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 
 import psycopg
 from rich.console import Console
 
+from yuyan.commands.follow import follow as follow_run
+from yuyan.commands.follow import successor
+from yuyan.commands.replay import Request
 from yuyan.domain import institutions as institution_files
 from yuyan_demo.runtime import day as calendar
-from yuyan_demo.runtime import postgres, services, watch
+from yuyan_demo.runtime import postgres, services
 from yuyan_demo.simulator import products
 
 
@@ -34,7 +36,9 @@ def up(home: Path, console: Console, state: calendar.State, day: int) -> Report:
 
     Airflow starts while the city moves on. Raises RuntimeFailure for a service that does not start.
     """
+    services.refuse_own_connections()
     seconds: dict[str, float] = {}
+    services.refuse_deployed(state)
     runtime = services.load(home, remember=True)
     calendar.save(runtime.home, state)  # services are told the city's size
     with _step(console, "启动数据库", seconds, "database"):
@@ -78,30 +82,19 @@ def _is_under_way(runtime: services.Runtime, run_id: str) -> bool:
     if collected != "success":
         return collected in ("queued", "running")
     with psycopg.connect(runtime.warehouse_dsn) as warehouse:
-        following = watch.successor(client, warehouse, "collect", run_id)
+        following = successor(client, warehouse, "collect", run_id)
     return client.run_state("warehouse", following) != "failed" if following else client.is_busy("warehouse")
 
 
-def replay(
-    home: Path,
-    console: Console,
-    state: calendar.State,
-    mode: str,
-    institutions: list[str],
-    entities: list[str],
-    since: str | None = None,
-) -> Report:
-    """Repeat part of the line for the last day (see dags/replay.py) at these institutions. Raises RuntimeFailure before the
-    first run."""
+def replay(home: Path, console: Console, state: calendar.State, request: Request) -> Report:
+    """Repeat part of the line for the last day (see dags/replay.py). Raises RuntimeFailure before the first run."""
     if not state.done:
         raise services.RuntimeFailure("there is nothing to repeat yet; run `yuyan run` first")
     report = up(home, console, state, state.prepared)
     as_of = calendar.as_of(state.done).isoformat()
-    run_id = f"{as_of}-{mode}-{datetime.now():%H%M%S}"
-    conf = {"mode": mode, "as_of": as_of, "institutions": institutions, "entities": entities}
-    conf |= {"since": since} if since else {}
-    report.runtime.client().trigger("replay", run_id, conf)
-    follow(report, console, "replay", run_id, len(institutions) if mode == "recollect" else 0)
+    run_id = request.run_id(as_of)
+    report.runtime.client().trigger("replay", run_id, request.conf(as_of))
+    follow(report, console, "replay", run_id, request.visited)
     return report
 
 
@@ -111,7 +104,7 @@ def follow(report: Report, console: Console, dag_id: str, run_id: str, expected:
     `expected`: how many institutions it visits.
     """
     started = time.monotonic()
-    outcome = watch.follow(report.runtime, console, dag_id, run_id, expected)
+    outcome = follow_run(report.runtime.line(), console, dag_id, run_id, expected)
     report.runs, report.failures = outcome.runs, outcome.failures
     report.seconds |= {name: s.seconds for name, s in outcome.stages.items() if s.seconds}
     report.seconds["line"] = time.monotonic() - started

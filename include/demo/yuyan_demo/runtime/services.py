@@ -22,13 +22,14 @@ import psycopg
 
 from yuyan import files, settings
 from yuyan import secrets as secret_store
+from yuyan.commands.airflow_api import Client
 from yuyan.commands.console import OperatorError
+from yuyan.commands.follow import Line
 from yuyan.commands.init import POOL, POOL_DESCRIPTION, POOL_SLOTS
-from yuyan.domain import stewards
+from yuyan.domain import institutions, stewards
 from yuyan.warehouse import ddl, line_roles, logins, roles
 from yuyan_demo.runtime import day as calendar
 from yuyan_demo.runtime import environment, postgres, processes
-from yuyan_demo.runtime.api import Client
 
 AIRFLOW = {
     "api-server": ["api-server"],
@@ -94,10 +95,28 @@ class Runtime:
     def client(self) -> Client:
         return Client(self.airflow_url, settings.AIRFLOW_USER, self.secrets["airflow_password"])
 
+    def line(self) -> Line:
+        """What a run is followed by; RuntimeFailure where a service has ended meanwhile."""
+        return Line(self.client(), self.warehouse_dsn, self._alive, self._log_of)
+
+    def _alive(self) -> None:
+        if gone := missing(self.home):
+            raise RuntimeFailure(
+                f"{', '.join(gone)} ended during the run; see {self.home / 'logs'} and start again with `yuyan run`"
+            )
+
+    def _log_of(self, dag_id: str, run_id: str, task: dict[str, Any]) -> str:
+        folder = Path(self.home, "logs", "airflow", f"dag_id={dag_id}", f"run_id={run_id}")
+        folder /= f"task_id={task['task_id']}"
+        if task["map_index"] >= 0:
+            folder /= f"map_index={task['map_index']}"
+        return str(folder / f"attempt={task['try_number']}.log")
+
 
 def warehouse_dsn(home: Path, stage: str) -> str:
-    """A stage's URL of the warehouse of a work folder. Raises PostgresError when its server is not running."""
-    return load(home).stage_dsns[stage]
+    """A stage's or the owner's URL of a work folder's warehouse. Raises PostgresError when its server is not running."""
+    runtime = load(home)
+    return runtime.warehouse_dsn if stage == settings.OWNER else runtime.stage_dsns[stage]
 
 
 def load(home: Path, remember: bool = False) -> Runtime:
@@ -139,6 +158,42 @@ def exclusive(home: Path) -> Iterator[None]:
                 f"another yuyan command is at work in {home}; wait for it or stop it"
             ) from None
         yield
+
+
+def refuse_own_connections() -> None:
+    """Raise RuntimeFailure where the environment has a connection of an institution's platform.
+
+    This runtime connects every institution to its simulated platform and marks all that it makes as simulated, which what a
+    real platform sends must never be.
+    """
+    wanted = {f"AIRFLOW_CONN_{i.connection.upper()}" for i in institutions.load().values()}
+    if found := sorted(wanted & os.environ.keys()):
+        raise RuntimeFailure(
+            f"{', '.join(found)} is set, but this runtime reads its simulated platforms only and marks everything as "
+            "simulated: unset it here; try the platform with `yuyan check`, and collect it in a deployment "
+            "(docker-compose.yml)"
+        )
+
+
+def refuse_deployed(state: calendar.State) -> None:
+    """Raise RuntimeFailure where a simulated city would get into a deployed line: its Airflow is named, or a warehouse
+    that has runs of which this work folder knows nothing.
+    """
+    if url := os.environ.get("YUYAN_AIRFLOW_URL"):
+        raise RuntimeFailure(
+            f"YUYAN_AIRFLOW_URL names a deployed line ({url}), and this command starts a simulated city of its own: "
+            "unset it, or use `yuyan status`, `replay`, `problem`, `hold`, which work there"
+        )
+    given = os.environ.get("YUYAN_WAREHOUSE_DSN")
+    if not given or state.prepared:
+        return
+    with psycopg.connect(given) as warehouse:
+        there = warehouse.execute("select to_regclass('ops.run') is not null").fetchone()[0]
+        if there and warehouse.execute("select exists (select from ops.run)").fetchone()[0]:
+            raise RuntimeFailure(
+                "the warehouse of YUYAN_WAREHOUSE_DSN has runs that are not of this work folder: a simulated city would be "
+                "mixed into them; name an empty database, or unset it for the embedded one"
+            )
 
 
 def start_databases(runtime: Runtime) -> None:
@@ -292,6 +347,7 @@ def variables(runtime: Runtime) -> dict[str, str]:
         "YUYAN_LANDING": settings.landing(),
         "YUYAN_PERSON_KEY": runtime.secrets["person_key"],
         "YUYAN_COLLECT_SCHEDULE": "",
+        "YUYAN_HOUSEKEEPING_SCHEDULE": "",
         "YUYAN_SIMULATED": f"{calendar.load(runtime.home).scale:.10g}",
     }
 

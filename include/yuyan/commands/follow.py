@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,13 +13,22 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from yuyan.commands.airflow_api import Client
 from yuyan.commands.report import STAGES
-from yuyan_demo.runtime import services
-from yuyan_demo.runtime.api import Client
 
 FOLLOWED = tuple(STAGES)[3:-1]
 POLL_SECONDS = 1.0
 HANDOVER_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Line:
+    """An Airflow and its warehouse. `check` raises when a service has gone; `log_of` says where a failed task's log is."""
+
+    client: Client
+    warehouse_dsn: str
+    check: Callable[[], None]
+    log_of: Callable[[str, str, dict[str, Any]], str]
 
 
 @dataclass
@@ -41,29 +49,28 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
 
 
-def follow(runtime: services.Runtime, console: Console, dag_id: str, run_id: str, expected: int) -> Outcome:
+def follow(line: Line, console: Console, dag_id: str, run_id: str, expected: int) -> Outcome:
     """Watch a run of `collect` or `replay` and the `warehouse` run it causes until both have ended.
 
-    That run may have been waiting already. `expected`: how many institutions are visited. Raises RuntimeFailure when a
-    service goes away meanwhile.
+    That run may have been waiting already. `expected`: how many institutions are visited. Raises what `line.check` raises.
     """
-    client, stages = runtime.client(), {name: Stage() for name in FOLLOWED}
+    client, stages = line.client, {name: Stage() for name in FOLLOWED}
     outcome = Outcome({dag_id: run_id}, stages)
     with (
-        psycopg.connect(runtime.warehouse_dsn, autocommit=True) as warehouse,
+        psycopg.connect(line.warehouse_dsn, autocommit=True) as warehouse,
         _display(console, stages) as show,
     ):
         state = "queued"
         while state not in ("success", "failed"):
-            _alive(runtime)
+            line.check()
             state = client.run_state(dag_id, run_id) or "failed"
             stages["collect"] = _collection(warehouse, run_id, expected, state)
             show()
             time.sleep(POLL_SECONDS)
         if state == "failed":
-            outcome.failures += _failed_tasks(runtime, client, dag_id, run_id)
+            outcome.failures += _failed_tasks(line, dag_id, run_id)
             return outcome
-        if (next_run := _handover(runtime, client, warehouse, dag_id, run_id)) is None:
+        if (next_run := _handover(line, warehouse, dag_id, run_id)) is None:
             outcome.failures.append(
                 f"{dag_id} {run_id} ended, but in {HANDOVER_SECONDS} s no warehouse run was at work or followed"
             )
@@ -71,13 +78,13 @@ def follow(runtime: services.Runtime, console: Console, dag_id: str, run_id: str
         outcome.runs["warehouse"] = next_run
         state = "queued"
         while state not in ("success", "failed"):
-            _alive(runtime)
+            line.check()
             state = client.run_state("warehouse", next_run) or "failed"
             _transformation(warehouse, next_run, client.tasks("warehouse", next_run), stages)
             show()
             time.sleep(POLL_SECONDS)
         if state == "failed":
-            outcome.failures += _failed_tasks(runtime, client, "warehouse", next_run)
+            outcome.failures += _failed_tasks(line, "warehouse", next_run)
     return outcome
 
 
@@ -136,39 +143,26 @@ def successor(client: Client, warehouse: psycopg.Connection, dag_id: str, run_id
     return found and found[0]
 
 
-def _handover(
-    runtime: services.Runtime, client: Client, warehouse: psycopg.Connection, dag_id: str, run_id: str
-) -> str | None:
+def _handover(line: Line, warehouse: psycopg.Connection, dag_id: str, run_id: str) -> str | None:
     deadline = time.monotonic() + HANDOVER_SECONDS
     while time.monotonic() < deadline:
-        _alive(runtime)
-        if next_run := successor(client, warehouse, dag_id, run_id):
+        line.check()
+        if next_run := successor(line.client, warehouse, dag_id, run_id):
             return next_run
-        if client.is_busy("warehouse"):  # one at a time: the next begins when it has ended
+        if line.client.is_busy("warehouse"):  # one at a time: the next begins when it has ended
             deadline = time.monotonic() + HANDOVER_SECONDS
         time.sleep(POLL_SECONDS)
     return None
 
 
-def _failed_tasks(runtime: services.Runtime, client: Client, dag_id: str, run_id: str) -> list[str]:
-    """One line per failed task, with the file that holds its log."""
-    lines = []
-    for task in client.tasks(dag_id, run_id):
-        if task["state"] == "failed":
-            folder = Path(runtime.home, "logs", "airflow", f"dag_id={dag_id}", f"run_id={run_id}")
-            folder /= f"task_id={task['task_id']}"
-            if task["map_index"] >= 0:
-                folder /= f"map_index={task['map_index']}"
-            log = folder / f"attempt={task['try_number']}.log"
-            lines.append(f"{dag_id}.{task['task_id']} {task['rendered_map_index'] or ''}: {log}")
+def _failed_tasks(line: Line, dag_id: str, run_id: str) -> list[str]:
+    """One line per failed task, with where its log is."""
+    lines = [
+        f"{dag_id}.{task['task_id']} {task['rendered_map_index'] or ''}: {line.log_of(dag_id, run_id, task)}"
+        for task in line.client.tasks(dag_id, run_id)
+        if task["state"] == "failed"
+    ]
     return lines or [f"{dag_id} {run_id} failed"]
-
-
-def _alive(runtime: services.Runtime) -> None:
-    if missing := services.missing(runtime.home):
-        raise services.RuntimeFailure(
-            f"{', '.join(missing)} ended during the run; see {runtime.home / 'logs'} and start again with `yuyan run`"
-        )
 
 
 @contextmanager

@@ -18,10 +18,10 @@ class AirflowError(OperatorError):
 
 
 class Client:
-    """One logged-in session with the embedded Airflow."""
+    """One logged-in session with an Airflow, the embedded or a deployed one."""
 
     def __init__(self, base_url: str, user: str, password: str):
-        # trust_env off: a proxy of the user's network has no business between two processes of this machine.
+        # trust_env off: a proxy of the user's network has no business between two processes of one deployment.
         self._http = httpx.Client(base_url=base_url, timeout=30, trust_env=False)
         self._credentials = {"username": user, "password": password}
 
@@ -54,7 +54,7 @@ class Client:
             except httpx.TransportError as error:
                 if not attempts:
                     where = f"Airflow at {self._http.base_url} does not answer {method} {path}"
-                    raise AirflowError(f"{where}: {error!r}; see logs/api-server.log") from error
+                    raise AirflowError(f"{where}: {error!r}; see the log of its api-server") from error
                 time.sleep(1)
 
     def health(self) -> dict[str, str | None]:

@@ -1,0 +1,125 @@
+"""Which cells are hidden: those of few persons, and as many others as it takes that none of them can be computed.
+
+A system has cells and sums: each sum says that one cell is the total of others. Whoever reads the published tables knows all
+sums, also those over several tables, so a hidden cell needs company in each of them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+ROUNDS = 200
+DEPTH = 12
+
+
+@dataclass
+class System:
+    """Cells (arrays by cell) and sums between them (arrays by sum and by member).
+
+    `value` exact; `least` what a reader knows it is at least; `need` by how much it must stay uncertain; `is_open` shown
+    whatever follows (official totals, and what readers know already); `is_hidden` the result. A sum: cell `total` = cells
+    `member[start[i]:start[i + 1]]` + `rest`, which readers know.
+    """
+
+    value: np.ndarray
+    least: np.ndarray
+    need: np.ndarray
+    is_money: np.ndarray
+    is_open: np.ndarray
+    is_hidden: np.ndarray
+    total: np.ndarray
+    start: np.ndarray
+    member: np.ndarray
+    rest: np.ndarray
+
+    @property
+    def sum_of_member(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self.total)), np.diff(self.start))
+
+
+def protect(system: System) -> int:
+    """Hide what must be hidden beside the cells that are; returns how many sums could not be protected.
+
+    In every sum with a hidden cell a second one is hidden, and what the hidden parts of a shown total add up to leaves each
+    of them `need` uncertain. The cell that is hidden besides is the smallest that is enough.
+    """
+    if not len(system.total):
+        return 0
+    order = _by_size(system)
+    for _ in range(ROUNDS):
+        bad = unprotected(system)
+        if not bad.any():
+            return 0
+        chosen = _next(system, order, bad)
+        if not len(chosen):
+            break
+        system.is_hidden[chosen] = True
+    return int(unprotected(system).sum())
+
+
+def unprotected(system: System) -> np.ndarray:
+    """By sum: does it tell a hidden cell, or too much of one?"""
+    hidden = system.is_hidden[system.member]
+    starts = system.start[:-1]
+    slack = np.where(hidden, (system.value - lows(system))[system.member], 0.0)
+    count = np.add.reduceat(hidden.astype(np.int64), starts)
+    total = np.add.reduceat(slack, starts)
+    greatest = np.maximum.reduceat(slack, starts)
+    need = np.maximum.reduceat(np.where(hidden, system.need[system.member], 0.0), starts)
+    money = np.maximum.reduceat(hidden & system.is_money[system.member], starts)
+    total_hidden = system.is_hidden[system.total]
+    # nobody among nobody: no cell beside it could keep that back
+    something = (
+        np.maximum.reduceat(np.where(hidden, system.value[system.member], 0.0), starts)
+        + total_hidden * system.value[system.total]
+        > 0
+    )
+    alone = ((count + total_hidden) == 1) & something
+    # money: the second largest must blur the largest; persons: what is hidden together must be large enough
+    narrow = np.where(money, total - greatest < need * greatest, total < need)
+    return alone | (~total_hidden & (count > 0) & narrow)
+
+
+def lows(system: System) -> np.ndarray:
+    """What a reader knows each cell to be at least: the sum of what its parts are at least."""
+    low = np.where(system.is_hidden, system.least, system.value)
+    of_sum = system.sum_of_member
+    for _ in range(DEPTH):
+        below = np.bincount(of_sum, low[system.member], len(system.total)) + system.rest
+        higher = np.maximum(low[system.total], below)
+        if (higher <= low[system.total] + 1e-9).all():
+            break
+        np.maximum.at(low, system.total, below)
+    return np.minimum(low, system.value)
+
+
+def _by_size(system: System) -> tuple[np.ndarray, np.ndarray]:
+    """(sum, cell) of all members and totals, by sum and within it by size."""
+    sums = np.concatenate([system.sum_of_member, np.arange(len(system.total))])
+    cells = np.concatenate([system.member, system.total])
+    order = np.lexsort((system.value[cells], sums))
+    return sums[order], cells[order]
+
+
+def _next(system: System, order: tuple[np.ndarray, np.ndarray], bad: np.ndarray) -> np.ndarray:
+    """The smallest cell of each bad sum that may still be hidden and adds to what is uncertain; where there is none, of a
+    sum with one hidden cell, any that may: a 0 that is hidden could have been the hidden figure."""
+    sums, cells = order
+    free = bad[sums] & ~system.is_hidden[cells] & ~system.is_open[cells]
+    helps = free & (system.value[cells] > system.least[cells])
+    served, first = np.unique(sums[helps], return_index=True)
+    chosen = cells[helps][first]
+    alone = np.bincount(sums, system.is_hidden[cells], len(system.total)) == 1
+    alone[served] = False
+    left = free & alone[sums]
+    _, second = np.unique(sums[left], return_index=True)
+    return np.unique(np.concatenate([chosen, cells[left][second]]))
+
+
+def harden(system: System, narrow: np.ndarray) -> int:
+    """Hide one cell more in every sum with a cell of which too much is known; returns how many."""
+    bad = narrow[system.total]
+    np.logical_or.at(bad, system.sum_of_member, narrow[system.member])
+    chosen = _next(system, _by_size(system), bad)
+    system.is_hidden[chosen] = True
+    return len(chosen)

@@ -1,0 +1,172 @@
+"""The stage after the marts that writes schema `published`: the same tables, without what tells of few persons or firms.
+
+Whoever reads knows also what was published before. A figure that changed by fewer persons than the policy's minimum stays
+as it was shown; one that was hidden stays hidden until it has changed by as many. `disclosure.cell` remembers both.
+"""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+import psycopg
+
+from yuyan import settings
+from yuyan.disclosure import attack, counts, research, sums, tables
+from yuyan.disclosure.policy import Policy, load
+from yuyan.disclosure.protect import harden, protect
+from yuyan.disclosure.sums import PLACE, Cells
+
+AS_IS, KEPT, HIDDEN, CHANGED = 0, 1, 2, 3
+"""What becomes of a count: as it is; as it was shown before; not shown; as it is, and not as it was shown before."""
+ROUNDS = 8
+
+
+def publish(run_id: str, as_of: date) -> dict[str, Any]:
+    """Write schema `published` from schema `marts` in one transaction.
+
+    Returns counts: cells, hidden, kept, sums, and what an attack on the result finds: `told` (hidden cells that follow
+    exactly) and `narrow` (for which fewer than `minimum` - 1 numbers are possible). Raises psycopg.errors.UndefinedTable
+    when the marts were not built.
+    """
+    policy = load()
+    with psycopg.connect(
+        settings.warehouse_dsn("transform"), application_name=f"yuyan disclosure {run_id}"[:63]
+    ) as connection:
+        counted = counts.counted(connection, policy)
+        cells = sums.system(counted, policy)
+        known = _known(connection, cells)
+        low, high = remember(cells, known, policy)
+        found = secure(cells, low, high)
+        states = _states(cells, known, policy)
+        named = cells.refs.select("table", "row", "column", "cell").filter(pl.col("cell").is_not_null())
+        modes = named.join(
+            states.select("cell", "mode", "keep"), on="cell", how="left", maintain_order="left"
+        )
+        tables.write(connection, policy, counted, modes)
+        students_left_out = research.write(connection, policy)
+        _store(connection, cells, states, policy, run_id)
+    return found | {"kept": int((modes["mode"] == KEPT).sum()), "students_left_out": students_left_out}
+
+
+def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
+    """Hide until an attack finds nothing more that hiding could help; returns what it finds then."""
+    system = cells.system
+    unprotected = protect(system)
+    for _ in range(ROUNDS):
+        narrow = attack.narrow(system, low, high)
+        if not narrow.any() or not harden(system, narrow):
+            break
+        unprotected = protect(system)
+    least, greatest = attack.bounds(system, low, high)
+    judged = attack.judged(system)
+    real = np.zeros(len(system.value), dtype=bool)
+    real[cells.refs["cell"].drop_nulls().to_numpy()] = True
+    return {
+        "cells": int(real.sum()),
+        "sums": len(system.total),
+        "hidden": int((system.is_hidden & real).sum()),
+        "unprotected": unprotected,
+        "told": int((judged & (greatest - least < attack.TOLERANCE)).sum()),
+        "narrow": int(attack.narrow(system, low, high).sum()),
+    }
+
+
+def remember(cells: Cells, known: pl.DataFrame, policy: Policy) -> tuple[np.ndarray, np.ndarray]:
+    """Take into account what was shown before; returns what readers know of each cell at least and at most."""
+    system = cells.system
+    low, high = system.least.copy(), np.full(len(system.value), np.inf)
+    if not known.height:
+        return low, high
+    cell = known["cell"].to_numpy()
+    shown, exact = known["shown"].to_numpy(), known["exact"].to_numpy()
+    value = system.value[cell]
+    by = np.where(system.is_money[cell], 0.0, policy.minimum)
+    was_shown = ~np.isnan(shown)
+    is_same = was_shown & (np.abs(value - shown) < 1e-6)
+    is_near = was_shown & ~is_same & (np.abs(value - shown) < by)
+    stays = ~was_shown & (np.abs(value - exact) < by)
+    system.is_hidden[cell[is_same]] = False
+    system.is_open[cell[is_same]] = True
+    system.is_open[cell[was_shown & ~is_same]] = False  # an official total may stay as it was shown
+    system.is_hidden[cell[is_near | (stays & ~system.is_open[cell])]] = True
+    near = cell[is_near]
+    low[near] = np.maximum(low[near], shown[is_near] - (policy.minimum - 1))
+    high[near] = shown[is_near] + (policy.minimum - 1)
+    system.least = low
+    return low, high
+
+
+def _key() -> pl.Expr:
+    return pl.concat_str([pl.col(c).fill_null("") for c in PLACE], separator="|").alias("place")
+
+
+def _placed(cells: Cells) -> pl.DataFrame:
+    """Cells with their place as text; a second figure for the same place (a count in a table) has the mark ~."""
+    first = cells.places.filter(pl.col("population").is_not_null()).select("cell", _key())
+    twins = (
+        cells.refs.filter(pl.col("cell").is_not_null())
+        .select("cell", *PLACE)
+        .unique("cell", maintain_order=True)
+    )
+    twins = twins.join(first, on="cell", how="anti").select("cell", _key() + "~")
+    return pl.concat([first, twins]).unique("place", keep="first", maintain_order=True)
+
+
+def _known(connection: psycopg.Connection, cells: Cells) -> pl.DataFrame:
+    """cell, shown (NaN: hidden), exact: of every cell that the last publication knew."""
+    before = counts.read(connection, "select place, shown, exact from disclosure.cell")
+    before = before.with_columns(pl.col("shown", "exact").cast(pl.Float64))
+    joined = _placed(cells).join(before, on="place", how="inner", maintain_order="left")
+    return joined.select("cell", pl.col("shown").fill_null(float("nan")), "exact")
+
+
+def _states(cells: Cells, known: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """Per cell: mode, keep (what is shown in its place), value, and what the last publication knew."""
+    system = cells.system
+    official = cells.refs.filter("is_open")["cell"].unique()
+    state = pl.DataFrame(
+        {
+            "cell": np.arange(len(system.value)),
+            "value": system.value,
+            "is_hidden": system.is_hidden,
+            "is_money": system.is_money,
+        }
+    )
+    state = state.join(known, on="cell", how="left").with_columns(pl.col("shown").fill_nan(None))
+    difference = (pl.col("value") - pl.col("shown")).abs()
+    keeps = pl.col("shown").is_not_null() & (
+        ((difference < policy.minimum) & ~pl.col("is_money")) | pl.col("cell").is_in(official.implode())
+    )
+    state = state.with_columns(
+        pl.when(pl.col("is_hidden") & keeps).then(KEPT)
+        .when("is_hidden").then(HIDDEN)
+        .when(difference > 1e-6).then(CHANGED)
+        .otherwise(AS_IS).cast(pl.Int8).alias("mode")
+    )  # fmt: skip
+    return state.with_columns(pl.when(pl.col("mode") == KEPT).then("shown").alias("keep"))
+
+
+def _store(
+    connection: psycopg.Connection, cells: Cells, states: pl.DataFrame, policy: Policy, run_id: str
+) -> None:
+    """What is shown of each cell now, and of a hidden one what it was when it was first hidden."""
+    shown = (
+        pl.when(pl.col("mode") == HIDDEN)
+        .then(None)
+        .when(pl.col("mode") == KEPT)
+        .then("keep")
+        .otherwise("value")
+    )
+    near = (pl.col("value") - pl.col("exact")).abs() < policy.minimum
+    exact = pl.when((pl.col("mode") == HIDDEN) & near).then("exact").otherwise("value")
+    rows = states.join(_placed(cells), on="cell", how="inner").select(
+        "place", shown.alias("shown"), exact.alias("exact")
+    )
+    connection.execute("delete from disclosure.cell")
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("copy disclosure.cell from stdin with (format csv)") as copy,
+    ):
+        copy.write(rows.write_csv(include_header=False).encode())
+    connection.execute("insert into disclosure.publication (run_id) values (%s)", [run_id])

@@ -1,0 +1,426 @@
+"""From counts to a system of cells and sums: everything that a reader of the published tables can add up.
+
+Within a population a cell at some coordinates is the total of the cells at these and more; a whole is its part and the rest;
+the same persons at two dates differ by a few. What a total has more than its parts (nobody said which) is a cell as well.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from yuyan.disclosure.counts import DIMENSIONS, Counted
+from yuyan.disclosure.policy import Policy
+from yuyan.disclosure.protect import System
+
+PLACE = ("population", "period", *DIMENSIONS)
+
+
+@dataclass
+class Cells:
+    """The system, which cell each count is (`refs` with column `cell`), and the place of each cell."""
+
+    system: System
+    refs: pl.DataFrame
+    places: pl.DataFrame
+
+
+class _Builder:
+    """Collects cells and sums; the arrays come at the end."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.count = 0
+        self.frames: list[pl.DataFrame] = []
+        self.sums: list[pl.DataFrame] = []  # total, part: one row per member
+        self.sum_count = 0
+        self.uniform: list[pl.Series] = []
+
+    def add(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Number new cells; `frame` has PLACE and the columns of _cell."""
+        frame = frame.with_columns(
+            pl.int_range(self.count, self.count + frame.height, dtype=pl.Int64).alias("cell")
+        )
+        self.count += frame.height
+        self.frames.append(frame)
+        return frame
+
+    def equate(self, members: pl.DataFrame) -> None:
+        """Sums of `total` (cell, total_value) and `part` (cell, part_value), a row per part; what is left over is a cell."""
+        if not members.height:
+            return
+        keys = members.select("total", "group").unique(maintain_order=True)
+        keys = keys.with_columns(
+            pl.int_range(self.sum_count, self.sum_count + keys.height, dtype=pl.Int64).alias("sum")
+        )
+        self.sum_count += keys.height
+        members = members.join(keys, on=["total", "group"], how="left", maintain_order="left")
+        over = members.group_by("sum").agg(
+            pl.col("total").first(),
+            (pl.col("total_value").first() - pl.col("part_value").sum()).alias("value"),
+            pl.col("is_money").first(),
+            pl.col("of_firms").first(),
+        )
+        left = over.filter(pl.col("value") > 1e-6).sort("sum")
+        nothing = [pl.lit(None, dtype=pl.String).alias(d) for d in PLACE]
+        leaves = self.add(
+            left.select(
+                *nothing, "value", pl.lit(False).alias("is_open"), "is_money", "of_firms",
+                pl.lit(False).alias("exists"), pl.lit(False).alias("is_partial"),
+            )
+        )  # fmt: skip
+        rest = left.select("sum", "total").with_columns(leaves["cell"].alias("part"))
+        constant = over.with_columns(pl.min_horizontal("value", 0.0).alias("rest")).select("sum", "rest")
+        both = pl.concat([members.select("sum", "total", "part"), rest.select("sum", "total", "part")])
+        self.sums.append(both.join(constant, on="sum", how="left", maintain_order="left"))
+
+    def equate_known(self, ties: pl.DataFrame) -> None:
+        """Sums of one part and a difference that readers know: total, part, rest."""
+        numbered = ties.with_columns(
+            pl.int_range(self.sum_count, self.sum_count + ties.height, dtype=pl.Int64).alias("sum")
+        )
+        self.sum_count += ties.height
+        self.sums.append(numbered.select("sum", "total", "part", "rest"))
+
+
+def system(counted: Counted, policy: Policy) -> Cells:
+    """The cells of all counts and every sum between them, with those hidden that are hidden for their own sake."""
+    build = _Builder(policy)
+    refs = counted.refs
+    known = refs.filter(pl.col("value").is_not_null())
+    first = known.unique(PLACE, keep="first", maintain_order=True)
+    open_places = known.filter("is_open").select(*PLACE).unique().with_columns(pl.lit(True).alias("opened"))
+    existing = known.filter("exists").select(*PLACE).unique().with_columns(pl.lit(True).alias("exists_"))
+    cells = build.add(
+        first.join(open_places, on=PLACE, how="left", nulls_equal=True, maintain_order="left")
+        .join(existing, on=PLACE, how="left", nulls_equal=True, maintain_order="left")
+        .select(
+            *PLACE, "value", pl.col("opened").fill_null(False).alias("is_open"), "is_money", "of_firms",
+            pl.col("exists_").fill_null(False).alias("exists"), "is_partial",
+        )
+    )  # fmt: skip
+    refs = refs.join(
+        cells.select(*PLACE, "cell", pl.col("value").alias("cell_value")),
+        on=PLACE,
+        how="left",
+        nulls_equal=True,
+    )
+    refs = _twins(build, refs)
+    full = _margins(build, cells)
+    full = _rests(build, full)
+    _additions(build, full)
+    _points(build, full)
+    _identities(build, refs, counted)
+    _uniform_ratios(build, refs)
+    build.uniform.append(refs.filter(pl.col("is_few") & (pl.col("value") != 0))["cell"])
+    return _arrays(build, refs, policy)
+
+
+def _twins(build: _Builder, refs: pl.DataFrame) -> pl.DataFrame:
+    """A second figure for the same place (persons beside registrations) is a cell of its own, tied to the first."""
+    other = (pl.col("value") - pl.col("cell_value")).abs() > 1e-6
+    twins = refs.filter(other).unique([*PLACE, "value"], maintain_order=True)
+    if not twins.height:
+        return refs
+    made = build.add(
+        twins.select(
+            *[pl.lit(None, dtype=pl.String).alias(d) for d in PLACE], "value", "is_open", "is_money", "of_firms",
+            "exists", pl.lit(False).alias("is_partial"),
+        )
+    )  # fmt: skip
+    twins = twins.with_columns(made["cell"].alias("twin"))
+    is_more = pl.col("value") > pl.col("cell_value")
+    build.equate_known(
+        twins.select(
+            pl.when(is_more).then("twin").otherwise("cell").alias("total"),
+            pl.when(is_more).then("cell").otherwise("twin").alias("part"),
+            (pl.col("value") - pl.col("cell_value")).abs().alias("rest"),
+        )
+    )
+    named = twins.select(*PLACE, "value", "twin")
+    refs = refs.join(named, on=[*PLACE, "value"], how="left", nulls_equal=True, maintain_order="left")
+    return refs.with_columns(pl.coalesce("twin", "cell").alias("cell")).drop("twin")
+
+
+def _dimension_sets(cells: pl.DataFrame) -> pl.DataFrame:
+    """The cells with `set`: the names of the dimensions that they have, in order."""
+    names = [pl.when(pl.col(d).is_not_null()).then(pl.lit(d + " ")).otherwise(pl.lit("")) for d in DIMENSIONS]
+    return cells.with_columns(pl.concat_str(names).alias("set"))
+
+
+def _sets(cells: pl.DataFrame) -> dict[str, dict[frozenset[str], bool]]:
+    """Population -> set of dimensions -> are its cells all there are (not of fixed coordinates only)?"""
+    found: dict[str, dict[frozenset[str], bool]] = {}
+    rows = cells.group_by("population", "set").agg((~pl.col("is_partial")).any().alias("whole")).iter_rows()
+    for population, names, whole in rows:
+        found.setdefault(population, {})[frozenset(names.split())] = whole
+    return found
+
+
+def _margins(build: _Builder, cells: pl.DataFrame) -> pl.DataFrame:
+    """The cells and those of every margin that two tables of a population have in common, which no table need publish."""
+    cells = _dimension_sets(cells)
+    for _ in range(3):  # margins of margins
+        wanted: dict[tuple[frozenset[str], frozenset[str]], list[str]] = {}
+        for population, sets in _sets(cells).items():
+            whole = [s for s, is_whole in sets.items() if is_whole]
+            meets = {a & b for a in sets for b in sets if a != b and (len(a) < 12)}
+            for meet in meets | {s for s, is_whole in sets.items() if not is_whole}:
+                finer = sorted((s for s in whole if meet < s), key=len)
+                if not sets.get(meet, False) and finer:
+                    wanted.setdefault((meet, finer[0]), []).append(population)
+        if not wanted:
+            break
+        made = []
+        for (meet, finer), populations in sorted(
+            wanted.items(), key=lambda w: (sorted(w[0][0]), sorted(w[0][1]))
+        ):
+            of = [d for d in DIMENSIONS if d in meet]
+            rows = cells.filter(
+                pl.col("population").is_in(populations)
+                & (pl.col("set") == _written(finer))
+                & ~pl.col("is_partial")
+            )
+            summed = rows.group_by("population", "period", *of, maintain_order=True).agg(
+                pl.col("value").sum(),
+                pl.col("is_money").first(),
+                pl.col("of_firms").first(),
+                pl.col("exists").any(),
+            )
+            summed = summed.with_columns(
+                *[pl.lit(None, dtype=pl.String).alias(d) for d in DIMENSIONS if d not in meet],
+                pl.lit(False).alias("is_open"), pl.lit(False).alias("is_partial"),
+                pl.lit(_written(meet)).alias("set"),
+            )  # fmt: skip
+            there = cells.filter(pl.col("set") == _written(meet)).select("population", "period", *of)
+            summed = summed.join(
+                there, on=["population", "period", *of], how="anti", nulls_equal=True, maintain_order="left"
+            )
+            made.append(summed.select(*[c for c in cells.columns if c != "cell"]))
+        new = build.add(pl.concat(made).drop("set"))
+        is_wanted = pl.struct("population", "set").is_in(
+            [{"population": p, "set": _written(meet)} for (meet, _), ps in wanted.items() for p in ps]
+        )
+        cells = cells.with_columns(pl.when(is_wanted).then(False).otherwise("is_partial").alias("is_partial"))
+        cells = pl.concat([cells, _dimension_sets(new).select(cells.columns)])
+    return cells
+
+
+def _written(names: frozenset[str]) -> str:
+    return "".join(d + " " for d in DIMENSIONS if d in names)
+
+
+def _rests(build: _Builder, cells: pl.DataFrame) -> pl.DataFrame:
+    """Whole = part + rest, wherever both are; the rest is a population too. None or all of a small whole is hidden."""
+    policy, found = build.policy, cells
+    for part, (whole, rest) in policy.parts.items():
+        where = ["period", *DIMENSIONS]
+        both = found.filter(pl.col("population") == part).join(
+            found.filter(pl.col("population") == whole).select(
+                *where, pl.col("cell").alias("total"), pl.col("value").alias("of")
+            ),
+            on=where,
+            how="inner",
+            nulls_equal=True,
+            maintain_order="left",
+        )
+        both = both.filter(pl.col("of") >= pl.col("value"))
+        there = found.filter(pl.col("population") == rest).select(
+            *where, pl.col("cell").alias("there"), pl.col("value").alias("left")
+        )
+        both = both.join(there, on=where, how="left", nulls_equal=True, maintain_order="left")
+        missing = both.filter(pl.col("there").is_null())
+        made = build.add(
+            missing.with_columns(
+                pl.lit(rest).alias("population"),
+                (pl.col("of") - pl.col("value")).alias("value"),
+                pl.lit(False).alias("is_open"),
+                pl.lit(False).alias("exists"),
+            ).select(*[c for c in cells.columns if c not in ("cell", "set")])
+        )
+        made = made.with_columns(missing["set"].alias("set")).select(cells.columns)
+        tied = pl.concat(
+            [
+                both.filter(pl.col("there").is_not_null()).select(
+                    "total", "of", "cell", "value", "there", "left", "is_money", "of_firms"
+                ),
+                missing.with_columns(made["cell"].alias("there"), made["value"].alias("left")).select(
+                    "total", "of", "cell", "value", "there", "left", "is_money", "of_firms"
+                ),
+            ]
+        )
+        group = pl.lit(part).alias("group")
+        common = [pl.col("total"), pl.col("of").alias("total_value"), group, "is_money", "of_firms"]
+        build.equate(
+            pl.concat(
+                [
+                    tied.select(*common, pl.col("cell").alias("part"), pl.col("value").alias("part_value")),
+                    tied.select(*common, pl.col("there").alias("part"), pl.col("left").alias("part_value")),
+                ]
+            )
+        )
+        tied_small = tied.filter((pl.col("of") > 0) & (pl.col("of") < policy.uniform_minimum))
+        build.uniform += [
+            tied_small.filter(pl.col("value") == 0)["cell"],
+            tied_small.filter(pl.col("left") == 0)["there"],
+        ]
+        found = pl.concat([found, made])
+    return found
+
+
+def _additions(build: _Builder, cells: pl.DataFrame) -> None:
+    """A cell is the total of the cells at its coordinates and one step more of them."""
+    wanted: dict[tuple[frozenset[str], frozenset[str]], list[str]] = {}
+    for population, sets in _sets(cells).items():
+        if population.endswith("#cluster"):
+            continue
+        for coarse in sets:
+            for fine in sets:
+                between = any(coarse < s < fine and whole for s, whole in sets.items())
+                if coarse < fine and not between:
+                    wanted.setdefault((coarse, fine), []).append(population)
+    for (coarse, fine), populations in sorted(
+        wanted.items(), key=lambda w: (sorted(w[0][0]), sorted(w[0][1]))
+    ):
+        where = ["population", "period", *[d for d in DIMENSIONS if d in coarse]]
+        chosen = cells.filter(pl.col("population").is_in(populations))
+        total = chosen.filter(pl.col("set") == _written(coarse)).select(
+            *where,
+            pl.col("cell").alias("total"),
+            pl.col("value").alias("total_value"),
+            "is_money",
+            "of_firms",
+        )
+        part = chosen.filter(pl.col("set") == _written(fine)).select(
+            *where, pl.col("cell").alias("part"), pl.col("value").alias("part_value")
+        )
+        members = total.join(part, on=where, how="inner", nulls_equal=True, maintain_order="left_right")
+        build.equate(members.with_columns(pl.lit(_written(fine)).alias("group")))
+
+
+def _points(build: _Builder, cells: pl.DataFrame) -> None:
+    """The same persons at two dates: the greater figure is the lesser one and what they differ by."""
+    for earlier, later in build.policy.points.items():
+        one, two = "@" + earlier, "@" + later
+        where = ["name", "period", *DIMENSIONS]
+        a = cells.filter(pl.col("population").str.ends_with(one)).with_columns(
+            pl.col("population").str.strip_suffix(one).alias("name")
+        )
+        b = cells.filter(pl.col("population").str.ends_with(two)).with_columns(
+            pl.col("population").str.strip_suffix(two).alias("name")
+        )
+        both = a.join(
+            b.select(*where, pl.col("cell").alias("b"), pl.col("value").alias("vb")),
+            on=where,
+            how="inner",
+            nulls_equal=True,
+        )
+        is_more = pl.col("vb") >= pl.col("value")
+        build.equate(
+            both.sort("cell").select(
+                pl.when(is_more).then("b").otherwise("cell").alias("total"),
+                pl.when(is_more).then("vb").otherwise("value").alias("total_value"),
+                pl.when(is_more).then("cell").otherwise("b").alias("part"),
+                pl.when(is_more).then("value").otherwise("vb").alias("part_value"),
+                "is_money",
+                "of_firms",
+                pl.lit(f"{earlier}-{later}").alias("group"),
+            )
+        )
+
+
+def _identities(build: _Builder, refs: pl.DataFrame, counted: Counted) -> None:
+    """Sums of a table's own columns that are equal: both are the total of a cell that nobody publishes, or of one column."""
+    for table, left, right in counted.sums:
+        rows = {c: refs.filter((pl.col("table") == table) & (pl.col("column") == c)) for c in (*left, *right)}
+        whole = None
+        for column in left:
+            one = rows[column].select("row", pl.col("cell"), pl.col("value").alias("v"))
+            whole = one if whole is None else whole.join(one, on="row", how="inner", suffix=f"_{column}")
+        assert whole is not None
+        if len(left) == 1:
+            total = whole.select("row", pl.col("cell").alias("total"), pl.col("v").alias("total_value"))
+        else:
+            values = [c for c in whole.columns if c.startswith("v")]
+            whole = whole.sort("row").with_columns(pl.sum_horizontal(values).alias("value"))
+            nothing = [pl.lit(None, dtype=pl.String).alias(d) for d in PLACE]
+            flags = [pl.lit(False).alias(f) for f in ("is_open", "is_money", "of_firms")]
+            made = build.add(
+                whole.select(
+                    *nothing, "value", *flags, pl.lit(False).alias("exists"), pl.lit(False).alias("is_partial"),
+                )
+            )  # fmt: skip
+            total = whole.select("row", pl.col("value").alias("total_value")).with_columns(
+                made["cell"].alias("total")
+            )
+        for side in (left, right):
+            if side == left and len(left) == 1:
+                continue
+            parts = pl.concat(
+                [
+                    rows[c].select("row", pl.col("cell").alias("part"), pl.col("value").alias("part_value"))
+                    for c in side
+                ]
+            )
+            members = total.join(parts, on="row", how="inner", maintain_order="left")
+            build.equate(
+                members.with_columns(
+                    pl.lit(False).alias("is_money"),
+                    pl.lit(False).alias("of_firms"),
+                    pl.lit(" ".join(side)).alias("group"),
+                )
+            )
+
+
+def _uniform_ratios(build: _Builder, refs: pl.DataFrame) -> None:
+    """Of an indicator's row that is a part of a small whole: none or all of it is hidden as well."""
+    rows = refs.filter((pl.col("table") == "indicator_value") & ~pl.col("is_money"))
+    part = rows.filter(pl.col("column") == "numerator").select("row", "cell", "value")
+    whole = rows.filter(pl.col("column") == "denominator").select("row", pl.col("value").alias("of"))
+    both = part.join(whole, on="row").filter(
+        (pl.col("of") > 0) & (pl.col("of") < build.policy.uniform_minimum)
+    )
+    build.uniform.append(both.filter((pl.col("value") == 0) | (pl.col("value") == pl.col("of")))["cell"])
+
+
+def _arrays(build: _Builder, refs: pl.DataFrame, policy: Policy) -> Cells:
+    frame = pl.concat(build.frames).sort("cell")
+    value = frame["value"].to_numpy().astype(float)
+    is_money, of_firms = frame["is_money"].to_numpy(), frame["of_firms"].to_numpy()
+    minimum = np.where(of_firms, policy.firm_minimum, policy.minimum)
+    hidden = ~is_money & (value > 0) & (value < minimum)
+    for cells in build.uniform:
+        hidden[cells.to_numpy()] = True
+    is_open = frame["is_open"].to_numpy() & ((value == 0) | (value >= minimum))
+    hidden &= ~is_open
+    least = np.where(frame["exists"].to_numpy() & ~is_money, np.minimum(value, 1.0), 0.0)
+    members = pl.concat(build.sums).sort("sum", maintain_order=True)
+    sizes = members.group_by("sum", maintain_order=True).agg(
+        pl.len(), pl.col("total").first(), pl.col("rest").first()
+    )
+    system = System(
+        value=value,
+        least=least,
+        need=np.where(is_money, policy.protection, minimum).astype(float),
+        is_money=is_money,
+        is_open=is_open,
+        is_hidden=hidden,
+        total=sizes["total"].to_numpy(),
+        start=np.concatenate([[0], np.cumsum(sizes["len"].to_numpy())]).astype(np.int64),
+        member=members["part"].to_numpy(),
+        rest=sizes["rest"].to_numpy().astype(float),
+    )
+    _zero_totals(system)
+    return Cells(system, refs, frame.select("cell", *PLACE))
+
+
+def _zero_totals(system: System) -> None:
+    """Where nobody of a large whole is, nobody is in its parts: hiding the parts of a shown zero would hide nothing."""
+    zeros = (system.value[system.total] == 0) & (system.rest == 0)
+    of_sum = system.sum_of_member
+    for _ in range(len(DIMENSIONS)):
+        shown = zeros & ~system.is_hidden[system.total]
+        told = system.member[shown[of_sum]]
+        if not system.is_hidden[told].any():
+            return
+        system.is_hidden[told] = False

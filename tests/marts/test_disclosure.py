@@ -1,0 +1,411 @@
+"""What readers of the published figures can find out about few persons: attacks on every table, on two days.
+
+The attacker knows all published tables of two days, how they add up, where rows are and, at worst, which figures have not
+changed. What is hidden is read off the published tables, not off the code that wrote them.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import psycopg
+import pytest
+from scipy.optimize import linprog
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+from support import built_city
+from support.copies import copy_of
+from support.examples import of_marts
+from support.rebuild import Compiled
+from yuyan.disclosure import attack, counts, policy, research, run, sums
+from yuyan.disclosure.protect import System
+from yuyan.domain import indicators
+from yuyan.pages import published
+
+pytestmark = pytest.mark.database
+
+POLICY = policy.load()
+N = POLICY.minimum
+FIRST_YEAR = 2023
+MOVED = (
+    *("ind_counted_employment", "ind_value", "ind_plan_status", "ind_status"),
+    *("graduate_destination", "indicator_value", "target_scorecard", "target_by_version"),
+)
+"""What is filled anew for the second day, in order; views follow by themselves."""
+
+
+@dataclass
+class Day:
+    """A day's exact counts with the cells they are, and `shown`: each count in a table beside what its readers see."""
+
+    cells: sums.Cells
+    shown: pl.DataFrame
+    found: dict[str, int]
+
+    @property
+    def system(self) -> System:
+        """The cells as a reader knows them: what no table shows as it is can only be computed."""
+        shown = self.shown
+        known = shown.filter(
+            pl.col("shown").is_not_null() & ((pl.col("shown") - pl.col("value")).abs() < 1e-6)
+        )
+        hidden = np.ones(len(self.cells.system.value), dtype=bool)
+        hidden[known["cell"].unique().to_numpy()] = False
+        return System(**{**vars(self.cells.system), "is_hidden": hidden})
+
+    @property
+    def secret(self) -> np.ndarray:
+        """What must not be told: hidden counts of somebody in a table, and hidden groups of few that no table names."""
+        system, real = self.system, np.zeros(len(self.cells.system.value), dtype=bool)
+        real[self.shown["cell"].unique().to_numpy()] = True
+        return attack.judged(system) & (real | (system.value < system.need))
+
+
+def day(connection: psycopg.Connection, found: dict[str, int]) -> Day:
+    """What the tables show now, beside the counts behind it."""
+    counted = counts.counted(connection, POLICY)
+    cells = sums.system(counted, POLICY)
+    seen = []
+    for table, rows in counted.rows.items():
+        keys = (
+            [c for c in rows.columns if c in POLICY.tables[table].key]
+            if table in POLICY.tables
+            else list(counts.VARIANT_KEY)
+        )
+        columns = [
+            c
+            for c in counted.refs.filter(pl.col("table") == table)["column"].unique()
+            if not c.startswith("#")
+        ]
+        read = counts.read(connection, f"select {', '.join(keys + columns)} from published.{table}")
+        joined = rows.select("row", *keys).join(read, on=keys, how="left", nulls_equal=True)
+        assert joined.height == rows.height
+        seen.append(
+            joined.unpivot(columns, index="row", variable_name="column", value_name="shown").select(
+                pl.lit(table).alias("table"), "row", "column", pl.col("shown").cast(pl.Float64)
+            )
+        )
+    refs = cells.refs.filter(~pl.col("column").str.starts_with("#"))
+    shown = refs.join(pl.concat(seen), on=["table", "row", "column"], how="left", maintain_order="left")
+    return Day(cells, shown, found)
+
+
+@pytest.fixture(scope="module")
+def days(
+    pg_home, simulated_city_dsn, simulated_city_home, simulated_city
+) -> Iterator[tuple[psycopg.Connection, list[Day]]]:
+    """A copy of the city, published; then some graduates' destinations change, and it is published again."""
+    with pytest.MonkeyPatch.context() as patch:
+        for dsn in copy_of(pg_home, simulated_city_dsn):
+            patch.setenv("YUYAN_HOME", str(simulated_city_home))
+            patch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
+            patch.setenv("YUYAN_SIMULATED", str(built_city.SCALE))
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                leave_recent_years(connection)
+                first = day(connection, run.publish("first", simulated_city.as_of))
+                move(connection, Compiled(simulated_city_home, simulated_city.as_of), simulated_city.as_of)
+                second = day(connection, run.publish("second", simulated_city.as_of))
+                yield connection, [first, second]
+
+
+def leave_recent_years(connection: psycopg.Connection) -> None:
+    """Sums stay within a period: some years are attacked like all of them, in a third of the time."""
+    periods = {name: table.period for name, table in POLICY.tables.items() if not name.startswith("v_")}
+    for name, period in (periods | {"indicator_value": "period_year"}).items():
+        connection.execute(f"delete from marts.{name} where left(cast({period} as text), 4) < '{FIRST_YEAR}'")
+    connection.execute(f"delete from star.fct_employment where grad_year < {FIRST_YEAR}")
+
+
+def move(connection: psycopg.Connection, compiled: Compiled, as_of) -> None:
+    """A day passes: some graduates leave the records, some have found work meanwhile."""
+    connection.execute("delete from star.fct_employment where hashtext(student_id) % 40 = 0")
+    connection.execute(
+        "update star.fct_employment set destination_code = '10', is_employed = true, is_in_chongqing = true, "
+        "region_code = '500103' where hashtext(student_id) % 60 = 7"
+    )
+    compiled.fill_marts(connection, as_of, *MOVED)
+    leave_recent_years(connection)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_what_is_shown_is_true_or_was_shown_before(days, number):
+    """A figure is as it is, is not there, or is the one of the day before, from which it differs by fewer than n."""
+    _, both = days
+    shown = both[number].shown.filter(pl.col("shown").is_not_null())
+    differing = shown.filter((pl.col("shown") - pl.col("value")).abs() > 1e-6)
+    if number == 0:
+        assert differing.height == 0
+    else:
+        assert 0 < differing.height < shown.height / 10
+        others = differing.filter(~pl.col("is_open"))
+        assert (others["value"] - others["shown"]).abs().max() < N
+    small = shown.filter(
+        (pl.col("shown") > 0) & (pl.col("shown") < N) & ~pl.col("is_money") & ~pl.col("of_firms")
+    )
+    assert small.height == 0
+
+
+def test_headline_totals_of_the_city_are_shown(days):
+    _, both = days
+    for one in both:
+        official = one.shown.filter(pl.col("is_open") & (pl.col("value") >= N))
+        assert official.height > 100
+        assert official["shown"].null_count() == 0
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_no_hidden_figure_follows_from_all_the_others(days, number):
+    """Interval attack over all tables: of every hidden count of somebody at least n - 1 numbers stay possible; of one in two
+    hundred fewer on the second day, when what has not changed is known from the first."""
+    _, both = days
+    system, secret = both[number].system, both[number].secret
+    low, high = attack.bounds(system)
+    assert secret.sum() > 5_000
+    assert (low[secret] <= system.value[secret] + 1e-6).all()
+    assert (high[secret] >= system.value[secret] - 1e-6).all()  # the attack finds true bounds
+    assert (secret & (high - low < 1e-6)).sum() == 0
+    assert (secret & (high - low < system.need - 2)).sum() <= (0, secret.sum() / 200)[number]
+    assert (secret & (high - low < system.need - 3)).sum() == 0
+
+
+def test_the_attack_would_find_what_primary_suppression_leaves(days):
+    """With only the small figures hidden it computes thousands of them: the test above can fail."""
+    _, both = days
+    system = both[0].cells.system
+    only_small = (system.value > 0) & (system.value < system.need) & ~system.is_money
+    bare = System(**{**vars(system), "is_hidden": only_small})
+    low, high = attack.bounds(bare)
+    assert (only_small & (high - low < 1e-6)).sum() > 2_000
+
+
+def test_no_hidden_figure_follows_by_linear_algebra(days):
+    """Differencing attack, exactly: components of up to some hundred hidden figures each, drawn at random."""
+    _, both = days
+    system, secret = both[1].system, both[1].secret
+    labels = components(system)
+    sizes = np.bincount(labels[labels >= 0])
+    chosen = np.random.default_rng(2026).permutation(np.flatnonzero((sizes > 3) & (sizes <= 300)))[:60]
+    part = System(**{**vars(system), "is_hidden": system.is_hidden & np.isin(labels, chosen)})
+    told, skipped = attack.told(part)
+    assert skipped == 0
+    assert (part.is_hidden & secret).sum() > 300
+    assert secret[told].sum() == 0
+
+
+def components(system: System) -> np.ndarray:
+    """The component of each hidden cell, -1 of shown ones: hidden cells that share a sum are in one."""
+    hidden = np.flatnonzero(system.is_hidden)
+    place = np.full(len(system.value), -1)
+    place[hidden] = np.arange(len(hidden))
+    cells = np.concatenate([system.member, system.total])
+    rows = np.concatenate([system.sum_of_member, np.arange(len(system.total))])
+    inside = place[cells] >= 0
+    matrix = csr_matrix(
+        (np.ones(inside.sum()), (rows[inside], place[cells[inside]])), shape=(len(system.total), len(hidden))
+    )
+    labels = np.full(len(system.value), -1)
+    labels[hidden] = connected_components(matrix.T @ matrix, directed=False)[1]
+    return labels
+
+
+def test_no_hidden_figure_is_narrowed_by_a_linear_programme(days):
+    """The strongest interval attack, on twenty hidden figures of less than n, drawn at random."""
+    _, both = days
+    system = both[1].system
+    labels = components(system)
+    sizes = np.bincount(labels[labels >= 0])
+    small = both[1].secret & (system.value < N)
+    fitting = np.flatnonzero(small & (labels >= 0) & (sizes[labels] > 5) & (sizes[labels] <= 400))
+    for cell in np.random.default_rng(7).choice(fitting, 20, replace=False):
+        least, greatest = programme(system, np.flatnonzero(labels == labels[cell]), cell)
+        assert least - 1e-6 <= system.value[cell] <= greatest + 1e-6
+        assert greatest - least >= system.need[cell] - 2 - 1e-6
+
+
+def programme(system: System, group: np.ndarray, cell: int) -> tuple[float, float]:
+    """The least and greatest value of a cell that fits all sums of its component."""
+    place = np.full(len(system.value), -1)
+    place[group] = np.arange(len(group))
+    cells = np.concatenate([system.member, system.total])
+    rows = np.concatenate([system.sum_of_member, np.arange(len(system.total))])
+    signs = np.concatenate([np.ones(len(system.member)), -np.ones(len(system.total))])
+    inside = place[cells] >= 0
+    matrix = csr_matrix(
+        (signs[inside], (rows[inside], place[cells[inside]])), shape=(len(system.total), len(group))
+    )
+    used = np.flatnonzero(np.diff(matrix.indptr))
+    given = matrix[used] @ system.value[group]
+    goal = np.zeros(len(group))
+    goal[place[cell]] = 1
+    bounds = [(low, None) for low in system.least[group]]
+    ends = [
+        linprog(sign * goal, A_eq=matrix[used], b_eq=given, bounds=bounds, method="highs") for sign in (1, -1)
+    ]
+    assert all(e.status in (0, 3) for e in ends)
+    return ends[0].fun, -ends[1].fun if ends[1].status == 0 else np.inf
+
+
+def test_no_hidden_figure_follows_from_the_table_of_the_day_before(days):
+    """Both days as one system: a count that has not changed is the same number, which the attacker is taken to know."""
+    _, (first, second) = days
+    system = joined(first, second)
+    low, high = attack.bounds(system)
+    small = attack.judged(system) & (system.value < system.need)
+    assert small.sum() > 5_000
+    assert (small & (high - low < 1e-6)).sum() == 0
+
+
+def test_no_change_of_a_day_is_small(days):
+    """What both days show differs by 0 or by n and more."""
+    _, (first, second) = days
+    key = ["table", "column", "population", "period", *counts.DIMENSIONS]
+    before = first.shown.filter(~pl.col("is_money")).select(*key, pl.col("shown").alias("before"))
+    both = second.shown.filter(~pl.col("of_firms")).join(before, on=key, how="inner", nulls_equal=True)
+    change = (both["shown"] - both["before"]).abs().drop_nulls()
+    assert (change > 0).sum() > 5
+    assert change.filter(change > 1e-6).min() >= N
+
+
+def joined(first: Day, second: Day) -> System:
+    """Cells of two days; a cell of the same place and value on both is one, and known where one of the days shows it."""
+    a, b = first.system, second.system
+    places = [
+        one.cells.places.with_columns(pl.Series("value", one.cells.system.value)).filter(
+            pl.col("population").is_not_null()
+        )
+        for one in (first, second)
+    ]
+    same = places[1].join(
+        places[0], on=[*sums.PLACE, "value"], how="inner", nulls_equal=True, suffix="_before"
+    )
+    to = np.arange(len(b.value)) + len(a.value)
+    to[same["cell"].to_numpy()] = same["cell_before"].to_numpy()
+    size = len(a.value) + len(b.value)
+
+    def both(name: str) -> np.ndarray:
+        return np.concatenate([getattr(a, name), getattr(b, name)])
+
+    hidden = both("is_hidden")
+    twice = same["cell"].to_numpy(), same["cell_before"].to_numpy()
+    hidden[twice[1]] = a.is_hidden[twice[1]] & b.is_hidden[twice[0]]
+    assert len(hidden) == size
+    return System(
+        value=both("value"),
+        least=both("least"),
+        need=both("need"),
+        is_money=both("is_money"),
+        is_open=both("is_open"),
+        is_hidden=hidden,
+        total=np.concatenate([a.total, to[b.total]]),
+        start=np.concatenate([a.start, b.start[1:] + a.start[-1]]),
+        member=np.concatenate([a.member, to[b.member]]),
+        rest=both("rest"),
+    )
+
+
+def test_the_stage_says_what_its_own_attack_found(days):
+    first, second = days[1]
+    assert (first.found["told"], first.found["narrow"], first.found["kept"]) == (0, 0, 0)
+    assert second.found["told"] == 0
+    assert second.found["kept"] > 0
+
+
+def test_a_row_with_something_hidden_says_so_and_shows_no_zero(days):
+    connection, _ = days
+    rows = connection.execute(
+        "select count(*) filter (where numerator is null), "
+        "count(*) filter (where value_display is not null and value is null) from published.indicator_value "
+        "where is_suppressed"
+    ).fetchone()
+    assert rows[0] > 500
+    assert rows[1] == 0
+    silent = connection.execute(
+        "select count(*) from published.indicator_value as p join marts.indicator_value as m "
+        "using (variant_code, unit_code, period_code, grain, definition_version) "
+        "where not p.is_suppressed and (p.numerator is null) <> (m.numerator is null)"
+    ).fetchone()
+    assert silent == (0,)
+
+
+def test_what_follows_from_a_hidden_count_is_hidden(days):
+    connection, _ = days
+    for query in (
+        "select count(*) from published.indicator_value where numerator is null and is_suppressed "
+        "and coalesce(value, lcl95) is not null",
+        "select count(*) from published.target_by_version as t join published.indicator_value as v "
+        "using (variant_code, grain, unit_code, period_code) where v.is_official and v.is_suppressed "
+        "and t.value is not null and v.value is null",
+        "select count(*) from published.thesis_sampling where problem_count is null and weighted_pass_share is not null",
+        "select count(*) from published.industry_projects where client_count < 3 and signed_amount_cny > 0",
+        "select count(*) from published.industry_projects where top_client_share > 0.75",
+        "select count(*) from published.supervisor_team where guiding_count < 20 and load_max is not null",
+    ):
+        assert connection.execute(query).fetchone() == (0,), query
+
+
+def test_published_has_the_marts_but_for_what_is_withheld(days):
+    connection, _ = days
+    columns = (
+        "select table_name, column_name from information_schema.columns where table_schema = %s "
+        "and column_name not in ('is_suppressed', 'is_kept')"
+    )
+    marts = set(connection.execute(columns, ["marts"]).fetchall())
+    published = set(connection.execute(columns, ["published"]).fetchall())
+    assert published == {(table, column) for table, column in marts if table not in POLICY.withheld}
+    bare = connection.execute(
+        "select table_name, column_name from information_schema.columns where table_schema = 'published' and "
+        "col_description(format('%I.%I', table_schema, table_name)::regclass, ordinal_position) is null"
+    ).fetchall()
+    assert bare == []
+
+
+def test_the_examples_of_the_marts_run_on_what_is_published(days):
+    connection, _ = days
+    empty = []
+    for name, query in of_marts().items():
+        if set(re.findall(r"\bmarts\.(\w+)", query)) & POLICY.withheld or "allocation." in query:
+            continue
+        if not connection.execute(re.sub(r"\bmarts\.", "published.", query)).fetchall():
+            empty.append(name)
+    assert empty == []
+
+
+def test_every_count_is_of_persons_of_firms_or_of_things():
+    """A column or a fact that nobody has thought about is not published unprotected."""
+    given, unknown = POLICY.variants, []
+    for name, columns in published.snapshot()[1].items():
+        if name in POLICY.withheld or (name.startswith("v_") and name not in POLICY.tables):
+            continue  # not published; a view of tables that are
+        table = POLICY.tables.get(name)
+        known = POLICY.things | {"case_count"} | ({*table.counts, *table.follows} if table else set())
+        unknown += [
+            f"{name}.{column}" for column in columns if column.endswith("_count") and column not in known
+        ]
+    unknown += [
+        v.code
+        for v in indicators.variants()
+        if not counts.counts_somebody(POLICY, v) and v.fact not in given.things
+    ]
+    assert unknown == []
+
+
+def test_no_student_of_research_is_alone(days):
+    connection, _ = days
+    together = ", ".join(research.RECOGNISABLE)
+    classes, least, students = connection.execute(
+        f"select count(*), min(n), sum(n) from (select count(*) as n from research.student group by {together}) as c"
+    ).fetchone()
+    assert least >= N
+    assert classes > 100
+    exact = connection.execute(
+        "select count(*) from (select 1 from star.dim_student where is_current group by inst_code, degree_point_id, "
+        "study_mode, entry_on, gender_code, origin_region_code, birth_year having count(*) = 1) as alone"
+    ).fetchone()[0]
+    assert exact > students / 2  # of the star most are alone with seven attributes
+    columns = connection.execute(
+        "select string_agg(column_name, ' ') from information_schema.columns where table_schema = 'research'"
+    ).fetchone()[0]
+    assert not re.search(r"person|student_id|_key|inst_code|degree_point|birth|_on\b", columns)
