@@ -196,7 +196,7 @@ def main(rows: int) -> int:
         len(institutions.load()[FILES].mapping(contracts.load()[e]).names) + 1 for e in ENTITIES[FILES]
     )
     most = min(cells // widest - 1, 1_000_000)
-    characters = max(0, limits.workbook_mb * 1_000_000 // most - 400)
+    characters = limits.workbook_characters // NORMAL_WORKBOOK - 300  # beside the other cells'
     rest = {
         "normal": (rows, NORMAL_PAGE, {}),
         "largest answers": (rows, largest_page({}, limits), {}),
@@ -206,7 +206,7 @@ def main(rows: int) -> int:
     books = {
         "normal workbook": (NORMAL_WORKBOOK, 0),
         "most cells": (most, 0),
-        "most text": (most, characters // 3),
+        "most text": (NORMAL_WORKBOOK, characters),
     }
     peaks: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="yuyan-memory-") as folder:

@@ -89,7 +89,9 @@ class Limits(Model):
     workbook_cells: PositiveInt = 2_000_000
     """Cells between the first and the last one of a sheet that hold something, the empty ones between them included."""
     workbook_mb: PositiveInt = 128
-    """A workbook, unpacked; and its cells' text, in million characters."""
+    """A workbook, unpacked."""
+    workbook_characters: PositiveInt = 12_000_000
+    """Characters of a sheet's cells."""
     manifest_mb: PositiveInt = 16
     """manifest.json of a delivery."""
 

@@ -36,7 +36,7 @@ class Refused(Exception):
 class Limits:
     """What a workbook may cost, as the line has it."""
 
-    workbook_cells, workbook_mb = 2_000_000, 128
+    workbook_cells, workbook_mb, workbook_characters = 2_000_000, 128, 12_000_000
 
 
 class Row:
