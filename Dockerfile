@@ -25,5 +25,7 @@ ENTRYPOINT ["sh", "-c", "umask 077; exec \"$@\"", "--"]
 CMD ["yuyan", "--help"]
 
 FROM product AS demo
+USER root
 COPY --chown=yuyan include/demo include/demo
 RUN venv/bin/pip install --no-deps --no-build-isolation -e include/demo
+USER yuyan

@@ -84,6 +84,8 @@ def environment(warehouse: str) -> dict[str, str]:
     return given | {
         "YUYAN_PERSON_KEY_VERSION": "1",
         "YUYAN_COLLECT_SCHEDULE": "",
+        "YUYAN_LANDING": "/var/lib/yuyan/landing",
+        "YUYAN_OPENLINEAGE": "",
         "YUYAN_SIMULATED": "0.002",
         "YUYAN_AIRFLOW_URL": "http://127.0.0.1:8080",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": "http://127.0.0.1:8080/execution/",

@@ -217,6 +217,7 @@ class Answer:
 NESTED = b'{"items": ' + b"[" * 2000 + b"]" * 2000 + b', "nextAfterId": null}'
 ANSWERS = [
     Answer("a login page in HTML", "约定的", body=b"<html><body>login</body></html>", headers={"Content-Type": "text/html"}),
+    Answer("an entity that the platform does not have", "的 not_yet", status=404),
     Answer("nothing", "约定的", body=b""),
     Answer("JSON cut off", "约定的", body=b'{"items": [{"src_rec'),
     Answer("another envelope", "约定的", body=b'{"data": []}'),

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from yuyan.collect import http, landing, pages
 from yuyan.collect.database import Database
 from yuyan.collect.files import Files
-from yuyan.collect.rest import Legacy, Versioned
+from yuyan.collect.rest_legacy import Legacy
+from yuyan.collect.rest_versioned import Versioned
 from yuyan.collect.source import Meter, PlatformDown, SourceError, Window
 from yuyan.domain import contracts, institutions
 from yuyan.load.batch import LoadError, prepare

@@ -87,6 +87,11 @@ def test_an_institution_may_differ_from_its_product(own_institutions):
             6,
             "hats",
         ),
+        (
+            'inst_code: "10001"\nname: 甲\nproduct: file-drop\nconnection: c\nnot_yet: [talent_demand]\n',
+            5,
+            "does not supply",
+        ),
         ('inst_code: "10001"\nname: [\n', 3, "not YAML"),
     ],
 )
@@ -96,6 +101,24 @@ def test_a_bad_file_is_refused_with_its_line(own_institutions, text, line, says)
     with pytest.raises(institutions.InstitutionError, match=says) as refused:
         institutions.load()["10001"]
     assert str(refused.value).startswith(f"{path}:{line}:" if line else f"{path}:")
+
+
+def test_what_cannot_be_supplied_yet_is_not_asked_for(own_institutions, tmp_path):
+    everything = own_institutions("10001", "rest-versioned").entities
+    assert own_institutions("10001", "rest-versioned", not_yet=["course"]).entities == tuple(
+        entity for entity in everything if entity != "course"
+    )
+    assert own_institutions(
+        "10001", "rest-versioned", entities=["course", "team"], not_yet=["team"]
+    ).entities == ("course",)
+    profile = (settings.PLATFORMS / "rest-versioned.yml").read_text(encoding="utf-8")
+    (tmp_path / "rest-versioned.yml").write_text(profile + "not_yet: [student]\n", encoding="utf-8")
+    assert "student" not in institutions.load(profiles=tmp_path)["10001"].entities
+    (tmp_path / "rest-versioned.yml").write_text(profile + "not_yet: [nosuch]\n", encoding="utf-8")
+    with pytest.raises(
+        institutions.InstitutionError, match=r"rest-versioned.yml:\d+: nosuch has no contract"
+    ):
+        institutions.load(profiles=tmp_path)["10001"]
 
 
 def test_what_a_map_does_not_have_keeps_the_contracts_name_where_the_profile_says_so(tmp_path):

@@ -11,6 +11,8 @@ import pytest
 import sqlalchemy as sa
 import tenacity
 
+from yuyan.collect.connect import source
+from yuyan.domain import institutions
 from yuyan.load.run import collect_institution
 from yuyan_demo.runtime import postgres
 
@@ -236,6 +238,10 @@ def test_a_login_that_may_only_select_is_enough(server, warehouse, connect, own_
     )
     found = _collect(warehouse, reader, connect, own_institutions)
     assert (found["outcome"], len(found["rows"]), found["action"]) == (("success", None), 1, ("none",))
+    platform = source(institutions.load()["10643"], date(2026, 10, 15))
+    (view,) = [r for r in platform.resources(5) if r.name.lower().endswith("v_org_unit")]
+    platform.close()
+    assert [code.strip() for code in view.rows["f_unit_code"]] == ["001"]
 
 
 def test_what_a_database_refuses_is_said_in_its_own_words_without_the_password(

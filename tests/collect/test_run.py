@@ -186,7 +186,8 @@ def test_silent_deletions_are_found_by_counting(warehouse, legacy):
 def test_counts_that_stay_different_are_recorded(warehouse, versioned, monkeypatch):
     versioned.records["org_unit"] = [fake.unit(i) for i in range(3)]
     monkeypatch.setattr(
-        "yuyan.collect.rest.Versioned.count", lambda self, entity, meter: 5 if entity == "org_unit" else 0
+        "yuyan.collect.rest_versioned.Versioned.count",
+        lambda self, entity, meter: 5 if entity == "org_unit" else 0,
     )
     collect_institution("10611", "run-1", DAY_1)
     query = "select source_count, warehouse_count, action from ops.count_check where entity = 'org_unit'"

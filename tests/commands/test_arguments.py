@@ -4,6 +4,7 @@ Exit 2: the command line is wrong (Typer's habit). Exit 1: it could not be done.
 """
 
 import json
+import os
 
 import pytest
 import typer
@@ -26,6 +27,7 @@ REFUSED = [
     ("clean now", 2, "unexpected extra argument"),
     ("simulate", 2, "--port"),
     ("simulate --port high", 2, INTEGER),
+    ("simulate --port 8099", 1, "YUYAN_WAREHOUSE_DSN"),
     ("status --nosuch", 2, "nosuch"),
     ("init now", 2, "now"),
     ("backup", 2, "--to"),
@@ -33,6 +35,8 @@ REFUSED = [
     ("restore", 2, "FOLDER"),
     ("restore {home}/nosuch", 1, "this is no backup"),
     ("monitor --port high", 2, INTEGER),
+    ("dbt-docs", 1, NO_SERVER),
+    ("dbt-docs --to", 2, "--to"),
     ("monitor", 1, NO_SERVER),
     ("status --airflow-url nowhere", 1, "no address of an Airflow"),
     (
@@ -80,6 +84,7 @@ REFUSED = [
     ("conformance run nosuch http://127.0.0.1:9", 1, "nosuch"),
     ("conformance run file-drop http://127.0.0.1:9", 1, "file-drop"),
     ("conformance run rest-legacy http://127.0.0.1:9", 1, "YUYAN_CLIENT_SECRET"),
+    ("conformance run rest-legacy http://127.0.0.1:9 --state s.json", 1, "YUYAN_CLIENT_SECRET"),
     ("deliver kit", 2, "institution"),
     ("deliver kit 99999", 2, "99999 is no institution"),
     ("deliver kit 10611 --to {home}/k", 1, "yuyan conformance"),
@@ -127,6 +132,33 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
+NO_JSON = {
+    "init": "nothing to say",
+    "dsn warehouse": "prints one address",
+    "monitor": "serves OpenMetrics",
+    "institution new": "says what to do next",
+    "run": "`status --json`",
+    "up": "`status --json`",
+    "down": "`status --json`",
+    "clean": "`status --json`",
+    "simulate": "prints what to do next",
+    "replay revalidate": "`status --json`",
+    "replay remap": "`status --json`",
+    "replay recollect": "`status --json`",
+}
+"""Commands that print nothing for a program, and why or where it stands."""
+
+
+PLACES = {
+    "simulate": ("--port", "8099"),
+    "allocate report": ("x",),
+    "problem show": ("1",),
+    "hold show": ("1",),
+    "case show": ("1",),
+}
+"""What some commands must be given to get as far as their paths."""
+
+
 def leaves(command, path=()):
     """Every command that does something, as a tuple of words."""
     for name, sub in getattr(command, "commands", {}).items():
@@ -142,6 +174,45 @@ def test_what_a_person_gets_wrong_is_said_and_writes_nothing(home, asked, code, 
     assert not home.exists() or not any(home.iterdir())
 
 
+BAD_HOMES = ("/proc/no/such", "{file}/x")
+"""Folders that cannot be: below what makes no folders, below a file."""
+
+
+@pytest.mark.parametrize("bad", BAD_HOMES)
+def test_a_bad_path_is_a_message_in_every_command(home, tmp_path, monkeypatch, bad):
+    """As work folder, and as the folder that is written to."""
+    (tmp_path / "file").write_text("x")
+    bad = bad.format(file=tmp_path / "file")
+    written = ("contracts export", "deliver kit 10655", "conformance export")
+    asked = [[*leaf, *PLACES.get(" ".join(leaf), ())] for leaf in leaves(typer.main.get_command(app))]
+    monkeypatch.setenv("YUYAN_HOME", bad)
+    for words in [*asked, *([*command.split(), "--to", bad] for command in written)]:
+        result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
+        assert result.exception is None or isinstance(result.exception, SystemExit), (words, result.exception)
+        assert result.exit_code in (0, 1, 2), words
+        assert "--to" not in words or (result.exit_code == 1 and bad[:8] in result.output), (
+            words,
+            result.output,
+        )
+
+
+def test_a_path_that_is_no_text_is_printed(tmp_path):
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/\xe9")
+    for more in ([], ["--json"]):
+        result = CliRunner().invoke(app, ["deliver", "kit", "10655", "--to", folder, *more])
+        assert (result.exit_code, result.exception) == (0, None)
+        assert "udce9" in result.output
+
+
+def test_a_state_of_nobodys_run_is_a_message(tmp_path, monkeypatch):
+    monkeypatch.setenv("YUYAN_CLIENT_SECRET", "x")
+    (tmp_path / "state").write_text("[]")
+    asked = ["conformance", "run", "rest-legacy", "http://127.0.0.1:9", "--state", str(tmp_path / "state")]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 1
+    assert "is no state of an earlier run" in result.output
+
+
 def test_every_command_is_in_the_table():
     tried = [asked.split() for asked, _, _ in REFUSED]
     missing = [
@@ -150,6 +221,18 @@ def test_every_command_is_in_the_table():
         if not any(tuple(t[: len(leaf)]) == leaf for t in tried)
     ]
     assert missing == []
+
+
+def test_every_command_prints_json_or_has_its_reason():
+    root = typer.main.get_command(app)
+    without = set()
+    for leaf in leaves(root):
+        command = root
+        for word in leaf:
+            command = command.commands[word]
+        if not any("--json" in option.opts for option in command.params):
+            without.add(" ".join(leaf))
+    assert without == set(NO_JSON)
 
 
 def test_a_connection_of_ones_own_is_refused_where_everything_is_simulated(home, monkeypatch):

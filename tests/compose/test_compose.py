@@ -136,6 +136,15 @@ def test_every_image_of_others_is_named_by_its_digest(demo):
     assert [image for image in used if image.partition("@")[2] not in page] == []
 
 
+def test_every_stage_installs_as_root_and_ends_as_somebody_else():
+    stages = (settings.PROJECT / "Dockerfile").read_text().split("\nFROM ")[1:]
+    assert len(stages) == 2
+    for number, stage in enumerate(stages):
+        steps = [line.split()[:2] for line in stage.splitlines() if line.startswith(("USER", "RUN"))]
+        assert steps[-1] == ["USER", "yuyan"]
+        assert number == 0 or steps[0] == ["USER", "root"]  # the stage before has left it
+
+
 OWN = {
     "YUYAN_INSTITUTIONS": "include/institutions",
     "YUYAN_PLATFORMS": "include/platforms",

@@ -1,6 +1,7 @@
-"""OpenLineage events of a real build: what ran, what it read, and which columns each column was made of."""
+"""What dbt built, told to others: OpenLineage events with the lineage of every column, and dbt's own page."""
 
 import json
+import stat
 import threading
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -38,23 +39,37 @@ def test_a_column_is_made_of_those_it_is_computed_from(sql, expected):
 
 
 @pytest.fixture(scope="module")
-def events(built_dsn, dbt_home, tmp_path_factory) -> list[dict]:
-    """Those of the built layers, made from dbt's own compiled SQL; by output."""
-    target = tmp_path_factory.mktemp("lineage") / "events" / "lineage.jsonl"
+def documented(built_dsn, dbt_home, tmp_path_factory) -> Path:
+    """dbt's page about the built layers; making it compiles every model."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("YUYAN_HOME", str(dbt_home))
         patch.setenv("YUYAN_WAREHOUSE_DSN", built_dsn)
+        return transform.write_docs(tmp_path_factory.mktemp("docs"), DAY)
+
+
+@pytest.fixture(scope="module")
+def events(documented, built_dsn, dbt_home, tmp_path_factory) -> list[dict]:
+    """Those of all models, made from the SQL that dbt compiled."""
+    target = tmp_path_factory.mktemp("lineage") / "events" / "lineage.jsonl"
+    nodes = json.loads((dbt_home / "dbt" / "manifest.json").read_text(encoding="utf-8"))["nodes"].values()
+    models = [
+        openlineage.Model(n["unique_id"], n["schema"], n["alias"], n["compiled_code"], datetime.now(UTC))
+        for n in nodes
+        if n["resource_type"] == "model"
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("YUYAN_WAREHOUSE_DSN", built_dsn)
         patch.setenv(openlineage.VARIABLE, str(target))
-        done = transform.invoke(["compile", "--select", "path:models"], DAY)
-        models = [
-            openlineage.Model(
-                r.node.unique_id, r.node.schema, r.node.alias, r.node.compiled_code, datetime.now(UTC)
-            )
-            for r in done.result.results
-            if str(r.node.resource_type) == "model"
-        ]
         assert openlineage.emit(models, "star", "run-1", DAY) == len(models) > 100
     return [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+
+
+def test_the_models_are_documented_on_a_page_that_asks_nobody(documented, built_dsn):
+    page = documented.read_text(encoding="utf-8")
+    assert page.index("connect-src 'none'") < page.index("<script")
+    for known in ("fct_enrolment_census", "indicator_value", json.dumps("学籍")[1:-1]):
+        assert known in page
+    assert stat.S_IMODE(documented.stat().st_mode) == 0o600
 
 
 def test_every_column_of_every_table_has_its_lineage(events, built_dsn):

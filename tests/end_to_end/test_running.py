@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import time
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -138,19 +138,23 @@ def test_status_names_every_service(yuyan, first):
     assert sum(part["memory_mb"] for part in status["services"]) < 6000
 
 
-@pytest.fixture
-def deployed(city, home, monkeypatch):
+def addresses(city) -> dict[str, str]:
     """What a person at another machine is given: the addresses of this line, taken as a deployed one."""
-    runtime = services.load(home)
-    variables = {
+    runtime = services.load(city.home)
+    return {
         "YUYAN_AIRFLOW_URL": runtime.airflow_url,
         "YUYAN_AIRFLOW_PASSWORD": runtime.secrets["airflow_password"],
         "YUYAN_WAREHOUSE_DSN": city.owner(),
         "YUYAN_INSTITUTIONS": str(city.institutions),
     }
-    for name, value in variables.items():
+
+
+@pytest.fixture
+def deployed(city, monkeypatch) -> dict[str, str]:
+    """These addresses in the environment."""
+    for name, value in addresses(city).items():
         monkeypatch.setenv(name, value)
-    return variables
+    return addresses(city)
 
 
 def test_a_deployed_line_is_asked_and_no_city_is_started_in_it(first, deployed, tmp_path, monkeypatch):
@@ -270,15 +274,52 @@ def test_a_row_lost_from_the_warehouse_is_found(home, second, monkeypatch):
         assert reconcile("broken") > 0
 
 
-def test_a_platform_down_all_day_stops_nobody_else(city, home, yuyan, second):
-    down, switch = "10652", home / "simulator" / "down.json"
-    switch.write_text(json.dumps([down]))
+DOWN = "10652"
+"""The institution whose platform is down on the third day."""
+
+
+@pytest.fixture(scope="module")
+def third(city, second) -> str:
+    """What the command said that took a day up again: a platform is down, the command was killed while Airflow went on, and
+    collections of earlier days end while the day's warehouse run works."""
+    home, dsn = city.home, city.owner()
+    client, switch = services.load(home).client(), home / "simulator" / "down.json"
+    newest = "(select max(as_of) from ops.run where kind = 'collect')"
+    done = city.rows("select max(as_of) from ops.run where kind = 'collect'")[0][0]
+    switch.write_text(json.dumps([DOWN]))
     try:
-        third = yuyan("run")
+        command = city.start("run")
+        until(dsn, f"select {newest} > '{done}'")
+        command.kill()
+        command.wait()
+        for number, day in enumerate(("2026-10-16", "2026-10-15")):
+            conf = {"as_of": day, "institutions": ["10611"], "entities": ["org_unit"]}
+            client.trigger("collect", f"earlier-{number}", conf)
+        again_of = ("--institution", "10611", "--entity", "org_unit")
+        elsewhere = city.start("replay", "recollect", *again_of, **addresses(city))
+        again = city.yuyan("run")
     finally:
         switch.unlink()
-    assert third.returncode == 0, third.stdout + third.stderr
-    assert "10652" in third.stdout
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert elsewhere.wait(600) == 0  # followed until what it brought was judged
+    until(dsn, "select count(*) = 2 from ops.run where run_id ~ '^earlier' and state = 'success'")
+    while client.is_busy("collect") or client.is_busy("warehouse"):
+        time.sleep(0.2)
+    return again.stdout
+
+
+def until(dsn: str, query: str) -> None:
+    """Wait until a query of the warehouse says true; a line that stands still must fail and not hang."""
+    with psycopg.connect(dsn, autocommit=True) as warehouse:
+        for _ in range(6000):
+            if warehouse.execute(query).fetchone()[0]:
+                return
+            time.sleep(0.2)
+    pytest.fail(f"never came true: {query}")
+
+
+def test_a_platform_down_all_day_stops_nobody_else(city, home, third):
+    assert DOWN in third
     today = "(select run_id from ops.run where kind = 'collect' and as_of = '2026-10-17')"
     outcomes = dict(
         city.rows(
@@ -286,8 +327,8 @@ def test_a_platform_down_all_day_stops_nobody_else(city, home, yuyan, second):
             + today,
         )
     )
-    assert outcomes.pop(down) == "failed"
-    assert outcomes.keys() == institutions.load().keys() - {down}
+    assert outcomes.pop(DOWN) == "failed"
+    assert outcomes.keys() == institutions.load().keys() - {DOWN}
     assert set(outcomes.values()) == {"success"}
     assert city.rows("select max(as_of)::text from marts.indicator_value") == [("2026-10-17",)]
     true = pl.read_parquet(home / "simulator" / "truth" / "day_3" / "accepted.parquet")
@@ -296,48 +337,18 @@ def test_a_platform_down_all_day_stops_nobody_else(city, home, yuyan, second):
             counted = (
                 f"select src_inst_code, count(*) from accepted.{entity} where src_inst_code <> %s group by 1"
             )
-            held = dict(warehouse.execute(counted, [down]).fetchall())
-            expected = true.filter((pl.col("entity") == entity) & (pl.col("src_inst_code") != down))
+            held = dict(warehouse.execute(counted, [DOWN]).fetchall())
+            expected = true.filter((pl.col("entity") == entity) & (pl.col("src_inst_code") != DOWN))
             assert held == dict(expected.select("src_inst_code", "rows").rows())
 
 
-def test_an_interrupted_day_is_taken_up_and_what_is_collected_meanwhile_is_judged_on_the_newest(
-    city, home, yuyan, second, deployed
-):
-    """The command is killed while Airflow goes on; collections of earlier days end while the day's warehouse run works."""
-    client, dsn = services.load(home).client(), city.owner()
-
-    def until(query: str) -> None:
-        with psycopg.connect(dsn, autocommit=True) as warehouse:
-            for _ in range(6000):  # bounded: a line that stands still must fail and not hang
-                if warehouse.execute(query).fetchone()[0]:
-                    return
-                time.sleep(0.2)
-        pytest.fail(f"never came true: {query}")
-
-    newest = "(select max(as_of) from ops.run where kind = 'collect')"
-    done = city.rows("select max(as_of) from ops.run where kind = 'collect'")[0][0]
-    command = city.start("run")
-    until(f"select {newest} > '{done}'")
-    command.kill()
-    command.wait()
-    for number, day in enumerate(("2026-10-16", "2026-10-15")):
-        conf = {"as_of": day, "institutions": ["10611"], "entities": ["org_unit"]}
-        client.trigger("collect", f"earlier-{number}", conf)
-    elsewhere = city.start(
-        "replay", "recollect", "--institution", "10611", "--entity", "org_unit", **deployed
-    )
-    again = yuyan("run")
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert elsewhere.wait(600) == 0  # followed until what it brought was judged
-    until("select count(*) = 2 from ops.run where run_id ~ '^earlier' and state = 'success'")
-    while client.is_busy("collect") or client.is_busy("warehouse"):
-        time.sleep(0.2)
-    assert city.rows(f"select count(*) from ops.run where kind = 'collect' and as_of = {newest}") == [(1,)]
+def test_an_interrupted_day_is_taken_up_and_what_is_collected_meanwhile_is_judged_on_the_newest(city, third):
+    day = date(2026, 10, 17)
+    assert city.rows(f"select count(*) from ops.run where kind = 'collect' and as_of = '{day}'") == [(1,)]
     days = city.rows("select as_of from ops.run where kind = 'warehouse' order by started_at desc limit 1")
-    assert days == [(done + timedelta(days=1),)]
+    assert days == [(day,)]
     assert city.rows("select max(as_of) from marts.indicator_value") == days
-    with psycopg.connect(dsn) as warehouse:
+    with psycopg.connect(city.owner()) as warehouse:
         unjudged = warehouse.execute(
             "select batch_id from ops.batch b left join quality.judged j using (entity, batch_id) "
             "where b.rows_stored > 0 and j.batch_id is null"

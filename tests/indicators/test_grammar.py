@@ -8,6 +8,7 @@ import yaml
 from yuyan import settings
 from yuyan.domain import conditions, indicators
 from yuyan.domain.indicators import dbt_files
+from yuyan.pages import documentation
 
 SOUND = """\
 clause: 句
@@ -90,6 +91,7 @@ def test_a_sound_file_is_read(read):
         ("  T01:", "  H01:", 15, "is no variant of T01"),
         ("        grad_year,inst_code", "        grad_year,instcode", 23, "instcode is no column of fct_employment"),
         ("    as_of: 2026-12-31\n", "", 23, "an example has no as_of"),
+        (SOUND[SOUND.index("examples:") :], "", 1, "has no examples; write the block `examples:`"),
         ("section: 一", "clause: 句", 2, "clause is used twice"),
     ],
 )  # fmt: skip
@@ -99,6 +101,17 @@ def test_a_fault_is_named_with_its_line_and_what_to_do(read, before, after, line
         read(SOUND.replace(before, after, 1))
     assert said in str(refused.value)
     assert re.search(rf"T01\.yml:{line}: ", str(refused.value)), refused.value
+
+
+def test_what_is_written_from_the_files_ends_with_the_message_of_the_bad_one(read, monkeypatch, capsys):
+    def bad() -> None:
+        read(SOUND[: SOUND.index("examples:")])
+
+    monkeypatch.setattr(dbt_files, "files", bad)
+    assert documentation.main() == 1
+    assert re.fullmatch(
+        r".*T01\.yml:1: has no examples; write the block `examples:`\n", capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,9 @@ def test_what_the_pages_say_is_published(copy_of_city, simulated_city, own_indic
         "ind_status",
     )
     monkeypatch.setitem(transform.SELECTIONS, "indicators", scope)
+    monkeypatch.setitem(
+        transform.SELECTIONS, "marts", ("indicator_value", "target_scorecard", "student_flow")
+    )
     for layer in ("indicators", "marts"):
         transform.run_layer(layer, "added", simulated_city.as_of)
 

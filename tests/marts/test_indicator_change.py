@@ -4,8 +4,10 @@ On every day records of all kinds come, are corrected, deleted, kept out and hea
 indicators are filled by the SQL that dbt compiled; before and after are read by the test itself.
 """
 
+import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,12 +16,15 @@ from support import built_city
 from support.changing import Records
 from support.copies import copy_of
 from support.rebuild import Compiled
+from yuyan import settings
 from yuyan.changes import causes, run
-from yuyan.domain import contracts
+from yuyan.domain import contracts, indicators
 
 pytestmark = pytest.mark.database
 
 DAYS = 10
+REDEFINED = DAYS + 1
+"""A further day on which a definition and a target of the plan are others than the day before."""
 KEPT = ("10611", "10635", "50000")
 """Institutions of the city that stay, so that a day takes a second."""
 CELL = "variant_code, definition_version, grain, unit_code, period_code"
@@ -108,11 +113,36 @@ def unexplained(connection: psycopg.Connection) -> list[tuple]:
     ).fetchall()
 
 
+def redefine(
+    patch: pytest.MonkeyPatch, connection: psycopg.Connection, compiled: Compiled, folder: Path
+) -> None:
+    """Only those who are very satisfied count for H15, in the files and in what dbt makes of them; the plan asks for more by
+    2030 of H13a, and for more growth a year of H10."""
+    score, stricter = "overall_score >= 4", "overall_score >= 5"
+    copies = {name: folder / name for name in ("indicators", "compiled")}
+    shutil.copytree(settings.INDICATORS, copies["indicators"])
+    shutil.copytree(compiled.folder, copies["compiled"])
+    for path in (
+        copies["compiled"] / "models" / "indicators" / "ind_counted_employer_survey.sql",
+        copies["indicators"] / "H15.yml",
+    ):
+        text = path.read_text(encoding="utf-8")
+        assert score in text, path
+        path.write_text(text.replace(score, stricter), encoding="utf-8")
+    moved = connection.execute(
+        "update plan.target set target_value = target_value + 0.02 where variant_code in ('H13a', 'H10')"
+    ).rowcount
+    assert moved == 2
+    compiled.folder = copies["compiled"]
+    patch.setattr(settings, "INDICATORS", copies["indicators"])
+    indicators.load.cache_clear()
+
+
 @pytest.fixture(scope="module")
 def days(
-    pg_home, simulated_city_dsn, simulated_city_home, simulated_city
+    pg_home, simulated_city_dsn, simulated_city_home, simulated_city, tmp_path_factory
 ) -> Iterator[tuple[psycopg.Connection, list]]:
-    """A copy of the city after ten days, with the cells before and after each: [(day, before, after), …]."""
+    """A copy of the city after ten days and one of another definition, with [(day, cells before, cells after), …]."""
     with pytest.MonkeyPatch.context() as patch:
         for dsn in copy_of(pg_home, simulated_city_dsn):
             patch.setenv("YUYAN_HOME", str(simulated_city_home))
@@ -126,11 +156,14 @@ def days(
                 waiting: dict[str, list[int]] = {}
                 kept = []
                 before = cells(connection)
-                for number in range(1, DAYS + 1):
-                    # the last day is in another year, in which periods begin and dates have passed
-                    day = (
-                        simulated_city.as_of + timedelta(days=number) if number < DAYS else date(2027, 10, 1)
+                for number in range(1, REDEFINED + 1):
+                    # the tenth day is in another year, in which periods begin and dates have passed
+                    first = (
+                        simulated_city.as_of if number < DAYS else date(2027, 10, 1) - timedelta(days=DAYS)
                     )
+                    day = first + timedelta(days=number)
+                    if number == REDEFINED:
+                        redefine(patch, connection, compiled, tmp_path_factory.mktemp("redefined"))
                     with connection.transaction():
                         move(connection, number, waiting)
                         compiled.fill(connection, day)
@@ -142,6 +175,7 @@ def days(
                     before = after
                 compiled.fill_marts(connection, kept[-1][0], "indicator_change", "record_change")
                 yield connection, kept
+    indicators.load.cache_clear()
 
 
 def test_the_parts_of_every_cell_add_up_to_its_difference(days):
@@ -191,7 +225,42 @@ def test_every_cause_occurs_and_nothing_stays_unexplained(days):
         causes.CAUSES[cause]
         for (cause,) in connection.execute("select distinct cause from changes.part").fetchall()
     }
-    assert occurring == {"CORRECTION", "NEW", "DELETION", "QUARANTINE", "CALENDAR"}
+    assert occurring == {"DEFINITION", "CORRECTION", "NEW", "DELETION", "QUARANTINE", "CALENDAR"}
     assert connection.execute(
         "select count(*) from marts.indicator_change where unexplained_part <> 0"
     ).fetchone() == (0,)
+
+
+def test_another_definition_is_the_cause_where_it_counts_otherwise(days):
+    """On its own day and of its own indicator alone, apart from what records did on that day."""
+    connection, kept = days
+    defined = connection.execute(
+        "select distinct variant_code, as_of from marts.indicator_change where definition_part <> 0"
+    ).fetchall()
+    assert {day for _, day in defined} == {kept[-1][0]}
+    assert {code.rstrip("abcdefghijklmnopqrstuvwxyz") for code, _ in defined} == {"H15"}
+    main = connection.execute(
+        "select main_cause_code, definition_part, value_difference from marts.indicator_change "
+        "where variant_code = 'H15' and grain = 'city' and as_of = %s and value_before is not null",
+        [kept[-1][0]],
+    ).fetchall()
+    assert main
+    assert {cause for cause, _, _ in main} == {"DEFINITION"}
+    assert all(part < 0 for _, part, _ in main), "fewer are very satisfied than satisfied"
+
+
+def test_another_target_of_the_plan_is_told_from_other_figures(days):
+    """H13a's is a level that no figure moves; H10's is growth on a base year, whose data move on the same day."""
+    connection, kept = days
+    rows = connection.execute(
+        "select as_of, variant_code, target_after - target_before, gap_plan_part, gap_baseline_part, value_difference, "
+        "gap_difference from marts.indicator_change where target_before <> target_after"
+    ).fetchall()
+    of_plan = [row for row in rows if row[3] != 0]
+    assert {(day, code) for day, code, *_ in of_plan} == {(kept[-1][0], code) for code in ("H13a", "H10")}
+    assert all(row[4] == pytest.approx(-row[2]) for row in rows if row not in of_plan)
+    for _, code, target, by_plan, by_baseline, value, gap in of_plan:
+        assert by_plan + by_baseline == pytest.approx(-target)
+        assert by_plan < 0, "more is asked"
+        assert code != "H13a" or by_baseline == 0
+        assert gap == pytest.approx((value or 0) - target)

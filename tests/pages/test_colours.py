@@ -3,6 +3,7 @@
 import re
 
 from yuyan.pages import colours
+from yuyan_demo.simulator import population
 
 
 def test_the_examples_of_the_page_are_those_that_the_command_writes():
@@ -11,7 +12,8 @@ def test_the_examples_of_the_page_are_those_that_the_command_writes():
     found = re.findall(r"^(\d)\. \*\*(.+?)：", block, re.M)
     assert found == [(str(n), example.colour) for n, example in enumerate(colours.EXAMPLES, start=1)]
     day, scale = re.search(r"统计日期 (\d{4}-\d\d-\d\d)，规模 ([\d.]+)。", block).groups()
-    assert f"make run SCALE={scale}" in page
+    assert "运行 `make run`；" in page
+    assert float(scale) == round(population.SCALE, 5)
     assert day == "2026-10-15"
 
 

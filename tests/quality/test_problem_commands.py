@@ -91,8 +91,12 @@ def test_an_override_from_the_list_to_its_end(problem, yuyan):
 
 
 def test_the_same_for_programs(problem, yuyan):
-    said, code = yuyan("promise", problem, "--by", "2026-11-01", "--reason", "联系厂商", "--as", UNI)
+    said, code = yuyan(
+        "promise", problem, "--by", "2026-11-01", "--reason", "联系厂商", "--as", UNI, "--json"
+    )
     assert code == 0, said
+    step = json.loads(said)
+    assert (step["was"], step["state"], step["promised_for"]) == ("open", "fix_promised", "2026-11-01")
     listed = json.loads(yuyan("list", "--institution", INST, "--json")[0])["rows"]
     assert [row["failed"] for row in listed] == [12, 3, 1], "the largest first"
     first = listed[0]

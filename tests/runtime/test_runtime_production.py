@@ -60,6 +60,7 @@ def deployment(pg_home, broker, tmp_path_factory):
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dag-processor"),
         "AIRFLOW__CORE__FERNET_KEY": "",
         "YUYAN_SIMULATED": "",
+        "YUYAN_OPENLINEAGE": "",
         "YUYAN_INSTITUTIONS": str(settings.INSTITUTIONS),
         "YUYAN_PLATFORMS": str(settings.PLATFORMS),
         "YUYAN_STEWARDS": str(settings.PROJECT / "include" / "stewards.yml"),

@@ -82,7 +82,7 @@ days as (
         (array_agg({{ figure }}_{{ end }} order by publication_no{{ pick }}))[1] as {{ figure }}_{{ end }},
         {%- endfor %}
         {%- endfor %}
-        bool_or(is_plan_changed) as is_plan_changed,
+        sum(target_before - target_of_plan) filter (where cause = 0) as gap_plan_part,
         (array_agg(cause order by abs(value_part) desc nulls last, moved_count desc, cause) filter (where moved_count > 0))[1] as main_cause
     from moved
     group by as_of, {{ cell | join(', ') }}, value_kind, period_year, period_end_on
@@ -173,8 +173,8 @@ select
     d.target_before,
     d.target_after,
     (d.value_after - d.target_after) - (d.value_before - d.target_before) as gap_difference,
-    case when d.is_plan_changed then d.target_before - d.target_after else 0 end as gap_plan_part,
-    case when d.is_plan_changed then 0 else d.target_before - d.target_after end as gap_baseline_part,
+    d.gap_plan_part,
+    d.target_before - d.target_after - d.gap_plan_part as gap_baseline_part,
     {{ provenance_columns() }}
 from days as d
 inner join {{ ref('indicator') }} as i on i.variant_code = d.variant_code and i.definition_version = d.definition_version

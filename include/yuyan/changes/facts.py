@@ -77,10 +77,12 @@ class Comparison:
     """One fact of the run against the same fact as last published, in temporary tables of the connection."""
 
     def __init__(
-        self, connection: psycopg.Connection, fact: Fact, before: str, after: str, residual: int
+        self, connection: psycopg.Connection, fact: Fact, before: str, after: str, redefined: frozenset[str]
     ) -> None:
-        """`before`, `after`: the dates of the two runs. `residual`: the cause of what no record explains."""
-        self.connection, self.fact, self.residual = connection, fact, residual
+        """`before`, `after`: the dates of the two runs. What no record explains is the definition's where the fact is among
+        `redefined`, else the passing day's."""
+        self.connection, self.fact = connection, fact
+        self.residual = DEFINITION if fact.name in redefined else CALENDAR
         self.before, self.after = before, after
         self.difference = f"differing_{fact.name}"
         self.causes = self._compare()
@@ -214,14 +216,20 @@ having sum(case step when {after} then numerator else -numerator end) <> 0
 
 
 def parts(
-    connection: psycopg.Connection, before: str, after: str, residual: int, variables: dict[str, str]
+    connection: psycopg.Connection,
+    before: str,
+    after: str,
+    redefined: frozenset[str],
+    variables: dict[str, str],
 ) -> dict[str, int]:
-    """Fill the temporary table changes_part with what each cause did to each cell; returns the differing rows by fact."""
-    clusters = Comparison(connection, bridge(), before, after, residual)
+    """Fill the temporary table changes_part with what each cause did to each cell; returns the differing rows by fact.
+
+    `redefined`: facts whose rows are made otherwise than before."""
+    clusters = Comparison(connection, bridge(), before, after, redefined)
     clusters.collect(None)
     found = {}
     for fact in counted():
-        comparison = Comparison(connection, fact, before, after, residual)
+        comparison = Comparison(connection, fact, before, after, redefined)
         moved = clusters.difference if clusters.causes and fact.by_discipline else None
         if not comparison.causes and not moved:
             continue

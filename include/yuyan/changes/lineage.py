@@ -8,6 +8,7 @@ links("fct_practice_year")
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from yuyan import settings
 from yuyan.domain import contracts, indicators
@@ -53,6 +54,21 @@ def entities(table: str) -> tuple[str, ...]:
         own = match["source"] or match["history"]
         found.update(dict.fromkeys([own] if own else entities(match["ref"] or match["version"])))
     return tuple(sorted(found, key=lambda e: e != _own(table)))
+
+
+def definition(table: str) -> list[Path]:
+    """The files that say what a table of the star is made of: its SQL, that of the tables it reads, their reference data,
+    and the macros."""
+    found: dict[str, list[Path]] = {}
+    waiting = [table]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            models = [*settings.DBT_PROJECT.glob(f"models/star/{name}.sql")]
+            found[name] = [*models, *settings.SEEDS.glob(f"*/{name}.csv")]
+            sql = _with_macros("\n".join(path.read_text(encoding="utf-8") for path in models))
+            waiting += [m["ref"] or m["version"] for m in READS.finditer(sql) if m["ref"] or m["version"]]
+    return [*settings.DBT_PROJECT.glob("macros/*.sql"), *(path for paths in found.values() for path in paths)]
 
 
 def _with_macros(sql: str) -> str:

@@ -5,16 +5,14 @@
 `changes` holds the results of every day.
 """
 
-import hashlib
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from yuyan import settings
-from yuyan.changes import causes, facts
+from yuyan.changes import causes, definitions, facts
 from yuyan.changes.causes import CALENDAR, DEFINITION, UNEXPLAINED
 from yuyan.domain import contracts, indicators
 
@@ -23,8 +21,19 @@ KEPT_DAYS = 100
 """So many days on which a run published are kept [param]."""
 
 _NOW = f"""
-select {CELL}, v.period_start_on, v.numerator, v.denominator, v.value, s.target_value
+select {CELL}, v.period_start_on, v.numerator, v.denominator, v.value, s.target_value, s.baseline_value
 from indicators.ind_value as v inner join indicators.ind_status as s using ({CELL})
+"""
+# What the target would be under the plan of today if the base year had stayed as it was.
+_TARGET_OF_PLAN = """
+case
+    when c.variant_code <> all(%(replanned)s) then c.tb
+    when exists (
+        select from plan.target as t
+        where t.variant_code = c.variant_code and t.doc_version = %(doc_version)s and t.path_kind = 'CAGR'
+    ) then coalesce(c.ta / nullif(c.base_after, 0) * c.base_before, c.ta)
+    else c.ta
+end
 """
 # Sums of weights depend in their last digits on the order in which they are added: that is no change.
 _DIFFERS = "abs(coalesce({a}, 0) - coalesce({b}, 0)) > 1e-9 * greatest(1, abs({a}), abs({b}))"
@@ -34,10 +43,11 @@ with now as ({_NOW}),
 compared as (
     select {CELL}, b.unit_code is null as is_new, a.period_start_on,
         b.numerator as nb, a.numerator as na, b.denominator as db, a.denominator as da,
-        b.value as vb, a.value as va, b.target_value as tb, a.target_value as ta
+        b.value as vb, a.value as va, b.target_value as tb, a.target_value as ta,
+        b.baseline_value as base_before, a.baseline_value as base_after
     from previous.cell as b full join now as a using ({CELL})
 )
-select %(no)s, %(run)s, %(as_of)s, {CELL}, period_start_on > %(before)s, nb, na, db, da, vb, va, tb, ta, %(plan)s
+select %(no)s, %(run)s, %(as_of)s, {CELL}, period_start_on > %(before)s, nb, na, db, da, vb, va, tb, ta, {_TARGET_OF_PLAN}
 from compared as c
 where {_DIFFERS.format(a="na", b="nb")} or {_DIFFERS.format(a="da", b="db")}
     or not is_new and va is not null and tb is not null and {_DIFFERS.format(a="ta", b="tb")}
@@ -75,7 +85,7 @@ select {CELL}, cause, sum(numerator), sum(denominator) from (
 ) as both_sides
 group by {CELL}, cause
 """
-# What is left over is the definition's where that has changed; a period that began counts what is in it already.
+# What is left over is the definition's where the indicator has another; a period that began counts what is in it already.
 _REST = f"""
 insert into changes.part as known
 with explained as (
@@ -95,7 +105,7 @@ rest as (
 )
 select %(no)s, {CELL},
     case
-        when %(definition)s then {DEFINITION}
+        when variant_code = any(%(redefined)s) then {DEFINITION}
         when is_period_new then {CALENDAR}
         when (numerator_before is null or numerator_after is null) and last_cause is not null then last_cause
         else {UNEXPLAINED}
@@ -122,26 +132,29 @@ where t.as_of <= oldest.as_of
 def explain(run_id: str, as_of: date) -> dict[str, Any]:
     """Write why each cell differs from what was last published; a repeated call replaces what it wrote.
 
-    Returns counts: records changed, cells, differing rows by fact, unexplained cells; nothing before the first publication.
+    Returns counts: records changed, cells, differing rows by fact, unexplained cells; nothing before the first publication,
+    nor where an upgrade has dropped what the last one kept.
     Raises psycopg.errors.UndefinedTable when the indicators were not built (run that layer first).
     """
     with psycopg.connect(
         settings.warehouse_dsn("transform"), application_name=f"yuyan changes {run_id}"[:63]
     ) as connection:
         last = connection.execute(
-            "select publication_no, as_of, definition_digest, plan_digest from changes.publication "
+            "select publication_no, as_of from changes.publication where to_regclass('previous.definition') is not null "
             "order by publication_no desc limit 1"
         ).fetchone()
         if last is None:
             return {}
-        number, before, definition, plan = last
+        number, before = last
+        changed = definitions.compare(connection)
         given = {
             "no": number,
             "run": run_id,
             "as_of": as_of,
             "before": before,
-            "definition": definition != definition_digest(),
-            "plan": plan != plan_digest(),
+            "redefined": changed.variants,
+            "replanned": changed.targets,
+            "doc_version": indicators.parameters()["plan_doc_version"],
         }
         for table in ("part", "cell", "record_count"):
             connection.execute(f"delete from changes.{table} where publication_no = %s", [number])
@@ -154,9 +167,8 @@ def explain(run_id: str, as_of: date) -> dict[str, Any]:
             "unit_code text, period_code text, numerator float8, denominator float8) on commit drop"
         )
         records = causes.find(connection)
-        residual = DEFINITION if given["definition"] else CALENDAR
         variables = {**{k: str(v) for k, v in indicators.parameters().items()}, "as_of": str(as_of)}
-        differing = facts.parts(connection, str(before), str(as_of), residual, variables)
+        differing = facts.parts(connection, str(before), str(as_of), changed.rows, variables)
         for variant in indicators.variants():
             if variant.share_of_city:
                 whose = {
@@ -190,37 +202,11 @@ def publish(run_id: str, as_of: date) -> int:
         )
         connection.execute(f"create table previous.accepted as {held}")
         connection.execute(f"create table previous.cell as {_NOW}")
+        definitions.keep(connection)
         number = connection.execute(
-            "insert into changes.publication (run_id, as_of, definition_digest, plan_digest) values (%s, %s, %s, %s) "
-            "returning publication_no",
-            [run_id, as_of, definition_digest(), plan_digest()],
+            "insert into changes.publication (run_id, as_of) values (%s, %s) returning publication_no",
+            [run_id, as_of],
         ).fetchone()[0]
         for table in ("record_count", "cell"):
             connection.execute(_THIN.format(table=table), [KEPT_DAYS])
     return number
-
-
-def definition_digest() -> str:
-    """Of all that says how indicators are counted: models of star and indicators, macros, reference data, parameters."""
-    project = settings.DBT_PROJECT
-    paths = [
-        *project.glob("models/star/*.sql"),
-        *project.glob("models/indicators/*.sql"),
-        *project.glob("macros/*.sql"),
-    ]
-    paths += [*project.glob("seeds/reference/*.csv"), project / "seeds" / "plan" / "indicator.csv"]
-    given = {k: v for k, v in indicators.parameters().items() if k != "plan_doc_version"}
-    return _digest(paths, str(sorted(given.items(), key=str)))
-
-
-def plan_digest() -> str:
-    """Of the plan's targets and paths, and which of its versions is in force."""
-    paths = [settings.SEEDS / "plan" / f"{name}.csv" for name in ("plan_version", "target", "target_path")]
-    return _digest(paths, str(indicators.parameters()["plan_doc_version"]))
-
-
-def _digest(paths: list[Path], text: str) -> str:
-    digest = hashlib.sha256(text.encode())
-    for path in sorted(paths):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]

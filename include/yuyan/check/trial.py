@@ -174,6 +174,8 @@ def judge(connection: psycopg.Connection, rows: Mapping[str, Rows], as_of: date)
     >>> judge(connection, {"student": from_source(institution, source, "student", 100, as_of)}, as_of)["student"].accepted
     97
     """
+    if not rows:
+        return {}
     rules = catalogue.load()
     found: dict[str, Verdict] = {}
     with connection.transaction(force_rollback=True):

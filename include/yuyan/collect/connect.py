@@ -5,7 +5,8 @@ from typing import Any
 
 from yuyan.collect.database import Database
 from yuyan.collect.files import Files
-from yuyan.collect.rest import Legacy, Versioned
+from yuyan.collect.rest_legacy import Legacy
+from yuyan.collect.rest_versioned import Versioned
 from yuyan.collect.source import PlatformDown, Source
 from yuyan.domain.institutions import Institution
 

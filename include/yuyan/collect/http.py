@@ -34,6 +34,10 @@ class Transient(Exception):
         self.unreachable = unreachable
 
 
+class NotServed(SourceError):
+    """HTTP 404, or what a product says instead: there is nothing under this name."""
+
+
 class Unauthorized(SourceError):
     """HTTP 401: the credential is missing, wrong or has expired."""
 
@@ -160,7 +164,8 @@ class Client:
         if answer.status in BUSY:
             raise Transient(f"HTTP {answer.status}", retry_after(answer.headers.get("Retry-After")))
         if answer.status != 200:
-            raise SourceError(
+            kind = NotServed if answer.status == 404 else SourceError
+            raise kind(
                 f"{self._who}：{path} 返回 HTTP {answer.status}，请核对连接路径和平台版本。/ "
                 f"HTTP {answer.status} from {path}; check the connection's path and the platform's version"
             )

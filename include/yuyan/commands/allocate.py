@@ -93,15 +93,15 @@ def list_schemes(as_json: Json = False) -> None:
 
 
 @app.command()
-def sign(reason: Reason, actor: Actor, scheme: Name = "default") -> None:
+def sign(reason: Reason, actor: Actor, scheme: Name = "default", as_json: Json = False) -> None:
     """Sign the data that a scheme uses, as an account of the commission; changed data have to be signed anew."""
-    _signed(scheme, actor, reason, "signed")
+    _signed(scheme, actor, reason, "signed", as_json)
 
 
 @app.command()
-def withdraw(reason: Reason, actor: Actor, scheme: Name = "default") -> None:
+def withdraw(reason: Reason, actor: Actor, scheme: Name = "default", as_json: Json = False) -> None:
     """Withdraw the signature of the data that a scheme uses; runs that were made stay."""
-    _signed(scheme, actor, reason, "withdrawn")
+    _signed(scheme, actor, reason, "withdrawn", as_json)
 
 
 @app.command("list")
@@ -123,10 +123,15 @@ def list_runs(as_json: Json = False) -> None:
 
 
 @app.command()
-def report(name: Annotated[str, typer.Argument(metavar="RUN")], to: Folder = None) -> None:
+def report(
+    name: Annotated[str, typer.Argument(metavar="RUN")], to: Folder = None, as_json: Json = False
+) -> None:
     """Write the report of a run again: its number, the beginning of it, or a scheme for its newest run."""
     with _expected(), psycopg.connect(warehouse_dsn()) as connection:
         folder = pages.build(connection, pages.find(connection, name), settings.warehouse_mark(), to)
+    if as_json:
+        print_marked(folder=str(folder))
+        return
     terminal().print(f"已写出报告：{folder / 'index.html'}", highlight=False, soft_wrap=True)
 
 
@@ -187,10 +192,20 @@ from a full join b using (inst_code) order by difference_cny desc, inst_code
 """
 
 
-def _signed(name: str, actor: str, reason: str, action: str) -> None:
+def _signed(name: str, actor: str, reason: str, action: str, as_json: bool) -> None:
     with _expected(), psycopg.connect(warehouse_dsn()) as connection:
         found = inputs.read(connection, schemes.load(name))
         number = guards.sign(connection, found, stewards.find(actor), reason, action)
+    if as_json:
+        print_marked(
+            number=number,
+            action=action,
+            scheme=name,
+            values=found.value_count,
+            as_of=found.as_of,
+            digest=found.digest,
+        )
+        return
     done = "已签认" if action == "signed" else "已撤回签认"
     what = f"方案 {name} 所用的 {found.value_count} 个值"
     terminal().print(

@@ -17,6 +17,7 @@ from yuyan.commands.life_cycle import (
     Everything,
     Reason,
     States,
+    hint,
     history,
     step,
     title,
@@ -134,24 +135,26 @@ def show(number: Number, as_json: Json = False) -> None:
 
 
 @app.command()
-def notify(number: Number, intended: Step, reason: Reason, actor: Actor, as_of: Day = None) -> None:
+def notify(
+    number: Number, intended: Step, reason: Reason, actor: Actor, as_of: Day = None, as_json: Json = False
+) -> None:
     """Tell the institution which adverse step is intended; its window for a statement begins."""
-    with step(CASES, number, as_of) as (connection, day):
+    with step(CASES, number, as_of, as_json) as (connection, day):
         case = cases.notify(connection, number, intended, actor, reason, day)
-    terminal().print(f"拟{_label(intended)}；陈述期至 {case.statement_until}", highlight=False)
+    hint(as_json, f"拟{_label(intended)}；陈述期至 {case.statement_until}")
 
 
 @app.command()
-def state(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> None:
+def state(number: Number, reason: Reason, actor: Actor, as_of: Day = None, as_json: Json = False) -> None:
     """The institution states its view (`--reason`) within the window."""
-    with step(CASES, number, as_of) as (connection, day):
+    with step(CASES, number, as_of, as_json) as (connection, day):
         cases.state(connection, number, actor, reason, day)
 
 
 @app.command()
-def report(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> None:
+def report(number: Number, reason: Reason, actor: Actor, as_of: Day = None, as_json: Json = False) -> None:
     """The institution reports that it has rectified."""
-    with step(CASES, number, as_of) as (connection, day):
+    with step(CASES, number, as_of, as_json) as (connection, day):
         cases.report(connection, number, actor, reason, day)
 
 
@@ -166,13 +169,14 @@ def decide(
     quota_cut: Annotated[int | None, typer.Option(min=1, help="Places cut (cut_quota).")] = None,
     effect_year: Annotated[int | None, typer.Option(help="Year in which it takes effect.")] = None,
     as_of: Day = None,
+    as_json: Json = False,
 ) -> None:
     """A signed decision: the state changes, with the figures as they stand."""
-    with step(CASES, number, as_of) as (connection, day):
+    with step(CASES, number, as_of, as_json) as (connection, day):
         decision = Decision(role, document, quota_cut, effect_year)
         case = cases.decide(connection, number, action, actor, reason, day, decision)
     if case.rectify_by:
-        terminal().print(f"整改期至 {case.rectify_by}", highlight=False)
+        hint(as_json, f"整改期至 {case.rectify_by}")
 
 
 @app.command()
@@ -183,6 +187,7 @@ def letter(
         typer.Option(help="预警通知书, 整改通知书, 复查结论 or 解除通知 (default: of the last decision)."),
     ] = "",
     to: Annotated[Path | None, typer.Option(help="Folder (default: letters in the work folder).")] = None,
+    as_json: Json = False,
 ) -> None:
     """Draft a letter as DOCX and HTML from the figures that were decided on; who signs it is left open."""
     with warehouse() as connection:
@@ -190,6 +195,9 @@ def letter(
             written = case_letter.write(connection, number, kind, to or settings.home() / "letters")
         except case_letter.NoLetter as error:
             raise DecisionError(str(error)) from error
+    if as_json:
+        print_marked(files=[str(path) for path in written])
+        return
     for path in written:
         terminal().print(f"已起草：{path}", highlight=False, soft_wrap=True)
 

@@ -1,10 +1,12 @@
 """The `yuyan` command: what a deployment runs and what people ask of it."""
 
 import os
+import sys
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Annotated
 
+import psycopg
 import typer
 
 from yuyan import secrets, settings
@@ -35,6 +37,7 @@ from yuyan.commands.problem import app as problem_app
 from yuyan.commands.quota import quota
 from yuyan.commands.replay import app as replay_app
 from yuyan.commands.status import status
+from yuyan.decisions.life_cycle import DecisionError, today
 from yuyan.domain.yaml_file import YamlError
 from yuyan.pages import degree_points
 from yuyan.pages import feedback as pages
@@ -78,6 +81,8 @@ def _private(
 ) -> None:
     """渝研: from university platforms to indicator marts. The work folder is YUYAN_HOME (default: .yuyan)."""
     os.umask(0o077)  # what is written is for its owner
+    for stream in (sys.stdout, sys.stderr):  # a path may be no text at all
+        stream.reconfigure(errors="backslashreplace")
 
 
 @app.command()
@@ -100,10 +105,14 @@ def backup(
     without_landing: Annotated[
         bool, typer.Option("--without-landing", help="Leave the landing area out: it is backed up otherwise.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Write warehouse, Airflow's metadata and landing into a folder; the line may be at work. Secrets are not in it."""
     with expected():
         made = backups.backup(to, not without_landing)
+    if as_json:
+        print_marked(**made)
+        return
     terminal().print(
         f"已备份：统计日期 {made['as_of']}，{sum(made['rows'].values()):,} 行，{len(made['files'])} 个文件，{to}；"
         "secrets.json（或 .env 中的密钥）另行保管",
@@ -112,10 +121,16 @@ def backup(
 
 
 @app.command()
-def restore(folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a backup.")]) -> None:
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a backup.")],
+    as_json: Json = False,
+) -> None:
     """Bring a backup back into an empty database (YUYAN_WAREHOUSE_DSN); `yuyan init` completes it."""
     with expected():
         made = backups.restore(folder)
+    if as_json:
+        print_marked(**made)
+        return
     terminal().print(
         f"已恢复：统计日期 {made['as_of']}，{sum(made['rows'].values()):,} 行，与备份时一致；接着执行 yuyan init",
         highlight=False, soft_wrap=True,
@@ -156,11 +171,15 @@ def feedback(
         list[str] | None, typer.Argument(help="Institution codes (default: all).")
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Folder (default: feedback in the work folder).")] = None,
+    as_json: Json = False,
 ) -> None:
     """Write one page and one workbook per institution as of the newest warehouse run; every run does so as well."""
     with expected(pages.NoFeedback):
         dsn = warehouse_dsn("validate")
         written = pages.newest(dsn, institutions or [], to or settings.home() / "feedback")
+    if as_json:
+        print_marked(**written)
+        return
     terminal().print(
         f"已写出 {written['institutions']} 个单位的反馈：{written['folder']}", highlight=False, soft_wrap=True
     )
@@ -175,13 +194,32 @@ def points(
         ),
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Folder (default: points in the work folder).")] = None,
+    as_json: Json = False,
 ) -> None:
     """Write one page per degree point: three scores beside its peers, why, and how to compute them again."""
     with expected(degree_points.NoPoints):
         written = degree_points.newest(warehouse_dsn(), named or [], to or settings.home() / "points")
+    if as_json:
+        print_marked(**written)
+        return
     terminal().print(
         f"已写出 {written['points']} 个学位点的页面：{written['folder']}", highlight=False, soft_wrap=True
     )
+
+
+@app.command("dbt-docs")
+def dbt_docs(
+    to: Annotated[Path | None, typer.Option(help="Folder (default: dbt_docs in the work folder).")] = None,
+) -> None:
+    """Write dbt's own documentation as one page: models, columns, tests, their SQL, the graph; sizes of the tables."""
+    from yuyan import transform
+
+    with expected(DecisionError, transform.TransformFailed):
+        with psycopg.connect(warehouse_dsn()) as connection:
+            day = today(connection)
+        os.environ[settings.dsn_variable("transform")] = warehouse_dsn("transform")  # dbt reads it there
+        written = transform.write_docs(to or settings.home() / "dbt_docs", day)
+    terminal().print(f"已写出模型文档：{written}", highlight=False, soft_wrap=True)
 
 
 @dsn_app.command("warehouse")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from yuyan import settings
 from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal
 from yuyan.domain.platforms import InstitutionError
 from yuyan.suppliers import openapi, vendors
@@ -17,12 +18,12 @@ app = typer.Typer(
 
 @app.command()
 def export(
-    to: Annotated[Path, typer.Option(help="Folder.")] = Path(),
+    to: Annotated[Path | None, typer.Option(help="Folder (default: conformance in the work folder).")] = None,
     as_json: Json = False,
 ) -> None:
     """Write the API of every product as OpenAPI 3.1, and the conformance test as one file for any Python from 3.10."""
     with expected(InstitutionError):
-        written = vendors.export(to)
+        written = vendors.export(to or settings.home() / "conformance")
     if as_json:
         print_json({"files": [str(path) for path in written]})
         return

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import psycopg
@@ -88,4 +89,6 @@ def _plain(value: Any) -> Any:
         return float(value)
     if isinstance(value, (date, datetime)):
         return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
     raise TypeError(f"{value!r} is not JSON")

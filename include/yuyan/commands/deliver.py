@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from yuyan import settings
 from yuyan.commands.console import Json, expected, print_json, terminal
 from yuyan.domain import institutions
 from yuyan.domain.platforms import InstitutionError
@@ -27,14 +28,14 @@ def _known(inst_code: str) -> str:
 @app.command()
 def kit(
     institution: Annotated[str, typer.Argument(help="Institution code.", callback=_known)],
-    to: Annotated[Path, typer.Option(help="Folder.")] = Path(),
+    to: Annotated[Path | None, typer.Option(help="Folder (default: deliver in the work folder).")] = None,
     as_json: Json = False,
 ) -> None:
     """Write the institution's kit: one file that builds and checks deliveries on any Python from 3.10."""
     with expected(kits.NoKit, InstitutionError):
         content = kits.packed(institutions.load()[institution])
-        path = to / f"yuyan-deliver-{institution}.pyz"
-        to.mkdir(parents=True, exist_ok=True)
+        path = (to or settings.home() / "deliver") / f"yuyan-deliver-{institution}.pyz"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     if as_json:
         print_json({"institution": institution, "file": str(path)})

@@ -15,6 +15,7 @@ from yuyan.commands.life_cycle import (
     Everything,
     Reason,
     States,
+    hint,
     history,
     step,
     title,
@@ -94,28 +95,30 @@ def show(number: Number, as_json: Json = False) -> None:
 
 
 @app.command()
-def accept(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> None:
+def accept(number: Number, reason: Reason, actor: Actor, as_of: Day = None, as_json: Json = False) -> None:
     """Let it pass: the next collection loads up to as many affected records as the hold says."""
-    hold = _decide(number, True, reason, actor, as_of)
-    terminal().print(
+    hold = _decide(number, True, reason, actor, as_of, as_json)
+    hint(
+        as_json,
         f"{hold.name}：已认可，至多 {hold.affected_rows:,} 条，下次采集生效；立即生效："
         f"yuyan replay recollect --institution {hold.src_inst_code} --entity {hold.entity}",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    )
 
 
 @app.command()
-def reject(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> None:
+def reject(number: Number, reason: Reason, actor: Actor, as_of: Day = None, as_json: Json = False) -> None:
     """Keep it out: the institution repairs its data; when they are back to normal, the hold closes by itself."""
-    hold = _decide(number, False, reason, actor, as_of)
-    terminal().print(
+    hold = _decide(number, False, reason, actor, as_of, as_json)
+    hint(
+        as_json,
         f"{hold.name}：不认可，此前的数据继续有效；请通知报送单位修复，来源恢复后自动了结",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    )
 
 
-def _decide(number: int, is_accepted: bool, reason: str, actor: str, as_of: datetime | None) -> Hold:
-    with step(HOLDS, number, as_of) as (connection, day):
+def _decide(
+    number: int, is_accepted: bool, reason: str, actor: str, as_of: datetime | None, as_json: bool
+) -> Hold:
+    with step(HOLDS, number, as_of, as_json) as (connection, day):
         return holds.decide(connection, number, is_accepted, stewards.find(actor), reason, day)
 
 

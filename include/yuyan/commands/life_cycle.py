@@ -1,11 +1,12 @@
 """What the commands of every life cycle share (`yuyan problem …`, `yuyan hold …`): options, steps, the history.
 
 Each has the same form: `list [--institution] [--state …] [--all] [--json]`, `show NUMBER [--json]`, and a command per step
-that people take, `<step> NUMBER --as ACCOUNT --reason TEXT [--as-of DAY]`.
+that people take, `<step> NUMBER --as ACCOUNT --reason TEXT [--as-of DAY] [--json]`.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from yuyan import settings
-from yuyan.commands.console import expected, terminal, warehouse_dsn
+from yuyan.commands.console import expected, print_marked, terminal, warehouse_dsn
 from yuyan.decisions.life_cycle import DecisionError, LifeCycle, day_of
 from yuyan.domain import stewards
 
@@ -53,13 +54,24 @@ def wanted(
 
 
 @contextmanager
-def step(lives: LifeCycle, number: int, as_of: datetime | None) -> Iterator[tuple[psycopg.Connection, date]]:
-    """A connection and the day of the step; afterwards says how its subject moved."""
+def step(
+    lives: LifeCycle, number: int, as_of: datetime | None, as_json: bool = False
+) -> Iterator[tuple[psycopg.Connection, date]]:
+    """A connection and the day of the step; afterwards says how its subject moved, as JSON with the state it `was` in."""
     with warehouse() as connection:
         before = lives.get(connection, number)
         yield connection, day_of(connection, as_of.date() if as_of else None)
         after, states = lives.get(connection, number), lives.cycle.states
-        terminal().print(f"{after.name}：{states[before.state]} → {states[after.state]}", highlight=False)
+        if as_json:
+            print_marked(was=before.state, **asdict(after))
+        else:
+            terminal().print(f"{after.name}：{states[before.state]} → {states[after.state]}", highlight=False)
+
+
+def hint(as_json: bool, text: str) -> None:
+    """Say what to do next, to people."""
+    if not as_json:
+        terminal().print(text, highlight=False, soft_wrap=True)
 
 
 def history(lives: LifeCycle, events: list[dict[str, Any]]) -> Table:

@@ -10,7 +10,15 @@ from rich.table import Table
 
 from yuyan import settings
 from yuyan.commands import report
-from yuyan.commands.console import Json, OperatorError, expected, print_marked, terminal, warehouse_dsn
+from yuyan.commands.console import (
+    Json,
+    OperatorError,
+    expected,
+    print_json,
+    print_marked,
+    terminal,
+    warehouse_dsn,
+)
 from yuyan.domain.indicators import dbt_files
 
 app = typer.Typer(no_args_is_help=True, help="Versions of the action plan: add one, compare them.")
@@ -107,16 +115,20 @@ def copy_command(
     new: Annotated[str, typer.Argument(help="Its new version, such as 2026-final.")],
     name: Annotated[str, typer.Option(help="Chinese name.")],
     name_en: Annotated[str, typer.Option(help="English name.")],
+    as_json: Json = False,
 ) -> None:
     """Add a version of the plan to the seeds, equal to an older one; then edit what the text changes."""
     with expected():
         added = copy(old, new, name, name_en)
+        for path, text in dbt_files.files().items():  # not read before the files were changed
+            path.write_text(text, encoding="utf-8")
+    if as_json:
+        print_json({"version": new, "added": added})
+        return
     targets = added.pop("targets")
     for seed, rows in added.items():
         terminal().print(f"dbt_project/seeds/plan/{seed}.csv：新增 {rows} 行", highlight=False)
     terminal().print(f"include/indicators/：新增 {targets} 个目标", highlight=False)
-    for path, text in dbt_files.files().items():  # not read before the files were changed
-        path.write_text(text, encoding="utf-8")
 
 
 @app.command()

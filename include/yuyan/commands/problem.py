@@ -16,6 +16,7 @@ from yuyan.commands.life_cycle import (
     Everything,
     Reason,
     States,
+    hint,
     history,
     step,
     title,
@@ -102,23 +103,24 @@ def promise(
     reason: Reason,
     actor: Actor,
     as_of: Day = None,
+    as_json: Json = False,
 ) -> None:
     """Promise that the source will be corrected by a day."""
-    with step(PROBLEMS, number, as_of) as (connection, day):
+    with step(PROBLEMS, number, as_of, as_json) as (connection, day):
         problems.promise(connection, number, actor, by.date(), reason, day)
 
 
 @app.command()
-def explain(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> None:
+def explain(number: Number, reason: Reason, actor: Actor, as_of: Day = None, as_json: Json = False) -> None:
     """Accept with an explanation what a WARN or INFO rule found; more of it opens the problem again."""
-    with step(PROBLEMS, number, as_of) as (connection, day):
+    with step(PROBLEMS, number, as_of, as_json) as (connection, day):
         problems.explain(connection, number, actor, reason, day)
 
 
 @app.command()
-def reopen(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> None:
+def reopen(number: Number, reason: Reason, actor: Actor, as_of: Day = None, as_json: Json = False) -> None:
     """Take a promise or an explanation back."""
-    with step(PROBLEMS, number, as_of) as (connection, day):
+    with step(PROBLEMS, number, as_of, as_json) as (connection, day):
         problems.reopen(connection, number, actor, reason, day)
 
 
@@ -130,43 +132,44 @@ def request(
     reason: Reason,
     actor: Actor,
     as_of: Day = None,
+    as_json: Json = False,
 ) -> None:
     """Ask for an override: failing rows pass, up to a number, until a day."""
-    with step(PROBLEMS, number, as_of) as (connection, day):
+    with step(PROBLEMS, number, as_of, as_json) as (connection, day):
         override = overrides.request(connection, number, actor, rows, reason, until.date(), day)
         rule = problems.rule(connection, override.rule_id)
         may = stewards.deciders(rule["override_by"], override.src_inst_code, actor)
     names = "、".join(s.name for s in may)
-    terminal().print(
+    hint(
+        as_json,
         f"豁免 {override.override_id} 待审批，可审批的账号：{names}。approve {number} 批准，reject {number} 驳回；"
         f"或在 Airflow 以 override_id={override.override_id} 触发 override",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    )
 
 
 @app.command()
-def approve(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> None:
+def approve(number: Number, reason: Reason, actor: Actor, as_of: Day = None, as_json: Json = False) -> None:
     """Approve the override that was asked for. Its rows pass in the next validation."""
-    with step(PROBLEMS, number, as_of) as (connection, day):
+    with step(PROBLEMS, number, as_of, as_json) as (connection, day):
         override = overrides.decide(connection, number, actor, True, reason, day)
-    terminal().print(
+    hint(
+        as_json,
         f"豁免 {override.override_id} 至 {override.expires_on} 有效，至多 {override.granted_rows} 行；下一次校验起放行，"
         "立即放行：yuyan replay revalidate",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    )
 
 
 @app.command()
-def reject(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> None:
+def reject(number: Number, reason: Reason, actor: Actor, as_of: Day = None, as_json: Json = False) -> None:
     """Reject the override that was asked for; the problem is open again."""
-    with step(PROBLEMS, number, as_of) as (connection, day):
+    with step(PROBLEMS, number, as_of, as_json) as (connection, day):
         overrides.decide(connection, number, actor, False, reason, day)
 
 
 @app.command()
-def withdraw(number: Number, reason: Reason, actor: Actor, as_of: Day = None) -> None:
+def withdraw(number: Number, reason: Reason, actor: Actor, as_of: Day = None, as_json: Json = False) -> None:
     """Take a request back, or end an active override: its rows go back to quarantine in the next validation."""
-    with step(PROBLEMS, number, as_of) as (connection, day):
+    with step(PROBLEMS, number, as_of, as_json) as (connection, day):
         overrides.withdraw(connection, number, actor, reason, day)
 
 

@@ -145,19 +145,25 @@ def _columns(connection: psycopg.Connection, table: str, schema: str = "marts") 
 
 
 def _stage(
-    connection: psycopg.Connection, table: str, keys: list[str], rows: pl.DataFrame, modes: pl.DataFrame
+    connection: psycopg.Connection,
+    table: str,
+    keys: list[str],
+    columns: list[str],
+    rows: pl.DataFrame,
+    modes: pl.DataFrame,
 ) -> list[str]:
     """Temp table `hidden_<table>`: key, and per count m_<count> (mode), k_<count> (what is shown); returns the counts.
 
-    Only rows of which not everything is shown as it is.
+    Only rows of which not everything is shown as it is; none where the table is empty.
     """
     of = modes.filter(pl.col("table") == table)
-    columns = of["column"].unique(maintain_order=True).to_list()
-    wide = of.pivot("column", index="row", values=["mode", "keep"]) if len(columns) > 1 else of.select(
-        "row", pl.col("mode").alias(f"mode_{columns[0]}"), pl.col("keep").alias(f"keep_{columns[0]}")
-    )  # fmt: skip
-    touched = pl.any_horizontal(*[pl.col(f"mode_{c}").is_in([KEPT, HIDDEN]) for c in columns])
-    wide = wide.filter(touched.fill_null(False)).join(rows.select("row", *keys), on="row", how="inner")
+    wide = of.filter(pl.col("mode").is_in([KEPT, HIDDEN])).select("row").unique(maintain_order=True)
+    wide = wide.join(rows.select("row", *keys), on="row", how="inner", maintain_order="left")
+    for column in columns:
+        count = of.filter(pl.col("column") == column).select(
+            "row", pl.col("mode").alias(f"mode_{column}"), pl.col("keep").alias(f"keep_{column}")
+        )
+        wide = wide.join(count, on="row", how="left", maintain_order="left")
     names = [c.replace("#", "beside_") for c in columns]
     types = _columns(connection, table)
     fields = [f"{k} {types[k]}" for k in keys] + [f"m_{n} smallint, k_{n} double precision" for n in names]
@@ -201,7 +207,8 @@ def _counting(
     connection: psycopg.Connection, policy: Policy, table: Table, counted: Counted, modes: pl.DataFrame
 ) -> str:
     keys = list(table.key)
-    names = _stage(connection, table.name, keys, counted.rows[table.name], modes)
+    counts = [*table.counts, *table.money]
+    names = _stage(connection, table.name, keys, counts, counted.rows[table.name], modes)
     old = _columns(connection, table.name, "published")
     sizes = {column: size for size, columns in table.order_statistics.items() for column in columns}
     chosen = []
@@ -244,7 +251,8 @@ def _indicator_value(
     connection: psycopg.Connection, policy: Policy, counted: Counted, modes: pl.DataFrame
 ) -> str:
     rows = counted.rows["indicator_value"].with_columns(pl.col("definition_version").cast(pl.String))
-    names = _stage(connection, "indicator_value", [*VARIANT_KEY, "period_year"], rows, modes)
+    columns = [*SIDES, *(f"#{side}" for side in SIDES)]
+    names = _stage(connection, "indicator_value", [*VARIANT_KEY, "period_year"], columns, rows, modes)
     given = policy.variants
     whole = ", ".join(f"'{code}'" for code in sorted(given.city_only))
     withheld = f"(m.variant_code in ({whole}) and m.grain <> 'city')"

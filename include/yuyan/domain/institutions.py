@@ -53,6 +53,7 @@ class _File(Model):
     product: str
     connection: str
     entities: Annotated[Tables, BeforeValidator(_listed)] | None = None
+    not_yet: tuple[str, ...] = ()
     page_size: PositiveInt | None = None
     requests_per_second: PositiveFloat | None = None
     concurrency: PositiveInt | None = None
@@ -210,6 +211,11 @@ def _institution(path: Path, profiles: Known[Platform]) -> Institution:
 def _check_entities(path: Path, file: _File, own: dict[str, Contract]) -> None:
     places = [("entities", e, ("entities", e, "fields"), t.fields) for e, t in (file.entities or {}).items()]
     places += [("fields", e, ("fields", e), fields) for e, fields in file.fields.items()]
+    for entity in file.not_yet:
+        if entity not in own:
+            raise InstitutionError(
+                f"{at(path, 'not_yet')}: {file.inst_code} does not supply {entity!r}; it supplies {', '.join(own)}"
+            )
     for key, entity, where, fields in places:
         if entity not in own:
             raise InstitutionError(
@@ -230,10 +236,11 @@ def _tables(file: _File) -> dict[str, Table]:
 def _asked_for(
     file: _File, profile: Platform, own: dict[str, Contract], tables: dict[str, Table]
 ) -> tuple[str, ...]:
-    """Entities that the file names; where it names none, those that there is a map of."""
+    """Entities that the file names; where it names none, those that there is a map of. Not those that are for later."""
+    asked = [e for e in own if e not in (*profile.not_yet, *file.not_yet)]
     if file.entities is not None:
-        return tuple(e for e in own if e in file.entities)
-    return tuple(e for e, c in own.items() if profile.fields_of(c) or tables.get(e, Table()).fields)
+        return tuple(e for e in asked if e in file.entities)
+    return tuple(e for e in asked if profile.fields_of(own[e]) or tables.get(e, Table()).fields)
 
 
 def _check_one_column_each(path: Path, institution: Institution, mapping: EntityMap) -> None:

@@ -110,6 +110,7 @@ class Platform(Model):
 
     `overlap_hours`: how far a window reaches back behind the one before. `compare_days`: after how many days everything is
     compared, not only what changed. `fresh_hours`: how old its data may become, from the last complete collection.
+    `not_yet`: entities that it does not serve yet and is not asked for.
     `unmapped: contract`: where names are a map, entities and fields that it does not have keep the contract's names.
     `marker`: the file by which a delivery that has no manifest says that it is complete.
     """
@@ -139,6 +140,7 @@ class Platform(Model):
     code_prefix: dict[str, str] = {}
     inst_prefix: InstPrefix = InstPrefix()
     entities: Tables = {}
+    not_yet: tuple[str, ...] = ()
     unmapped: Literal["contract"] | None = None
 
     def table_of(self, contract: Contract) -> str:
@@ -209,6 +211,9 @@ def _platform(path: Path) -> Platform:
         raise InstitutionError(
             f"{at(path, 'table')}: table {platform.table!r} may have {{entity}} only; correct it"
         ) from None
+    for entity in platform.not_yet:
+        if entity not in known:
+            raise InstitutionError(f"{at(path, 'not_yet')}: {entity} has no contract")
     for entity, table in platform.entities.items():
         if entity not in known:
             raise InstitutionError(f"{at(path, 'entities', entity)}: {entity} has no contract")

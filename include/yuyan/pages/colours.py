@@ -55,13 +55,13 @@ EXAMPLES = (
         """
         select *, round(judged_numerator) as x, round(judged_denominator) as n,
             to_char(100 * judged_value, 'FM990.0') as judged, to_char(100 * judged_floor, 'FM990') as floor,
-            to_char(probability_below, 'FM0.00') as p
+            to_char(probability_below, 'FM0.00') as p, to_char(100.0 / case_count, 'FM990.0') as step
         from marts.indicator_value
         where judged_by_code = 'RATE' and status_code = 'GREEN' and grain = 'institution' and is_official and is_complete
-        order by value < target_value desc, period_year desc, value, unit_code
+        order by value < target_value desc, case_count <= 30 desc, period_year desc, value, unit_code
         """,
         "{unit_name_zh} {indicator_code}（{period_code}）{value_display}，“{status_zh}”。** 这一年只有 {case_count:.0f} 篇，"
-        "一篇之差就是好几个百分点，所以不以单年的值判定：{pooled_years} 年 {n:.0f} 篇中 {x:.0f} 篇合格，收缩后的"
+        "一篇之差就是 {step} 个百分点，所以不以单年的值判定：{pooled_years} 年 {n:.0f} 篇中 {x:.0f} 篇合格，收缩后的"
         "估计 {judged} %（`judged_value`），低于底线 {floor} % 的概率 {p}。"
         "不是“正常”二字，也不是偏离；有问题的论文仍按规定处理。",
     ),
@@ -82,7 +82,7 @@ def examples(connection: psycopg.Connection) -> str:
     """The four cases as a numbered list, and the day and scale they are of. Raises NoExampleError."""
     cursor = connection.cursor(row_factory=dict_row)
     of_run = cursor.execute("select as_of, city_scale from marts.target_scorecard limit 1").fetchone()
-    lines = [f"统计日期 {of_run['as_of']}，规模 {of_run['city_scale']:g}。", ""]
+    lines = [f"统计日期 {of_run['as_of']}，规模 {of_run['city_scale']:.4g}。", ""]
     for number, example in enumerate(EXAMPLES, start=1):
         found: dict[str, Any] | None = cursor.execute(example.query).fetchone()
         if found is None:

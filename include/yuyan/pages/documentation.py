@@ -8,13 +8,17 @@ the pages beside the feedback.
 
 import csv
 import io
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from yuyan import settings
 from yuyan.domain import contracts, life_cycles
-from yuyan.domain.contracts import Contract, Field
-from yuyan.domain.indicators import dbt_files
+from yuyan.domain.catalogue import RuleError
+from yuyan.domain.contracts import Contract, ContractError, Field
+from yuyan.domain.indicators import IndicatorError, dbt_files
+from yuyan.domain.platforms import InstitutionError
+from yuyan.domain.yaml_file import YamlError
 from yuyan.pages import coverage, erd, published, render, rules, star
 from yuyan.pages import dictionary as indicator_dictionary
 
@@ -182,11 +186,21 @@ def publish(folder: Path, mark: str = "") -> list[Path]:
     return written
 
 
+def main() -> int:
+    """Write everything that follows from the files; 1, with the message, where one of them cannot be used."""
+    try:
+        for path, text in dbt_files.files().items():  # rules name indicators: the registry comes first
+            path.write_text(text, encoding="utf-8")
+        for path, text in documents().items():
+            path.write_text(text, encoding="utf-8")
+            print(path)
+        for path in publish(settings.home() / "docs"):
+            print(path)
+    except (IndicatorError, ContractError, RuleError, InstitutionError, YamlError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    for path, text in dbt_files.files().items():  # rules name indicators: the registry comes first
-        path.write_text(text, encoding="utf-8")
-    for path, text in documents().items():
-        path.write_text(text, encoding="utf-8")
-        print(path)
-    for path in publish(settings.home() / "docs"):
-        print(path)
+    sys.exit(main())

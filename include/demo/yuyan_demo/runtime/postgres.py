@@ -98,7 +98,7 @@ def server(data: Path) -> psutil.Process | None:
     """The server's first process, or None when it does not run."""
     data = data.resolve()
     try:
-        process = psutil.Process(int((data / "postmaster.pid").read_text().split("\n", 1)[0]))
+        process = psutil.Process(int((data / "postmaster.pid").read_text(errors="replace").split("\n", 1)[0]))
         # The file stays behind when the machine goes down, and the id may then be somebody else's.
         is_ours = process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
         return process if is_ours else None
@@ -200,7 +200,7 @@ def _run(program: str, *arguments: str) -> None:
 
 def _running_port(data: Path) -> int:
     """Port of the running server: of its file, or where that is damaged of its command line."""
-    lines = (data / "postmaster.pid").read_text().splitlines()
+    lines = (data / "postmaster.pid").read_text(errors="replace").splitlines()
     if len(lines) > 3 and lines[3].isdigit():
         return int(lines[3])
     words = server(data).cmdline()

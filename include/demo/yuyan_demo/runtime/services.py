@@ -47,8 +47,8 @@ METADATA = "airflow"
 """Airflow's database and the login that owns it, which may nothing in the warehouse."""
 READY_SECONDS = 180
 MADE = (
-    "pg", "pg.partial", "pg.unfinished", "pg.password", "airflow", "dbt", "data_docs", "docs", "feedback", "gx", "landing",
-    "logs", "pids", "platforms", "simulator", "runtime.json", "secrets.json", "state.json",
+    "pg", "pg.partial", "pg.unfinished", "pg.password", "airflow", "dbt", "dbt_docs", "data_docs", "docs", "feedback", "gx",
+    "landing", "logs", "pids", "platforms", "simulator", "runtime.json", "secrets.json", "state.json",
 )  # fmt: skip
 """Everything that runs write into the work folder; what is installed there is not among it."""
 

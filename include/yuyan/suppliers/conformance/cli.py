@@ -57,7 +57,7 @@ def run(
     if not login[1]:
         raise BadQuestion(f"没有凭据：请设置环境变量 {SECRET} / no credentials: set {SECRET}")
     try:
-        before = json.loads(state.read_text(encoding="utf-8")) if state and state.exists() else {}
+        before = _state(state) if state and state.exists() else {}
         result = examine(document, url, login, entities, before)
         if to:
             to.write_text(report(result, f"{datetime.now(STANDARD_TIME):%Y-%m-%d}"), encoding="utf-8")
@@ -68,6 +68,17 @@ def run(
     except ValueError as error:
         raise BadQuestion(str(error)) from None
     return result
+
+
+def _state(path: Path) -> dict:
+    """What an earlier run left. Raises BadQuestion."""
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        read = None
+    if not isinstance(read, dict) or read.keys() != {"until", "records"}:
+        raise BadQuestion(f"{path} 不是上一次测试留下的状态 / is no state of an earlier run")
+    return read
 
 
 def told(result: Result) -> str:
