@@ -1,6 +1,6 @@
 # 渝研: see README.md. Every target works on a fresh clone; what is installed stays in .yuyan/venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test down clean bench docs lint contracts lock bundle bundle-test pitr-test
+.PHONY: help run test down clean bench docs lint contracts lock bundle bundle-test image-test pitr-test
 SHELL := /bin/sh
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -58,6 +58,9 @@ bundle: | python ## what a machine without a network needs, into .yuyan/bundle (
 
 bundle-test: $(INSTALLED) ## make a bundle and run the line from it without a network (root; minutes)
 	@$(BIN)/python -m pytest -q lanes/test_bundle.py
+
+image-test: $(INSTALLED) ## build the images with buildah and run every service's command in them (root; minutes)
+	@$(BIN)/python -m pytest -q -s lanes/test_image.py
 
 pitr-test: $(INSTALLED) ## bring a day back from a base backup and archived WAL
 	@$(BIN)/python -m pytest -q lanes/test_pitr.py
