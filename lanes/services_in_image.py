@@ -32,6 +32,8 @@ AIRFLOW = ("api-server", "dag-processor", "triggerer", "scheduler", "worker")
 PATIENCE = 600
 made: list[str] = []
 """Containers, to be removed."""
+containers: dict[str, str] = {}
+"""Service -> its container, in which its health check runs."""
 
 
 def main(product: str, demo: str, folder: Path) -> None:
@@ -93,18 +95,22 @@ def environment(warehouse: str) -> dict[str, str]:
         "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{metadata}",
         "AIRFLOW__CELERY__BROKER_URL": "redis://127.0.0.1:6379/0",
         "AIRFLOW__CORE__FERNET_KEY": "",
-        "HOSTNAME": socket.gethostname(),
     }
 
 
-def command(image: str, env: dict[str, str], home: Path, words: list[str]) -> list[str]:
-    """`words` in a new container of the image, as its own user, through its entry point, with the file's mounts."""
-    container = subprocess.run(
-        ["buildah", "from", image], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    entry = json.loads(
-        subprocess.run(["buildah", "inspect", container], capture_output=True, text=True, check=True).stdout
-    )
+def command(
+    image: str, env: dict[str, str], home: Path, words: list[str], container: str | None = None
+) -> list[str]:
+    """`words` in a container (a new one), as the image's user, through its entry point, with the file's mounts."""
+    if container is None:
+        done = subprocess.run(["buildah", "from", image], capture_output=True, text=True, check=True)
+        container = done.stdout.strip()
+        made.append(container)
+    done = subprocess.run(["buildah", "inspect", container], capture_output=True, text=True, check=True)
+    entry = json.loads(done.stdout)
+    env = env | {
+        "HOSTNAME": entry["ContainerID"][:12]
+    }  # the name that the container has in its own namespace
     mounts = [f"{home}:/var/lib/yuyan"]
     for mount in COMPOSE["x-project"]["volumes"][1:]:
         source, _, rest = mount.partition(":-")[2].partition("}:")
@@ -127,21 +133,21 @@ def words(name: str) -> list[str]:
 
 
 def start(name: str, image: str, env: dict[str, str], home: Path, folder: Path) -> subprocess.Popen:
+    started = command(image, env, home, words(name))
+    containers[name] = made[-1]
     with open(folder / f"{name}.log", "wb") as log:
-        return subprocess.Popen(
-            command(image, env, home, words(name)), stdout=log, stderr=log, stdin=subprocess.DEVNULL
-        )
+        return subprocess.Popen(started, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
 
 def healthy(
     name: str, image: str, env: dict[str, str], home: Path, running: dict[str, subprocess.Popen], folder: Path
 ) -> None:
-    """Wait until the file's own health check of the service says yes, in a container of the image."""
+    """Wait until the file's own health check of the service says yes, in its own container."""
     kind, *test = COMPOSE["services"][name]["healthcheck"]["test"]
     check = [word.replace("$$", "$") for word in (["sh", "-c", test[0]] if kind == "CMD-SHELL" else test)]
     if name == "monitor":  # no collection has begun: it must say so
         check = [word.replace("/health", "/metrics") for word in check]
-    asked, deadline = command(image, env, home, check), time.monotonic() + PATIENCE
+    asked, deadline = command(image, env, home, check, containers[name]), time.monotonic() + PATIENCE
     while True:
         done = subprocess.run(asked, capture_output=True, text=True)
         if done.returncode == 0:

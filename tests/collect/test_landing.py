@@ -185,6 +185,14 @@ def test_a_long_window_becomes_several_batches(monkeypatch):
     ]
 
 
+def test_large_values_become_several_batches_however_few_their_rows(monkeypatch):
+    monkeypatch.setattr(landing, "BATCH_BYTES", 1)
+    pages = [page("a", "b"), page(), page("c")]
+    batches = list(landing.land(CQU, UNIT, MAPPING, WINDOW, pages, "run", AS_OF))
+    assert [pl.read_parquet(b.uri)["src_record_id"].to_list() for b in batches] == [list("ab"), ["c"]]
+    assert [b.manifest["is_last"] for b in batches] == [False, True]
+
+
 def test_what_was_complete_before_a_failure_stays(monkeypatch):
     monkeypatch.setattr(landing, "BATCH_ROWS", 2)
 

@@ -20,6 +20,9 @@ from yuyan.domain.institutions import Institution
 BLOCK = 4 << 20
 """Bytes of a CSV file that are decoded at once."""
 
+PART = 5_000
+"""Rows of a workbook that go on together."""
+
 EXACT = 1e15
 """A number cell of a workbook keeps fifteen digits: a longer identifier in one is not the sender's any more."""
 
@@ -130,7 +133,8 @@ class FileReader:
         for name, cells in ids.items():
             if cells.dtype.is_numeric() and (long := (cells.abs() >= EXACT).arg_true()).len():
                 raise self._not_loaded("long_number", rows=long.len(), column=name, row=long[0] + 1)
-        yield shape.page(sheet)
+        for start in range(0, max(sheet.height, 1), PART):
+            yield shape.page(sheet.slice(start, PART))
 
     def _check_cells(self, sheet: workbook_check.Sheet, at: dict[str, int]) -> None:
         """Refuse what a reader of workbooks makes nothing of: formula errors, and cells that a merged one covers."""

@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 CONNECTOR_VERSION = 1
 BATCH_ROWS = 50_000
 """A window with more rows becomes several batches: each is landed and then loaded while the next is being fetched."""
+BATCH_BYTES = 32 << 20
+"""So does one whose rows take more memory."""
 
 
 class MandatoryGone(SourceError):
@@ -133,7 +135,11 @@ def land(
     _sweep(folder, as_of)
     part = folder / f".{as_of}.{re.sub(r'[^0-9A-Za-z]+', '-', run_id)}.part"
     reducer, so_far = _PageReducer(contract, mapping), _Reduced()
-    pieces = (piece for piece in prefetched(map(reducer.reduce, pages), depth=4) if piece.frame.height)
+    pieces = (
+        piece
+        for piece in prefetched(map(reducer.reduce, pages), 4, lambda p: p.frame.estimated_size())
+        if piece.frame.height
+    )
     for number, (batch, is_last) in enumerate(_batches(pieces), start=1):
         so_far = _merged([so_far, batch])
         reducer.check(so_far, f"{institution.inst_code} {institution.name} {contract.entity}")
@@ -188,10 +194,11 @@ def _merged(pieces: Sequence[_Reduced], frames: bool = False) -> _Reduced:
 
 
 def _batches(pieces: Iterable[_Reduced]) -> Iterator[tuple[_Reduced, bool]]:
-    """Pieces of at least BATCH_ROWS rows together, and whether they are the last ones; at least one batch."""
+    """Pieces of at least BATCH_ROWS rows or BATCH_BYTES together, and whether they are the last ones; at least one batch."""
     batch: list[_Reduced] = []
     for piece in pieces:
-        if sum(p.frame.height for p in batch) >= BATCH_ROWS:
+        rows, size = sum(p.frame.height for p in batch), sum(p.frame.estimated_size() for p in batch)
+        if rows >= BATCH_ROWS or size >= BATCH_BYTES:
             yield _merged(batch, frames=True), False
             batch = []
         batch.append(piece)

@@ -112,7 +112,7 @@ class Versioned(Rest):
             yield from self._changed_meanwhile(window, meter)
 
     def _feed(self, window: Window, feed: str, meter: Meter) -> Iterator[Page]:
-        for raw in prefetched(self._raw_pages(window, feed, meter)):
+        for raw in prefetched(self._raw_pages(window, feed, meter), size=lambda raw: memoryview(raw).nbytes):
             yield self._parse(bytes(raw), window.entity, feed, _FEED_COLUMNS.get(feed, ()))
 
     def _changed_meanwhile(self, window: Window, meter: Meter) -> Iterator[Page]:

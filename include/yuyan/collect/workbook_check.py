@@ -31,6 +31,7 @@ class Limits(Protocol):
 
     workbook_cells: int
     workbook_mb: int
+    workbook_characters: int
 
 
 class Unusable(Exception):
@@ -291,10 +292,10 @@ class _Reader:
             sheet.left = column
         if self._kind == "s":
             self._characters += self._lengths[int(value)] if int(value) < len(self._lengths) else 0
-            if self._characters > self._limits.workbook_mb << 20:
+            if self._characters > self._limits.workbook_characters:
                 raise Unusable(
-                    f"单元格文字合计超过 {self._limits.workbook_mb} 百万字（limits.workbook_mb）",
-                    f"its cells have more than {self._limits.workbook_mb} million characters (limits.workbook_mb)",
+                    f"单元格文字合计超过 {self._limits.workbook_characters:,} 字（limits.workbook_characters）",
+                    f"its cells have more than {self._limits.workbook_characters:,} characters (limits.workbook_characters)",
                 )
         elif self._kind == "e" and len(sheet.errors) < MOST_NOTED:
             sheet.errors.append((row, column, value))

@@ -76,7 +76,7 @@ class Table(Model):
 class Limits(Model):
     """What one entity of a source may cost. Reaching one refuses the window by name; nothing of it is loaded."""
 
-    answer_mb: PositiveInt = 64
+    answer_mb: PositiveInt = 8
     """An answer of a REST platform, unpacked."""
     page_rows: PositiveInt = 200_000
     """Records (objects) in one answer."""
@@ -86,10 +86,12 @@ class Limits(Model):
     """Answers in a row without a record that say there is more."""
     rows: PositiveInt = 20_000_000
     """Records of one window, whatever the product."""
-    workbook_cells: PositiveInt = 10_000_000
+    workbook_cells: PositiveInt = 2_000_000
     """Cells between the first and the last one of a sheet that hold something, the empty ones between them included."""
-    workbook_mb: PositiveInt = 512
-    """A workbook, unpacked; and its cells' text, in million characters."""
+    workbook_mb: PositiveInt = 128
+    """A workbook, unpacked."""
+    workbook_characters: PositiveInt = 12_000_000
+    """Characters of a sheet's cells."""
     manifest_mb: PositiveInt = 16
     """manifest.json of a delivery."""
 

@@ -36,7 +36,7 @@ class Refused(Exception):
 class Limits:
     """What a workbook may cost, as the line has it."""
 
-    workbook_cells, workbook_mb = 10_000_000, 512
+    workbook_cells, workbook_mb, workbook_characters = 2_000_000, 128, 12_000_000
 
 
 class Row:
