@@ -135,6 +135,7 @@ def home(tmp_path, monkeypatch):
 NO_JSON = {
     "init": "nothing to say",
     "dsn warehouse": "prints one address",
+    "dbt-docs": "writes a page and says where",
     "monitor": "serves OpenMetrics",
     "institution new": "says what to do next",
     "run": "`status --json`",

@@ -97,6 +97,7 @@ def test_every_stage_left_its_time(city, first):
         "warn",
         "changes",
         "marts",
+        "disclosure",
         "feedback",
     }
     runs = city.rows("select kind, as_of, state from ops.run where as_of = '2026-10-15' order by kind")

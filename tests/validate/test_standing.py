@@ -267,7 +267,10 @@ def test_a_warehouse_of_older_results_keeps_them_under_other_names(warehouse):
             "quality.life_cycle_event cascade"
         )
         connection.execute(
-            "drop schema changes cascade; drop schema accountability cascade; alter table ops.batch drop column file_name; "
+            "drop schema changes cascade; drop schema accountability cascade; drop schema allocation cascade; "
+            "drop schema disclosure cascade; drop schema access cascade; drop schema published, research cascade; "
+            "drop trigger immutable on quality.thinning; "
+            "alter table ops.batch drop column file_name; "
             "drop table estimates.point_score, estimates.point_signal cascade"
         )
         connection.execute("delete from ops.migration")  # it is older than migrations are recorded

@@ -27,6 +27,7 @@ STAGES = {
     "warn": "预警",
     "changes": "变化",
     "marts": "集市",
+    "disclosure": "披露控制",
     "feedback": "反馈",
     "line": "合计",
 }

@@ -53,7 +53,7 @@ _FIRST = f"""{_STANDING}, numbered as (
 select {_COLUMNS}
 from numbered as s left join quality.rule as r on r.rule_id = s.rule_id and r.version = s.rule_version
 where s.place <= %(rows)s
-order by s.is_refused desc, s.group_id, s.entity, s.batch_id, s.row_no, s.rule_id
+order by s.is_refused desc, s.group_id, s.entity, s.batch_id, s.row_no, s.rule_id, s.src_record_id, s.column_name
 """
 """The first rows of every group."""
 
@@ -97,7 +97,7 @@ select f.entity, f.src_record_id, f.record_key, f.batch_id, f.row_no, f.column_n
        f.rule_id, f.severity, f.resolution, f.since_run_id, r.message
 from numbered as f left join quality.rule as r on r.rule_id = f.rule_id and r.version = f.rule_version
 where f.place <= %(rows)s
-order by f.rule_id, f.entity, f.src_record_id
+order by f.rule_id, f.entity, f.src_record_id, f.failure_id
 """
 
 _QUERIES = {
@@ -105,7 +105,7 @@ _QUERIES = {
         with newest as (
             select distinct on (c.entity) c.entity, c.outcome, c.rows_received, c.rows_stored, c.error, r.as_of
             from ops.collection_result as c inner join ops.run as r on r.run_id = c.run_id
-            where c.src_inst_code = %(inst)s and c.entity <> '' order by c.entity, r.started_at desc
+            where c.src_inst_code = %(inst)s and c.entity <> '' order by c.entity, r.started_at desc, r.run_id desc
         ),
         batches as (
             select entity, max(as_of) as last_batch_on, max(loaded_at at time zone 'Asia/Shanghai') as last_batch_at,
@@ -120,39 +120,40 @@ _QUERIES = {
                b.last_batch_on, b.last_batch_at, coalesce(b.batches, 0) as batches,
                coalesce(b.received_ever, 0)::bigint as received_ever, coalesce(w.waiting, 0) as waiting
         from newest as n full join batches as b on b.entity = n.entity
-        left join waiting as w on w.entity = coalesce(n.entity, b.entity)""",
+        left join waiting as w on w.entity = coalesce(n.entity, b.entity)
+        order by 1""",
     "collection": """
         select c.outcome, c.error, r.run_id, r.as_of, c.rows_received, c.rows_stored
         from ops.collection_result as c inner join ops.run as r on r.run_id = c.run_id
-        where c.src_inst_code = %(inst)s and c.entity = '' order by r.started_at desc limit 1""",
+        where c.src_inst_code = %(inst)s and c.entity = '' order by r.started_at desc, r.run_id desc limit 1""",
     "checks": """
         select distinct on (k.entity) k.entity, k.source_count, k.warehouse_count, k.action, r.as_of
         from ops.count_check as k inner join ops.run as r on r.run_id = k.run_id
-        where k.src_inst_code = %(inst)s order by k.entity, r.started_at desc""",
+        where k.src_inst_code = %(inst)s order by k.entity, r.started_at desc, r.run_id desc""",
     "drifts": """
         select d.entity, d.field, d.kind, d.rows from ops.schema_drift as d
         where d.src_inst_code = %(inst)s and d.run_id = (
             select c.run_id from ops.collection_result as c inner join ops.run as r on r.run_id = c.run_id
-            where c.src_inst_code = %(inst)s and c.entity = '' order by r.started_at desc limit 1
+            where c.src_inst_code = %(inst)s and c.entity = '' order by r.started_at desc, r.run_id desc limit 1
         ) order by d.entity, d.field""",
     "passed_over": """
         select entity, sum(rows_received)::bigint as received, sum(rows_repeated)::bigint as repeated,
                sum(rows_superseded - rows_repeated)::bigint as older
         from ops.batch where src_inst_code = %(inst)s and run_id = (
             select c.run_id from ops.collection_result as c inner join ops.run as r on r.run_id = c.run_id
-            where c.src_inst_code = %(inst)s and c.entity = '' order by r.started_at desc limit 1
+            where c.src_inst_code = %(inst)s and c.entity = '' order by r.started_at desc, r.run_id desc limit 1
         ) group by entity having sum(rows_superseded) > 0 order by entity""",
     "normalised": """
         select n.entity, n.field, n.rows from ops.normalised as n
         where n.src_inst_code = %(inst)s and n.run_id = (
             select c.run_id from ops.collection_result as c inner join ops.run as r on r.run_id = c.run_id
-            where c.src_inst_code = %(inst)s and c.entity = '' order by r.started_at desc limit 1
+            where c.src_inst_code = %(inst)s and c.entity = '' order by r.started_at desc, r.run_id desc limit 1
         ) order by n.entity, n.field""",
     "resolutions": """
         select f.rule_id, r.message, f.resolution, count(*) as failures
         from quality.row_failure as f left join quality.rule as r on r.rule_id = f.rule_id and r.version = f.rule_version
         where f.src_inst_code = %(inst)s and f.resolved_run_id = %(run)s and f.resolution <> 'replaced'
-        group by f.rule_id, r.message, f.resolution order by count(*) desc, f.rule_id""",
+        group by f.rule_id, r.message, f.resolution order by count(*) desc, f.rule_id, f.resolution""",
     "changes": """
         select entity, count(*) filter (where resolved_run_id is null and since_run_id = %(run)s) as new,
                count(*) filter (where resolved_run_id is null and since_run_id <> %(run)s) as still,
@@ -160,7 +161,7 @@ _QUERIES = {
         from quality.row_failure
         where src_inst_code = %(inst)s
           and (resolved_run_id is null or (resolved_run_id = %(run)s and resolution <> 'replaced'))
-        group by entity""",
+        group by entity order by entity""",
     "others": """
         select c.cause_id, c.kind, c.message, c.cause_entity, c.cause_key, count(*) as failures,
                array_agg(distinct f.src_inst_code order by f.src_inst_code) as institutions
@@ -173,7 +174,7 @@ _QUERIES = {
         left join ops.run as o on o.run_id = p.opened_run_id
         where p.src_inst_code = %(inst)s and (p.state <> 'fixed' or p.fixed_run_id = %(run)s)
         order by p.state = 'fixed', p.state in ('known', 'overridden'), p.severity in ('WARN', 'INFO'), p.failed desc,
-                 p.rule_id""",
+                 p.rule_id, p.problem_id""",
     "events": """
         select e.problem_id, p.rule_id, e.as_of, e.actor, e.action, e.from_state, e.to_state, e.reason, e.override_id
         from quality.problem_event as e inner join quality.problem as p on p.problem_id = e.problem_id
@@ -197,13 +198,13 @@ _QUERIES = {
         select s.entity, s.period, s.dimension, s.numerator, s.denominator, s.value, s.target, s.grade, s.as_of
         from quality.scorecard as s where s.src_inst_code = %(inst)s and s.run_id = (
             select x.run_id from quality.scorecard as x inner join ops.run as r on r.run_id = x.run_id
-            where x.src_inst_code = %(inst)s order by r.started_at desc limit 1
-        ) order by s.entity, s.dimension""",
+            where x.src_inst_code = %(inst)s order by r.started_at desc, r.run_id desc limit 1
+        ) order by s.entity, s.dimension, s.period""",
     "grades": """
         select c.variant_code, c.grade, c.weakest_entity, c.weakest_dimension from quality.indicator_confidence as c
         where c.unit_code = %(inst)s and c.run_id = (
             select x.run_id from quality.indicator_confidence as x inner join ops.run as r on r.run_id = x.run_id
-            where x.unit_code = %(inst)s order by r.started_at desc limit 1
+            where x.unit_code = %(inst)s order by r.started_at desc, r.run_id desc limit 1
         ) order by c.variant_code""",
     "alarms": """
         select rule_id, variant_code, category, period_code, observed, expected, threshold, explanation
