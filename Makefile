@@ -1,6 +1,6 @@
 # 渝研: see README.md. Every target works on a fresh clone; what is installed stays in .yuyan/venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test down clean bench docs lint contracts lock bundle bundle-test image-test pitr-test
+.PHONY: help run test test-long down clean bench docs lint contracts lock bundle bundle-test image-test pitr-test
 SHELL := /bin/sh
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -20,8 +20,11 @@ help: ## show this list
 run: $(INSTALLED) ## install, start everything, run the next simulated day, print the indicators
 	@$(BIN)/yuyan run $(if $(SCALE),--scale $(SCALE)) $(if $(SEED),--seed $(SEED))
 
-test: $(INSTALLED) ## install and run every test
+test: $(INSTALLED) ## install and run the tests, but for the five longest
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+
+test-long: $(INSTALLED) ## run the five that take a minute each: how-tos followed to the end, every layer on rows let pass
+	@$(BIN)/python -m pytest -n 2 --dist loadscope -m long
 
 down: $(INSTALLED) ## stop everything; data stay
 	@$(BIN)/yuyan down

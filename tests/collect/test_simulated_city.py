@@ -109,6 +109,7 @@ def uncarried(prepared: dict) -> set[tuple]:
     }
 
 
+@pytest.mark.long
 def test_two_days_of_every_product(warehouse, served, pg_home, tmp_path):
     known = institutions.load()
     assert {known[inst].product for inst in CITY} == {i.product for i in known.values()}

@@ -8,6 +8,7 @@ from yuyan import settings, transform
 pytestmark = pytest.mark.database
 
 
+@pytest.mark.long
 def test_what_the_pages_say_is_published(copy_of_city, simulated_city, own_indicators, monkeypatch):
     folders = {"include/indicators/": own_indicators.folder, "dbt_project/": settings.DBT_PROJECT}
     for page, section in (

@@ -63,6 +63,7 @@ def adopt(project) -> None:
     project.compile()
 
 
+@pytest.mark.long
 def test_both_definitions_are_computed_and_judged_for_all_history(copy_of_city, simulated_city, project):
     connection = copy_of_city
     everything = (

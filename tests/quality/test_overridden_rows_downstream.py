@@ -39,6 +39,7 @@ def grant_everything(raw) -> int:
     return len(found)
 
 
+@pytest.mark.long
 def test_every_rule_that_may_be_overridden_lets_pass_what_the_warehouse_can_bear(raw):
     """A rule for which this fails says `override: nobody`: its rows have no type, key, parent or institution."""
     rules = {r.rule_id: r for rules in catalogue.load().rules.values() for r in rules}

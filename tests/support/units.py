@@ -18,16 +18,13 @@ ON_ITS_OWN = ("end_to_end/test_problems_through",)
 LONGEST = (
     "end_to_end",
     "city",
-    "validate/test_add_an_entity",
     "runtime/test_runtime_production",
     "pages",
     "validate/test_judging",
     "quality/test_overrides_in_validation",
     "dbt",
     "simulator/test_truth",
-    "quality/test_overridden_rows_downstream",
     "end_to_end/test_problems_through",
-    "collect/test_simulated_city",
 )
 """Units from the longest on (docs/performance.md): workers begin with them and fill up with the rest, so that both end
 together."""

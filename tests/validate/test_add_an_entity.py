@@ -56,6 +56,7 @@ def test_what_follows_is_written_by_the_command(copy):
 
 
 @pytest.mark.database
+@pytest.mark.long
 def test_the_projects_own_tests_and_the_city_agree(copy):
     """Each rule's own broken record, contracts and documents; then a city in which every rule is broken."""
     own = ("tests/validate/test_rules.py", "tests/contracts", "tests/validate/test_documentation.py")
