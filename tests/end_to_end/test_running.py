@@ -139,23 +139,19 @@ def test_status_names_every_service(yuyan, first):
     assert sum(part["memory_mb"] for part in status["services"]) < 6000
 
 
-def addresses(city) -> dict[str, str]:
-    """What a person at another machine is given: the addresses of this line, taken as a deployed one."""
+@pytest.fixture
+def deployed(city, monkeypatch) -> dict[str, str]:
+    """The environment of a person at another machine: the addresses of this line, taken as a deployed one."""
     runtime = services.load(city.home)
-    return {
+    variables = {
         "YUYAN_AIRFLOW_URL": runtime.airflow_url,
         "YUYAN_AIRFLOW_PASSWORD": runtime.secrets["airflow_password"],
         "YUYAN_WAREHOUSE_DSN": city.owner(),
         "YUYAN_INSTITUTIONS": str(city.institutions),
     }
-
-
-@pytest.fixture
-def deployed(city, monkeypatch) -> dict[str, str]:
-    """These addresses in the environment."""
-    for name, value in addresses(city).items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    return addresses(city)
+    return variables
 
 
 def test_a_deployed_line_is_asked_and_no_city_is_started_in_it(first, deployed, tmp_path, monkeypatch):
@@ -172,6 +168,23 @@ def test_a_deployed_line_is_asked_and_no_city_is_started_in_it(first, deployed, 
     monkeypatch.delenv("YUYAN_AIRFLOW_URL")
     refused = CliRunner().invoke(app, ["run"])
     assert (refused.exit_code, "not of this work folder" in refused.output) == (1, True)
+
+
+@pytest.mark.long
+def test_a_deployed_line_is_collected_again_from_elsewhere(city, first, deployed, tmp_path, monkeypatch):
+    """The command follows until what came was judged and published, and says what the rows came to."""
+    monkeypatch.setenv("YUYAN_HOME", str(tmp_path / "elsewhere"))
+    before = city.rows("select count(*) from ops.run")[0][0]
+    asked = ["replay", "recollect", "--institution", "10611", "--entity", "org_unit"]
+    done = CliRunner().invoke(app, asked)
+    assert (done.exit_code, "平衡" in done.output) == (0, True), done.output
+    runs = city.rows(f"select kind, state, run_id from ops.run order by started_at offset {before}")
+    assert [run[:2] for run in runs] == [("replay", "success"), ("warehouse", "success")]
+    came = city.rows(
+        f"select src_inst_code, entity, outcome from ops.collection_result where run_id = '{runs[0][2]}'"
+    )
+    assert set(came) >= {("10611", "org_unit", "success")}
+    assert {row[0] for row in came} == {"10611"}
 
 
 def test_a_steward_logs_in_and_sees_two_dags(home, first, deployed):

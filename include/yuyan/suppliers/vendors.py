@@ -16,6 +16,7 @@ MODULES = (
     "yuyan.suppliers.conformance.cli",
     "yuyan.suppliers.conformance.client",
     "yuyan.suppliers.conformance.legacy",
+    "yuyan.suppliers.conformance.records",
     "yuyan.suppliers.conformance.run",
     "yuyan.suppliers.conformance.suite",
     "yuyan.suppliers.conformance.values",

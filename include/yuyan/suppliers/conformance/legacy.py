@@ -3,10 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from yuyan.suppliers.conformance import values
+from yuyan.suppliers.conformance import records, values
 from yuyan.suppliers.conformance.client import Answer, Client
-from yuyan.suppliers.conformance.suite import Suite
-from yuyan.suppliers.conformance.versioned import NoEnvelope
+from yuyan.suppliers.conformance.suite import MOST_PAGES, NoEnvelope, Suite
 
 CHECKS = (
     "availability", "authentication", "errors", "busy", "encoding", "compression", "envelope", "ids", "fields", "types",
@@ -14,8 +13,6 @@ CHECKS = (
 )  # fmt: skip
 _NEED_IDS = ("paging", "count", "window")
 STAMP = "%Y%m%d%H%M%S"
-MOST_PAGES = 6
-"""Pages that are read in small steps and compared with the whole."""
 
 
 class Legacy:
@@ -73,9 +70,10 @@ class Legacy:
         suite = self._suite
         whole, total = self._list(table)
         again, _ = self._list(table)
-        self._check_ids(entity, whole, again)
+        records.check_ids(entity, self._id, whole, again, suite)
         values.check(whole, entity, self._document, suite)
-        self._check_versions(entity, whole, again)
+        self._check_versions(entity, whole)
+        records.check_content(entity, self._id, self._version, whole, again, suite)
         if suite.faults["ids"]:
             suite.skip(_NEED_IDS, "记录编号不符合约定 / record ids are not as agreed")
             return
@@ -91,27 +89,7 @@ class Legacy:
         )
         self._check_window(entity, table, live)
 
-    def _check_ids(self, entity: str, whole: list[dict[str, Any]], again: list[dict[str, Any]]) -> None:
-        suite = self._suite
-        first: dict[str, Any] = {}
-        for row in whole:
-            given = row.get(self._id)
-            is_text = isinstance(given, str) and 0 < len(given) <= 200 and given == given.strip()
-            suite.look(
-                "ids",
-                is_text,
-                f"{entity}：{self._id} 应为 1 到 200 个字符的字符串 / should be text of 1 to 200 characters",
-            )
-            other = first.setdefault(str(given), row)
-            suite.look(
-                "ids",
-                other == row,
-                f"{entity}：一个 {self._id} 有内容不同的两条 / one {self._id} on different rows",
-            )
-        same = {str(r.get(self._id)) for r in whole} == {str(r.get(self._id)) for r in again}
-        suite.look("ids", same, f"{entity}：两次读取的 {self._id} 不同 / another {self._id} when read again")
-
-    def _check_versions(self, entity: str, whole: list[dict[str, Any]], again: list[dict[str, Any]]) -> None:
+    def _check_versions(self, entity: str, whole: list[dict[str, Any]]) -> None:
         suite = self._suite
         for row in whole:
             is_stamp = _stamp(row.get(self._version)) is not None
@@ -119,15 +97,6 @@ class Legacy:
                 "versions",
                 is_stamp,
                 f"{entity}：{self._version} 应为 yyyyMMddHHmmss / should be yyyyMMddHHmmss",
-            )
-        before = {str(row.get(self._id)): row for row in whole}
-        for row in again:
-            other = before.get(str(row.get(self._id)), row)
-            is_same = other == row or other.get(self._version) != row.get(self._version)
-            suite.look(
-                "versions",
-                is_same,
-                f"{entity}：更新时间没变而内容变了 / content that changed under one update time",
             )
 
     def _check_paging(self, entity: str, table: str, live: dict[str, Any]) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 from yuyan.suppliers.conformance import legacy, versioned
 from yuyan.suppliers.conformance.client import Answer, Client, Unreachable
-from yuyan.suppliers.conformance.suite import SHOWN, VERDICTS, Suite
-from yuyan.suppliers.conformance.versioned import NoEnvelope
+from yuyan.suppliers.conformance.suite import SHOWN, VERDICTS, NoEnvelope, Suite
 
 PRODUCTS = {
     "rest-versioned": (versioned.CHECKS, versioned.Versioned),

@@ -31,6 +31,12 @@ CHECKS = {
 }  # fmt: skip
 """Check -> what it looks at, in Chinese and English."""
 SHOWN = 5
+MOST_PAGES = 6
+"""Pages that are read in small steps and compared with the whole."""
+
+
+class NoEnvelope(Exception):
+    """An answer is not in its envelope: what it should hold cannot be judged."""
 
 
 class Suite:

@@ -6,9 +6,9 @@ import re
 import zlib
 from typing import Any
 
-from yuyan.suppliers.conformance import values
+from yuyan.suppliers.conformance import records, values
 from yuyan.suppliers.conformance.client import Answer, Client
-from yuyan.suppliers.conformance.suite import Suite
+from yuyan.suppliers.conformance.suite import MOST_PAGES, NoEnvelope, Suite
 
 CHECKS = (
     "availability", "token", "authentication", "errors", "busy", "encoding", "compression", "envelope", "ids", "fields",
@@ -17,12 +17,6 @@ CHECKS = (
 _NEED_IDS = ("paging", "count", "window", "tombstones", "key_changes", "history")
 _NEED_PAGES = _NEED_IDS[1:]
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}")
-MOST_PAGES = 6
-"""Pages that are read in small steps and compared with the whole."""
-
-
-class NoEnvelope(Exception):
-    """An answer is not in its envelope: what it should hold cannot be judged."""
 
 
 class Versioned:
@@ -130,13 +124,14 @@ class Versioned:
         whole = self._list(f"/{entity}", 0, until)
         again = self._list(f"/{entity}", 0, until)
         ids = [item.get(self._id) for item in whole]
-        self._check_ids(entity, whole, again)
+        records.check_ids(entity, self._id, whole, again, suite)
         values.check(whole, entity, self._document, suite)
         owners = {str(item.get("src_inst_code")) for item in whole}
         suite.look(
             "fields", len(owners) < 2, f"{entity}：src_inst_code 不止一个 / more than one src_inst_code"
         )
-        self._check_versions(entity, whole, again)
+        self._check_versions(entity, whole)
+        records.check_content(entity, self._id, self._version, whole, again, suite)
         if suite.faults["ids"]:
             suite.skip(_NEED_IDS, "记录编号不符合约定 / record ids are not as agreed")
             return
@@ -156,28 +151,7 @@ class Versioned:
         self._check_key_changes(entity, set(ids), until)
         self._remember(entity, live, until)
 
-    def _check_ids(self, entity: str, whole: list[dict[str, Any]], again: list[dict[str, Any]]) -> None:
-        suite = self._suite
-        for item in whole:
-            given = item.get(self._id)
-            is_text = isinstance(given, str) and 0 < len(given) <= 200 and given == given.strip()
-            suite.look(
-                "ids",
-                is_text,
-                f"{entity}：记录编号应为 1 到 200 个字符的字符串 / record ids should be text of 1 to 200 characters",
-            )
-        first: dict[Any, Any] = {}
-        for item in whole:
-            other = first.setdefault(str(item.get(self._id)), item)
-            suite.look(
-                "ids",
-                other == item,
-                f"{entity}：一个记录编号有内容不同的两条 / one record id on different records",
-            )
-        same = {str(i.get(self._id)) for i in whole} == {str(i.get(self._id)) for i in again}
-        suite.look("ids", same, f"{entity}：两次读取的记录编号不同 / other record ids when read again")
-
-    def _check_versions(self, entity: str, whole: list[dict[str, Any]], again: list[dict[str, Any]]) -> None:
+    def _check_versions(self, entity: str, whole: list[dict[str, Any]]) -> None:
         suite = self._suite
         for item in whole:
             given = item.get(self._version)
@@ -193,15 +167,6 @@ class Versioned:
                 "versions",
                 is_moment,
                 f"{entity}：updated_at 应为 yyyy-mm-ddTHH:MM:SS / should be yyyy-mm-ddTHH:MM:SS",
-            )
-        before = {str(i.get(self._id)): i for i in whole}
-        for item in again:
-            other = before.get(str(item.get(self._id)), item)
-            is_same = other == item or other.get(self._version) != item.get(self._version)
-            suite.look(
-                "versions",
-                is_same,
-                f"{entity}：版本号没变而内容变了 / content that changed under one version",
             )
 
     def _check_paging(
