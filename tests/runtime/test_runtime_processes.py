@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -81,15 +82,26 @@ def test_a_process_that_got_the_same_id_is_left_alone(home):
     )
     try:
         record = home / "pids" / "old.json"
-        record.parent.mkdir()
-        born = psutil.Process(bystander.pid).create_time() - 3600
-        record.write_text(json.dumps({"name": "old", "pid": bystander.pid, "born_at": born, "log": ""}))
+        held = asdict(start_family(home)) | {"name": "old", "pid": bystander.pid}
+        record.write_text(json.dumps(held | {"uptime": held["uptime"] - 3600}))
         assert processes.find("old", home) is None
         assert processes.stop(["old"], home, patience=0.2) == []
         assert bystander.poll() is None
     finally:
         bystander.kill()
         bystander.wait()
+
+
+@pytest.mark.parametrize("step", [-7200, 7200])
+def test_a_service_is_known_when_the_clock_has_been_put(home, monkeypatch, step):
+    service = start_family(home)
+    crowd, boot_time = processes.members(service), psutil.boot_time() + step
+    for module in (psutil, psutil._psplatform):  # what the kernel then says
+        monkeypatch.setattr(module, "boot_time", lambda: boot_time)
+    assert processes.find("family", home) == service
+    assert processes.members(service) == crowd
+    assert processes.stop(["family"], home, patience=1) == ["family"]
+    assert not [p for p in crowd if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_services_outlive_the_command_that_started_them(home):

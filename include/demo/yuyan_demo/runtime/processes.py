@@ -1,7 +1,7 @@
 """Services as child processes that outlive the command: one session per service, its log, and a record of who it is.
 
 A service is the leader of its own session, so that everything it forks can be found and stopped with it. The record keeps
-the start time beside the process id, because ids are reused.
+the start beside the process id, because ids are reused: as seconds since the machine's boot, since the clock may be put.
 """
 
 import contextlib
@@ -22,11 +22,14 @@ MARK = "YUYAN_SERVICE"
 
 @dataclass(frozen=True)
 class Service:
-    """A started service: its session leader and when that process was born (seconds since the epoch)."""
+    """A started service: its session leader, and when that process was born: by the clock of then (seconds since the
+    epoch), and in seconds since which boot."""
 
     name: str
     pid: int
     born_at: float
+    uptime: float
+    boot: str
     log: str
 
 
@@ -48,7 +51,7 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str], home: Path)
             start_new_session=True,
             umask=0o077,
         )
-    service = Service(name, process.pid, psutil.Process(process.pid).create_time(), str(log))
+    service = _service(name, psutil.Process(process.pid), log)
     files.write(_record(name, home), json.dumps(asdict(service)))
     return service
 
@@ -65,7 +68,7 @@ def members(service: Service) -> list[psutil.Process]:
     Nobody if the session's id has gone to somebody else meanwhile: another process has it, or the machine was restarted.
     """
     taken = psutil.pid_exists(service.pid) and leader(service) is None
-    if taken or service.born_at < psutil.boot_time() - 1:
+    if taken or service.boot != _boot():
         return []
     return [p for p in psutil.process_iter() if _session(p.pid) == service.pid and _is_alive(p)]
 
@@ -116,13 +119,26 @@ def _read(name: str, home: Path) -> Service | None:
             return Service(**held)
     except (files.DamagedFile, TypeError):
         pass
-    log = str(home / "logs" / f"{name}.log")
+    log = home / "logs" / f"{name}.log"
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.environ().get(MARK) == _mark(name, home) and (session := _session(process.pid)):
                 first = psutil.Process(session) if psutil.pid_exists(session) else process
-                return Service(name, session, first.create_time(), log)
+                return _service(name, first, log, session)
     return None
+
+
+def _service(name: str, first: psutil.Process, log: Path, session: int | None = None) -> Service:
+    return Service(name, session or first.pid, first.create_time(), _uptime(first), _boot(), str(log))
+
+
+def _uptime(process: psutil.Process) -> float:
+    """Seconds from the machine's boot to a process's birth. Its birth by the clock moves when the clock is put."""
+    return process.create_time() - psutil.boot_time()
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def leader(service: Service | None) -> psutil.Process | None:
@@ -131,7 +147,7 @@ def leader(service: Service | None) -> psutil.Process | None:
         return None
     try:
         process = psutil.Process(service.pid)
-        is_same = abs(process.create_time() - service.born_at) < 1
+        is_same = service.boot == _boot() and abs(_uptime(process) - service.uptime) < 1
         return process if is_same and _is_alive(process) else None
     except psutil.NoSuchProcess:
         return None
