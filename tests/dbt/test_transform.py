@@ -37,6 +37,28 @@ def test_a_failed_node_is_named_recorded_and_gone_after_the_next_attempt(built, 
     assert {row[2] for row in built.execute(outcomes).fetchall()} == {"success", "pass"}
 
 
+@pytest.mark.parametrize(
+    ("select", "said"),
+    [
+        ("made.*, 1 as more", r"gives \d+ columns, its contract has \d+"),
+        ("{others}, 1 as urgent_list_id", "urgent_list_id is integer, contract text"),
+    ],
+)
+def test_sql_that_breaks_the_contract_of_its_model_is_refused(built, monkeypatch, select, said):
+    parsed = transform._kept()
+    node = parsed.nodes["model.yuyan.dim_urgent_list"]
+    others = ", ".join(column for column in node.columns if column != "urgent_list_id")
+    node.raw_code = f"select {select.format(others=others)} from ({node.raw_code}) as made"
+    monkeypatch.setattr(transform, "_kept", lambda: parsed)
+    monkeypatch.setitem(transform.SELECTIONS, "star", ("dim_urgent_list",))
+    rows = built.execute("select count(*) from star.dim_urgent_list").fetchone()
+    built.commit()
+    with pytest.raises(transform.TransformFailed, match=f"dim_urgent_list .*contract.*{said}"):
+        transform.run_layer("star", "broken", tiny.AS_OF)
+    assert built.execute("select count(*) from star.dim_urgent_list").fetchone() == rows
+    built.commit()
+
+
 def test_a_run_that_dbt_never_started_says_what_to_check(monkeypatch):
     refused = SimpleNamespace(result=None, success=False, exception=ConnectionError("connection refused"))
     monkeypatch.setattr(transform, "invoke", lambda *_: refused)

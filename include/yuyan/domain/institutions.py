@@ -5,6 +5,7 @@ how each field is made. A bad file is refused with its name and line.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -136,9 +137,16 @@ def load(folder: Path | None = None, profiles: Path | None = None) -> Known[Inst
     >>> load()["10618"].mapping(contracts.load()["student"]).names["status_code"]
     'XJZTM'
     """
-    known = platforms.load(profiles)
-    files = sorted((folder or settings.institutions_dir()).glob("*.yml"))
-    return Known(files, lambda path: _institution(path, known))
+    return _known(
+        platforms.stamped(folder or settings.institutions_dir()),
+        platforms.stamped(profiles or settings.platforms_dir()),
+    )
+
+
+@lru_cache(maxsize=4)
+def _known(files: platforms.Stamps, profiles: platforms.Stamps) -> Known[Institution]:
+    known = platforms.of_files(profiles)
+    return Known([path for path, *_ in files], lambda path: _institution(path, known))
 
 
 def codes() -> list[str]:

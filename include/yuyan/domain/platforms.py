@@ -5,6 +5,7 @@ A bad file is refused with its name and line; an institution's file may override
 """
 
 from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -174,7 +175,23 @@ class Platform(Model):
 
 
 def _fields(names: dict[str, str]) -> dict[str, FieldMap]:
-    return {name: FieldMap(column=column) for name, column in names.items()}
+    return {name: _plain(column) for name, column in names.items()}
+
+
+@cache
+def _plain(column: str) -> FieldMap:
+    return FieldMap(column=column)
+
+
+Stamps = tuple[tuple[Path, int, int], ...]
+
+
+def stamped(folder: Path) -> Stamps:
+    """The YAML files of a folder, each with the time of its last change and its size: what was read of them holds as long as
+    these do."""
+    paths = sorted(folder.glob("*.yml"))
+    found = ((path, path.stat() if path.exists() else path.lstat()) for path in paths)
+    return tuple((path, status.st_mtime_ns, status.st_size) for path, status in found)
 
 
 class Known(dict[str, _T]):
@@ -197,7 +214,13 @@ class Known(dict[str, _T]):
 
 def load(folder: Path | None = None) -> Known[Platform]:
     """Every product's profile by its name; a file that is not usable is in `refused`."""
-    return Known(sorted((folder or settings.platforms_dir()).glob("*.yml")), _platform)
+    return of_files(stamped(folder or settings.platforms_dir()))
+
+
+@lru_cache(maxsize=4)
+def of_files(files: Stamps) -> Known[Platform]:
+    """The profiles of these files, read once as long as they stay as they are."""
+    return Known([path for path, *_ in files], _platform)
 
 
 def _platform(path: Path) -> Platform:
