@@ -1,5 +1,6 @@
 -- Joins on five columns of text are estimated at one row, and a nested loop over what is estimated so takes fifty times as long.
-{{ config(pre_hook="set local enable_nestloop = off") }}
+-- So does a merge by grain alone, which then looks at the other four in every pair of rows.
+{{ config(pre_hook=["set local enable_nestloop = off", "set local enable_mergejoin = off"]) }}
 
 with assessed as (
     {{ assessed_runs('indicator_confidence') }}
