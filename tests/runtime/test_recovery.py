@@ -1,8 +1,11 @@
 """What is left of an interruption: half-made clusters, emptied state files, what a killed service forked."""
 
+import contextlib
 import json
 import os
 import shutil
+import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -81,6 +84,30 @@ def test_a_server_whose_process_file_is_empty_is_found_used_and_stopped(cluster)
     postgres.stop(cluster)
     assert not postgres.is_running(cluster)
     postgres.start(cluster)
+
+
+def test_a_server_starts_where_a_busy_process_of_a_killed_one_is_left(cluster):
+    postgres.start(cluster)
+    first = postgres.server(cluster)
+    with psycopg.connect(postgres.dsn(cluster)) as connection:
+        busy = psutil.Process(connection.info.backend_pid)
+        query = ["select count(*) from generate_series(1, 100000000000)"]
+        asking = threading.Thread(
+            target=pytest.raises, args=(psycopg.OperationalError, connection.execute, *query)
+        )
+        asking.start()
+        time.sleep(0.3)
+        first.kill()
+        while postgres.is_running(cluster):
+            time.sleep(0.01)
+        try:
+            postgres.start(cluster)
+            assert not busy.is_running()
+        finally:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                busy.kill()
+            asking.join()
+    psycopg.connect(postgres.dsn(cluster)).close()
 
 
 def test_a_lost_password_is_named(cluster):

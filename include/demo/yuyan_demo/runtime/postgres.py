@@ -4,6 +4,7 @@ The only module that knows where the server's binaries come from, so that anothe
 take their place. An external warehouse (YUYAN_WAREHOUSE_DSN) replaces all of this.
 """
 
+import contextlib
 import importlib.util
 import os
 import pwd
@@ -59,6 +60,7 @@ def start(data: Path, port: int | None = None) -> int:
         return _running_port(data)
     if not _is_whole(data):
         _create(data)
+    _end_orphans(data)
     port = port or _free_port()
     _run(
         "pg_ctl",
@@ -113,6 +115,22 @@ def _serves(process: psutil.Process, data: Path) -> bool:
         return process.info["name"] == "postgres" and str(data) in process.cmdline()[1:]
     except psutil.Error:
         return False
+
+
+def _end_orphans(data: Path) -> None:
+    """Clear away what a server has left whose first process was killed: a process that is busy does not notice, and no
+    server starts beside it; nor while the dead one's id stands in its file and nobody has asked how it ended."""
+    orphans = []
+    for process in psutil.process_iter(["name"]):
+        with contextlib.suppress(psutil.Error):
+            if process.info["name"] == "postgres" and process.cwd() == str(data):
+                process.kill()
+                orphans.append(process)
+    psutil.wait_procs(orphans, timeout=5)
+    with contextlib.suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        first = psutil.Process(int((data / "postmaster.pid").read_text(errors="replace").split("\n", 1)[0]))
+        if first.status() == psutil.STATUS_ZOMBIE:
+            (data / "postmaster.pid").unlink()
 
 
 def dsn(data: Path, database: str = "postgres", scheme: str = "postgresql") -> str:
