@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 BOOK = "collect"
 """The login that keeps the book of runs, `ops.run` and `ops.stage_result`, whatever stage is at work."""
+AFTER_ALL = "(select max(greatest(started_at, ended_at)) + interval '1 microsecond' from ops.run)"
+"""No run starts or ends before another that was there: everything asks for the latest, and a clock may be put back."""
 CHONGQING = ZoneInfo("Asia/Shanghai")
 
 
@@ -70,7 +72,8 @@ def open_run(run_id: str, kind: str, day: date) -> None:
 
 def _open(connection: psycopg.Connection, run_id: str, kind: str, day: date) -> None:
     connection.execute(
-        "insert into ops.run (run_id, kind, as_of) values (%s, %s, %s) on conflict (run_id) do update "
+        "insert into ops.run (run_id, kind, as_of, started_at) "
+        f"select %s, %s, %s, greatest(clock_timestamp(), {AFTER_ALL}) on conflict (run_id) do update "
         "set as_of = excluded.as_of, state = 'running', ended_at = null",
         [run_id, kind, day],
     )
@@ -81,7 +84,7 @@ def close_run(run_id: str, state: str) -> None:
     again."""
     with psycopg.connect(settings.warehouse_dsn(BOOK)) as connection:
         connection.execute(
-            "update ops.run set state = %s, ended_at = clock_timestamp() where run_id = %s "
+            f"update ops.run set state = %s, ended_at = greatest(clock_timestamp(), {AFTER_ALL}) where run_id = %s "
             "and (state = 'running' or %s = 'failed')",
             [state, run_id, state],
         )

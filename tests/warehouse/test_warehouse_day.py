@@ -57,6 +57,21 @@ def test_a_later_run_does_not_go_back(connection):
     assert runs.open_warehouse_run("w2", None, [event(D18)], AFTER) == D19
 
 
+def test_runs_keep_their_order_when_the_clock_is_put_back(connection):
+    collected("c1", D17)
+    connection.execute(
+        "update ops.run set started_at = started_at + interval '1 day', ended_at = ended_at + interval '1 day'"
+    )
+    runs.open_warehouse_run("w1", None, [event(D17)], AFTER)
+    collected("c2", D17)
+    times = connection.execute(
+        "select run_id, started_at, ended_at from ops.run order by started_at"
+    ).fetchall()
+    assert [run_id for run_id, _, _ in times] == ["c1", "w1", "c2"]
+    (_, _, first_end), (_, second_start, _), (_, third_start, third_end) = times
+    assert first_end < second_start < third_start < third_end
+
+
 def test_a_day_that_is_asked_for_is_the_day(connection):
     collected("c1", D19)
     assert runs.open_warehouse_run("w1", "2026-10-16", [], AFTER) == D16

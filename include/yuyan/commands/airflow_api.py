@@ -1,7 +1,8 @@
 """A client for the few calls of Airflow's public REST API (v2) that `yuyan` makes."""
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -9,12 +10,19 @@ import httpx
 from yuyan.commands.console import OperatorError
 
 ATTEMPTS = 5
+WORKING = ["queued", "running"]
+AHEAD = timedelta(minutes=1)
+"""How far a run may lie ahead of Airflow's clock: one that is waited for rather than given up."""
 
 
 class AirflowError(OperatorError):
     """Airflow refused a call; the message says which and why, `status` is its HTTP status (None: no answer)."""
 
     status: int | None = None
+
+
+class ClockPutBack(OperatorError):
+    """A run that Airflow leaves alone until its clock has come again to where it was when the run began."""
 
 
 class Client:
@@ -24,6 +32,7 @@ class Client:
         # trust_env off: a proxy of the user's network has no business between two processes of one deployment.
         self._http = httpx.Client(base_url=base_url, timeout=30, trust_env=False)
         self._credentials = {"username": user, "password": password}
+        self._now: datetime | None = None
 
     def call(self, method: str, path: str, **arguments: Any) -> Any:
         """The JSON answer of `/api/v2<path>`, None where there is no body. Logs in when it has to. Raises AirflowError.
@@ -50,7 +59,10 @@ class Client:
         while True:
             attempts -= 1
             try:
-                return self._http.request(method, path, **arguments)
+                answer = self._http.request(method, path, **arguments)
+                if "date" in answer.headers:
+                    self._now = parsedate_to_datetime(answer.headers["date"])
+                return answer
             except httpx.TransportError as error:
                 if not attempts:
                     where = f"Airflow at {self._http.base_url} does not answer {method} {path}"
@@ -96,17 +108,35 @@ class Client:
         )
 
     def run_state(self, dag_id: str, run_id: str) -> str | None:
-        """`queued`, `running`, `success` or `failed`; None when there is no such run."""
+        """`queued`, `running`, `success` or `failed`; None when there is no such run. Raises ClockPutBack."""
         try:
-            return self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
+            run = self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
         except AirflowError as error:
             if error.status == httpx.codes.NOT_FOUND:
                 return None
             raise
+        if run["state"] in WORKING and self._is_ahead(run):
+            raise ClockPutBack(
+                f"{dag_id} {run_id} stands still until {run['run_after']}, since Airflow's clock has been put back to "
+                f"{self._now}: run again, which gives it up and begins anew"
+            )
+        return run["state"]
+
+    def give_up_runs_ahead(self) -> list[str]:
+        """End the runs at work, of any DAG, that Airflow would leave alone until its clock has come to where it was."""
+        found = self.call("GET", "/dags/~/dagRuns", params={"state": WORKING, "limit": 100})["dag_runs"]
+        ahead = [run for run in found if self._is_ahead(run)]
+        for run in ahead:
+            path = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}"
+            self.call("PATCH", path, params={"update_mask": "state"}, json={"state": "failed"})
+        return [f"{run['dag_id']} {run['dag_run_id']}" for run in ahead]
+
+    def _is_ahead(self, run: dict[str, Any]) -> bool:
+        return self._now is not None and datetime.fromisoformat(run["run_after"]) > self._now + AHEAD
 
     def is_busy(self, dag_id: str) -> bool:
         """Does a run of the DAG work, or wait for its turn?"""
-        path, parameters = f"/dags/{dag_id}/dagRuns", {"state": ["queued", "running"], "limit": 1}
+        path, parameters = f"/dags/{dag_id}/dagRuns", {"state": WORKING, "limit": 1}
         return self.call("GET", path, params=parameters)["total_entries"] > 0
 
     def runs_caused_by(self, dag_id: str, run_id: str) -> list[tuple[str, str]]:

@@ -59,10 +59,12 @@ def up(home: Path, console: Console, state: calendar.State, day: int) -> Report:
 
 def run(home: Path, console: Console, state: calendar.State) -> Report:
     """Run the next day: `collect`, then the `warehouse` run it causes. A failed day is repeated by the next call, one whose
-    command was interrupted is taken up where it is.
+    command was interrupted is taken up where it is, unless Airflow would leave it alone since the clock has been put back.
     """
     report = up(home, console, state, state.next_day)
     state, as_of = report.state, calendar.as_of(report.day).isoformat()
+    if given_up := report.runtime.client().give_up_runs_ahead():
+        console.print(f"时钟被拨回，以下运行不会继续，已放弃：{'、'.join(given_up)}", highlight=False)
     if not _is_under_way(report.runtime, f"{as_of}-{state.attempt}"):
         state = replace(state, attempt=state.attempt + 1)
         calendar.save(report.runtime.home, state)
