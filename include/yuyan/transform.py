@@ -1,8 +1,8 @@
 """dbt through its own runner: one layer at a time, every node's outcome in `ops.model_result`.
 
-A layer is a folder of `dbt_project/models`; `star` also loads the seeds. Running a layer again gives the same tables, so
-a failed layer is simply run again: the whole of it, since data may have been judged anew in between. Models know the date
-only as the variable `as_of`.
+A layer is a folder of `dbt_project/models`; `star` also loads the seeds, where they are not those that it loaded last
+(`ops.loaded_seeds`). Running a layer again gives the same tables, so a failed layer is simply run again: the whole of it,
+since data may have been judged anew in between. Models know the date only as the variable `as_of`.
 """
 
 import hashlib
@@ -23,8 +23,9 @@ from yuyan import files, openlineage, settings
 from yuyan.domain import editions
 
 Layer = Literal["star", "indicators", "marts"]
+SEEDS = "path:seeds"
 SELECTIONS: dict[str, tuple[str, ...]] = {
-    "star": ("path:seeds", "path:models/star"),
+    "star": (SEEDS, "path:models/star"),
     "indicators": ("path:models/indicators",),
     "marts": ("path:models/marts",),
 }
@@ -52,7 +53,9 @@ def run_layer(layer: Layer, run_id: str, as_of: date) -> dict[str, Any]:
         "--exclude-resource-type",
         "unit_test",
     ]  # no test that needs a later layer
-    result = invoke(["build", "--select", *SELECTIONS[layer], *scope, "--no-write-json"], as_of)
+    digest = _seeds_digest()
+    selected = [s for s in SELECTIONS[layer] if s != SEEDS or digest != _loaded_seeds()]
+    result = invoke(["build", "--select", *selected, *scope, "--no-write-json"], as_of)
     outcomes = [_outcome(node) for node in getattr(result.result, "results", [])]
     _record(run_id, layer, outcomes)
     if openlineage.is_wanted():
@@ -65,6 +68,8 @@ def run_layer(layer: Layer, run_id: str, as_of: date) -> dict[str, Any]:
             f"layer {layer} did not start: {result.exception or 'dbt gave no reason'}; "
             "check YUYAN_WAREHOUSE_DSN_TRANSFORM, then run `dbt parse` in dbt_project"
         ) from result.exception
+    if SEEDS in selected:
+        _note_seeds(digest)
     kinds = [o["resource_type"] for o in outcomes]
     return {
         "models": kinds.count("model"),
@@ -73,6 +78,32 @@ def run_layer(layer: Layer, run_id: str, as_of: date) -> dict[str, Any]:
         "warnings": sum(o["status"] == "warn" for o in outcomes),
         "seconds": round(time.monotonic() - started, 3),
     }
+
+
+def _seeds_digest() -> str:
+    """What the seeds and what is said of them are, and what their comments depend on."""
+    digest = hashlib.sha256(importlib.metadata.version("dbt-core").encode())
+    for path in sorted(p for p in settings.SEEDS.rglob("*") if p.is_file()):
+        digest.update(path.relative_to(settings.SEEDS).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _loaded_seeds() -> str | None:
+    """The digest of the seeds that the warehouse has; None where one of their tables is not there."""
+    wanted = sorted(path.stem for path in settings.SEEDS.rglob("*.csv"))
+    query = (
+        "select digest from ops.loaded_seeds where (select count(*) from pg_tables "
+        "where schemaname in ('reference', 'plan') and tablename = any(%s)) = %s"
+    )
+    with psycopg.connect(settings.warehouse_dsn("transform")) as connection:
+        found = connection.execute(query, [wanted, len(wanted)]).fetchone()
+    return found[0] if found else None
+
+
+def _note_seeds(digest: str) -> None:
+    with psycopg.connect(settings.warehouse_dsn("transform")) as connection:
+        connection.execute("delete from ops.loaded_seeds")
+        connection.execute("insert into ops.loaded_seeds (digest) values (%s)", [digest])
 
 
 def prepare_manifest(as_of: date = settings.FIRST_AS_OF) -> None:

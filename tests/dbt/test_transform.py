@@ -59,10 +59,27 @@ def test_sql_that_breaks_the_contract_of_its_model_is_refused(built, monkeypatch
     built.commit()
 
 
+def test_seeds_are_loaded_only_where_they_are_not_those_of_the_warehouse(built, monkeypatch, tmp_path):
+    monkeypatch.setitem(transform.SELECTIONS, "star", (transform.SEEDS, "dim_urgent_list"))
+    assert transform.run_layer("star", "seeds", tiny.AS_OF)["seeds"] == 0
+    shutil.copytree(settings.SEEDS, tmp_path / "seeds")
+    with (tmp_path / "seeds" / "reference" / "code.csv").open("a", encoding="utf-8") as file:
+        file.write("another,1,另一个,\n")
+    before = transform._seeds_digest()
+    monkeypatch.setattr(settings, "SEEDS", tmp_path / "seeds")
+    assert transform._loaded_seeds() == before != transform._seeds_digest()
+    built.execute("alter table reference.code rename to code_away")
+    built.commit()
+    assert transform._loaded_seeds() is None
+    built.execute("alter table reference.code_away rename to code")
+    built.commit()
+
+
 def test_a_run_that_dbt_never_started_says_what_to_check(monkeypatch):
     refused = SimpleNamespace(result=None, success=False, exception=ConnectionError("connection refused"))
     monkeypatch.setattr(transform, "invoke", lambda *_: refused)
     monkeypatch.setattr(transform, "_record", lambda *_: None)
+    monkeypatch.setattr(transform, "_loaded_seeds", lambda: None)
     with pytest.raises(
         transform.TransformFailed, match=r"layer star.*connection refused.*YUYAN_WAREHOUSE_DSN"
     ):
