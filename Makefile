@@ -1,6 +1,6 @@
 # 渝研: see README.md. Every target works on a fresh clone; what is installed stays in .yuyan/venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long down clean bench docs lint contracts lock bundle bundle-test image-test pitr-test
+.PHONY: help run test test-long down clean bench docs lint contracts lock bundle bundle-test image-test pitr-test chaos
 SHELL := /bin/sh
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -67,6 +67,9 @@ image-test: $(INSTALLED) ## build the images with buildah and run every service'
 
 pitr-test: $(INSTALLED) ## bring a day back from a base backup and archived WAL
 	@$(BIN)/python -m pytest -q lanes/test_pitr.py
+
+chaos: $(INSTALLED) ## disturb a city at random moments, then compare it with an undisturbed one (root; two hours; RUNS=50 SEED=1 ONLY=17 JOBS=2)
+	@$(BIN)/python lanes/chaos.py --runs $(or $(RUNS),50) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2) $(if $(ONLY),--only $(ONLY))
 
 $(INSTALLED): | python
 	@echo 'installing the locked environment into $(VENV) …'

@@ -3,11 +3,11 @@
     python bench/equal.py snapshot FOLDER [work folder]     the tables of a warehouse that runs (default .yuyan)
     python bench/equal.py compare BEFORE AFTER [schema.table …]
 
-`snapshot` writes a Parquet file per table of the schemas accepted, quality, star, indicators and marts, without the columns
-that differ from run to run (`VOLATILE`). `compare` prints each table that differs with its first different cells; the exit
-status is 1 when one does. Names and patterns at its end may be on one side only; a column named as `schema.table.column`
-is left out. Text, dates, whole numbers and exact decimals must be equal to the letter, binary floats to 12 digits: the last
-bits of a sum follow the order in which the database adds.
+`snapshot` writes a Parquet file per table of the schemas accepted, quality, star, indicators, marts and published, without
+the columns that differ from run to run (`VOLATILE`). `compare` prints each table that differs with its first different
+cells; the exit status is 1 when one does. Names and patterns at its end may be on one side only; a column named as
+`schema.table.column` is left out. Text, dates, whole numbers and exact decimals must be equal to the letter, binary floats
+to 12 digits: the last bits of a sum follow the order in which the database adds.
 
 Example: the work folder of the build before is run to day 2, then that of the build after, with the same scale and seed:
 
@@ -26,7 +26,7 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
-SCHEMAS = ("accepted", "quality", "star", "indicators", "marts")
+SCHEMAS = ("accepted", "quality", "star", "indicators", "marts", "published")
 VOLATILE = re.compile(
     r"(.*_)?run_id|raw_id|(.*_)?batch_ids?|landing_uris|failure_id|problem_id|subject_id|event_id|evidence|thinning_id|(.*_)?at"
 )
