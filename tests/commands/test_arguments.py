@@ -132,22 +132,8 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
-NO_JSON = {
-    "init": "nothing to say",
-    "dsn warehouse": "prints one address",
-    "dbt-docs": "writes a page and says where",
-    "monitor": "serves OpenMetrics",
-    "institution new": "says what to do next",
-    "run": "`status --json`",
-    "up": "`status --json`",
-    "down": "`status --json`",
-    "clean": "`status --json`",
-    "simulate": "prints what to do next",
-    "replay revalidate": "`status --json`",
-    "replay remap": "`status --json`",
-    "replay recollect": "`status --json`",
-}
-"""Commands that print nothing for a program, and why or where it stands."""
+NO_JSON = {"dsn warehouse": "prints one address", "monitor": "serves OpenMetrics"}
+"""Commands that are for programs without it."""
 
 
 PLACES = {
@@ -166,12 +152,24 @@ def leaves(command, path=()):
         yield from leaves(sub, (*path, name)) if hasattr(sub, "commands") else [(*path, name)]
 
 
+def for_a_program(asked: str) -> list[str]:
+    """The words, with `--json` after the command where it has that."""
+    words = asked.split()
+    for leaf in leaves(typer.main.get_command(app)):
+        if tuple(words[: len(leaf)]) == leaf and " ".join(leaf) not in NO_JSON:
+            return [*leaf, "--json", *words[len(leaf) :]]
+    return words
+
+
 @pytest.mark.parametrize(("asked", "code", "says"), REFUSED, ids=[row[0] for row in REFUSED])
 def test_what_a_person_gets_wrong_is_said_and_writes_nothing(home, asked, code, says):
-    result = CliRunner().invoke(app, asked.format(home=home).split(), env={"COLUMNS": "200"})
+    """On standard error, also where a program asks for JSON: what is on standard output is JSON or nothing."""
+    words = for_a_program(asked.format(home=home))
+    result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
     assert result.exit_code == code, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
     assert says in result.output
+    assert result.stdout == "" or "--json" not in words
     assert not home.exists() or not any(home.iterdir())
 
 
@@ -234,6 +232,12 @@ def test_every_command_prints_json_or_has_its_reason():
         if not any("--json" in option.opts for option in command.params):
             without.add(" ".join(leaf))
     assert without == set(NO_JSON)
+
+
+def test_what_stops_and_clears_says_so_as_json(home):
+    for command, said in (("down", {"stopped": []}), ("clean", {"removed": []})):
+        result = CliRunner().invoke(app, [command, "--json"])
+        assert (result.exit_code, json.loads(result.stdout)) == (0, said)
 
 
 def test_a_connection_of_ones_own_is_refused_where_everything_is_simulated(home, monkeypatch):

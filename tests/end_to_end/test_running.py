@@ -175,9 +175,11 @@ def test_a_deployed_line_is_collected_again_from_elsewhere(city, first, deployed
     """The command follows until what came was judged and published, and says what the rows came to."""
     monkeypatch.setenv("YUYAN_HOME", str(tmp_path / "elsewhere"))
     before = city.rows("select count(*) from ops.run")[0][0]
-    asked = ["replay", "recollect", "--institution", "10611", "--entity", "org_unit"]
+    asked = ["replay", "recollect", "--institution", "10611", "--entity", "org_unit", "--json"]
     done = CliRunner().invoke(app, asked)
-    assert (done.exit_code, "平衡" in done.output) == (0, True), done.output
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert (said["state"], said["balance"]["unbalanced"]) == ("success", 0)
     runs = city.rows(f"select kind, state, run_id from ops.run order by started_at offset {before}")
     assert [run[:2] for run in runs] == [("replay", "success"), ("warehouse", "success")]
     came = city.rows(
@@ -293,7 +295,7 @@ DOWN = "10652"
 
 
 @pytest.fixture(scope="module")
-def third(city, second) -> str:
+def third(city, second) -> dict:
     """What the command said that took a day up again: a platform is down, the command was killed while Airflow went on, and
     collections of earlier days end while the day's warehouse run works."""
     home, dsn = city.home, city.owner()
@@ -309,14 +311,15 @@ def third(city, second) -> str:
         for number, day in enumerate(("2026-10-16", "2026-10-15")):
             conf = {"as_of": day, "institutions": ["10611"], "entities": ["org_unit"]}
             client.trigger("collect", f"earlier-{number}", conf)
-        again = city.yuyan("run")
+        again = city.yuyan("run", "--json")
     finally:
         switch.unlink()
     assert again.returncode == 0, again.stdout + again.stderr
     until(dsn, "select count(*) = 2 from ops.run where run_id ~ '^earlier' and state = 'success'")
     while client.is_busy("collect") or client.is_busy("warehouse"):
         time.sleep(0.2)
-    return again.stdout
+    assert "采集" in again.stderr
+    return json.loads(again.stdout)
 
 
 def until(dsn: str, query: str) -> None:
@@ -330,7 +333,8 @@ def until(dsn: str, query: str) -> None:
 
 
 def test_a_platform_down_all_day_stops_nobody_else(city, home, third):
-    assert DOWN in third
+    assert (third["state"], third["failures"], third["as_of"]) == ("partial", [], "2026-10-17")
+    assert [line.startswith(DOWN) for line in third["unfinished"]] == [True]
     today = "(select run_id from ops.run where kind = 'collect' and as_of = '2026-10-17')"
     outcomes = dict(
         city.rows(
@@ -370,8 +374,8 @@ def test_an_interrupted_day_is_taken_up_and_what_is_collected_meanwhile_is_judge
 def test_down_leaves_nothing_running(home, yuyan, second):
     crowd = everybody(home)
     assert len(crowd) > 10
-    done = yuyan("down")
-    assert done.returncode == 0
+    done = yuyan("down", "--json")
+    assert set(json.loads(done.stdout)["stopped"]) == {"postgres", *services.NAMES}
     assert not [p for p in crowd if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
     assert not [p for p in psutil.process_iter() if str(home) in " ".join(_command_line(p))]
     status = json.loads(yuyan("status", "--json").stdout)

@@ -1,7 +1,7 @@
 """The commands of the demonstration: run the line on simulated platforms, see what is up, stop it."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -9,7 +9,7 @@ from rich.table import Table
 
 from yuyan import settings
 from yuyan.commands import replay, report, status
-from yuyan.commands.console import OperatorError, expected, print_json, terminal
+from yuyan.commands.console import Json, OperatorError, expected, print_json, print_marked, terminal
 from yuyan.domain import labels
 from yuyan.files import DamagedFile
 from yuyan_demo.runtime import day, deployed, line, services
@@ -34,39 +34,48 @@ Scale = Annotated[
 
 
 @app.command()
-def run(seed: Seed = None, scale: Scale = None) -> None:
+def run(seed: Seed = None, scale: Scale = None, as_json: Json = False) -> None:
     """Run the next simulated day: collect, load, validate, transform, compute; then print the indicators.
 
     A day that failed is repeated. An institution that could not be collected does not fail the day: it is named, and its
     data are those of its last collection. Everything stays up until `yuyan down`. Exit code 0: the marts were built.
     """
-    _line(lambda home, console, state: line.run(home, console, state), seed, scale)
+    _line(line.run, as_json, seed, scale)
 
 
 @app.command()
-def up(seed: Seed = None, scale: Scale = None) -> None:
+def up(seed: Seed = None, scale: Scale = None, as_json: Json = False) -> None:
     """Start PostgreSQL, the simulated platforms and Airflow, without running the line."""
-    console = terminal()
+    console = terminal(as_json)
     with expected(), services.exclusive(settings.home()):
         state = day.load(settings.home(), seed, scale)
         up = line.up(settings.home(), console, state, max(state.prepared, 1))
-        _where(console, up.runtime)
+        if as_json:
+            print_marked(**_which(up))
+        else:
+            _where(console, up.runtime)
 
 
 @app.command()
-def down() -> None:
+def down(as_json: Json = False) -> None:
     """Stop everything that `yuyan run` or `yuyan up` started. Data stay."""
     with expected():
         stopped = services.down(settings.home())
-    terminal().print(f"已停止：{'、'.join(stopped)}" if stopped else "没有在运行的服务")
+    if as_json:
+        print_json({"stopped": stopped})
+    else:
+        terminal().print(f"已停止：{'、'.join(stopped)}" if stopped else "没有在运行的服务")
 
 
 @app.command()
-def clean() -> None:
+def clean(as_json: Json = False) -> None:
     """Stop everything and forget all data: databases, landing, simulated city, logs, secrets. What is installed stays."""
     with expected(), services.exclusive(settings.home()):
         removed = services.clean(settings.home())
-    terminal().print(f"已清除：{'、'.join(removed)}" if removed else "没有可清除的数据")
+    if as_json:
+        print_json({"removed": removed})
+    else:
+        terminal().print(f"已清除：{'、'.join(removed)}" if removed else "没有可清除的数据")
 
 
 @app.command()
@@ -74,11 +83,15 @@ def simulate(
     port: Annotated[int, typer.Option(help="Port on which the simulated platforms are served.")],
     seed: Seed = None,
     scale: Scale = None,
+    as_json: Json = False,
 ) -> None:
     """Demo beside a production deployment: let the simulated city move on by one day and register its platforms."""
     with expected():
         state = deployed.simulate(settings.home(), seed, scale, port)
     today = day.as_of(state.prepared)
+    if as_json:
+        print_json({"mark": settings.SIMULATED, "as_of": today, "dag": "collect", "conf": {"as_of": today}})
+        return
     console = terminal()
     console.print(f"模拟平台已推进到 {today}（{settings.SIMULATED}）", highlight=False)
     console.print(
@@ -141,26 +154,42 @@ def _status(as_json: bool) -> None:
         )
 
 
-def _replay(request: replay.Request) -> None:
-    _line(lambda home, console, state: line.replay(home, console, state, request))
+def _replay(request: replay.Request, as_json: bool) -> None:
+    _line(lambda home, console, state: line.replay(home, console, state, request), as_json)
 
 
-def _line(action: Callable, seed: int | None = None, scale: float | None = None) -> None:
+def _line(action: Callable, as_json: bool, seed: int | None = None, scale: float | None = None) -> None:
     """Run an action of the line under the folder's lock and print what it has to say; exit 1 when something failed."""
-    console = terminal()
+    console = terminal(as_json)
     with expected(), services.exclusive(settings.home()):
         result = action(settings.home(), console, day.load(settings.home(), seed, scale))
-        _summary(console, result)
+        ended = report.ended(result.runtime.warehouse_dsn, result.runs, result.failures, result.seconds)
+        if as_json:
+            print_marked(**_which(result), **ended)
+        else:
+            _summary(console, result, ended)
     if result.failures:
         raise typer.Exit(1)
 
 
-def _summary(console: Console, result: line.Report) -> None:
+def _which(result: line.Report) -> dict[str, Any]:
+    """Which city, which day, and where its Airflow is; passwords are in the work folder."""
+    return {
+        "home": str(result.runtime.home),
+        "seed": result.state.seed,
+        "scale": result.state.scale,
+        "day": result.day,
+        "as_of": day.as_of(result.day),
+        "airflow_url": result.runtime.airflow_url,
+    }
+
+
+def _summary(console: Console, result: line.Report, ended: dict[str, Any]) -> None:
     dsn = result.runtime.warehouse_dsn
     if not result.failures:
         report.print_indicators(console, report.indicators(dsn))
         report.print_quality(console, report.quality(dsn))
-        report.print_balance(console, report.balance(dsn, result.runs["warehouse"]))
+        report.print_balance(console, ended["balance"])
     report.print_elapsed(console, result.seconds)
     console.print(
         f"第 {result.day} 天，统计日期 {day.as_of(result.day)}；SEED={result.state.seed} SCALE={result.state.scale:.4g}"
@@ -170,13 +199,13 @@ def _summary(console: Console, result: line.Report) -> None:
     _where(console, result.runtime)
     for failure in result.failures:
         console.print(f"[red]失败[/] {failure}", highlight=False, soft_wrap=True)
-    if not result.failures and (parts := report.unfinished(dsn, result.runs)):
+    if ended["unfinished"]:
         console.print("[yellow]部分完成[/] 以下没有生效，沿用其上一次采集的数据：", highlight=False)
-        for part in parts:
+        for part in ended["unfinished"]:
             console.print(part, highlight=False, soft_wrap=True)
     if result.failures:
-        for line in report.explanations(dsn, result.runs):
-            console.print(line, highlight=False, soft_wrap=True)
+        for text in ended["explanations"]:
+            console.print(text, highlight=False, soft_wrap=True)
         console.print("改正后再次执行 `make run`，将重做这一天。", highlight=False)
 
 

@@ -23,6 +23,7 @@ from yuyan.commands.console import (
     Json,
     OperatorError,
     expected,
+    print_json,
     print_marked,
     terminal,
     warehouse_dsn,
@@ -86,11 +87,13 @@ def _private(
 
 
 @app.command()
-def init() -> None:
+def init(as_json: Json = False) -> None:
     """Production, once before the services start: metadata, pool, tables, roles, dbt manifest. Safe to repeat."""
     with expected():
         is_split = deployment.init(settings.home())
-    if not is_split:
+    if as_json:
+        print_json({"stages_have_logins": is_split})
+    elif not is_split:
         terminal().print(
             "未给出各阶段的账号（YUYAN_WAREHOUSE_DSN_COLLECT 等）：所有阶段以所有者账号连接数仓，权限不分离；"
             "做法见 docs/how-to/logins-and-rights.md",
@@ -210,6 +213,7 @@ def points(
 @app.command("dbt-docs")
 def dbt_docs(
     to: Annotated[Path | None, typer.Option(help="Folder (default: dbt_docs in the work folder).")] = None,
+    as_json: Json = False,
 ) -> None:
     """Write dbt's own documentation as one page: models, columns, tests, their SQL, the graph; sizes of the tables."""
     from yuyan import transform
@@ -219,6 +223,9 @@ def dbt_docs(
             day = today(connection)
         os.environ[settings.dsn_variable("transform")] = warehouse_dsn("transform")  # dbt reads it there
         written = transform.write_docs(to or settings.home() / "dbt_docs", day)
+    if as_json:
+        print_marked(file=written)
+        return
     terminal().print(f"已写出模型文档：{written}", highlight=False, soft_wrap=True)
 
 

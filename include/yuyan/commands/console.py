@@ -69,9 +69,10 @@ def fail(message: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def terminal() -> Console:
-    """Standard output; wide enough for tables where it is no terminal."""
-    return Console() if sys.stdout.isatty() else Console(width=150)
+def terminal(as_json: bool = False) -> Console:
+    """Standard output, or standard error where that is a program's; wide enough for tables where it is no terminal."""
+    stream = sys.stderr if as_json else sys.stdout
+    return Console(stderr=as_json, width=None if stream.isatty() else 150)
 
 
 def print_marked(**content: Any) -> None:

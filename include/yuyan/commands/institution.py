@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from yuyan.commands.console import expected, terminal
+from yuyan.commands.console import Json, expected, print_json, terminal
 from yuyan.domain import platforms, registration
 from yuyan.domain.contracts import Field
 from yuyan.domain.platforms import InstitutionError
@@ -42,6 +42,7 @@ def new(
     ],
     name: Annotated[str, typer.Option(help="Its name, as pages will show it.")],
     product: Annotated[str, typer.Option(help="Its platform's product, see include/platforms/.")],
+    as_json: Json = False,
 ) -> None:
     """Write a new institution's file and its stewards' entry; say what the commission delivers first and what comes next."""
     with expected(InstitutionError, StewardError):
@@ -49,6 +50,20 @@ def new(
     record, others = registration.from_commission()
     variable = f"AIRFLOW_CONN_PLATFORM_{inst_code}"
     connection = CONNECTIONS.get(platforms.load()[product].connector, {})
+    if as_json:
+        print_json(
+            {
+                "institution": written.institution,
+                "stewards": written.stewards,
+                "accounts": written.accounts,
+                "commission_delivers": {
+                    "first": {"entity": record.entity, "fields": [f.name for f in record.supplied]},
+                    "besides": [c.entity for c in others],
+                },
+                "connection": {variable: connection},
+            }
+        )
+        return
     lines = [
         f"已写出 {written.institution}",
         f"已补充 {written.stewards}：{'、'.join(written.accounts)}（在 Airflow 中建同名账号）"

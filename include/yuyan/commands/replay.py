@@ -11,7 +11,7 @@ import typer
 
 from yuyan import runs as line_runs
 from yuyan.commands import deployed, report
-from yuyan.commands.console import OperatorError, expected, terminal
+from yuyan.commands.console import Json, OperatorError, expected, print_marked, terminal
 from yuyan.commands.deployed import AirflowUrl
 from yuyan.commands.follow import follow
 from yuyan.decisions.life_cycle import DecisionError, today
@@ -48,8 +48,10 @@ class Request:
         return len(self.institutions) if self.mode == "recollect" else 0
 
 
-here: list[Callable[[Request], None]] = []
-"""Who repeats a part of the line of this work folder; a runtime that is installed beside the product adds itself."""
+here: list[Callable[[Request, bool], None]] = []
+"""Who repeats a part of the line of this work folder and prints how it went, for people or as JSON; a runtime that is
+installed beside the product adds itself.
+"""
 
 Institutions = Annotated[
     list[str] | None, typer.Option("--institution", help="Institution code; may be repeated (default: all).")
@@ -60,15 +62,20 @@ Entities = Annotated[
 
 
 @app.command()
-def revalidate(airflow_url: AirflowUrl = None) -> None:
+def revalidate(airflow_url: AirflowUrl = None, as_json: Json = False) -> None:
     """Judge again what waits in quarantine and what was judged under other rules, then build the marts."""
-    _replay(airflow_url, "revalidate", None, None)
+    _replay(airflow_url, as_json, "revalidate", None, None)
 
 
 @app.command()
-def remap(institution: Institutions = None, entity: Entities = None, airflow_url: AirflowUrl = None) -> None:
+def remap(
+    institution: Institutions = None,
+    entity: Entities = None,
+    airflow_url: AirflowUrl = None,
+    as_json: Json = False,
+) -> None:
     """Map landed batches anew after a profile or institution file has changed, then build the marts."""
-    _replay(airflow_url, "remap", institution, entity)
+    _replay(airflow_url, as_json, "remap", institution, entity)
 
 
 @app.command()
@@ -83,15 +90,17 @@ def recollect(
         ),
     ] = None,
     airflow_url: AirflowUrl = None,
+    as_json: Json = False,
 ) -> None:
     """Collect from the platforms again and compare with the warehouse, all or a window, then build the marts."""
     if since and len(institution or []) != 1:
         raise typer.BadParameter("--since is a cursor of one platform: name one --institution")
-    _replay(airflow_url, "recollect", institution, entity, since)
+    _replay(airflow_url, as_json, "recollect", institution, entity, since)
 
 
 def _replay(
     airflow_url: str | None,
+    as_json: bool,
     mode: str,
     institutions: list[str] | None,
     entities: list[str] | None,
@@ -104,18 +113,18 @@ def _replay(
     request = Request(mode, visited, entities or [], since)
     with expected(DecisionError):
         if airflow_url:
-            _deployed(airflow_url, request)
+            _deployed(airflow_url, request, as_json)
         elif here:
-            here[-1](request)
+            here[-1](request, as_json)
         else:
             raise OperatorError(
                 "YUYAN_AIRFLOW_URL is not set: name the line's Airflow by it or by --airflow-url"
             )
 
 
-def _deployed(airflow_url: str, request: Request) -> None:
+def _deployed(airflow_url: str, request: Request, as_json: bool) -> None:
     """Repeat it there for the line's newest day; exit 1 when something failed."""
-    line, console = deployed.line(airflow_url), terminal()
+    line, console = deployed.line(airflow_url), terminal(as_json)
     with psycopg.connect(line.warehouse_dsn) as warehouse:
         day = today(warehouse).isoformat()
     run_id, started = request.run_id(day), time.monotonic()
@@ -123,14 +132,19 @@ def _deployed(airflow_url: str, request: Request) -> None:
     console.print(f"已触发 replay {run_id}（{airflow_url}）", highlight=False, soft_wrap=True)
     outcome = follow(line, console, "replay", run_id, request.visited)
     seconds = {name: stage.seconds for name, stage in outcome.stages.items() if stage.seconds}
-    report.print_elapsed(console, seconds | {"line": time.monotonic() - started})
-    if not outcome.failures:
-        report.print_balance(console, report.balance(line.warehouse_dsn, outcome.runs["warehouse"]))
-        for part in report.unfinished(line.warehouse_dsn, outcome.runs):
-            console.print(f"[yellow]部分完成[/] {part}", highlight=False, soft_wrap=True)
-        return
-    for failure in outcome.failures:
+    seconds["line"] = time.monotonic() - started
+    ended = report.ended(line.warehouse_dsn, outcome.runs, outcome.failures, seconds)
+    if as_json:
+        print_marked(as_of=day, airflow_url=airflow_url, **ended)
+        raise typer.Exit(1 if ended["failures"] else 0)
+    report.print_elapsed(console, seconds)
+    if ended["balance"]:
+        report.print_balance(console, ended["balance"])
+    for part in ended["unfinished"]:
+        console.print(f"[yellow]部分完成[/] {part}", highlight=False, soft_wrap=True)
+    for failure in ended["failures"]:
         console.print(f"[red]失败[/] {failure}", highlight=False, soft_wrap=True)
-    for text in report.explanations(line.warehouse_dsn, outcome.runs):
+    for text in ended["explanations"]:
         console.print(text, highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
+    if ended["failures"]:
+        raise typer.Exit(1)

@@ -168,6 +168,22 @@ def passed_over(dsn: str) -> list[dict[str, Any]]:
     )
 
 
+def ended(dsn: str, runs: dict[str, str], failures: list[str], seconds: dict[str, float]) -> dict[str, Any]:
+    """How a followed chain of runs ended: state (success, partial, failed), runs by DAG, failures (a task and its log each)
+    and their explanations, what is unfinished, the balance (None where the line failed), seconds per stage.
+    """
+    left = [] if failures else unfinished(dsn, runs)
+    return {
+        "state": "failed" if failures else "partial" if left else "success",
+        "runs": runs,
+        "failures": failures,
+        "explanations": explanations(dsn, runs) if failures else [],
+        "unfinished": left,
+        "balance": None if failures else balance(dsn, runs["warehouse"]),
+        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+    }
+
+
 def unfinished(dsn: str, runs: dict[str, str]) -> list[str]:
     """What of these runs' collections failed, is held or could not be read: a line each, with its remedy."""
     return [
