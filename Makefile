@@ -1,6 +1,6 @@
 # 渝研: see README.md. Every target works on a fresh clone; what is installed stays in .yuyan/venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long down clean bench docs lint contracts lock bundle bundle-test image-test pitr-test chaos
+.PHONY: help run test test-long down clean bench docs lint contracts lock bundle bundle-test image-test pitr-test s3-test chaos
 SHELL := /bin/sh
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -12,6 +12,8 @@ digest = $(shell cat requirements/$(1) pyproject.toml include/demo/pyproject.tom
 INSTALLED := $(VENV)/.installed-$(call digest,lock.txt)
 BENCH_VENV := .yuyan/bench-venv
 BENCH_INSTALLED := $(BENCH_VENV)/.installed-$(call digest,bench.txt)
+S3_VENV := .yuyan/s3-venv
+S3_INSTALLED := $(S3_VENV)/.installed-$(call digest,s3.txt)
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 13
@@ -52,9 +54,9 @@ contracts: $(INSTALLED) ## export the contracts as Open Data Contracts and lint 
 
 lock: ## resolve requirements/*.in into locks with hashes (needs a package registry)
 	@test -x .yuyan/tools/bin/uv || { $(PYTHON) -m venv .yuyan/tools && .yuyan/tools/bin/pip install --quiet uv==0.13.9; }
-	@for pair in test:lock bench:bench base:product; do \
+	@for pair in test:lock bench:bench base:product s3:s3; do \
 		.yuyan/tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-			--no-strip-extras requirements/$${pair%:*}.in $$(test $$pair = base:product && echo '-c requirements/lock.txt') -o requirements/$${pair#*:}.txt || exit 1; done
+			--no-strip-extras requirements/$${pair%:*}.in $$(case $$pair in base:*|s3:*) echo '-c requirements/lock.txt';; esac) -o requirements/$${pair#*:}.txt || exit 1; done
 
 bundle: | python ## what a machine without a network needs, into .yuyan/bundle (needs a package registry)
 	@PYTHON='$(PYTHON)' sh deploy/bundle.sh .yuyan/bundle
@@ -67,6 +69,10 @@ image-test: $(INSTALLED) ## build the images with buildah and run every service'
 
 pitr-test: $(INSTALLED) ## bring a day back from a base backup and archived WAL
 	@$(BIN)/python -m pytest -q lanes/test_pitr.py
+
+s3-test: $(S3_INSTALLED) ## land in an S3 bucket, of a server on this machine, and run two days of the line on it (needs a package registry; minutes)
+	@test -x .yuyan/moto/bin/moto_server || { $(PYTHON) -m venv .yuyan/moto && .yuyan/moto/bin/pip install --quiet 'moto[server,s3]==5.*'; }
+	@$(S3_VENV)/bin/python -m pytest -q -p no:cacheprovider lanes/test_object_store.py
 
 chaos: $(INSTALLED) ## disturb a city at random moments, then compare it with an undisturbed one (root; two hours; RUNS=50 SEED=1 ONLY=17 JOBS=2)
 	@$(BIN)/python lanes/chaos.py --runs $(or $(RUNS),50) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2) $(if $(ONLY),--only $(ONLY))
@@ -83,6 +89,14 @@ $(BENCH_INSTALLED): | python
 	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
 	@rm -f $(BENCH_VENV)/.installed-* && touch $@
+
+$(S3_INSTALLED): | python
+	@echo 'installing the product with what an S3 bucket needs into $(S3_VENV) …'
+	@test -x $(S3_VENV)/bin/python || $(PYTHON) -m venv $(S3_VENV)
+	@for lock in lock.txt s3.txt; do \
+		$(S3_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/$$lock || exit 1; done
+	@$(S3_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e include/demo
+	@rm -f $(S3_VENV)/.installed-* && touch $@
 
 .PHONY: python
 python:

@@ -64,7 +64,7 @@ def test_every_imported_package_is_a_direct_dependency():
 
 
 def test_locks_pin_everything_with_hashes_and_name_no_index():
-    for path in (REQUIREMENTS / f"{name}.txt" for name in ("lock", "product", "bench")):
+    for path in (REQUIREMENTS / f"{name}.txt" for name in ("lock", "product", "bench", "s3")):
         text = path.read_text()
         pins = re.findall(r"^[\w.\[\],-]+==\S+", text, re.M)
         assert len(pins) > 20
@@ -97,6 +97,9 @@ def test_the_product_is_locked_as_it_is_tested_and_without_what_only_tests_need(
 
     product, tested = pins("product.txt"), pins("lock.txt")
     assert product < tested
+    on_s3 = {pin.partition("==")[0].partition("[")[0] for pin in pins("s3.txt") - product}
+    assert product < pins("s3.txt")
+    assert {"apache-airflow-providers-amazon", "s3fs"} <= on_s3
     wanted = re.findall(r"^[\w-]+", (REQUIREMENTS / "base.in").read_text(), re.M)
     assert {_normal(name) for name in wanted} <= {_normal(re.split(r"[=\[]", pin)[0]) for pin in product}
     extra = {pin.partition("==")[0].partition("[")[0] for pin in tested - product}

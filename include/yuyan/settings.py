@@ -104,6 +104,17 @@ def landing() -> str:
     return os.environ.get("YUYAN_LANDING", str(home() / "landing"))
 
 
+def landing_connection() -> dict[str, str]:
+    """The variable with the connection that the landing area's address names (`s3://<connection>@<bucket>/…`), if it is set.
+
+    >>> landing_connection()  # doctest: +SKIP
+    {'AIRFLOW_CONN_YUYAN_LANDING': '{"conn_type": "aws", …}'}
+    """
+    connection = landing().partition("://")[2].partition("/")[0].rpartition("@")[0]
+    name = f"AIRFLOW_CONN_{connection.upper()}"
+    return {name: os.environ[name]} if connection and name in os.environ else {}
+
+
 OWNER = "owner"
 """Who makes the warehouse's structure and its logins; what runs every day connects as one of STAGES."""
 

@@ -231,6 +231,16 @@ def test_pages_do_not_pile_up():
     assert most * 2500 <= landing.BATCH_ROWS + 10 * 2500
 
 
+def test_a_full_disk_is_said_in_its_own_words_and_leaves_nothing(monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(landing.pq, "write_table", full)
+    with pytest.raises(landing.LandingDown, match=r"落地区 .* 无法写入（No space left on device）"):
+        land(page("a"))
+    assert list(folder().iterdir()) == []
+
+
 def test_any_object_store_will_do(monkeypatch, tmp_path):
     monkeypatch.setenv("YUYAN_LANDING", f"file://{tmp_path}/store")
     landed = land(page("a", "b"))

@@ -5,12 +5,10 @@ the rows that refer to it, so that every failure that is shown is one of its own
 """
 
 import io
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -152,15 +150,8 @@ def from_landing(institution: Institution, entity: str, rows: int) -> Rows | Non
     Raises DamagedBatch, LoadError."""
     contract = contracts.load()[entity]
     mapping = institution.mapping(contract)
-    folder = Path(settings.landing()) / institution.inst_code / entity
-    found = []
-    for path in folder.glob("[!.]*.json"):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        if manifest["rows"].get(ITEMS):
-            found.append((manifest["as_of"], manifest["version"] or 0, -manifest["number"], path))
-    if not found:
+    if (landed := landing.newest(institution.inst_code, entity)) is None:
         return None
-    landed = landing.find(str(max(found)[3].with_suffix(".parquet")))
     with landed.open() as file:
         there = set(pl.read_parquet_schema(file))
     batch = prepare(landed, contract, mapping, correction=f"{RUN}-{landed.batch_id}")

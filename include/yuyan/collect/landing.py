@@ -13,8 +13,10 @@ import json
 import logging
 import os
 import re
+import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -62,6 +64,18 @@ class DamagedBatch(SourceError):
         )
 
 
+class LandingDown(SourceError):
+    """The landing area cannot be written."""
+
+    def __init__(self, why: Exception) -> None:
+        # only an operating system's own words: others may quote a record
+        words = why.strerror if isinstance(why, OSError) and why.strerror else type(why).__name__
+        super().__init__(
+            f"落地区 {settings.landing()} 无法写入（{words}），未装载：请检查空间、权限和连接，下一次采集会补齐。/ "
+            "the landing area cannot be written; check its space, rights and connection, the next collection makes up for it"
+        )
+
+
 @dataclass(frozen=True)
 class Landed:
     """A landed batch: its Parquet file and its manifest."""
@@ -95,6 +109,25 @@ def find(uri: str) -> Landed:
     return Landed(uri, manifest)
 
 
+def newest(inst_code: str, entity: str) -> Landed | None:
+    """The batch that landed last of an entity and has records, the first of its window; None where nothing has landed.
+
+    Raises DamagedBatch.
+    """
+    found = [
+        find(str(file.with_suffix(".parquet")))
+        for file in _folder(inst_code, entity).glob("*.json")
+        if not file.name.startswith(".")
+    ]
+    found = [landed for landed in found if landed.manifest["rows"].get(ITEMS)]
+    return max(found, key=lambda one: _place(one.manifest), default=None)
+
+
+def _place(manifest: dict[str, Any]) -> tuple[str, Any, int, str]:
+    """When a batch landed, for sorting; the first of a window comes last."""
+    return manifest["as_of"], manifest["version"] or 0, -manifest["number"], manifest["batch_id"]
+
+
 def listed_ids(landed: Landed, mapping: EntityMap) -> pl.Series:
     """Ids of the records that a landed batch shows, as raw has them. Raises DamagedBatch, FileNotFoundError."""
     with landed.open() as file:
@@ -125,15 +158,18 @@ def land(
     """Write the pages of a window as batches of some BATCH_ROWS rows, each as soon as it is complete.
 
     An incremental window without rows makes none, any other at least one. Of a batch whose pages cannot all be had nothing
-    is left behind. Raises SourceError from the source, MandatoryGone when a mandatory field has disappeared.
+    is left behind. Raises SourceError from the source, MandatoryGone when a mandatory field has disappeared, LandingDown.
 
     >>> for landed in land(institution, contract, mapping, window, source.pages(window, meter), "run-1", as_of):
     ...     print(landed.uri, landed.manifest["rows"])
     """
-    folder = _path(settings.landing()) / institution.inst_code / contract.entity
-    folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder, as_of)
-    part = folder / f".{as_of}.{re.sub(r'[^0-9A-Za-z]+', '-', run_id)}.part"
+    with _answering():
+        folder = _folder(institution.inst_code, contract.entity)
+        if not _is_bucket(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            _sweep(folder, as_of)
+    # a name of its own: a task that is tried again while an earlier try still works writes another
+    name = f".{as_of}.{re.sub(r'[^0-9A-Za-z]+', '-', run_id)}.{secrets.token_hex(4)}.part"
     reducer, so_far = _PageReducer(contract, mapping), _Reduced()
     pieces = (
         piece
@@ -145,7 +181,13 @@ def land(
         reducer.check(so_far, f"{institution.inst_code} {institution.name} {contract.entity}")
         if window.mode == "incremental" and not batch.rows:
             return
-        digest = _write(part, pl.concat([reducer.empty(), batch.frame], how="diagonal"))
+        table = pl.concat([reducer.empty(), batch.frame], how="diagonal").to_arrow(
+            compat_level=pl.CompatLevel.newest()
+        )
+        with _answering():
+            part = io.BytesIO() if _is_bucket(folder) else folder / name
+            digest = _write(part, table)
+        del table
         manifest = {
             "src_inst_code": institution.inst_code,
             "entity": contract.entity,
@@ -168,7 +210,9 @@ def land(
             "as_of": as_of.isoformat(),
             "run_id": run_id,
         }
-        yield _publish(folder, part, {"batch_id": _batch_id(manifest), **manifest})
+        with _answering():
+            landed = _publish(folder, part, {"batch_id": _batch_id(manifest), **manifest})
+        yield landed
 
 
 @dataclass(frozen=True)
@@ -273,10 +317,25 @@ class _Digesting:
         return self._sha256.hexdigest()
 
 
-def _write(part: Any, frame: pl.DataFrame) -> str:
-    """Write a Parquet file that is on disk afterwards, or not there; returns its SHA-256."""
-    table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Whatever a disk or an object store's library raises is LandingDown."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as error:
+        log.warning("landing: %s", error)
+        raise LandingDown(error) from error
+
+
+def _write(part: Any, table: pa.Table) -> str:
+    """Write a Parquet file that is on disk afterwards, or not there (or into memory); returns its SHA-256."""
     how = {"compression": "zstd", "compression_level": 1, "use_dictionary": False, "write_statistics": False}
+    if isinstance(part, io.BytesIO):
+        out = _Digesting(part)
+        pq.write_table(table, pa.PythonFile(out, mode="w"), **how)
+        return out.hexdigest()
     try:
         with part.open("wb") as file:
             out = _Digesting(file)
@@ -290,9 +349,12 @@ def _write(part: Any, frame: pl.DataFrame) -> str:
     return out.hexdigest()
 
 
-def _publish(folder: Path, part: Path, manifest: dict[str, Any]) -> Landed:
+def _publish(folder: Any, part: Any, manifest: dict[str, Any]) -> Landed:
     """Give the batch its name. One that is there already is the same batch and stays, unless it is damaged: then it is
     kept aside under the name `<batch_id>.<suffix>.damaged` and this one takes its place.
+
+    A file is written under another name and renamed. An object is put under its own at once: it appears whole, and to
+    rename one is to copy and delete it.
     """
     target = folder / f"{manifest['batch_id']}.parquet"
     beside = target.with_suffix(".json")
@@ -300,16 +362,22 @@ def _publish(folder: Path, part: Path, manifest: dict[str, Any]) -> Landed:
         try:
             landed = find(str(target))
             landed.open().close()
-            part.unlink()
+            if not _is_bucket(folder):
+                part.unlink()
             return landed
         except (DamagedBatch, FileNotFoundError) as error:
             log.warning("%s", error)
             for file in (beside, target):
                 if file.exists():
                     file.rename(folder / f"{file.name}.damaged")
+    text = json.dumps(manifest, ensure_ascii=False, indent=1)
+    if _is_bucket(folder):
+        target.write_bytes(part.getvalue())
+        beside.write_text(text, encoding="utf-8")
+        return find(str(target))
     part.rename(target)
     beside_part = folder / f"{part.name}.json"
-    beside_part.write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")
+    beside_part.write_text(text, encoding="utf-8")
     beside_part.rename(beside)
     return find(str(target))
 
@@ -321,10 +389,21 @@ def _sweep(folder: Path, as_of: date) -> None:
             left.unlink(missing_ok=True)
 
 
+def _folder(inst_code: str, entity: str) -> Any:
+    return _path(settings.landing()) / inst_code / entity
+
+
 def _path(text: str) -> Any:
     """A local path, or Airflow's path for an object store."""
     if "://" not in text:
         return Path(text)
     from airflow.sdk import ObjectStoragePath  # slow to import, and only object stores need it
 
-    return ObjectStoragePath(text)
+    path = ObjectStoragePath(text)
+    path.fs  # noqa: B018 - raises where the connection is unknown; the path would go without it, to another address
+    return path
+
+
+def _is_bucket(folder: Any) -> bool:
+    """Buckets have no folders; asked for one, an object store would make the bucket that an address misspells."""
+    return getattr(folder, "protocol", "file") != "file"

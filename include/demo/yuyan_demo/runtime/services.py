@@ -345,6 +345,7 @@ def variables(runtime: Runtime) -> dict[str, str]:
     return known | {
         **{settings.dsn_variable(stage): dsn for stage, dsn in runtime.stage_dsns.items()},
         "YUYAN_LANDING": settings.landing(),
+        **settings.landing_connection(),
         "YUYAN_PERSON_KEY": runtime.secrets["person_key"],
         "YUYAN_COLLECT_SCHEDULE": "",
         "YUYAN_HOUSEKEEPING_SCHEDULE": "",
