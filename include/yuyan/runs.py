@@ -22,6 +22,8 @@ BOOK = "collect"
 """The login that keeps the book of runs, `ops.run` and `ops.stage_result`, whatever stage is at work."""
 AFTER_ALL = "(select max(greatest(started_at, ended_at)) + interval '1 microsecond' from ops.run)"
 """No run starts or ends before another that was there: everything asks for the latest, and a clock may be put back."""
+METRICS = ("statsd_on", "statsd_datadog_enabled", "otel_on")
+"""Airflow's settings that switch its metrics on."""
 CHONGQING = ZoneInfo("Asia/Shanghai")
 
 
@@ -88,6 +90,27 @@ def close_run(run_id: str, state: str) -> None:
             "and (state = 'running' or %s = 'failed')",
             [state, run_id, state],
         )
+    send_gauges()
+
+
+def send_gauges() -> None:
+    """Send what `yuyan monitor` serves by Airflow's own metrics, where its `[metrics]` are switched on. It stops no run.
+
+    Names have the institution in them, since StatsD as it is has no labels: `yuyan.institution_fresh.10611`.
+    """
+    from airflow.sdk.configuration import conf
+
+    if not any(conf.getboolean("metrics", name, fallback=False) for name in METRICS):
+        return
+    from airflow.sdk.observability import stats
+
+    from yuyan import line_state
+
+    try:
+        for gauge in line_state.gauges(settings.warehouse_dsn("decide")):
+            stats.gauge(".".join(("yuyan", gauge.name, *gauge.labels.values())), gauge.value)
+    except psycopg.Error as error:
+        log.warning("no gauges were sent: %s", error)
 
 
 def day_of(run_id: str) -> date:

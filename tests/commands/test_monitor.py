@@ -1,5 +1,6 @@
 """Is the line well: what is late, what is stuck, and what a monitoring system is told over HTTP."""
 
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -9,7 +10,8 @@ import psycopg
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from yuyan.commands import line_state, monitor
+from yuyan import line_state, runs
+from yuyan.commands import monitor
 from yuyan.domain import institutions
 
 pytestmark = pytest.mark.database
@@ -153,3 +155,43 @@ def test_a_warehouse_that_does_not_answer_is_said(work):
 
 def test_every_institution_of_the_project_has_an_objective():
     assert set(institutions.fresh_hours().values()) == {36}
+
+
+def received(asked: socket.socket) -> dict[str, float]:
+    """The gauges that have arrived, as StatsD writes them: `prefix.name:value|g`."""
+    found = {}
+    try:
+        while True:
+            name, _, value = asked.recv(65536).decode().removeprefix("airflow.yuyan.").partition(":")
+            found[name] = float(value.removesuffix("|g"))
+    except BlockingIOError:
+        return found
+
+
+def test_airflows_own_metrics_carry_the_same_gauges_where_they_are_on(line, warehouse, monkeypatch):
+    """A StatsD server on a socket; the task's process is set up as Airflow's task runner does it."""
+    from airflow.sdk.observability import stats
+    from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
+
+    sound(line)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.setblocking(False)
+        runs.close_run("new", "failed")
+        assert received(server) == {}
+        for name, value in {"ON": "True", "HOST": "127.0.0.1", "PORT": str(server.getsockname()[1])}.items():
+            monkeypatch.setenv(f"AIRFLOW__METRICS__STATSD_{name}", value)
+        stats.initialize(factory=get_stats_factory(), export_legacy_names=False)
+        try:
+            runs.close_run("new", "failed")
+        finally:
+            monkeypatch.setenv("AIRFLOW__METRICS__STATSD_ON", "False")
+            stats.initialize(factory=get_stats_factory(), export_legacy_names=False)
+        found = received(server)
+    served = {".".join((g.name, *g.labels.values())): g.value for g in line_state.gauges(warehouse)}
+    assert found.keys() == served.keys()
+    assert {name: found[name] for name in found if "_age_" not in name} == pytest.approx(
+        {name: served[name] for name in found if "_age_" not in name}
+    )
+    assert (found[f"institution_fresh.{OTHERS}"], found[f"institution_fresh.{LATE}"]) == (1, 0)
+    assert f"institution_last_complete_seconds.{NEVER}" not in found

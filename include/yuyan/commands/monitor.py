@@ -1,7 +1,7 @@
 """`yuyan monitor`: /metrics (OpenMetrics) and /health of a line, for a monitoring system and a container's health check.
 
-Airflow's own metrics (StatsD, OpenTelemetry) tell of its processes, and are silent about data while the line stands still;
-these are read from the warehouse when they are asked for. Values carry codes of institutions and no personal datum.
+The gauges are read from the warehouse when they are asked for, so that a line that stands still is told of as well. The same
+are sent by Airflow's own metrics where those are switched on (`yuyan.runs.send_gauges`).
 """
 
 import logging
@@ -13,22 +13,13 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from yuyan.commands import line_state, report
+from yuyan import line_state
 from yuyan.commands.airflow_api import Client
 
 log = logging.getLogger(__name__)
 
 HEALTHY = ("healthy", None)
 """Of Airflow's components; None is one that this deployment does not have."""
-_WAITING = """
-select 'hold' as what, src_inst_code, count(*) as n from quality.hold where state = 'waiting' group by 2
-union all select 'problem', src_inst_code, count(*) from quality.problem where state = 'open' group by 2
-union all select 'quarantined_row', src_inst_code, count(*) from quality.quarantine where state = 'open' group by 2
-"""
-_RUNS = """
-select distinct on (kind) kind, extract(epoch from now() - coalesce(ended_at, started_at))::float8 as age, state from ops.run
-order by kind, started_at desc
-"""
 
 
 class Line:
@@ -49,27 +40,14 @@ class Line:
         return found
 
     def collect(self) -> Iterator[Metric]:
-        """One gauge per question; see docs/operations.md."""
-        state = line_state.read(self._dsn)
-        age = _gauge("institution_age_seconds", "age of the last complete collection", ["institution"])
-        objective = _gauge("institution_objective_seconds", "how old its data may become", ["institution"])
-        fresh = _gauge("institution_fresh", "1 while the objective is met", ["institution"])
-        for row in state.institutions:
-            code = [row["inst_code"]]
-            if row["age_hours"] is not None:
-                age.add_metric(code, row["age_hours"] * 3600)
-            objective.add_metric(code, row["fresh_hours"] * 3600)
-            fresh.add_metric(code, row["is_fresh"])
-        stuck = GaugeMetricFamily("yuyan_stuck", "reasons why the line does not move", value=len(state.stuck))
-        runs = _gauge("run_age_seconds", "since the newest run of a kind ended, or began", ["kind", "state"])
-        for row in report.rows(self._dsn, _RUNS):
-            runs.add_metric([row["kind"], row["state"]], row["age"])
-        waiting = _gauge(
-            "waiting", "holds, problems and rows that wait for somebody", ["what", "institution"]
-        )
-        for row in report.rows(self._dsn, _WAITING):
-            waiting.add_metric([row["what"], row["src_inst_code"]], row["n"])
-        yield from (age, objective, fresh, stuck, runs, waiting)
+        """The line's gauges, one family each."""
+        families: dict[str, GaugeMetricFamily] = {}
+        for gauge in line_state.gauges(self._dsn):
+            family = families.setdefault(
+                gauge.name, GaugeMetricFamily(f"yuyan_{gauge.name}", gauge.text, labels=list(gauge.labels))
+            )
+            family.add_metric(list(gauge.labels.values()), gauge.value)
+        yield from families.values()
 
 
 def server(line: Line, host: str, port: int) -> ThreadingHTTPServer:
@@ -103,7 +81,3 @@ def server(line: Line, host: str, port: int) -> ThreadingHTTPServer:
             """Being asked every few seconds is no event."""
 
     return ThreadingHTTPServer((host, port), Handler)
-
-
-def _gauge(name: str, text: str, labels: list[str]) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"yuyan_{name}", text, labels=labels)

@@ -8,8 +8,8 @@ from rich.table import Table
 from yuyan.commands import deployed, report
 from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal
 from yuyan.commands.deployed import AirflowUrl
-from yuyan.commands.line_state import LineState, read
 from yuyan.domain import labels
+from yuyan.line_state import LineState, read
 
 here: list[Callable[[bool], None]] = []
 """Who says how the line of this work folder is; a runtime that is installed beside the product adds itself."""

@@ -6,7 +6,9 @@ Read from the warehouse alone, with the server's clock, so that it can be asked 
 from dataclasses import dataclass
 from typing import Any
 
-from yuyan.commands import report
+import psycopg
+from psycopg.rows import dict_row
+
 from yuyan.domain import institutions
 
 STUCK_HOURS = 12
@@ -41,6 +43,15 @@ union all
 select coalesce('最近一次采集始于 ' || to_char(max(started_at), 'YYYY-MM-DD HH24:MI'), '还没有任何采集')
 from ops.run where kind = 'collect' having coalesce(max(started_at), '-infinity') < now() - make_interval(hours => %(fresh)s)
 """
+_WAITING = """
+select 'hold' as what, src_inst_code, count(*) as n from quality.hold where state = 'waiting' group by 2
+union all select 'problem', src_inst_code, count(*) from quality.problem where state = 'open' group by 2
+union all select 'quarantined_row', src_inst_code, count(*) from quality.quarantine where state = 'open' group by 2
+"""
+_RUNS = """
+select distinct on (kind) kind, extract(epoch from now() - coalesce(ended_at, started_at))::float8 as age, state from ops.run
+order by kind, started_at desc
+"""
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ def read(dsn: str) -> LineState:
 
     >>> [row["inst_code"] for row in read(dsn).institutions if not row["is_fresh"]]
     """
-    collected = {row["inst_code"]: row for row in report.rows(dsn, _INSTITUTIONS)}
+    collected = {row["inst_code"]: row for row in _rows(dsn, _INSTITUTIONS)}
     never = {"last_complete": None, "age_hours": None, "outcome": None}
     objectives = institutions.fresh_hours()
     found = []
@@ -66,5 +77,59 @@ def read(dsn: str) -> LineState:
         row = {"inst_code": code} | never | collected.get(code, {}) | {"fresh_hours": hours}
         found.append(row | {"is_fresh": row["age_hours"] is not None and row["age_hours"] <= hours})
     longest = max(objectives.values(), default=0)
-    stuck = [row["fault"] for row in report.rows(dsn, _STUCK, hours=STUCK_HOURS, fresh=longest)]
+    stuck = [row["fault"] for row in _rows(dsn, _STUCK, hours=STUCK_HOURS, fresh=longest)]
     return LineState(found, stuck)
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A figure of the line for a monitoring system: what it is, of whom, how much."""
+
+    name: str
+    text: str
+    labels: dict[str, str]
+    value: float
+
+
+def gauges(dsn: str) -> list[Gauge]:
+    """All gauges now; docs/operations.md lists them. Values carry codes of institutions and no personal datum."""
+    state, found = read(dsn), []
+    for row in state.institutions:
+        of = {"institution": row["inst_code"]}
+        if row["last_complete"] is not None:
+            moment, age = row["last_complete"].timestamp(), row["age_hours"] * 3600
+            found += [
+                Gauge(
+                    "institution_last_complete_seconds", "when everything last came, Unix time", of, moment
+                ),
+                Gauge("institution_age_seconds", "age of the last complete collection", of, age),
+            ]
+        objective = row["fresh_hours"] * 3600
+        found += [
+            Gauge("institution_objective_seconds", "how old its data may become", of, objective),
+            Gauge("institution_fresh", "1 while the objective is met", of, float(row["is_fresh"])),
+        ]
+    found.append(Gauge("stuck", "reasons why the line does not move", {}, float(len(state.stuck))))
+    found += [
+        Gauge(
+            "run_age_seconds",
+            "since the newest run of a kind ended, or began",
+            {"kind": row["kind"], "state": row["state"]},
+            row["age"],
+        )
+        for row in _rows(dsn, _RUNS)
+    ]
+    return found + [
+        Gauge(
+            "waiting",
+            "holds, problems and rows that wait for somebody",
+            {"what": row["what"], "institution": row["src_inst_code"]},
+            float(row["n"]),
+        )
+        for row in _rows(dsn, _WAITING)
+    ]
+
+
+def _rows(dsn: str, query: str, **values: Any) -> list[dict[str, Any]]:
+    with psycopg.connect(dsn, row_factory=dict_row) as connection:
+        return connection.execute(query, values).fetchall()
