@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from support import how_to
+from yuyan import settings
 from yuyan.collect.connect import source
 from yuyan.domain import institutions
 from yuyan.domain.institutions import Institution
@@ -32,6 +34,22 @@ def archive(institution, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("kit") / "kit.pyz"
     path.write_bytes(kit.packed(institution))
     return path
+
+
+@pytest.fixture
+def foreign_file(tmp_path) -> Path:
+    """The file of the how-to's institution with names and forms of its own."""
+    folder = tmp_path / "institutions"
+    folder.mkdir()
+    page, heading = "connect-an-institution", "Names and values of its own"
+    how_to.follow(settings.PROJECT, page, heading, {"include/institutions/": folder})
+    return folder / "19001.yml"
+
+
+@pytest.fixture
+def foreign(foreign_file) -> Institution:
+    """That institution."""
+    return institutions.load(foreign_file.parent)["19001"]
 
 
 @pytest.fixture

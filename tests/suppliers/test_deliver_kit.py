@@ -1,6 +1,7 @@
 """The deliverer's kit: it runs on a bare Python, reads what the line reads, and says of it what the line says."""
 
 import ast
+import csv
 import hashlib
 import io
 import json
@@ -15,9 +16,11 @@ import polars as pl
 import pytest
 import source_errors
 import xlsxwriter
+from test_foreign_institutions import COURSES, UNITS
 
 from yuyan import settings
 from yuyan.collect import mapping, privacy
+from yuyan.collect.connect import source as connected
 from yuyan.collect.file_faults import said
 from yuyan.collect.source import Meter, SourceError
 from yuyan.domain import contracts, institutions
@@ -30,7 +33,8 @@ ODD = [
     "2024/09/01",     "2024-09-01", "20240901", "2024/9/1 00:00:00", "2024-09-01 08:00",
     "2024-09-01T00:00:00+08:00", "2024-08-31T16:00:00Z",
     "2024/13/1", "2024-02-30", "12.0", "-7.00", "007", "1.5e-05", "1E3", "8000.00", "若干", "A;Ｂ ;C", ";",
-    "x" * 300, "\x85z",
+    "x" * 300, "\x85z", "Fak", "J", "N", "P", "1.9.2026", "13.09.2026", "19980901", "1.234,5", "-7,25", "1,2,3", "AI1, AI2,",
+    "a|b\\c", "2500", "0.001",
 ]  # fmt: skip
 """Cells as people, programs and spreadsheets make them."""
 
@@ -47,7 +51,7 @@ def run(archive: Path, *arguments: object, code: int = 0) -> str:
 def exported(folder: Path, name: str, rows: list[dict[str, str]], entity: str, facts: dict) -> Path:
     """A CSV file with the entity's header."""
     folder.mkdir(exist_ok=True)
-    columns = delivery.header(facts["entities"][entity], facts)
+    columns = delivery.header(facts["entities"][entity]["table"], facts)
     frame = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String))
     frame.write_csv(folder / name, line_terminator="\r\n")
     return folder / name
@@ -92,20 +96,26 @@ def test_the_kit_is_one_file_that_needs_nothing_but_python(institution, archive,
     assert header[:2] == ["记录编号", "学籍编号"]
 
 
-def test_every_cell_is_read_as_the_line_reads_it(institution, facts):
+@pytest.mark.parametrize("whose", ["institution", "foreign"])
+def test_every_cell_is_read_as_the_line_reads_it(request, whose):
+    institution = request.getfixturevalue(whose)
+    facts = kit.facts(institution)
     for entity in institution.entities:
         contract = contracts.load()[entity]
         how = institution.mapping(contract)
-        rows = [dict.fromkeys(how.names.values(), cell) for cell in ODD]
+        rows = [dict.fromkeys(how.announced, cell) for cell in ODD]
         frame = pl.DataFrame(rows, schema=dict.fromkeys(how.announced, pl.String))
         landed = privacy.protect(frame, contract, how, b"key", 1)
         mapped = landed.select(mapping.columns(contract, how))
-        for row, want in zip(frame.iter_rows(named=True), mapped.iter_rows(named=True), strict=True):
-            given = {name: row[column] for name, column in how.names.items()}
-            got = values.record(given, facts["entities"][entity], facts["formats"])
+        ids = frame.select(mapping.record_id(how)).to_series()
+        for row, want, record_id in zip(
+            frame.iter_rows(named=True), mapped.iter_rows(named=True), ids, strict=True
+        ):
+            got = values.record(row, facts["entities"][entity], facts["formats"])
             people = {f.becomes for f in contract.fields if f.becomes}
             alike = {n: (v is not None) if n in people else v for n, v in got.items()}
             assert alike == {n: (v is not None) if n in people else v for n, v in want.items()}, (entity, row)
+            assert values.record_id(row, facts["entities"][entity]) == (record_id or "")
 
 
 @pytest.mark.parametrize("d", [d for d in source_errors.DELIVERIES if not d.limits], ids=lambda d: d.name)
@@ -258,6 +268,88 @@ def test_exit_codes_and_what_is_written(archive, facts, tmp_path):
     assert "no/such" in run(archive, "build", "/no/such", "--to", to, code=2)
     assert "无法读取" in run(archive, "check", "/no/such", code=2)
     assert run(archive, "build", source / "org_unit.csv", "--to", "/proc/no", "--date", DAY, code=2)
+
+
+def test_an_institution_with_names_and_forms_of_its_own_has_a_kit_as_well(foreign, tmp_path, monkeypatch):
+    """The institution of the how-to: a file of semicolons and a workbook, columns, dates, codes and ids of its own."""
+    (tmp_path / "kit.pyz").write_bytes(kit.packed(foreign))
+    source, to = tmp_path / "export", tmp_path / "drop"
+    source.mkdir()
+    text = "".join(";".join(row) + "\r\n" for row in UNITS)
+    (source / "bereich_2026.csv").write_bytes(text.encode("gb18030"))
+    with xlsxwriter.Workbook(source / "lv.xlsx") as book:
+        sheet = book.add_worksheet()
+        for number, row in enumerate(COURSES):
+            sheet.write_row(number, 0, row)
+    to.mkdir()
+    run(
+        tmp_path / "kit.pyz",
+        "build",
+        source,
+        "--to",
+        to,
+        "--date",
+        DAY,
+        "--report",
+        tmp_path / "r.csv",
+        code=1,
+    )
+    with open(tmp_path / "r.csv", encoding="utf-8-sig", newline="") as file:
+        found = {(row["file"], row["line"], row["rule_id"], row["record_id"]) for row in csv.DictReader(file)}
+    assert found == {
+        ("lv.xlsx", "42", f"QR.course.{rule}", "LV900")
+        for rule in ("course_rank_code.4", "credits.2", "active_from.2")
+    }
+    content = (to / "20261015-01" / "org_unit_all.csv").read_bytes().decode("gb18030")
+    assert content.splitlines()[:2] == [
+        "campus;nr;bezeichnung;art;real;von",
+        "A;01;Bereich A1;Fak;J;19980901",
+    ]
+    assert "Müller" not in content, "a column that nobody asks for stays at home"
+
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+    connection = json.dumps({"conn_type": "fs", "extra": {"path": str(to)}})
+    monkeypatch.setenv(f"AIRFLOW_CONN_{foreign.connection.upper()}", connection)
+    line = connected(foreign, DAY)
+    line.open()
+    facts = kit.facts(foreign)
+    for entity, rows in (("org_unit", 16), ("course", 41)):
+        (window,) = line.windows(entity, None, False)
+        contract = contracts.load()[entity]
+        how = foreign.mapping(contract)
+        frame = pl.concat(page.frame for page in line.pages(window, Meter()))
+        want = frame.select(mapping.columns(contract, how)).to_dicts()
+        known = facts["entities"][entity]
+        got = tables.read(to / "20261015-01" / window.path.name, "csv", None, known, facts)
+        assert [row.values for row in got] == want
+        assert [row.record_id for row in got] == frame.select(mapping.record_id(how)).to_series().to_list()
+        assert len(got) == rows
+    assert line.complaints == []
+    assert "没有发现问题" not in run(tmp_path / "kit.pyz", "check", to / "20261015-01", code=1)
+
+
+def test_several_entities_of_one_file_are_delivered_in_one(foreign_file, tmp_path):
+    text = foreign_file.read_text(encoding="utf-8")
+    foreign_file.write_text(text.replace('table: "lv.*"', 'table: "bereich*.csv"'), encoding="utf-8")
+    (shared,) = institutions.load(foreign_file.parent).values()
+    facts = kit.facts(shared)
+    head = list(dict.fromkeys([*UNITS[0][:-1], *COURSES[0][:-1]]))
+    one = dict(zip(UNITS[0], UNITS[1], strict=True)) | dict(zip(COURSES[0], COURSES[1], strict=True))
+    other = (
+        dict.fromkeys(head, "") | dict(zip(COURSES[0], COURSES[2], strict=True)) | {"campus": "A", "nr": "99"}
+    )
+    lines = [head, *([row.get(name, "") for name in head] for row in (one, other))]
+    export = tmp_path / "bereich_x.csv"
+    export.write_text("".join(";".join(line) + "\n" for line in lines), encoding="utf-8")
+    report, folder = delivery.build([export], tmp_path / "drop", facts, DAY, only_sound=False)
+    assert {entity: rows for _, entity, rows in report.files} == {"org_unit": 2, "course": 2}
+    (listed,) = json.loads((folder / "manifest.json").read_text())["files"]
+    assert (listed["entity"], listed["rows"]) == ("bereich*.csv", 2)
+    again = delivery.check(folder, facts)
+    assert ({entity: rows for _, entity, rows in again.files}, again.faults) == (
+        {"org_unit": 2, "course": 2},
+        [],
+    )
 
 
 def test_no_certificate_number_is_shown(archive, facts, tmp_path):

@@ -17,7 +17,7 @@ from yuyan.collect import privacy
 from yuyan.collect.moments import WORDS
 from yuyan.collect.source import Resource
 from yuyan.domain import contracts, platforms
-from yuyan.domain.field_map import MONTHS, date_pattern
+from yuyan.domain.date_forms import MONTHS, date_pattern
 
 SHARED = privacy.COLUMN_ROWS
 """So many rows share a value before it may be a code."""

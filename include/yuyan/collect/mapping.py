@@ -5,7 +5,6 @@ validation names it. Text is normalised here and nowhere else (collect/text.py),
 values (NULL), truth values in the usual words, and dates written with a midnight or a zone.
 """
 
-import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -17,8 +16,9 @@ from yuyan.collect import text
 from yuyan.collect.moments import BEIJING, WORDS, local_day, micros, moment_of
 from yuyan.domain import keys
 from yuyan.domain.contracts import Contract, Field
+from yuyan.domain.date_forms import date_pattern, iso_day
 from yuyan.domain.entity_map import EntityMap
-from yuyan.domain.field_map import CENTURY, MONTHS, FieldMap, Part, date_pattern
+from yuyan.domain.field_map import FieldMap, Part
 
 RULES = 2
 """Raise when the code below maps a value differently than before: replays then load the difference."""
@@ -240,20 +240,7 @@ def _date(value: pl.Expr, form: str) -> pl.Expr:
 def _dates(values: pl.Series, form: str) -> pl.Series:
     pattern = date_pattern(form)
     written = values.drop_nulls().unique().to_list()
-    return values.replace(written, [_iso(v, pattern) for v in written])
-
-
-def _iso(value: str, pattern: re.Pattern[str]) -> str:
-    if not (match := pattern.fullmatch(value)):
-        return value
-    found = match.groupdict()
-    if "name" in found:
-        if found["name"].lower() not in MONTHS:
-            return value
-        found["month"] = str(MONTHS.index(found["name"].lower()) + 1)
-    if "short_year" in found:
-        found["year"] = ("19" if int(found["short_year"]) >= CENTURY else "20") + found["short_year"]
-    return f"{found['year']}-{found['month']:0>2}-{found['day']:0>2}"
+    return values.replace(written, [iso_day(v, pattern) for v in written])
 
 
 def _with_point(values: pl.Series) -> pl.Series:

@@ -4,7 +4,6 @@ import json
 import re
 from typing import Any
 
-from yuyan.collect.privacy import CERT_TYPE
 from yuyan.domain import catalogue, contracts, editions, structural
 from yuyan.domain.contracts import Contract, Field
 from yuyan.domain.entity_map import EntityMap
@@ -20,6 +19,8 @@ MODULES = (
     "yuyan.collect.file_faults",
     "yuyan.collect.moments",
     "yuyan.collect.workbook_check",
+    "yuyan.domain",
+    "yuyan.domain.date_forms",
     "yuyan.suppliers",
     "yuyan.suppliers.deliver",
     "yuyan.suppliers.deliver.cli",
@@ -50,18 +51,11 @@ def facts(institution: Institution) -> dict[str, Any]:
             f"{institution.inst_code} {institution.name} 的平台（{platform.label}）不以文件交付，没有交付工具；平台厂商用 "
             "`yuyan conformance`。/ it does not deliver files; for its vendor there is `yuyan conformance`"
         )
-    if not _is_as_agreed(institution):
-        raise NoKit(
-            f"{institution.inst_code} {institution.name} 的文件有自己的名称和写法（{institution.path.name}），没有交付工具；"
-            f"`yuyan check {institution.inst_code}` 试它的文件。/ its files have names and forms of their own; "
-            "`yuyan check` tries them"
-        )
     known = {entity: contracts.load()[entity] for entity in institution.entities}
     sets = {f.code_set for c in known.values() for f in c.columns if f.code_set}
     return {
         "institution": {"inst_code": institution.inst_code, "name": institution.name},
-        "record_id": platform.record_id[0],
-        "formats": platform.formats.model_dump(mode="json", include={"date", "boolean"}),
+        "formats": platform.formats.model_dump(mode="json"),
         "schema_version": max((c.version for c in known.values()), key=_numbers),
         "entities": {name: _entity(c, institution.mapping(c)) for name, c in known.items()},
         "code_sets": {name: sorted(contracts.code_sets()[name]) for name in sorted(sets)},
@@ -74,18 +68,6 @@ def facts(institution: Institution) -> dict[str, Any]:
             if editions.former_codes(name)
         },
     }
-
-
-def _is_as_agreed(institution: Institution) -> bool:
-    """Whether its files differ from the product's in names of columns and in codes alone, which is what the kit knows."""
-    formats, own = institution.platform.formats, institution.tables.values()
-    return (
-        institution.platform.names != "map"
-        and formats.date in ("yyyy-mm-dd", "yyyymmdd", "yyyy/m/d")
-        and (formats.decimal, formats.delimiter) == (".", ",")
-        and not any(t.table or t.record_id for t in own)
-        and all(f.is_plain for t in own for f in t.fields.values())
-    )
 
 
 def _numbers(version: str) -> list[int]:
@@ -111,22 +93,37 @@ def _entity(contract: Contract, mapping: EntityMap) -> dict[str, Any]:
     isolated = structural.isolated_id(contract.entity)
     return {
         "label": contract.label,
+        "table": mapping.table,
+        "record_id": list(mapping.record_id),
+        "columns": list(mapping.announced),
+        "needed": _needed(contract, mapping),
         "period_field": contract.period_field,
         "key": list(contract.key),
         "personal": sorted(contract.personal),
         "by_the_line": len([r for r in rules if r.rule_id != isolated]) - len(mine),
-        "cert_types": mapping.codes.get(CERT_TYPE, {}),
         "fields": [_field(contract, f, mapping) for f in contract.fields],
         "rules": mine,
     }
 
 
+def _needed(contract: Contract, mapping: EntityMap) -> list[str]:
+    """Columns without which nothing is loaded: those of mandatory fields for which nothing stands in."""
+    fields = [mapping.fields[f.name] for f in contract.supplied if f.mandatory and f.name in mapping.fields]
+    needed = {column for f in fields if f.default is None for column in f.columns}
+    return [column for column in mapping.announced if column in needed]
+
+
 def _field(contract: Contract, f: Field, mapping: EntityMap) -> dict[str, Any]:
+    made = None if f.derived else mapping.fields.get(f.name)
+    own = (
+        made.model_dump(mode="json", include={"separator", "date", "boolean", "times", "default"})
+        if made
+        else {}
+    )
     given: dict[str, Any] = {
         "name": f.name,
-        "column": None if f.derived else mapping.names.get(f.name),
+        "parts": [part if isinstance(part, str) else list(part) for part in made.parts] if made else None,
         "type": f.type,
-        "is_mandatory": f.mandatory and not f.derived,
         "is_identifier": f.name in contract.identifiers,
         "is_dropped": f.privacy is not None or f.derived,
         "becomes": f.becomes,
@@ -136,6 +133,7 @@ def _field(contract: Contract, f: Field, mapping: EntityMap) -> dict[str, Any]:
         "digits": [int(n) for n in re.findall(r"\d+", f.sql_type)] if f.type == "number" else None,
         "edition": list(f.edition) if f.edition else None,
         "codes": mapping.codes.get(f.name),
+        **own,
     }
-    kept = ("name", "type", "is_mandatory", "is_identifier")
+    kept = ("name", "type", "is_identifier")
     return {name: value for name, value in given.items() if name in kept or value}

@@ -81,8 +81,9 @@ def _build(asked: argparse.Namespace, known: Facts) -> int:
 def _template(asked: argparse.Namespace, known: Facts) -> int:
     asked.to.mkdir(parents=True, exist_ok=True)
     for entity in asked.entity or known["entities"]:
+        columns = delivery.header(known["entities"][entity]["table"], known)
         with open(asked.to / f"{entity}.csv", "w", encoding="utf-8-sig", newline="") as file:
-            csv.writer(file).writerow(delivery.header(known["entities"][entity], known))
+            csv.writer(file, delimiter=known["formats"]["delimiter"]).writerow(columns)
     print(f"已写出表头：{asked.to}")
     return SOUND
 

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import stat
+from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 from yuyan.collect.file_faults import Said, bad_manifest, not_loaded, said
 from yuyan.collect.moments import STANDARD_TIME
 from yuyan.suppliers.deliver import tables
-from yuyan.suppliers.deliver.facts import Facts, entity_called
+from yuyan.suppliers.deliver.facts import Facts, entities_called, entities_listed
 from yuyan.suppliers.deliver.rules import Finding, judge
 from yuyan.suppliers.deliver.tables import Refused, Row
 
@@ -69,20 +70,19 @@ class Report:
 def check(folder: Path, facts: Facts) -> Report:
     """What the line would say about a delivery that stands in a folder."""
     report, read = Report(folder.name), {}
-    entries = _entries(folder, facts, report)
-    periods = [(e["entity"], e["ref_period"]) for e in entries]
-    for entry in entries:
+    listed = [(entity, e) for e in _entries(folder, facts, report) for entity in entities_listed(e, facts)]
+    periods = [(entity, e["ref_period"]) for entity, e in listed]
+    for entity, entry in listed:
         where = f"{folder.name}/{entry['file']}"
-        entity = facts["entities"][entry["entity"]]
         try:
-            if periods.count((entry["entity"], entry["ref_period"])) > 1:
+            if periods.count((entity, entry["ref_period"])) > 1:
                 raise Refused(said("period_twice", period=entry["ref_period"]))
-            rows = _proven(folder / entry["file"], entry, entity, facts)
+            rows = _proven(folder / entry["file"], entry, facts["entities"][entity], facts)
         except Refused as refused:
             report.faults.append(not_loaded(where, refused.said))
             continue
-        report.add(where, entry["entity"], rows)
-        read.setdefault(entry["entity"], []).extend(rows)
+        report.add(where, entity, rows)
+        read.setdefault(entity, []).extend(rows)
     report.judge(read, facts)
     return report
 
@@ -97,22 +97,27 @@ def build(
     """
     report, read = Report(""), {}
     for path in _files(sources):
-        entity = entity_called(path.stem, facts)
-        if entity is None:
-            known = "、".join(f"{name}（{e['label']}）" for name, e in facts["entities"].items())
+        entities = entities_called(path.name, facts)
+        if not entities:
+            known = "、".join(
+                f"{name}（{e['label']}）" if e["table"] == name else f"{e['table']}（{e['label']}）"
+                for name, e in facts["entities"].items()
+            )
             words = f"文件 {path.name} 不知属于哪个实体：文件名以实体名开头，例如 student_2024.csv。可用的实体：{known}"
             report.faults.append(Said(words, f"{path.name}: begin the file's name with the entity's"))
             continue
         kind = path.suffix[1:].lower()
-        try:
-            encoding = tables.encoding_by_content(path.read_bytes()) if kind == "csv" else None
-            rows = tables.read(path, kind, encoding, facts["entities"][entity], facts)
-            read.setdefault(entity, []).extend(rows)
-            tables.check_ids(read[entity], facts["record_id"])
-        except Refused as refused:
-            report.faults.append(not_loaded(path.name, refused.said))
-            continue
-        report.add(path.name, entity, rows)
+        encoding = tables.encoding_by_content(path.read_bytes()) if kind == "csv" else None
+        for entity in entities:
+            known = facts["entities"][entity]
+            try:
+                rows = tables.read(path, kind, encoding, known, facts)
+                read.setdefault(entity, []).extend(rows)
+                tables.check_ids(read[entity], known)
+            except Refused as refused:
+                report.faults.append(not_loaded(path.name, refused.said))
+                continue
+            report.add(path.name, entity, rows)
     if not report.files and not report.faults:
         report.faults.append(
             Said("没有可交付的文件（.csv、.xlsx）", "there is no file to deliver (.csv, .xlsx)")
@@ -121,14 +126,15 @@ def build(
     blocked = any(f.rule["severity"] in ("ERROR", "REJECT") for of in report.findings.values() for f in of)
     if report.faults or (only_sound and blocked):
         return report, None
-    folder = _write(read, to, facts, day)
+    folder = _write(report, read, to, facts, day)
     report.name = folder.name
     return report, folder
 
 
-def header(entity: Facts, facts: Facts) -> list[str]:
-    """Columns of an entity's file, in the contract's order."""
-    return [facts["record_id"], *(f["column"] for f in entity["fields"] if f.get("column"))]
+def header(table: str, facts: Facts) -> list[str]:
+    """Columns of a file: those that the entities are made of that it holds."""
+    of = [e["columns"] for e in facts["entities"].values() if e["table"] == table]
+    return list(dict.fromkeys(column for columns in of for column in columns))
 
 
 def _files(sources: list[Path]) -> list[Path]:
@@ -143,7 +149,7 @@ def _period(row: Row, entity: Facts) -> str:
     return match[0] if match else "unknown"
 
 
-def _write(read: dict[str, list[Row]], to: Path, facts: Facts, day: date) -> Path:
+def _write(report: Report, read: dict[str, list[Row]], to: Path, facts: Facts, day: date) -> Path:
     """The delivery's folder, which appears with all it holds, and the commands that upload it."""
     to.mkdir(parents=True, exist_ok=True)
     numbers = [int(p.name[9:]) for p in to.glob(f"{day:%Y%m%d}-*") if p.is_dir() and p.name[9:].isdecimal()]
@@ -152,16 +158,18 @@ def _write(read: dict[str, list[Row]], to: Path, facts: Facts, day: date) -> Pat
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     entries = []
-    for entity, rows in read.items():
-        of_period: dict[str, list[Row]] = {period: [] for period in _delivered(to, entity)}
-        for row in rows:
-            of_period.setdefault(_period(row, facts["entities"][entity]), []).append(row)
+    for table in dict.fromkeys(facts["entities"][entity]["table"] for entity in read):
+        sharing = {e: rows for e, rows in read.items() if facts["entities"][e]["table"] == table}
+        entity = next(iter(sharing))
+        of_period: dict[str, list[dict]] = {period: [] for period in _delivered(to, table)}
+        for period, cells in _records(report, sharing, facts):
+            of_period.setdefault(period, []).append(cells)
         for period, some in sorted(of_period.items()):
-            content = _content(some, facts["entities"][entity], facts)
+            content = _content(some, table, facts)
             file = f"{entity}_{period}.csv"
             (part / file).write_bytes(content)
             entries.append({
-                "entity": entity, "ref_period": period, "file": file, "format": "csv", "encoding": "gb18030",
+                "entity": table, "ref_period": period, "file": file, "format": "csv", "encoding": "gb18030",
                 "rows": len(some), "sha256": hashlib.sha256(content).hexdigest(),
             })  # fmt: skip
     institution = facts["institution"]
@@ -179,24 +187,37 @@ def _write(read: dict[str, list[Row]], to: Path, facts: Facts, day: date) -> Pat
     return to / name
 
 
-def _delivered(to: Path, entity: str) -> set[str]:
+def _records(
+    report: Report, sharing: dict[str, list[Row]], facts: Facts
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """(period, cells by column) of a file's records; one of which several entities are made is delivered once, whole."""
+    found: dict[tuple[str, int], tuple[str, dict[str, str]]] = {}
+    for entity, rows in sharing.items():
+        for row in rows:
+            period = _period(row, facts["entities"][entity]) if len(sharing) == 1 else "all"
+            _, cells = found.get((report.where[id(row)], row.line), (period, {}))
+            found[report.where[id(row)], row.line] = period, cells | row.cells
+    yield from found.values()
+
+
+def _delivered(to: Path, table: str) -> set[str]:
     """Periods of which the newest delivery so far has rows: one that is empty now is delivered once without rows."""
     newest: dict[str, int] = {}
     for path in sorted(to.glob(f"*/{MANIFEST}")):
         try:
             files = json.loads(path.read_text(encoding="utf-8-sig"))["files"]
-            newest.update((f["ref_period"], f["rows"]) for f in files if f["entity"] == entity)
+            newest.update((f["ref_period"], f["rows"]) for f in files if f["entity"] == table)
         except (OSError, ValueError, LookupError, TypeError):
             continue
     return {period for period, rows in newest.items() if rows}
 
 
-def _content(rows: list[Row], entity: Facts, facts: Facts) -> bytes:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(header(entity, facts))
-    names = [f["name"] for f in entity["fields"] if f.get("column")]
-    writer.writerows([row.record_id, *(row.cells.get(name) or "" for name in names)] for row in rows)
+def _content(rows: list[dict[str, str]], table: str, facts: Facts) -> bytes:
+    """A file of these rows: only what is read, so that what nobody announced stays where it is."""
+    out, columns = io.StringIO(newline=""), header(table, facts)
+    writer = csv.writer(out, lineterminator="\r\n", delimiter=facts["formats"]["delimiter"])
+    writer.writerow(columns)
+    writer.writerows([row.get(column) or "" for column in columns] for row in rows)
     return out.getvalue().encode("gb18030")
 
 
@@ -240,7 +261,7 @@ def _entries(folder: Path, facts: Facts, report: Report) -> list[dict[str, Any]]
         if wrong := _entry_fault(entry):
             words = f"第 {number} 个文件：{wrong} 缺失或不是约定的写法"
             complain(Said(words, f"file {number}: {wrong} is missing or not as agreed"))
-        elif entry["entity"] not in facts["entities"]:
+        elif not entities_listed(entry, facts):
             complain(said("manifest_entity", number=number, entity=entry["entity"][:40]))
         else:
             entries.append(entry)

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from yuyan.collect import workbook_check
 from yuyan.collect.file_faults import WHOLE_FILE, Said, encoding_of, is_utf8, said
 from yuyan.suppliers.deliver.facts import Facts
-from yuyan.suppliers.deliver.values import identifier, record, trimmed
+from yuyan.suppliers.deliver.values import record, record_id, trimmed
 
 START = 4 << 20
 """Bytes of a CSV file by which its encoding is recognised."""
@@ -53,24 +53,26 @@ class Row:
 
 def read(path: Path, kind: str, encoding: str | None, entity: dict, facts: Facts) -> list[Row]:
     """The records of a file. `entity`: its facts. Raises Refused, OSError."""
-    is_workbook = kind == "xlsx"
-    lines = _workbook(path, entity, facts) if is_workbook else _csv(path.read_bytes(), encoding or "gb18030")
+    formats = facts["formats"]
+    encoding = encoding or formats["encoding"] or "gb18030"
+    lines = (
+        _workbook(path, entity) if kind == "xlsx" else _csv(path.read_bytes(), encoding, formats["delimiter"])
+    )
     header = next(lines, None)
     if header is None:
-        raise Refused(said("not_csv", error="空文件", encoding=encoding or "gb18030"))
-    columns = _columns([trimmed(name) or "" for name in header[1]], entity, facts)
+        raise Refused(said("not_csv", error="空文件", encoding=encoding))
+    columns = _columns([trimmed(name) or "" for name in header[1]], entity)
     rows: list[Row] = []
     for line, cells in lines:
-        given = {name: cells[at] for name, at in columns.items()}
+        given = {column: cells[at] for column, at in columns.items()}
         if not any(given.values()):
             continue
-        record_id = given.pop("", None)
-        values = record(given, entity, facts["formats"])
+        values = record(given, entity, formats)
         parts = [values.get(name) for name in entity["key"]]
         key = None if None in parts else "|".join(parts)
-        rows.append(Row(len(rows) + 1, line, identifier(record_id) or "", given, values, key))
+        rows.append(Row(len(rows) + 1, line, record_id(given, entity), given, values, key))
     _check_columns(columns, rows, entity)
-    check_ids(rows, facts["record_id"])
+    check_ids(rows, entity)
     return rows
 
 
@@ -83,7 +85,7 @@ def encoding_by_content(content: bytes) -> str:
     return "utf-8"
 
 
-def _csv(content: bytes, declared: str) -> Iterator[tuple[int, list[str]]]:
+def _csv(content: bytes, declared: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """(line in the file, cells) of the header and every row."""
     encoding = encoding_of(declared)
     if encoding is None:
@@ -94,7 +96,9 @@ def _csv(content: bytes, declared: str) -> Iterator[tuple[int, list[str]]]:
         text = content.decode(encoding)
     except UnicodeError as error:
         raise Refused(said("not_csv", error=type(error).__name__, encoding=encoding)) from None
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    reader = csv.reader(
+        io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True, delimiter=delimiter
+    )
     width, before = None, 0
     csv.field_size_limit(1 << 27)
     try:
@@ -110,31 +114,27 @@ def _csv(content: bytes, declared: str) -> Iterator[tuple[int, list[str]]]:
         raise Refused(said("not_csv", error=type(error).__name__, encoding=encoding)) from None
 
 
-def _columns(header: list[str], entity: dict, facts: Facts) -> dict[str, int]:
-    """Field -> position; the record id under "". Raises Refused for what is no header, or has an announced name twice."""
-    names = {facts["record_id"]: "", **{f["column"]: f["name"] for f in entity["fields"] if f.get("column")}}
-    if facts["record_id"] not in header:
-        raise Refused(said("no_header", column=facts["record_id"]))
-    twice = [name for name, times in Counter(header).items() if times > 1 and name in names]
+def _columns(header: list[str], entity: dict) -> dict[str, int]:
+    """Column that is read -> position. Raises Refused for what is no header, or has an announced name twice."""
+    if lacking := [name for name in entity["record_id"] if name not in header]:
+        raise Refused(said("no_header", column="”“".join(lacking)))
+    twice = [name for name, times in Counter(header).items() if times > 1 and name in entity["columns"]]
     if twice:
         raise Refused(said("header_twice", chinese="”“".join(twice), english=", ".join(twice)))
-    return {names[name]: at for at, name in enumerate(header) if name in names}
+    return {name: at for at, name in enumerate(header) if name in entity["columns"]}
 
 
 def _check_columns(columns: dict[str, int], rows: list[Row], entity: dict) -> None:
-    gone = [
-        f["column"]
-        for f in entity["fields"]
-        if f["is_mandatory"] and f.get("column") and f["name"] not in columns
-    ]
+    gone = [column for column in entity["needed"] if column not in columns]
     if gone and rows:
         raise Refused(
             said("mandatory_gone", chinese="、".join(gone), english=", ".join(gone), rows=len(rows))
         )
 
 
-def check_ids(rows: list[Row], column: str) -> None:
+def check_ids(rows: list[Row], entity: dict) -> None:
     """Every row has a record id, and rows that share one say the same. Raises Refused."""
+    column = "、".join(entity["record_id"])
     nameless = [row.number for row in rows if not row.record_id]
     if nameless:
         raise Refused(said("nameless", rows=len(nameless), row=nameless[0], column=column, **WHOLE_FILE))
@@ -149,7 +149,7 @@ def check_ids(rows: list[Row], column: str) -> None:
         raise Refused(said("colliding", rows=count, **words, **WHOLE_FILE))
 
 
-def _workbook(path: Path, entity: dict, facts: Facts) -> Iterator[tuple[int, list[str]]]:
+def _workbook(path: Path, entity: dict) -> Iterator[tuple[int, list[str]]]:
     """(row of the sheet, cells as text) of the first sheet. Raises Refused."""
     try:
         sheet = workbook_check.check(path, Limits)
@@ -162,19 +162,16 @@ def _workbook(path: Path, entity: dict, facts: Facts) -> Iterator[tuple[int, lis
         return
     width = range(sheet.left, sheet.right + 1)
     header = {column: trimmed(cells.get((sheet.top, column), ("", False))[0]) or "" for column in width}
-    announced = {facts["record_id"], *(f.get("column") for f in entity["fields"])} - {None}
-    names = {column: name for column, name in header.items() if name in announced}
+    names = {column: name for column, name in header.items() if name in entity["columns"]}
     _check_sheet(sheet, names)
-    ids = [column for column, name in names.items() if name == facts["record_id"]]
-    long = [
-        row
-        for row in range(sheet.top + 1, sheet.bottom + 1)
-        for column in ids
-        if (cell := cells.get((row, column))) and cell[1] and abs(Decimal(cell[0])) >= EXACT
-    ]
-    if long:
-        first = long[0] - sheet.top
-        raise Refused(said("long_number", rows=len(long), column=facts["record_id"], row=first))
+    for column, name in names.items():
+        long = [
+            row
+            for row in range(sheet.top + 1, sheet.bottom + 1)
+            if (cell := cells.get((row, column))) and cell[1] and abs(Decimal(cell[0])) >= EXACT
+        ]
+        if long and name in entity["record_id"]:
+            raise Refused(said("long_number", rows=len(long), column=name, row=long[0] - sheet.top))
     for row in range(sheet.top, sheet.bottom + 1):
         yield row, [cells.get((row, column), ("", False))[0] for column in width]
 
