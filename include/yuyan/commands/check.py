@@ -1,5 +1,7 @@
 """`yuyan check`: try an institution before it is collected."""
 
+import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
@@ -47,11 +49,13 @@ def check(
         one = _institution(institution)
         dsn, without = _warehouse()
         today = datetime.now(BEIJING).date()
-        if dsn is None:
-            report = run.check(one, today, None, against is Against.landing, rows)
-        else:
-            with psycopg.connect(dsn, autocommit=True) as connection:
-                report = run.check(one, today, connection, against is Against.landing, rows)
+        # what Airflow logs of a connection goes to standard output, which is for what was asked
+        with redirect_stdout(sys.stderr):
+            if dsn is None:
+                report = run.check(one, today, None, against is Against.landing, rows)
+            else:
+                with psycopg.connect(dsn, autocommit=True) as connection:
+                    report = run.check(one, today, connection, against is Against.landing, rows)
     if as_json:
         print_json(asdict(report) | {"without_warehouse": without})
     else:
