@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from yuyan.collect import mapping as mapped
+from yuyan.collect import text
 from yuyan.domain import contracts, institutions
 
 
@@ -120,6 +121,27 @@ def test_what_normalising_changed_is_counted():
         unit_name=pl.Series(["甲", " 乙", "丙"]),
     )  # fmt: skip
     assert mapped.normalised(frame, contract, mapping) == {"src_record_id": 1, "unit_code": 2, "unit_name": 1}
+
+
+@pytest.mark.parametrize(
+    ("values", "is_plain"),
+    [
+        (["001", None, "a-b"], True),
+        ([None, None], True),
+        ([], True),
+        (["001", " 002"], False),
+        (["001\t"], False),
+        (["001", ""], False),
+        (["学院"], False),
+        (["0\x7f1"], False),
+    ],
+)
+def test_what_is_plain_is_not_changed(values, is_plain):
+    frame = pl.DataFrame({"a": values, "_n": range(len(values))}, schema={"a": pl.String, "_n": pl.Int64})
+    assert text.plain(frame) == ({"a"} if is_plain else set())
+    normalised = frame.select(text.identifier(pl.col("a")), trimmed=text.trimmed(pl.col("a")))
+    assert not is_plain or (normalised["a"].equals(frame["a"]) and normalised["trimmed"].equals(frame["a"]))
+    assert text.plain(frame.slice(1)) >= text.plain(frame)
 
 
 def test_local_codes_and_prefixes():

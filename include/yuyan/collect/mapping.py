@@ -32,9 +32,11 @@ def version(mapping: EntityMap) -> str:
     return f"{RULES}-{mapping.version}"
 
 
-def columns(contract: Contract, mapping: EntityMap) -> list[pl.Expr]:
-    """One expression per stored column of the contract, in its order; NULL where the source has no such field."""
-    return [_column(f, contract, mapping).alias(f.name) for f in contract.columns]
+def columns(contract: Contract, mapping: EntityMap, plain: frozenset[str] = frozenset()) -> list[pl.Expr]:
+    """One expression per stored column of the contract, in its order; NULL where the source has no such field.
+
+    `plain`: columns of the source that normalising leaves as they are (text.plain)."""
+    return [_column(f, contract, mapping, plain).alias(f.name) for f in contract.columns]
 
 
 def sources(contract: Contract, mapping: EntityMap) -> set[str]:
@@ -52,7 +54,7 @@ def as_sent(name: str, mapping: EntityMap) -> pl.Expr:
     source has no such field."""
     if (field := mapping.fields.get(name)) is None:
         return pl.repeat(None, pl.len(), dtype=pl.String)
-    value = _composed(field, lambda column: column).replace(mapping.codes.get(name, {}))
+    value = _composed(field, pl.col).replace(mapping.codes.get(name, {}))
     return value if field.default is None else value.fill_null(field.default)
 
 
@@ -78,11 +80,15 @@ def bounded(ids: pl.Series) -> pl.Series:
     return ids.replace({text: keys.bounded(text) for text in ids.filter(is_long)})
 
 
-def normalised(frame: pl.DataFrame, contract: Contract, mapping: EntityMap) -> dict[str, int]:
-    """Source column -> rows in which normalising changed its text; only columns where it did."""
+def normalised(
+    frame: pl.DataFrame, contract: Contract, mapping: EntityMap, plain: frozenset[str] = frozenset()
+) -> dict[str, int]:
+    """Source column -> rows in which normalising changed its text; only columns where it did. `plain` as in `columns`."""
     changed = {}
     ids = [(name, text.identifier) for name in mapping.record_id]
     for name, how in [*ids, *_cleaned(contract, mapping)]:
+        if name in plain:
+            continue
         values = frame[name]
         clean = pl.select(how(pl.lit(values))).to_series()
         if rows := int((values.fill_null("") != clean.fill_null("")).sum()):
@@ -158,12 +164,13 @@ def _how(f: Field, contract: Contract) -> Callable[[pl.Expr], pl.Expr]:
     return text.identifier if f.name in contract.identifiers else text.trimmed
 
 
-def _column(f: Field, contract: Contract, mapping: EntityMap) -> pl.Expr:
+def _column(f: Field, contract: Contract, mapping: EntityMap, plain: frozenset[str]) -> pl.Expr:
     if f.derived:
         return _canonical(pl.col(f.name), f, FieldMap(column=f.name), mapping)
     if (field := mapping.fields.get(f.name)) is None:
         return pl.lit(None, pl.String)
-    value = _composed(field, _how(f, contract))
+    how = _how(f, contract)
+    value = _composed(field, lambda name: pl.col(name) if name in plain else how(pl.col(name)))
     if field.separator:
         items = value.str.split(field.separator).list.eval(pl.element().str.strip_chars())
         value = text.trimmed(items.list.eval(pl.element().filter(pl.element() != "")).list.join(";"))
@@ -175,7 +182,7 @@ def _column(f: Field, contract: Contract, mapping: EntityMap) -> pl.Expr:
     return value if field.default is None else value.fill_null(field.default)
 
 
-def _composed(field: FieldMap, how: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
+def _composed(field: FieldMap, how: Callable[[str], pl.Expr]) -> pl.Expr:
     """Columns and texts joined; NULL where a column is."""
     if not field.columns:
         return pl.repeat(field.text, pl.len(), dtype=pl.String)
@@ -183,10 +190,10 @@ def _composed(field: FieldMap, how: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
     return parts[0] if len(parts) == 1 else pl.concat_str(parts)
 
 
-def _part(part: str | Part, how: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
+def _part(part: str | Part, how: Callable[[str], pl.Expr]) -> pl.Expr:
     if isinstance(part, str):
         return pl.lit(part)
-    value = how(pl.col(part.column))
+    value = how(part.column)
     if part.first is None:
         return value
     cut = value.str.slice(part.first - 1, part.last - part.first + 1)
@@ -264,7 +271,7 @@ def _plain(number: Decimal) -> str:
 
 def _local_days(values: pl.Series) -> pl.Series:
     """A midnight behind a date goes; a moment with a zone is a day where it is midnight in Beijing. All else stays."""
-    timed = values.str.contains(":")
+    timed = values.str.contains(":", literal=True)
     if not timed.any():
         return values
     odd = values.filter(timed).unique()

@@ -112,8 +112,8 @@ class Versioned(Rest):
             yield from self._changed_meanwhile(window, meter)
 
     def _feed(self, window: Window, feed: str, meter: Meter) -> Iterator[Page]:
-        for raw in prefetched(self._raw_pages(window, feed, meter), size=lambda raw: memoryview(raw).nbytes):
-            yield self._parse(bytes(raw), window.entity, feed, _FEED_COLUMNS.get(feed, ()))
+        for raw in prefetched(self._raw_pages(window, feed, meter), size=len):
+            yield self._parse(raw, window.entity, feed, _FEED_COLUMNS.get(feed, ()))
 
     def _changed_meanwhile(self, window: Window, meter: Meter) -> Iterator[Page]:
         """Records that got a version above the bound before their page was read: without them they would seem to be gone."""
@@ -147,7 +147,7 @@ class Versioned(Rest):
         table = self.institution.mapping(contracts.load()[entity]).table
         return self._get(meter, f"/{table}/count", decoder_of(_Count), params).count
 
-    def _raw_pages(self, window: Window, feed: str, meter: Meter) -> Iterator[msgspec.Raw]:
+    def _raw_pages(self, window: Window, feed: str, meter: Meter) -> Iterator[bytes]:
         table = self.institution.mapping(contracts.load()[window.entity]).table
         path = f"/{table}" if feed == ITEMS else f"/{table}/{feed}"
         params: dict[str, Any] = {
@@ -162,23 +162,25 @@ class Versioned(Rest):
                 page = self._get(meter, path, decoder_of(_Envelope), params)
             except NotServed:
                 raise self._not_served(window.entity, table, "HTTP 404") from None
-            yield page.items
-            if page.nextAfterId is None:
+            raw, after = bytes(page.items), page.nextAfterId
+            del page  # and the whole body with it
+            yield raw
+            if after is None:
                 return
-            empty = 0 if b"{" in bytes(page.items) else empty + 1
+            empty = 0 if b"{" in raw else empty + 1
             if empty > self._limits.empty_pages:
                 raise too_much(
                     self.institution, window.entity, "empty_pages", "连续的空页", "empty pages in a row"
                 )
             if len(seen) >= self._limits.pages:
                 raise too_much(self.institution, window.entity, "pages", "页数", "pages")
-            if page.nextAfterId in seen:
+            if after in seen:
                 raise SourceError(
                     f"{self._who} {window.entity}：翻页没有前进（nextAfterId 重复），请联系平台。/ "
                     "paging does not move on (nextAfterId repeats); ask the platform's operator"
                 )
-            seen.add(page.nextAfterId)
-            params["afterId"] = page.nextAfterId
+            seen.add(after)
+            params["afterId"] = after
 
     def _get(
         self, meter: Meter, path: str, decode: Callable[[bytes], T], params: dict[str, Any] | None = None

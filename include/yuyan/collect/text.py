@@ -5,6 +5,7 @@ is then empty is NULL. `identifier`, for what identifies or refers to a record: 
 half-width (Unicode NFKC) and invisible characters go wherever they are, so that one key is one text.
 """
 
+import numpy as np
 import polars as pl
 
 EDGES = r"^[\s\p{Cc}\p{Cf}]+|[\s\p{Cc}\p{Cf}]+$"
@@ -21,8 +22,25 @@ def identifier(value: pl.Expr) -> pl.Expr:
     return value.map_batches(_identifier, return_dtype=pl.String)
 
 
+def plain(frame: pl.DataFrame) -> frozenset[str]:
+    """Columns that normalising leaves as they are, seen at a glance: visible ASCII characters, no empty text."""
+    return frozenset(
+        name for name in frame.columns if frame[name].dtype == pl.String and _is_plain(frame[name])
+    )
+
+
+def _is_plain(values: pl.Series) -> bool:
+    arrow = values.rechunk().to_arrow()
+    ends = np.frombuffer(arrow.buffers()[1], np.int64)[arrow.offset : arrow.offset + len(arrow) + 1]
+    data = np.frombuffer(arrow.buffers()[2] or b"", np.uint8)[ends[0] : ends[-1]]
+    is_visible = not data.size or (data.min() > 0x20 and data.max() < 0x7F)
+    return is_visible and not (values == "").any()
+
+
 def _trimmed(values: pl.Series) -> pl.Series:
-    if values.str.contains(EDGES).any():
+    if any(
+        values.str.contains(edge).any() for edge in EDGES.split("|")
+    ):  # by itself, each looks at one character
         values = values.str.replace_all(EDGES, "")
     return _null_for_empty(values)
 

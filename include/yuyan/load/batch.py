@@ -6,6 +6,7 @@ from datetime import date
 import polars as pl
 
 from yuyan.collect import mapping as mapped
+from yuyan.collect import text
 from yuyan.collect.file_faults import WHOLE_BATCH, WHOLE_FILE, said
 from yuyan.collect.landing import Landed
 from yuyan.collect.source import DELETES, KEY_CHANGES
@@ -81,6 +82,7 @@ def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: 
     frame = frame.filter(pl.col("_feed") != KEY_CHANGES).with_columns(
         pl.lit(None, pl.String).alias(n) for n in lacking
     )
+    plain = text.plain(frame)
     stated = frame.select(
         "row_no",
         is_marked=mapped.is_deleted(mapping).is_not_null(),
@@ -94,7 +96,7 @@ def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: 
         stated.select(pl.when(in_future).then(instead).otherwise("version")).to_series().alias("version"),
         pl.col("row_no").cast(pl.Int64),
         (mapped.is_deleted(mapping).fill_null(False) | (pl.col("_feed") == DELETES)).alias("gone"),
-        *mapped.columns(contract, mapping),
+        *mapped.columns(contract, mapping, plain),
     ).with_columns(record_key=mapped.record_key(contract))
     rows = rows.with_columns(mapped.bounded(rows["id"]))
     return Batch(
@@ -110,12 +112,13 @@ def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: 
             mapping.deleted: tuple(stated.filter(~pl.col("is_marked"))["row_no"]),
         },
         tuple(stated.filter(in_future)["row_no"]),
-        mapped.normalised(frame, contract, mapping),
+        mapped.normalised(frame, contract, mapping, plain),
     )
 
 
 def check(batch: Batch, seen: pl.DataFrame) -> None:
-    """Raise LoadError if the batch must not be loaded. `seen`: SEEN_COLUMNS of its window's rows so far and its own."""
+    """Raise LoadError if the batch must not be loaded. `seen`: SEEN_COLUMNS of its rows and of those of
+    the same records before it in its window."""
     _refuse_nameless(batch)
     _refuse_unordered(batch)
     _refuse_colliding(batch, seen)
@@ -124,9 +127,9 @@ def check(batch: Batch, seen: pl.DataFrame) -> None:
 def digested(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     """Deletion mark and business columns as one COPY text, and its digest."""
     mark = pl.when("gone").then(pl.lit("t")).otherwise(pl.lit("f")).alias("mark")
-    text = lines.copy_text(rows.select(mark, *(f.name for f in contract.columns)))
+    line = lines.copy_text(rows.select(mark, *(f.name for f in contract.columns)))
     known = [n for n in ("id", "version", "order", "record_key", "row_no", "gone") if n in rows.columns]
-    return rows.select(known).with_columns(hash=lines.digests(text), text=text)
+    return rows.select(known).with_columns(hash=lines.digests(line), text=line)
 
 
 def _refuse_nameless(batch: Batch) -> None:

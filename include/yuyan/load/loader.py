@@ -90,10 +90,11 @@ class Loader:
 
     def load(self, batch: Batch, cursor: str | None = None) -> Loaded:
         """Load a batch; the last one of its window moves the watermark to `cursor` (None: leave it). Raises LoadError."""
-        before = pl.concat(self._seen) if self._seen else None
         so_far = sum(frame.height for frame in self._seen)
-        self._seen.append(batch.rows.select(SEEN_COLUMNS).with_columns(pl.col("row_no") + so_far))
-        check(batch, pl.concat(self._seen))
+        own = batch.rows.select(SEEN_COLUMNS).with_columns(pl.col("row_no") + so_far)
+        before = pl.concat([own.clear(), *self._seen]).join(own, on="id", how="semi")
+        self._seen.append(own)
+        check(batch, pl.concat([before, own]))
         with self._connection.transaction():
             key = f"{batch.mapping.inst_code}/{batch.contract.entity}"
             self._connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
@@ -104,13 +105,12 @@ class Loader:
             ops.record_batch(self._connection, batch, counts, self._run_id, self._as_of, cursor)
         return counts
 
-    def _append(self, batch: Batch, before: pl.DataFrame | None) -> Loaded:
-        """COPY new versions, and tombstones once the listing is complete. `before`: rows of the window's earlier batches."""
+    def _append(self, batch: Batch, before: pl.DataFrame) -> Loaded:
+        """COPY new versions, and tombstones once the listing is complete. `before`: rows of the same records in the window's
+        earlier batches."""
         current, counts = self._current_versions(batch), Loaded(batch.batch_id, received=batch.rows.height)
         newest = versions.newest(batch.rows)
-        if (
-            before is not None and batch.is_present_state
-        ):  # in it the newer of two rows is not always the later
+        if before.height and batch.is_present_state:  # in it the newer of two rows is not always the later
             newest = versions.newer_than(newest, before)
         counts.repeated = batch.rows.height - newest.height
         later = None

@@ -63,7 +63,7 @@ def current(
 
 def colliding(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of one record at one version that say different things, by record: which one is right, nobody can tell."""
-    live = rows.filter(~pl.col("gone"))
+    live = rows.filter(~pl.col("gone") & pl.col("id").is_duplicated())
     return (
         live.filter(pl.len().over("id", "version") > 1)
         .filter(pl.col("hash").n_unique().over("id", "version") > 1)
