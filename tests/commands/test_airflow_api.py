@@ -24,6 +24,7 @@ def client(ended) -> Client:
     runs = {
         "ahead": ("running", NOW + timedelta(days=1)),
         "now": ("running", NOW + timedelta(seconds=20)),
+        "of-old": ("success", NOW),
         "over": ("success", NOW + timedelta(days=1)),
     }
 
@@ -39,7 +40,14 @@ def client(ended) -> Client:
     def answer(request: httpx.Request) -> httpx.Response:
         run_id, headers = request.url.path.rpartition("/")[2], {"date": format_datetime(NOW, usegmt=True)}
         if request.method == "PATCH":
-            ended.append(f"{run_id} {json.loads(request.content)['state']}")
+            ended.append(f"{run_id} {next(iter(json.loads(request.content).values()))}")
+        if request.url.path == "/auth/token":
+            return httpx.Response(201, json={"access_token": "fresh"}, headers=headers)
+        if run_id == "of-old" and request.headers.get("authorization") != "Bearer fresh":
+            return httpx.Response(403, json={"detail": "Invalid JWT token"}, headers=headers)
+        if run_id == "taskInstances":
+            tasks = [{"task_id": "follow_up", "state": None}, {"task_id": "docs", "state": "skipped"}]
+            return httpx.Response(200, json={"task_instances": tasks, "total_entries": 2}, headers=headers)
         if run_id in runs:
             return httpx.Response(200, json=shown(run_id), headers=headers)
         working = [shown(run) for run in runs if runs[run][0] in request.url.params.get_list("state")]
@@ -57,6 +65,10 @@ def test_a_run_that_airflow_leaves_alone_is_named_and_not_waited_for(client):
     assert client.run_state("collect", "over") == "success"
 
 
-def test_only_runs_ahead_are_given_up(client, ended):
+def test_only_runs_ahead_are_given_up_with_the_tasks_that_would_go_on(client, ended):
     assert client.give_up_runs_ahead() == ["collect ahead"]
-    assert ended == ["ahead failed"]
+    assert ended == ["ahead failed", "follow_up failed", "ahead failed"]
+
+
+def test_a_token_that_the_clock_has_spoilt_is_drawn_anew(client):
+    assert client.run_state("collect", "of-old") == "success"

@@ -11,6 +11,7 @@ from yuyan.commands.console import OperatorError
 
 ATTEMPTS = 5
 WORKING = ["queued", "running"]
+ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 AHEAD = timedelta(minutes=1)
 """How far a run may lie ahead of Airflow's clock: one that is waited for rather than given up."""
 
@@ -40,7 +41,8 @@ class Client:
         A question is asked again when the server is too busy to answer; what changes something is sent once.
         """
         answer = self._send(method, f"/api/v2{path}", **arguments)
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
+        # A token of another time of the clock is refused as forbidden.
+        if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             token = self._send("POST", "/auth/token", json=self._credentials)
             if token.is_error:
                 raise AirflowError(
@@ -125,11 +127,16 @@ class Client:
     def give_up_runs_ahead(self) -> list[str]:
         """End the runs at work, of any DAG, that Airflow would leave alone until its clock has come to where it was."""
         found = self.call("GET", "/dags/~/dagRuns", params={"state": WORKING, "limit": 100})["dag_runs"]
-        ahead = [run for run in found if self._is_ahead(run)]
-        for run in ahead:
-            path = f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}"
+        ahead = [(run["dag_id"], run["dag_run_id"]) for run in found if self._is_ahead(run)]
+        for dag_id, run_id in ahead:
+            path = f"/dags/{dag_id}/dagRuns/{run_id}"
             self.call("PATCH", path, params={"update_mask": "state"}, json={"state": "failed"})
-        return [f"{run['dag_id']} {run['dag_run_id']}" for run in ahead]
+            left = [task["task_id"] for task in self.tasks(dag_id, run_id) if task["state"] not in ENDED]
+            for task_id in left:  # a teardown, for which the run would go on
+                self.call("PATCH", f"{path}/taskInstances/{task_id}", json={"new_state": "failed"})
+            if left:
+                self.call("PATCH", path, params={"update_mask": "state"}, json={"state": "failed"})
+        return [f"{dag_id} {run_id}" for dag_id, run_id in ahead]
 
     def _is_ahead(self, run: dict[str, Any]) -> bool:
         return self._now is not None and datetime.fromisoformat(run["run_after"]) > self._now + AHEAD
