@@ -1,7 +1,7 @@
 """`yuyan run`: one simulated day from the platforms to the marts, through the real scheduler."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,8 +15,11 @@ from yuyan.commands.follow import successor
 from yuyan.commands.replay import Request
 from yuyan.domain import institutions as institution_files
 from yuyan_demo.runtime import day as calendar
-from yuyan_demo.runtime import postgres, services
+from yuyan_demo.runtime import postgres, processes, services
 from yuyan_demo.simulator import products
+
+RESTARTS = 3
+"""How often one command starts again what has ended; what ends more often has a fault that no start mends."""
 
 
 @dataclass
@@ -50,9 +53,7 @@ def up(home: Path, console: Console, state: calendar.State, day: int) -> Report:
         with _step(console, "启动平台与 Airflow", seconds, "services"):
             services.start_platforms(runtime)
             front.result()
-            services.start_scheduler(
-                runtime, products.connection_env(runtime.home, runtime.ports[services.PLATFORMS])
-            )
+            _start_scheduler(runtime)
             services.wait_until_ready(runtime)
     return Report(runtime, state, day, seconds=seconds)
 
@@ -106,10 +107,42 @@ def follow(report: Report, console: Console, dag_id: str, run_id: str, expected:
     `expected`: how many institutions it visits.
     """
     started = time.monotonic()
-    outcome = follow_run(report.runtime.line(), console, dag_id, run_id, expected)
+    outcome = follow_run(
+        report.runtime.line(_keeper(report.runtime, console)), console, dag_id, run_id, expected
+    )
     report.runs, report.failures = outcome.runs, outcome.failures
     report.seconds |= {name: s.seconds for name, s in outcome.stages.items() if s.seconds}
     report.seconds["line"] = time.monotonic() - started
+
+
+def _start_scheduler(runtime: services.Runtime) -> None:
+    services.start_scheduler(
+        runtime, products.connection_env(runtime.home, runtime.ports[services.PLATFORMS])
+    )
+
+
+def _keeper(runtime: services.Runtime, console: Console) -> Callable[[], None]:
+    """Starts again what has ended of itself while a run is followed. Raises RuntimeFailure where that does not help: for a
+    service that was stopped or ends more than RESTARTS times, and for PostgreSQL, with which everybody's connections end.
+    """
+    left = RESTARTS
+
+    def check() -> None:
+        nonlocal left
+        if not (gone := services.missing(runtime.home)):
+            return
+        if not left or "postgres" in gone or any(processes.was_stopped(n, runtime.home) for n in gone):
+            raise services.RuntimeFailure(
+                f"{', '.join(gone)} ended during the run; see {runtime.home / 'logs'} and start again with `yuyan run`"
+            )
+        left -= 1
+        console.print(f"{'、'.join(gone)} 已意外结束，重新启动 …", highlight=False)
+        services.start_platforms(runtime)
+        services.start_front(runtime)
+        _start_scheduler(runtime)
+        services.wait_until_ready(runtime)
+
+    return check
 
 
 @contextmanager

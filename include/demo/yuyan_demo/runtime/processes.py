@@ -76,11 +76,14 @@ def members(service: Service) -> list[psutil.Process]:
 def stop(names: Sequence[str], home: Path, patience: float = 20) -> list[str]:
     """Stop services and everything they forked; returns the names that were running.
 
-    All leaders are asked at once (SIGTERM). What is left after `patience` seconds, or by a leader that died, is killed.
+    All leaders are asked at once (SIGTERM). What is left after `patience` seconds, or by a leader that died, is killed. The
+    records go first: who finds a service ended and its record there knows that nobody has stopped it.
     """
     services = [service for name in names if (service := _read(name, home))]
     stopped = [service.name for service in services if leader(service) is not None]
     everybody = [process for service in services for process in members(service)]
+    for name in names:
+        _record(name, home).unlink(missing_ok=True)
     for service in services:
         if process := leader(service):
             process.terminate()
@@ -90,9 +93,12 @@ def stop(names: Sequence[str], home: Path, patience: float = 20) -> list[str]:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(left, timeout=5)
-    for name in names:
-        _record(name, home).unlink(missing_ok=True)
     return stopped
+
+
+def was_stopped(name: str, home: Path) -> bool:
+    """Was the service stopped, or never started, rather than ended of itself?"""
+    return not _record(name, home).exists()
 
 
 def memory(of: Iterable[psutil.Process]) -> int:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -95,15 +95,9 @@ class Runtime:
     def client(self) -> Client:
         return Client(self.airflow_url, settings.AIRFLOW_USER, self.secrets["airflow_password"])
 
-    def line(self) -> Line:
-        """What a run is followed by; RuntimeFailure where a service has ended meanwhile."""
-        return Line(self.client(), self.warehouse_dsn, self._alive, self._log_of)
-
-    def _alive(self) -> None:
-        if gone := missing(self.home):
-            raise RuntimeFailure(
-                f"{', '.join(gone)} ended during the run; see {self.home / 'logs'} and start again with `yuyan run`"
-            )
+    def line(self, check: Callable[[], None]) -> Line:
+        """What a run is followed by; `check` looks after the services meanwhile."""
+        return Line(self.client(), self.warehouse_dsn, check, self._log_of)
 
     def _log_of(self, dag_id: str, run_id: str, task: dict[str, Any]) -> str:
         folder = Path(self.home, "logs", "airflow", f"dag_id={dag_id}", f"run_id={run_id}")

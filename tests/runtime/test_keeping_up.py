@@ -1,0 +1,62 @@
+"""While a run is followed, a service that ended of itself is started again; one that was stopped is not."""
+
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from yuyan_demo.runtime import line, services
+
+
+@pytest.fixture
+def started(monkeypatch) -> list[str]:
+    """What was started again."""
+    calls: list[str] = []
+    for name in ("start_platforms", "start_front", "wait_until_ready"):
+        monkeypatch.setattr(services, name, lambda runtime, name=name: calls.append(name))
+    monkeypatch.setattr(line, "_start_scheduler", lambda runtime: calls.append("start_scheduler"))
+    return calls
+
+
+@pytest.fixture
+def gone(monkeypatch) -> list[str]:
+    """Services that do not run."""
+    names: list[str] = []
+    monkeypatch.setattr(services, "missing", lambda home: names)
+    return names
+
+
+@pytest.fixture
+def check(tmp_path, started, gone):
+    (tmp_path / "pids").mkdir()
+    for name in services.NAMES:
+        (tmp_path / "pids" / f"{name}.json").write_text("{}")
+    return line._keeper(SimpleNamespace(home=tmp_path), Console(quiet=True))
+
+
+def test_what_runs_is_left_alone(check, started):
+    check()
+    assert started == []
+
+
+def test_what_ended_of_itself_is_started_again_but_not_for_ever(check, started, gone):
+    gone.append("scheduler")
+    for _ in range(line.RESTARTS):
+        check()
+    assert (
+        started == ["start_platforms", "start_front", "start_scheduler", "wait_until_ready"] * line.RESTARTS
+    )
+    with pytest.raises(services.RuntimeFailure, match="scheduler ended during the run"):
+        check()
+
+
+@pytest.mark.parametrize("name", ["postgres", "triggerer"])
+def test_a_server_with_everybodys_connections_and_what_was_stopped_end_the_run(
+    check, started, gone, name, tmp_path
+):
+    gone.append(name)
+    if name == "triggerer":
+        (tmp_path / "pids" / "triggerer.json").unlink()
+    with pytest.raises(services.RuntimeFailure, match=f"{name} ended during the run"):
+        check()
+    assert started == []
