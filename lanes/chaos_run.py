@@ -227,6 +227,10 @@ def judge(result: Result, env: dict[str, str], is_late: bool) -> None:
         result.came_of_it = "whole the next day" if partial else "ended well by the plain run"
     if not result.faults:
         compare(result)
+    if result.faults:  # the city goes with this run; its logs stay
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copytree(HOME / "logs", _kept() / "logs", dirs_exist_ok=True)
+            shutil.copy(HOME / "pg" / "server.log", _kept())
     result.ended.append(ended(command(env, "down")))
     left = [" ".join(p.cmdline()[:6]) for p in disturbances.City(HOME, random.Random(), env).crowd()]
     result.faults += [f"left after down: {words}"[:200] for words in left]
@@ -242,7 +246,17 @@ def compare(result: Result) -> None:
     snapshot(now)
     result.tables, result.cells, said = equal.compare(SNAPSHOTS / f"day_{done}", now, list(HISTORY))
     result.faults += [line[:300] for line in said]
+    for table in {line.partition(":")[0] for line in said}:
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copy(now / f"{table}.parquet", _kept())
     shutil.rmtree(now)
+
+
+def _kept() -> Path:
+    """Where the evidence of a fault is kept."""
+    folder = FOLDER / "said" / os.environ["CHAOS_NAME"]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def main(words: list[str]) -> None:
