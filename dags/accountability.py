@@ -1,6 +1,7 @@
 """
-# 问责 accountability
+# 问责 accountability_<单位代码>
 
+每个单位一个，本单位的数据管理员只看得到本单位的。
 按需运行，一次运行处理一个问责事项的一步：写明 `case_id`；`step` 为空则取系统建议的一步。对单位不利的一步先告知单位，
 `statement` 等待其数据管理员在“Required Actions”里陈述（30 天，期满视为不陈述）；
 `decide` 等待市教委的管理员写明职务、文号和理由后“同意”或“不采纳”。系统不作出处分决定，
@@ -18,6 +19,7 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag, task
 
+from yuyan import settings
 from yuyan.decisions.case_approval import DecideCase, StateView, prepared
 
 params = {
@@ -36,31 +38,38 @@ params = {
 }
 
 
-@dag(
-    schedule=None,
-    params=params,
-    doc_md=__doc__,
-    tags=["渝研", "人工审批"],
-    max_active_runs=100,
-    default_args={
-        "owner": "yuyan",
-        "retries": 3,
-        "retry_delay": timedelta(seconds=15),
-        "execution_timeout": timedelta(minutes=10),
-    },
-)
-def accountability():
-    @task
-    def prepare(params, dag_run) -> dict:
-        """The step to decide; the institution is notified where it must be heard."""
-        return prepared(params, dag_run.triggering_user_name)
+def of_institution(inst_code: str) -> None:
+    """The DAG of one institution: in Airflow rights are those of a DAG, not of a run."""
 
-    asked = prepare()
-    statement = StateView(task_id="statement", request=asked, response_timeout=timedelta(days=30))
-    decide = DecideCase(
-        task_id="decide", request=asked, response_timeout=timedelta(days=90), trigger_rule="none_failed"
+    @dag(
+        dag_id=f"accountability_{inst_code}",
+        schedule=None,
+        params=params,
+        doc_md=__doc__,
+        tags=["渝研", "人工审批", inst_code],
+        max_active_runs=100,
+        default_args={
+            "owner": "yuyan",
+            "retries": 3,
+            "retry_delay": timedelta(seconds=15),
+            "execution_timeout": timedelta(minutes=10),
+        },
     )
-    statement >> decide
+    def accountability():
+        @task
+        def prepare(params, dag_run) -> dict:
+            """The step to decide; the institution is notified where it must be heard."""
+            return prepared(params, dag_run.triggering_user_name, inst_code)
+
+        asked = prepare()
+        statement = StateView(task_id="statement", request=asked, response_timeout=timedelta(days=30))
+        decide = DecideCase(
+            task_id="decide", request=asked, response_timeout=timedelta(days=90), trigger_rule="none_failed"
+        )
+        statement >> decide
+
+    accountability()
 
 
-accountability()
+for code in settings.institution_codes():
+    of_institution(code)

@@ -1,6 +1,7 @@
 """
-# 豁免审批 override
+# 豁免审批 override_<单位代码>
 
+每个单位一个，本单位的数据管理员只看得到、只能启动本单位的。
 按需运行，一次运行处理一个豁免：写明已用命令行申请的 `override_id`；或填写 `problem_id`、`rows`、`until`、`reason`，
 以启动者的账号提出申请。之后 `decide` 等待有权者在“Required Actions”里批准或驳回，并写明意见；
 批准后由 `replay`（重新校验）使其生效。谁可以审批由规则决定，申请人不能审批自己的申请；账号见 `include/stewards.yml`。
@@ -18,6 +19,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import Param, dag, task
 
+from yuyan import settings
 from yuyan.decisions.approval import DecideOverride, requested
 
 params = {
@@ -34,37 +36,44 @@ params = {
 }
 
 
-@dag(
-    schedule=None,
-    params=params,
-    doc_md=__doc__,
-    tags=["渝研", "人工审批"],
-    max_active_runs=100,
-    default_args={
-        "owner": "yuyan",
-        "retries": 3,
-        "retry_delay": timedelta(seconds=15),
-        "execution_timeout": timedelta(minutes=10),
-    },
-)
-def override():
-    @task
-    def request(params, dag_run) -> dict:
-        """The override that this run is about; asked for now if it was not before."""
-        return requested(params, dag_run.triggering_user_name)
+def of_institution(inst_code: str) -> None:
+    """The DAG of one institution: in Airflow rights are those of a DAG, not of a run."""
 
-    asked = request()
-    decide = DecideOverride(
-        task_id="decide",
-        override_id=asked["override_id"],
-        as_of=asked["as_of"],
-        response_timeout=timedelta(days=30),
+    @dag(
+        dag_id=f"override_{inst_code}",
+        schedule=None,
+        params=params,
+        doc_md=__doc__,
+        tags=["渝研", "人工审批", inst_code],
+        max_active_runs=100,
+        default_args={
+            "owner": "yuyan",
+            "retries": 3,
+            "retry_delay": timedelta(seconds=15),
+            "execution_timeout": timedelta(minutes=10),
+        },
     )
-    decide >> TriggerDagRunOperator(
-        task_id="replay",
-        trigger_dag_id="replay",
-        conf={"mode": "revalidate", "as_of": asked["as_of"]},
-    )
+    def override():
+        @task
+        def request(params, dag_run) -> dict:
+            """The override that this run is about; asked for now if it was not before."""
+            return requested(params, dag_run.triggering_user_name, inst_code)
+
+        asked = request()
+        decide = DecideOverride(
+            task_id="decide",
+            override_id=asked["override_id"],
+            as_of=asked["as_of"],
+            response_timeout=timedelta(days=30),
+        )
+        decide >> TriggerDagRunOperator(
+            task_id="replay",
+            trigger_dag_id="replay",
+            conf={"mode": "revalidate", "as_of": asked["as_of"]},
+        )
+
+    override()
 
 
-override()
+for code in settings.institution_codes():
+    of_institution(code)

@@ -1,9 +1,9 @@
 """Who may do what in Airflow: operators everything, stewards decide about overrides and accountability cases and no more.
 
 Airflow's simple auth manager lets its role `user` run, pause and delete every DAG and read every log. LeastRights allows
-stewards what is listed in STEWARD, on the DAGs `override` and `accountability` alone, whichever auth manager knows the
-people: AuthManager has the simple one's accounts and is what `[core] auth_manager` names here; with an identity provider see
-docs/how-to/logins-and-rights.md.
+stewards what is listed in STEWARD, on the DAGs `override_<code>` and `accountability_<code>` of their own institution alone
+(the commission's: of every one), whichever auth manager knows the people: AuthManager has the simple one's accounts and is
+what `[core] auth_manager` names here; with an identity provider see docs/how-to/logins-and-rights.md.
 """
 
 import os
@@ -19,7 +19,8 @@ from yuyan import settings
 from yuyan.domain import stewards
 
 ACCOUNTS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"
-STEWARD_DAGS = {"override", "accountability"}
+STEWARD_DAGS = ("override", "accountability")
+"""Of each there is one per institution, since a right in Airflow is one to a DAG with all of its runs."""
 STEWARD = {
     ("GET", None),
     ("GET", DagAccessEntity.RUN),
@@ -51,7 +52,12 @@ class LeastRights:
             return True
         dag_id = details.id if details else None
         is_list = method == "GET" and dag_id is None
-        return (method, access_entity) in STEWARD and (is_list or dag_id in STEWARD_DAGS)
+        return (method, access_entity) in STEWARD and (is_list or self._is_theirs(dag_id, user))
+
+    def _is_theirs(self, dag_id: str | None, user: Any) -> bool:
+        kind, _, inst_code = (dag_id or "").partition("_")
+        steward = stewards.load().get(user.get_name())
+        return kind in STEWARD_DAGS and inst_code != "" and steward is not None and steward.acts_on(inst_code)
 
     def is_authorized_view(self, *, access_view: AccessView, user: Any) -> bool:
         return self.is_operator(user) or access_view in STEWARD_VIEWS

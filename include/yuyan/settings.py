@@ -42,6 +42,11 @@ def institutions_dir() -> Path:
     return Path(os.environ.get("YUYAN_INSTITUTIONS", INSTITUTIONS))
 
 
+def institution_codes() -> list[str]:
+    """Codes of the institutions that have a file, whether it can be used or not."""
+    return sorted(path.stem for path in institutions_dir().glob("*.yml"))
+
+
 def platforms_dir() -> Path:
     """Folder of the profiles of platform products; YUYAN_PLATFORMS replaces the project's own."""
     return Path(os.environ.get("YUYAN_PLATFORMS", PLATFORMS))

@@ -13,15 +13,18 @@ from yuyan.domain import stewards
 from yuyan_demo.runtime import environment
 
 STEWARD = SimpleAuthManagerUser(username="data-10611-1", role="user")
+COMMISSION = SimpleAuthManagerUser(username="jw-data-1", role="user")
 VIEWER = SimpleAuthManagerUser(username="somebody", role="viewer")
 OPERATOR = SimpleAuthManagerUser(username=settings.AIRFLOW_USER, role="admin")
-DAGS = [path.stem for path in (settings.PROJECT / "dags").glob("*.py")]
 METHODS = ("GET", "POST", "PUT", "DELETE")
 E = DagAccessEntity
 LOOKS_AT = (None, E.RUN, E.TASK, E.TASK_INSTANCE, E.TASK_LOGS, E.VERSION, E.HITL_DETAIL)
-THEIRS = {"override", "accountability"}
+THEIRS = {"override_10611", "accountability_10611"}
+OF_ALL = {
+    f"{kind}_{code}" for kind in ("override", "accountability") for code in settings.institution_codes()
+}
+DAGS = sorted({path.stem for path in (settings.PROJECT / "dags").glob("*.py")} | OF_ALL)
 VERBS = {*(("GET", what) for what in LOOKS_AT), ("POST", E.RUN), ("PUT", E.HITL_DETAIL)}
-MAY = {(dag, *verb) for dag in THEIRS for verb in VERBS}
 OF_AIRFLOW = ("configuration", "connection", "variable", "pool", "asset", "asset_alias")
 
 
@@ -39,15 +42,21 @@ def allowed(manager: AuthManager, user: SimpleAuthManagerUser, dags: list[str | 
     }
 
 
-@pytest.mark.parametrize("user", [STEWARD, VIEWER], ids=["steward", "viewer"])
-def test_a_steward_may_see_and_decide_overrides_and_cases_and_nothing_else(manager, user):
+@pytest.mark.parametrize(
+    ("user", "dags"),
+    [(STEWARD, THEIRS), (COMMISSION, OF_ALL), (VIEWER, set())],
+    ids=["steward", "commission", "viewer"],
+)
+def test_a_steward_may_see_and_decide_overrides_and_cases_of_the_own_institution_and_nothing_else(
+    manager, user, dags
+):
     assert {"collect", "warehouse", "replay", *THEIRS} <= set(DAGS)
-    assert allowed(manager, user, DAGS) == MAY
+    assert allowed(manager, user, DAGS) == {(dag, *verb) for dag in dags for verb in VERBS}
 
 
 def test_lists_are_read_only_and_airflow_leaves_out_what_may_not_be_seen(manager):
     assert allowed(manager, STEWARD, [None]) == {
-        (None, method, what) for _, method, what in MAY if method == "GET"
+        (None, method, what) for method, what in VERBS if method == "GET"
     }
     seen = manager.filter_authorized_dag_ids(dag_ids=set(DAGS), user=STEWARD, method="GET")
     assert seen == THEIRS

@@ -18,7 +18,9 @@ from yuyan_demo.runtime import services
 pytestmark = [pytest.mark.end_to_end, pytest.mark.database]
 
 STEWARD = "data-10611-1"
-OWN, FOREIGN, ALL = "override", "warehouse", "~"
+OWN, FOREIGN, ALL = "override_10611", "warehouse", "~"
+OTHERS = "override_10617"
+"""The same DAG of another institution."""
 SHORT = {
     "TASK": "RUN/taskInstances/{task_id}",
     "RUN": "/api/v2/dags/{dag_id}/dagRuns/{dag_run_id}",
@@ -43,7 +45,7 @@ OF_OWN_DAG = {
     """,
     "PATCH": "TASK/{map_index}/hitlDetails",
 }
-"""Of `override` and `accountability`: look, ask for a run, answer what waits."""
+"""Of `override` and `accountability` of the own institution: look, ask for a run, answer what waits."""
 TO_EVERYBODY = {
     "GET": """
         /api/v2/monitor/health /api/v2/version /api/v2/auth/login /api/v2/dags /api/v2/dagStats /api/v2/dagTags
@@ -125,7 +127,7 @@ def steward(city, first) -> Iterator[httpx.Client]:
 def test_a_steward_is_refused_every_endpoint_that_is_not_listed(steward):
     """`~` stands for every DAG: what is read of it is the steward's, what would change another's is refused."""
     allowed, lost, of_all = set(), set(), set()
-    for dag, method, path, answer in asked(steward, OWN, FOREIGN, ALL):
+    for dag, method, path, answer in asked(steward, OWN, OTHERS, FOREIGN, ALL):
         if answer.status_code == httpx.codes.NOT_FOUND and (method, path) in NOT_FOUND:
             lost.add((method, path))
         elif answer.status_code == httpx.codes.FORBIDDEN:
@@ -137,6 +139,7 @@ def test_a_steward_is_refused_every_endpoint_that_is_not_listed(steward):
         if dag != OWN:
             assert '"warehouse"' not in answer.text, (method, path)
             assert '"collect"' not in answer.text, (method, path)
+            assert OTHERS not in answer.text, (method, path)
     assert allowed == {(OWN, *e) for e in listed(OF_OWN_DAG)} | {("", *e) for e in listed(TO_EVERYBODY)}
     assert lost == NOT_FOUND
     assert of_all < listed(OF_OWN_DAG)

@@ -192,7 +192,10 @@ def test_a_deployed_line_is_collected_again_from_elsewhere(city, first, deployed
 def test_a_steward_logs_in_and_sees_two_dags(home, first, deployed):
     passwords = json.loads((home / "airflow" / "passwords.json").read_text())
     steward = Client(deployed["YUYAN_AIRFLOW_URL"], "data-10611-1", passwords["data-10611-1"])
-    assert set(steward.dags()) == {"override", "accountability"}
+    assert set(steward.dags()) == {"override_10611", "accountability_10611"}
+    commission = Client(deployed["YUYAN_AIRFLOW_URL"], "jw-data-1", passwords["jw-data-1"])
+    of_all = {f"{kind}_{code}" for kind in ("override", "accountability") for code in institutions.codes()}
+    assert set(commission.dags()) == of_all
 
 
 def test_a_bi_tool_reads_the_published_layers_and_no_more(city, first):

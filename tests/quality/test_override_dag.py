@@ -1,5 +1,5 @@
-"""The DAGs `override` and `accountability`: people are shown the facts and decide over Airflow's own API; the decision is
-recorded as theirs."""
+"""The DAGs of an institution: people are shown the facts and decide over Airflow's own API; the decision is recorded as
+theirs. What is another institution's is refused."""
 
 import json
 import secrets
@@ -14,6 +14,7 @@ from made_up import (
     DAY,
     INST,
     JW,
+    OTHER,
     UNI,
     UNIVERSITY,
     ask,
@@ -24,9 +25,10 @@ from made_up import (
     state,
 )
 
-from yuyan.decisions import cases
+from yuyan.decisions import approval, case_approval, cases
 from yuyan.decisions.case_review import review
 from yuyan.decisions.cases import CASES
+from yuyan.decisions.life_cycle import DecisionError
 from yuyan.decisions.overrides import OVERRIDES
 from yuyan_demo.runtime import environment, postgres
 
@@ -89,7 +91,7 @@ def test_people_decide_in_airflow_under_the_same_rights(world, airflow):
     signed = {"role": "学位办主任", "document": "渝学位〔2026〕3号", "opinion": "属实"}
     approved, rejected, late, warned = airflow(
         (
-            "override",
+            f"override_{INST}",
             {"override_id": override.override_id},
             [
                 (UNI, "批准", {"opinion": "我自己批准"}),
@@ -97,10 +99,10 @@ def test_people_decide_in_airflow_under_the_same_rights(world, airflow):
                 (JW, "批准", {"opinion": "档案室已出证明"}),
             ],
         ),
-        ("override", request, [(UNI, "驳回", {"opinion": "升级已完成，请更正"})]),
-        ("override", {"override_id": override.override_id}, []),
+        (f"override_{INST}", request, [(UNI, "驳回", {"opinion": "升级已完成，请更正"})]),
+        (f"override_{INST}", {"override_id": override.override_id}, []),
         (
-            "accountability",
+            f"accountability_{INST}",
             about,
             [
                 (JW, "陈述", {"statement": "代为陈述"}),
@@ -111,7 +113,7 @@ def test_people_decide_in_airflow_under_the_same_rights(world, airflow):
         ),
     )
 
-    assert len(approved["probed"]) == 15
+    assert len(approved["probed"]) == 17
     assert {asked: code for asked, code in approved["probed"].items() if code != 403} == {}
     assert approved["answers"] == [403, 403, 200]
     shown = approved["shown"]
@@ -154,6 +156,18 @@ def test_people_decide_in_airflow_under_the_same_rights(world, airflow):
     assert (case.state, record["actor"], record["statement"], record["document_no"]) == (
         "warned", JW, "已停招该导师", "渝学位〔2026〕3号",
     )  # fmt: skip
+
+
+def test_what_is_of_another_institution_is_refused(world):
+    """Whoever may see a DAG sees all of its runs: nothing of others may get into them."""
+    number = state(world, COMMISSION).problem_id
+    override, case_id = ask(world, number), watched(world)
+    nothing = dict.fromkeys(("override_id", "problem_id", "rows", "until", "reason", "as_of"))
+    for given in ({"override_id": override.override_id}, {"problem_id": number}):
+        with pytest.raises(DecisionError, match=f"单位 {INST} 的事项：请在 DAG override_{INST}"):
+            approval.requested(nothing | given, UNI, OTHER)
+    with pytest.raises(DecisionError, match=f"accountability_{INST}"):
+        case_approval.prepared({"case_id": case_id, "step": "warn"}, JW, OTHER)
 
 
 def watched(world) -> int:

@@ -402,6 +402,13 @@ def test_who_delivers_no_files_has_no_kit():
         kit.facts(institutions.load()["10611"])
 
 
+def test_who_has_mapped_nothing_yet_is_told_what_to_do(foreign_file):
+    foreign_file.write_text(foreign_file.read_text(encoding="utf-8").partition("entities:")[0])
+    (bare,) = institutions.load(foreign_file.parent).values()
+    with pytest.raises(kit.NoKit, match="yuyan check 19001"):
+        kit.facts(bare)
+
+
 def test_faults_say_something_in_both_languages():
     fault = said("rows", manifest=3, found=4)
     assert fault == ("清单为 3 行，文件为 4 行", "manifest 3 rows, file 4 rows")

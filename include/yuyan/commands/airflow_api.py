@@ -10,6 +10,8 @@ import httpx
 from yuyan.commands.console import OperatorError
 
 ATTEMPTS = 5
+PAGE = 100
+"""What Airflow gives at once."""
 WORKING = ["queued", "running"]
 ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 AHEAD = timedelta(minutes=1)
@@ -89,7 +91,14 @@ class Client:
 
     def dags(self) -> dict[str, bool]:
         """Dag id -> is it paused."""
-        return {d["dag_id"]: d["is_paused"] for d in self.call("GET", "/dags")["dags"]}
+        found: dict[str, bool] = {}
+        while True:
+            page = self.call(
+                "GET", "/dags", params={"limit": PAGE, "offset": len(found), "order_by": "dag_id"}
+            )
+            found |= {d["dag_id"]: d["is_paused"] for d in page["dags"]}
+            if not page["dags"] or len(found) >= page["total_entries"]:
+                return found
 
     def import_errors(self, since: float) -> list[str]:
         """DAG files that did not parse at or after a time (seconds since the epoch), with the trace."""

@@ -69,14 +69,22 @@ class DecideOverride(ApprovalOperator):
         return super().execute_complete(context, event)
 
 
-def requested(params: Mapping[str, Any], started_by: str | None) -> dict[str, Any]:
+def requested(params: Mapping[str, Any], started_by: str | None, inst_code: str) -> dict[str, Any]:
     """{override_id, as_of} of the override to decide: the one that `params` name, or the one that they ask for in the name
-    of whoever started the run (`problem_id`, `rows`, `until`, `reason`). Raises DecisionError, StewardError.
+    of whoever started the run (`problem_id`, `rows`, `until`, `reason`). Raises DecisionError, also where it is not of this
+    institution, whose stewards see the run; StewardError.
     """
     with psycopg.connect(settings.warehouse_dsn("decide"), autocommit=True) as connection:
         given = date.fromisoformat(params["as_of"]) if params["as_of"] else None
         as_of = life_cycle.day_of(connection, given)
         override_id = params["override_id"]
+        if override_id is not None:
+            whose = OVERRIDES.get(connection, override_id).src_inst_code
+        elif params["problem_id"] is not None:
+            whose = problems.PROBLEMS.get(connection, params["problem_id"]).src_inst_code
+        else:
+            whose = inst_code
+        life_cycle.refuse_foreign(whose, inst_code, "override")
         if override_id is None:
             override_id = _request(connection, params, started_by, as_of).override_id
         return {"override_id": override_id, "as_of": as_of.isoformat()}

@@ -113,12 +113,14 @@ class DecideCase(ApprovalOperator):
         return super().execute_complete(context, event)
 
 
-def prepared(params: Mapping[str, Any], started_by: str | None) -> dict[str, Any]:
+def prepared(params: Mapping[str, Any], started_by: str | None, inst_code: str) -> dict[str, Any]:
     """{case_id, step, as_of, quota_cut, effect_year} of the step to decide: the one that `params` name, or the one that the
-    line proposed. An adverse step is notified of in the name of whoever started the run. Raises DecisionError, StewardError.
+    line proposed. An adverse step is notified of in the name of whoever started the run. Raises DecisionError, also where
+    the case is not of this institution, whose stewards see the run; StewardError.
     """
     with psycopg.connect(settings.warehouse_dsn("decide"), autocommit=True) as connection:
         case = CASES.get(connection, params["case_id"])
+        life_cycle.refuse_foreign(case.src_inst_code, inst_code, "accountability")
         action = params["step"] or case.proposed_action
         step = CASES.cycle.steps.get(action or "")
         if step is None or not step.is_signed:

@@ -232,6 +232,14 @@ def day_of(connection: psycopg.Connection, given: date | None) -> date:
     return given
 
 
+def refuse_foreign(whose: str, inst_code: str, kind: str) -> None:
+    """Raise DecisionError where what a run of Airflow is about is of another institution than the run's DAG, whose stewards
+    would see it.
+    """
+    if whose != inst_code:
+        raise DecisionError(f"这是单位 {whose} 的事项：请在 DAG {kind}_{whose} 中启动")
+
+
 def today(connection: psycopg.Connection) -> date:
     """The line's own date: `as_of` of its newest run. Raises DecisionError before the first run."""
     (day,) = connection.execute("select max(as_of) from ops.run").fetchone()

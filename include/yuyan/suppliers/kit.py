@@ -51,6 +51,12 @@ def facts(institution: Institution) -> dict[str, Any]:
             f"{institution.inst_code} {institution.name} 的平台（{platform.label}）不以文件交付，没有交付工具；平台厂商用 "
             "`yuyan conformance`。/ it does not deliver files; for its vendor there is `yuyan conformance`"
         )
+    if not institution.entities:
+        raise NoKit(
+            f"{institution.path.name} 没有说明任何实体（entities），没有可交付的："
+            f"先用 `yuyan check {institution.inst_code}` 得到建议。/ "
+            "the file maps no entity; `yuyan check` proposes a map"
+        )
     known = {entity: contracts.load()[entity] for entity in institution.entities}
     sets = {f.code_set for c in known.values() for f in c.columns if f.code_set}
     return {

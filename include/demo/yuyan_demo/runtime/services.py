@@ -258,17 +258,20 @@ def wait_until_ready(runtime: Runtime) -> None:
         time.sleep(0.2)
     client.set_pool(POOL, POOL_SLOTS, POOL_DESCRIPTION)
     expected = {path.stem for path in (settings.PROJECT / "dags").glob("*.py")}
-    while expected - set(dags := client.dags()):
+    while absent := _absent(expected, dags := client.dags()):
         if errors := client.import_errors(processes.find("dag-processor", runtime.home).born_at):
             raise RuntimeFailure("DAG files with errors:\n" + "\n".join(errors))
         if time.monotonic() > deadline:
-            raise RuntimeFailure(
-                f"DAGs {sorted(expected - set(dags))} do not appear; see logs/dag-processor.log"
-            )
+            raise RuntimeFailure(f"DAGs {sorted(absent)} do not appear; see logs/dag-processor.log")
         time.sleep(0.3)
     for dag_id, is_paused in dags.items():
         if is_paused:
             client.unpause(dag_id)
+
+
+def _absent(files: set[str], dags: dict[str, bool]) -> set[str]:
+    """DAG files of which no DAG is there: of some there is one per institution, `override_10611`."""
+    return {file for file in files if not any(d == file or d.startswith(f"{file}_") for d in dags)}
 
 
 def missing(home: Path) -> list[str]:
