@@ -1,9 +1,9 @@
 """Run by test_override_dag.py in a process of its own, since Airflow reads its configuration when it is imported.
 
 Runs the DAGs of an institution with their real operators and Airflow's own API beside it: while a run waits for a decision,
-people answer over the API, each logged in as themselves. Reads a JSON list of {"dag", "conf", "answers": [[user, option, what
-was filled in]]}; writes for each what the API said to the answers, what people were shown, how the tasks ended and which
-runs were triggered.
+people answer over the API, each logged in as themselves. Reads a JSON list of {"dag", "conf", "answers": [[user, option,
+what was filled in]]}; writes for each what the API said to the answers, what people were shown, how the tasks ended and
+which runs were triggered.
 """
 
 import json
