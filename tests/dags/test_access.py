@@ -74,6 +74,20 @@ def test_nothing_of_airflow_itself_is_a_stewards(manager):
     assert set(menu) == {MenuItem.DAGS, MenuItem.REQUIRED_ACTIONS}
 
 
+class Numbered(SimpleAuthManagerUser):
+    """An account as an identity provider's database has it."""
+
+    def get_id(self) -> str:
+        return "7"
+
+
+def test_whoever_is_asked_answers_by_name_whatever_the_account_s_number(manager):
+    steward = Numbered(username="data-10611-1", role="user")
+    assert manager.is_authorized_hitl_task(assigned_users={"data-10611-1"}, user=steward)
+    assert not manager.is_authorized_hitl_task(assigned_users={"data-10611-2", "7"}, user=steward)
+    assert not manager.is_authorized_hitl_task(assigned_users={"data-10611-1"}, user=OPERATOR)
+
+
 def test_an_operator_may_everything(manager):
     assert len(allowed(manager, OPERATOR, [*DAGS, None])) == (len(DAGS) + 1) * len(METHODS) * (len(E) + 1)
     assert manager.filter_authorized_menu_items(list(MenuItem), user=OPERATOR) == list(MenuItem)

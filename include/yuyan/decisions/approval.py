@@ -61,7 +61,7 @@ class DecideOverride(ApprovalOperator):
             overrides.decide(
                 connection,
                 override.problem_id,
-                answer["responded_by_user"]["id"],
+                answer["responded_by_user"]["name"],
                 is_approved,
                 answer["params_input"].get("opinion") or "",
                 date.fromisoformat(self.as_of),

@@ -55,7 +55,7 @@ class StateView(HITLOperator):
                 cases.state(
                     connection,
                     self.request["case_id"],
-                    answer["responded_by_user"]["id"],
+                    answer["responded_by_user"]["name"],
                     answer["params_input"].get("statement") or "",
                     _day(connection, self.request),
                 )
@@ -100,7 +100,7 @@ class DecideCase(ApprovalOperator):
                 connection,
                 case.case_id,
                 self.request["step"] if is_agreed else against,
-                answer["responded_by_user"]["id"],
+                answer["responded_by_user"]["name"],
                 given.get("opinion") or "",
                 _day(connection, self.request),
                 Decision(
