@@ -351,7 +351,8 @@ def finish_collection(run_id: str, expected: Sequence[str]) -> None:
             "rows_stored": sum(row[3] for row in totals),
         }
         connection.execute(
-            "insert into ops.stage_result select run_id, 'collect', extract(epoch from clock_timestamp() - started_at), %s "
+            "insert into ops.stage_result "
+            "select run_id, 'collect', greatest(0, extract(epoch from clock_timestamp() - started_at)), %s "
             "from ops.run where run_id = %s "
             "on conflict (run_id, stage) do update set seconds = excluded.seconds, detail = excluded.detail",
             [json.dumps(detail, ensure_ascii=False), run_id],

@@ -97,7 +97,8 @@ def _collection(warehouse: psycopg.Connection, run_id: str, expected: int, state
         [run_id],
     ).fetchone()
     seconds = warehouse.execute(
-        "select extract(epoch from coalesce(ended_at, clock_timestamp()) - started_at) from ops.run where run_id = %s",
+        "select greatest(0, extract(epoch from coalesce(ended_at, clock_timestamp()) - started_at)) "
+        "from ops.run where run_id = %s",
         [run_id],
     ).fetchone()
     part = f"（其中 {partial} 个部分完成）" if partial else ""
