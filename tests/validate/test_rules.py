@@ -159,11 +159,13 @@ def said_by_the_kit(rows: list[dict]) -> set[tuple[str, ...]]:
 
 def _as_delivered(row: dict, entity: dict, facts: dict) -> Row:
     """The record as the kit has read it; the small world is not normalised, and its certificate numbers are short words."""
-    cells = {f["name"]: row[f["name"]] or "" for f in entity["fields"] if f.get("column")}
+    columns = {f["name"]: column for f in entity["fields"] for column, *_ in f.get("parts") or ()}
+    cells = {name: row[name] or "" for name in columns}
     for number in (f["name"] for f in entity["fields"] if f.get("becomes")):
         cells["cert_type"] = "99"
         if cells[number] not in ("", "无"):
             cells[number] = f"NO{zlib.crc32(cells[number].encode())}"
+    cells = {columns[name]: cell for name, cell in cells.items()}
     values = {n: row.get(n, v) or v for n, v in record(cells, entity, facts["formats"]).items()}
     parts = [values[name] for name in entity["key"]]
     return Row(0, 0, row["src_record_id"], cells, values, None if None in parts else "|".join(parts))

@@ -1,5 +1,5 @@
 -- Seeds are loaded when their files have changed, not every day.
-create table ops.loaded_seeds (
+create table if not exists ops.loaded_seeds (
     digest text primary key,
     loaded_at timestamptz not null default now()
 );
