@@ -147,14 +147,14 @@ def test_a_source_that_fails_midway_leaves_nothing(bucket):
     assert bucket() == {}
 
 
-def test_a_batch_costs_four_requests_and_leaves_nothing_between(bucket, folder):
-    """Put under its own name, never renamed: is it there, two puts, its manifest read back."""
+def test_a_batch_costs_six_requests_and_leaves_nothing_between(bucket, folder):
+    """Put under its own name, never renamed: is it there (two), two puts, its manifest read back (two)."""
     land(page("a"))  # the connection is known, the bucket's region asked for
     before = len((folder / "moto.log").read_text().splitlines())
     land(page("b"))
     asked = (folder / "moto.log").read_text().splitlines()[before:]
     methods = [re.search(r"(HEAD|GET|PUT|POST|DELETE) /", line)[1] for line in asked]
-    assert sorted(methods) == ["GET", "HEAD", "PUT", "PUT"], asked
+    assert sorted(methods) == ["GET", "GET", "HEAD", "HEAD", "PUT", "PUT"], asked
 
 
 DAMAGES = {
