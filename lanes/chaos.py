@@ -3,8 +3,8 @@
     python lanes/chaos.py [--runs 50] [--seed 1] [--only 17] [--jobs 2]
 
 Run number N of a seed is always the same disturbance at the same stage of the same day, so it can be repeated alone. A
-result is kept in .yuyan/chaos/results/SEED.jsonl; a run that has one is not repeated, except by --only. The last
-result of each number is in the table that is printed at the end; the exit status is 1 when one of them has a fault.
+result is kept in .yuyan/chaos/results/SEED.jsonl; a run that ended well with this build is not repeated, except by --only.
+The last result of each number is in the table that is printed at the end; the exit status is 1 when one of them has a fault.
 
 Needs root (namespaces, a file system of its own that can be filled), iproute2 and a C compiler.
 """
@@ -97,10 +97,11 @@ def one(seed: int, number: int, made_of: str) -> dict:
     return result
 
 
-def held(seed: int) -> list[dict]:
-    """All results of a seed, in the order in which they came."""
+def held(seed: int, made_of: str) -> list[dict]:
+    """All results of a seed and this build, in the order in which they came."""
     path = FOLDER / "results" / f"{seed}.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    results = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [result for result in results if result["build"] == made_of]
 
 
 def table(results: list[dict]) -> str:
@@ -144,11 +145,11 @@ def main() -> int:
     ]
     subprocess.run(words, check=True)
     prepare(made_of := build())
-    ended = {r["number"] for r in held(given.seed) if not r["faults"]}
+    ended = {r["number"] for r in held(given.seed, made_of) if not r["faults"]}
     numbers = [given.only] if given.only else [n for n in range(1, given.runs + 1) if n not in ended]
     with ThreadPoolExecutor(given.jobs) as pool:
         list(pool.map(lambda number: one(given.seed, number, made_of), numbers))
-    results = [r for r in held(given.seed) if r["number"] <= max(given.runs, given.only or 0)]
+    results = [r for r in held(given.seed, made_of) if r["number"] <= max(given.runs, given.only or 0)]
     print(table(results))
     last = {r["number"]: r for r in results}
     return 1 if any(r["faults"] for r in last.values()) else 0
