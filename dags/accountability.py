@@ -20,6 +20,7 @@ from datetime import timedelta
 from airflow.sdk import Param, dag, task
 
 from yuyan import settings
+from yuyan.decisions.approval import dag_of
 from yuyan.decisions.case_approval import DecideCase, StateView, prepared
 
 params = {
@@ -39,22 +40,9 @@ params = {
 
 
 def of_institution(inst_code: str) -> None:
-    """The DAG of one institution: in Airflow rights are those of a DAG, not of a run."""
+    """The DAG of one institution."""
 
-    @dag(
-        dag_id=f"accountability_{inst_code}",
-        schedule=None,
-        params=params,
-        doc_md=__doc__,
-        tags=["渝研", "人工审批", inst_code],
-        max_active_runs=100,
-        default_args={
-            "owner": "yuyan",
-            "retries": 3,
-            "retry_delay": timedelta(seconds=15),
-            "execution_timeout": timedelta(minutes=10),
-        },
-    )
+    @dag(**dag_of("accountability", inst_code), params=params, doc_md=__doc__)
     def accountability():
         @task
         def prepare(params, dag_run) -> dict:

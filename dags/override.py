@@ -20,7 +20,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Param, dag, task
 
 from yuyan import settings
-from yuyan.decisions.approval import DecideOverride, requested
+from yuyan.decisions.approval import DecideOverride, dag_of, requested
 
 params = {
     "override_id": Param(
@@ -37,22 +37,9 @@ params = {
 
 
 def of_institution(inst_code: str) -> None:
-    """The DAG of one institution: in Airflow rights are those of a DAG, not of a run."""
+    """The DAG of one institution."""
 
-    @dag(
-        dag_id=f"override_{inst_code}",
-        schedule=None,
-        params=params,
-        doc_md=__doc__,
-        tags=["渝研", "人工审批", inst_code],
-        max_active_runs=100,
-        default_args={
-            "owner": "yuyan",
-            "retries": 3,
-            "retry_delay": timedelta(seconds=15),
-            "execution_timeout": timedelta(minutes=10),
-        },
-    )
+    @dag(**dag_of("override", inst_code), params=params, doc_md=__doc__)
     def override():
         @task
         def request(params, dag_run) -> dict:

@@ -3,7 +3,7 @@ recorded. Light on purpose: the DAG file imports it.
 """
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import psycopg
@@ -17,6 +17,27 @@ from yuyan.decisions import life_cycle, overrides, problems
 from yuyan.decisions.life_cycle import DecisionError
 from yuyan.decisions.overrides import OVERRIDES, Override
 from yuyan.domain import stewards
+
+
+def dag_of(kind: str, inst_code: str) -> dict[str, Any]:
+    """What an institution's DAG for a kind of decision is, besides its parameters: in Airflow rights are those of a DAG,
+    not of a run, so each institution has its own (`yuyan.access.STEWARD_DAGS`).
+
+    >>> dag_of("override", "10611")["dag_id"]
+    'override_10611'
+    """
+    return {
+        "dag_id": f"{kind}_{inst_code}",
+        "schedule": None,
+        "tags": ["渝研", "人工审批", inst_code],
+        "max_active_runs": 100,
+        "default_args": {
+            "owner": "yuyan",
+            "retries": 3,
+            "retry_delay": timedelta(seconds=15),
+            "execution_timeout": timedelta(minutes=10),
+        },
+    }
 
 
 class DecideOverride(ApprovalOperator):
