@@ -14,13 +14,13 @@ import psycopg
 import pytest
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
 
 from support import built_city
 from support.copies import copy_of
 from support.examples import of_marts
 from support.rebuild import Compiled
 from yuyan.disclosure import attack, counts, policy, research, run, sums
+from yuyan.disclosure.cells import PLACE, Cells
 from yuyan.disclosure.protect import System
 from yuyan.domain import indicators
 from yuyan.pages import published
@@ -41,7 +41,7 @@ MOVED = (
 class Day:
     """A day's exact counts with the cells they are, and `shown`: each count in a table beside what its readers see."""
 
-    cells: sums.Cells
+    cells: Cells
     shown: pl.DataFrame
     found: dict[str, int]
 
@@ -58,10 +58,11 @@ class Day:
 
     @property
     def secret(self) -> np.ndarray:
-        """What must not be told: hidden counts of somebody in a table, and hidden groups of few that no table names."""
-        system, real = self.system, np.zeros(len(self.cells.system.value), dtype=bool)
-        real[self.shown["cell"].unique().to_numpy()] = True
-        return attack.judged(system) & (real | (system.value < system.need))
+        """What must not be told: counts of somebody that are hidden for their own sake, in a table or left over of one.
+
+        Figures of many that are hidden as company are no secret: that they keep the others is what is tried.
+        """
+        return attack.judged(self.system) & self.cells.system.is_hidden
 
 
 def day(connection: psycopg.Connection, found: dict[str, int]) -> Day:
@@ -184,42 +185,55 @@ def test_the_attack_would_find_what_primary_suppression_leaves(days):
     assert (only_small & (high - low < 1e-6)).sum() > 2_000
 
 
-def test_no_hidden_figure_follows_by_linear_algebra(days):
-    """Differencing attack, exactly: components of up to some hundred hidden figures each, drawn at random."""
+@pytest.mark.parametrize("number", [0, 1])
+def test_no_hidden_figure_follows_by_linear_algebra(days, number):
+    """Differencing attack, exactly: all sums of all tables at once."""
     _, both = days
-    system, secret = both[1].system, both[1].secret
-    labels = components(system)
-    sizes = np.bincount(labels[labels >= 0])
-    chosen = np.random.default_rng(2026).permutation(np.flatnonzero((sizes > 3) & (sizes <= 300)))[:60]
-    part = System(**{**vars(system), "is_hidden": system.is_hidden & np.isin(labels, chosen)})
-    told, skipped = attack.told(part)
-    assert skipped == 0
-    assert (part.is_hidden & secret).sum() > 300
-    assert secret[told].sum() == 0
+    system, secret = both[number].system, both[number].secret
+    assert secret.sum() > 5_000
+    assert (attack.Algebra(system).told() & secret).sum() == 0
 
 
-def components(system: System) -> np.ndarray:
-    """The component of each hidden cell, -1 of shown ones: hidden cells that share a sum are in one."""
-    hidden = np.flatnonzero(system.is_hidden)
+def test_the_linear_attack_finds_what_singular_values_find(days):
+    """Beside the sparse factorisation a dense one, on components of which one in three has a figure that follows."""
+    _, both = days
+    system = both[0].cells.system
+    bare = System(**{**vars(system), "is_hidden": (system.value > 0) & (system.value < system.need)})
+    algebra = attack.Algebra(bare)
+    labels = np.full(len(bare.value), -1)
+    labels[algebra.hidden] = algebra.part
+    sizes = np.bincount(algebra.part)
+    told, seen = algebra.told(), np.zeros(len(bare.value), dtype=bool)
+    for label in np.random.default_rng(2026).permutation(np.flatnonzero((sizes > 3) & (sizes <= 300)))[:60]:
+        group = np.flatnonzero(labels == label)
+        matrix = inside(bare, group).toarray()
+        _, values, rows = np.linalg.svd(matrix)
+        kernel = rows[(values > 1e-9).sum() :]
+        seen[group] = True
+        np.testing.assert_array_equal(told[group], (kernel**2).sum(axis=0) < 1e-9)
+    assert 20 < (told & seen).sum() < seen.sum() - 100
+
+
+def inside(system: System, group: np.ndarray) -> csr_matrix:
+    """The sums that have one of these cells, and no other hidden one: a row each, a column per cell."""
     place = np.full(len(system.value), -1)
-    place[hidden] = np.arange(len(hidden))
+    place[group] = np.arange(len(group))
     cells = np.concatenate([system.member, system.total])
     rows = np.concatenate([system.sum_of_member, np.arange(len(system.total))])
-    inside = place[cells] >= 0
-    matrix = csr_matrix(
-        (np.ones(inside.sum()), (rows[inside], place[cells[inside]])), shape=(len(system.total), len(hidden))
-    )
-    labels = np.full(len(system.value), -1)
-    labels[hidden] = connected_components(matrix.T @ matrix, directed=False)[1]
-    return labels
+    signs = np.concatenate([np.ones(len(system.member)), -np.ones(len(system.total))])
+    of = place[cells] >= 0
+    matrix = csr_matrix((signs[of], (rows[of], place[cells[of]])), shape=(len(system.total), len(group)))
+    return matrix[np.diff(matrix.indptr) > 0]
 
 
 def test_no_hidden_figure_is_narrowed_by_a_linear_programme(days):
     """The strongest interval attack, on twenty hidden figures of less than n, drawn at random."""
     _, both = days
     system = both[1].system
-    labels = components(system)
-    sizes = np.bincount(labels[labels >= 0])
+    algebra = attack.Algebra(system)
+    labels = np.full(len(system.value), -1)
+    labels[algebra.hidden] = algebra.part
+    sizes = np.bincount(algebra.part)
     small = both[1].secret & (system.value < N)
     fitting = np.flatnonzero(small & (labels >= 0) & (sizes[labels] > 5) & (sizes[labels] <= 400))
     for cell in np.random.default_rng(7).choice(fitting, 20, replace=False):
@@ -230,23 +244,11 @@ def test_no_hidden_figure_is_narrowed_by_a_linear_programme(days):
 
 def programme(system: System, group: np.ndarray, cell: int) -> tuple[float, float]:
     """The least and greatest value of a cell that fits all sums of its component."""
-    place = np.full(len(system.value), -1)
-    place[group] = np.arange(len(group))
-    cells = np.concatenate([system.member, system.total])
-    rows = np.concatenate([system.sum_of_member, np.arange(len(system.total))])
-    signs = np.concatenate([np.ones(len(system.member)), -np.ones(len(system.total))])
-    inside = place[cells] >= 0
-    matrix = csr_matrix(
-        (signs[inside], (rows[inside], place[cells[inside]])), shape=(len(system.total), len(group))
-    )
-    used = np.flatnonzero(np.diff(matrix.indptr))
-    given = matrix[used] @ system.value[group]
-    goal = np.zeros(len(group))
-    goal[place[cell]] = 1
+    matrix = inside(system, group)
+    given = matrix @ system.value[group]
+    goal = (group == cell).astype(float)
     bounds = [(low, None) for low in system.least[group]]
-    ends = [
-        linprog(sign * goal, A_eq=matrix[used], b_eq=given, bounds=bounds, method="highs") for sign in (1, -1)
-    ]
+    ends = [linprog(sign * goal, A_eq=matrix, b_eq=given, bounds=bounds, method="highs") for sign in (1, -1)]
     assert all(e.status in (0, 3) for e in ends)
     return ends[0].fun, -ends[1].fun if ends[1].status == 0 else np.inf
 
@@ -268,7 +270,7 @@ def test_no_change_of_a_day_is_small(days):
     before = first.shown.filter(~pl.col("is_money")).select(*key, pl.col("shown").alias("before"))
     both = second.shown.filter(~pl.col("of_firms")).join(before, on=key, how="inner", nulls_equal=True)
     change = (both["shown"] - both["before"]).abs().drop_nulls()
-    assert (change > 0).sum() > 5
+    assert (change > 0).sum() > 1
     assert change.filter(change > 1e-6).min() >= N
 
 
@@ -281,9 +283,7 @@ def joined(first: Day, second: Day) -> System:
         )
         for one in (first, second)
     ]
-    same = places[1].join(
-        places[0], on=[*sums.PLACE, "value"], how="inner", nulls_equal=True, suffix="_before"
-    )
+    same = places[1].join(places[0], on=[*PLACE, "value"], how="inner", nulls_equal=True, suffix="_before")
     to = np.arange(len(b.value)) + len(a.value)
     to[same["cell"].to_numpy()] = same["cell_before"].to_numpy()
     size = len(a.value) + len(b.value)
@@ -412,3 +412,27 @@ def test_no_student_of_research_is_alone(days):
         "select string_agg(column_name, ' ') from information_schema.columns where table_schema = 'research'"
     ).fetchone()[0]
     assert not re.search(r"person|student_id|_key|inst_code|degree_point|birth|_on\b", columns)
+
+
+def test_money_of_few_firms_stays_uncertain(days):
+    """Interval attack on money: what is hidden stays uncertain by what the policy asks; without company it would not."""
+    _, both = days
+    day = both[0]
+    secret = day.system.is_hidden & day.cells.system.is_hidden & day.system.is_money & (day.system.value > 0)
+    low, high = attack.bounds(day.system)
+    assert secret.sum() > 50
+    assert ((high - low)[secret] >= POLICY.protection * day.system.value[secret]).all()
+    low, high = attack.bounds(day.cells.system)
+    assert (secret & (high - low < 1)).sum() > 5
+
+
+def test_which_of_equal_figures_is_hidden_does_not_follow_from_where_rows_lie(days):
+    """The cells come in the same order, however the tables were filled; the rest is arithmetic."""
+    connection, _ = days
+    before = counts.counted(connection, POLICY).refs
+    for table in ("indicator_value", "graduate_destination", "supervisor_team"):
+        connection.execute(f"create temp table t as select * from marts.{table} order by md5({table}::text)")
+        connection.execute(f"delete from marts.{table}")
+        connection.execute(f"insert into marts.{table} select * from t")
+        connection.execute("drop table t")
+    assert counts.counted(connection, POLICY).refs.equals(before)

@@ -1,13 +1,18 @@
 """What a reader can find out about hidden cells: bounds that follow from all sums, and cells that follow exactly."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import splu
 
 from yuyan.disclosure.protect import System
 
 ROUNDS = 60
 TOLERANCE = 1e-6
+REPEATED = 1e-10
+PART = 1e-4
 
 
 def bounds(
@@ -45,39 +50,71 @@ def bounds(
     return low, high
 
 
-def told(system: System, most: int = 4000) -> tuple[np.ndarray, int]:
-    """Cells that follow exactly from what is shown, by linear algebra; and how many are in components too large for it.
+class Algebra:
+    """Linear algebra over all sums with something hidden at once: which cells follow exactly, and from what.
 
-    The hidden cells fall into components that share no sum. A cell follows where every solution of its component's sums has
-    the same value for it.
+    A cell follows where all solutions of the sums agree on it, so where a random difference of two solutions has a 0. Such a
+    difference z is a random vector r without what the sums A have of it: z + A'y = r, Az = 0, one sparse factorisation. The
+    small number beside it lets sums that repeat others be; it moves z by far less than TOLERANCE.
     """
-    hidden = np.flatnonzero(system.is_hidden)
-    place = np.full(len(system.value), -1)
-    place[hidden] = np.arange(len(hidden))
-    of_sum = system.sum_of_member
-    rows = np.concatenate([of_sum, np.arange(len(system.total))])
-    cells = np.concatenate([system.member, system.total])
-    signs = np.concatenate([np.ones(len(of_sum)), -np.ones(len(system.total))])
-    inside = place[cells] >= 0
-    matrix = sparse.csr_matrix(
-        (signs[inside], (rows[inside], place[cells[inside]])), shape=(len(system.total), len(hidden))
-    )
-    _, component = connected_components(matrix.T @ matrix, directed=False)
-    found, skipped = [], 0
-    order = np.argsort(component, kind="stable")
-    for group in np.split(order, np.flatnonzero(np.diff(component[order])) + 1):
-        part = matrix[:, group]
-        part = part[np.flatnonzero(np.diff(part.indptr))]
-        if part.shape[0] == 0:
-            continue
-        if len(group) > most:
-            skipped += len(group)
-            continue
-        gram = (part.T @ part).toarray()
-        values, vectors = np.linalg.eigh(gram)
-        nothing = vectors[:, values < 1e-9 * max(values[-1], 1.0)]
-        found.append(hidden[group[(nothing**2).sum(axis=1) < 1e-9]])
-    return (np.concatenate(found) if found else np.array([], dtype=int)), skipped
+
+    def __init__(self, system: System, seed: int = 2026) -> None:
+        self.random = np.random.default_rng(seed)
+        self.hidden = np.flatnonzero(system.is_hidden)
+        self.place = np.full(len(system.value), -1)
+        self.place[self.hidden] = np.arange(len(self.hidden))
+        sums = np.concatenate([system.sum_of_member, np.arange(len(system.total))])
+        cells = np.concatenate([system.member, system.total])
+        signs = np.concatenate([np.ones(len(system.member)), -np.ones(len(system.total))])
+        every = sparse.csr_matrix((signs, (sums, cells)), shape=(len(system.total), len(system.value)))
+        inside = every[:, self.hidden]
+        used = np.diff(inside.indptr) > 0
+        self.sums, self.count = every[used], int(used.sum())
+        if self.count:
+            inside, repeated = inside[used], -REPEATED * sparse.identity(self.count)
+            blocks = [[sparse.identity(len(self.hidden)), inside.T], [inside, repeated]]
+            matrix = sparse.bmat(blocks, format="csc")
+            self.factors = splu(
+                matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
+            )
+            parts = connected_components(matrix, directed=False)[1]
+            self.part, self.part_of_sum = parts[: len(self.hidden)], parts[len(self.hidden) :]
+            # sums that repeat others, at random: a cell that is in none of them is known by one proof only
+            random = np.concatenate([np.zeros(len(self.hidden)), self.random.standard_normal(self.count)])
+            repeats = self.factors.solve(random)[len(self.hidden) :] * REPEATED
+            self.repeats = np.abs(self.sums.T @ repeats) > PART
+
+    def told(self) -> np.ndarray:
+        """By cell: is it hidden, and follows all the same?"""
+        follows = np.zeros(len(self.place), dtype=bool)
+        if self.count:
+            random = np.concatenate([self.random.standard_normal(len(self.hidden)), np.zeros(self.count)])
+            difference = self.factors.solve(random)[: len(self.hidden)]
+            follows[self.hidden[np.abs(difference) < TOLERANCE]] = True
+        return follows
+
+    def proofs(self, cells: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """For each cell that is told: the cells from which it follows; and for which of them there is no way round.
+
+        Cells that share no sum are solved for at once.
+        """
+        parts = self.part[self.place[cells]]
+        order = np.argsort(parts, kind="stable")
+        cells, parts = cells[order], parts[order]
+        turn = np.arange(len(cells)) - np.searchsorted(parts, parts)
+        sums = np.argsort(self.part_of_sum, kind="stable")
+        first = np.searchsorted(self.part_of_sum[sums], parts)
+        last = np.searchsorted(self.part_of_sum[sums], parts, side="right")
+        for number in range(turn.max(initial=-1) + 1):
+            chosen = np.flatnonzero(turn == number)
+            ones = np.zeros(len(self.hidden) + self.count)
+            ones[self.place[cells[chosen]]] = 1.0
+            weights = self.factors.solve(ones)[len(self.hidden) :]
+            for one in chosen:
+                own = sums[first[one] : last[one]]
+                weight = self.sums[own].T @ weights[own]
+                known = np.flatnonzero((np.abs(weight) > PART) & (self.place < 0))
+                yield known, ~self.repeats[known]
 
 
 def judged(system: System) -> np.ndarray:

@@ -54,6 +54,14 @@ GRAINS = {
     "degree_point": {"degree_point": (0, None)},
 }
 """Grain -> dimension -> where in `unit_code` its code stands (offset, length)."""
+OF_CLUSTER = "#cluster"
+"""Ends the name of a population by clusters of disciplines: they overlap, and add up to nothing."""
+DISCIPLINES = """
+select d.discipline_code as discipline, b.cluster_code as cluster, (not d.is_h02_excluded)::text as in_scope,
+    (d.key_cluster_strength >= {minimum})::text as is_matched
+from star.dim_discipline as d
+left join star.bridge_key_cluster as b on b.discipline_code = d.discipline_code and b.is_matched
+"""
 POINTS = """
 select degree_point_id as unit_code, inst_code as institution, degree_level as level, degree_type as type,
     substr(discipline_code, 1, 2) as category, discipline_code as discipline
@@ -82,15 +90,18 @@ class Counted:
     """`refs`: one row per count in a table: table, row, column, population, period, DIMENSIONS, value, is_open, is_money,
     is_few (money of few firms), of_firms, is_partial (some dimensions are fixed: its like do not add up to the whole),
     exists (its row says that it is not 0).
-    `rows`: table -> its key columns by row. `sums`: (table, left columns, right columns)."""
+    `rows`: table -> its key columns by row. `sums`: (table, left columns, right columns).
+    `disciplines`: discipline, in_scope and is_matched (in the matching indicators), cluster (a row per match)."""
 
     refs: pl.DataFrame
     rows: dict[str, pl.DataFrame]
     sums: list[tuple[str, tuple[str, ...], tuple[str, ...]]]
+    disciplines: pl.DataFrame
 
 
 def read(connection: psycopg.Connection, query: str) -> pl.DataFrame:
-    """The result of a query, every column as text; COPY, since tables have hundreds of thousands of rows."""
+    """The result of a query, every column as text; COPY, since tables have hundreds of thousands of rows. Ordered by a key,
+    so that which of two equal figures is hidden does not follow from where their rows lie."""
     buffer = BytesIO()
     with (
         connection.cursor() as cursor,
@@ -113,7 +124,11 @@ def counted(connection: psycopg.Connection, policy: Policy) -> Counted:
     frame, of_values = _indicator_refs(connection, policy)
     rows["indicator_value"] = frame
     refs += of_values
-    return Counted(pl.concat(refs).filter(pl.col("period").is_not_null()), rows, sums)
+    minimum = indicators.parameters()["map_strength_minimum"]
+    disciplines = read(connection, DISCIPLINES.format(minimum=minimum)).with_columns(
+        pl.col("in_scope", "is_matched") == "true"
+    )
+    return Counted(pl.concat(refs).filter(pl.col("period").is_not_null()), rows, sums, disciplines)
 
 
 def _of_table(connection: psycopg.Connection, table: Table) -> pl.DataFrame:
@@ -122,7 +137,9 @@ def _of_table(connection: psycopg.Connection, table: Table) -> pl.DataFrame:
     )
     if table.point and table.point.islower():
         columns[table.point] = None
-    return read(connection, f"select {', '.join(columns)} from marts.{table.name}").with_row_index("row")
+    return read(
+        connection, f"select {', '.join(columns)} from marts.{table.name} order by {', '.join(table.key)}"
+    ).with_row_index("row")
 
 
 def _table_refs(table: Table, frame: pl.DataFrame, policy: Policy) -> list[pl.DataFrame]:
@@ -254,7 +271,7 @@ def _indicator_refs(
     frame = read(
         connection,
         f"select {', '.join(VARIANT_KEY)}, period_year, period_basis, is_official, numerator, denominator "
-        f"from marts.indicator_value where variant_code in ({codes})",
+        f"from marts.indicator_value where variant_code in ({codes}) order by {', '.join(VARIANT_KEY)}",
     ).with_row_index("row")
     points, clients = read(connection, POINTS), read(connection, CLIENTS)
     base_year = int(indicators.parameters()["base_year"])
@@ -283,10 +300,8 @@ def _indicator_refs(
             if side is None or (name == "denominator" and grain in variant.share_of_city):
                 continue
             count, shift = side
-            # a discipline may belong to several clusters: such cells add up to nothing
-            population = count.population + (
-                "#cluster" if grain == "cluster" and variant.cluster is None else ""
-            )
+            is_overlapping = grain == "cluster" and variant.cluster == indicators.BY_DISCIPLINE
+            population = count.population + (OF_CLUSTER if is_overlapping else "")
             is_own = name in ("numerator", "denominator")
             refs.append(
                 _refs(

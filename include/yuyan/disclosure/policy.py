@@ -25,6 +25,15 @@ class Count:
 
 
 @dataclass(frozen=True)
+class OfDisciplines:
+    """A population that is another one's in some disciplines: those in the scope of matching, those that match a cluster."""
+
+    population: str
+    in_scope: bool
+    is_matched: bool
+
+
+@dataclass(frozen=True)
 class Table:
     """A table that counts persons or firms. `dimensions`: column -> dimension; the key is the period with them."""
 
@@ -74,6 +83,7 @@ class Policy:
     decimals: int
     parts: dict[str, tuple[str, str]]
     points: dict[str, str]
+    disciplines: dict[str, OfDisciplines]
     withheld: frozenset[str]
     things: frozenset[str]
     tables: dict[str, Table]
@@ -96,6 +106,7 @@ def read(file: YamlFile) -> Policy:
         "decimals",
         "parts",
         "points",
+        "disciplines",
         "withheld",
         "things",
         "tables",
@@ -118,6 +129,10 @@ def read(file: YamlFile) -> Policy:
         decimals=data["decimals"],
         parts=parts,
         points=data["points"],
+        disciplines={
+            name: OfDisciplines(of["is"], of.get("in_scope", False), of.get("is_matched", False))
+            for name, of in data["disciplines"].items()
+        },
         withheld=frozenset(data["withheld"]),
         things=frozenset(data["things"]),
         tables={name: _table(file, name, entry) for name, entry in data["tables"].items()},

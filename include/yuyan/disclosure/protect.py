@@ -10,6 +10,8 @@ import numpy as np
 
 ROUNDS = 200
 DEPTH = 12
+REACH = 4
+"""How many sums away a cell is hidden where all cells nearer are."""
 
 
 @dataclass
@@ -116,10 +118,28 @@ def _next(system: System, order: tuple[np.ndarray, np.ndarray], bad: np.ndarray)
     return np.unique(np.concatenate([chosen, cells[left][second]]))
 
 
-def harden(system: System, narrow: np.ndarray) -> int:
-    """Hide one cell more in every sum with a cell of which too much is known; returns how many."""
-    bad = narrow[system.total]
-    np.logical_or.at(bad, system.sum_of_member, narrow[system.member])
-    chosen = _next(system, _by_size(system), bad)
-    system.is_hidden[chosen] = True
-    return len(chosen)
+def refute(system: System, known: np.ndarray, is_needed: np.ndarray) -> int:
+    """Hide one of the cells from which another follows, best one that every proof needs; returns how many: 1 or 0."""
+    free = ~system.is_hidden[known] & ~system.is_open[known]
+    if not free.any():
+        return 0
+    known, is_needed = known[free], is_needed[free]
+    is_nothing = system.value[known] <= system.least[known]
+    system.is_hidden[known[np.lexsort((system.value[known], is_nothing, ~is_needed))[0]]] = True
+    return 1
+
+
+def harden(system: System, weak: np.ndarray) -> int:
+    """Hide one cell more in every sum with a cell of which too much is known, or else in those near it; returns how many."""
+    order = _by_size(system)
+    for _ in range(REACH):
+        bad = weak[system.total]
+        np.logical_or.at(bad, system.sum_of_member, weak[system.member])
+        chosen = _next(system, order, bad)
+        if len(chosen):
+            system.is_hidden[chosen] = True
+            return len(chosen)
+        weak = weak.copy()
+        weak[system.total[bad]] = True
+        weak[system.member[bad[system.sum_of_member]]] = True
+    return 0

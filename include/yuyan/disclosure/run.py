@@ -4,6 +4,7 @@ Whoever reads knows also what was published before. A figure that changed by few
 as it was shown; one that was hidden stays hidden until it has changed by as many. `disclosure.cell` remembers both.
 """
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -13,13 +14,13 @@ import psycopg
 
 from yuyan import settings
 from yuyan.disclosure import attack, counts, research, sums, tables
+from yuyan.disclosure.cells import PLACE, Cells
 from yuyan.disclosure.policy import Policy, load
-from yuyan.disclosure.protect import harden, protect
-from yuyan.disclosure.sums import PLACE, Cells
+from yuyan.disclosure.protect import harden, protect, refute
 
 AS_IS, KEPT, HIDDEN, CHANGED = 0, 1, 2, 3
 """What becomes of a count: as it is; as it was shown before; not shown; as it is, and not as it was shown before."""
-ROUNDS = 8
+ROUNDS = 20
 
 
 def publish(run_id: str, as_of: date) -> dict[str, Any]:
@@ -52,23 +53,32 @@ def publish(run_id: str, as_of: date) -> dict[str, Any]:
 def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
     """Hide until an attack finds nothing more that hiding could help; returns what it finds then."""
     system = cells.system
-    unprotected = protect(system)
-    for _ in range(ROUNDS):
-        narrow = attack.narrow(system, low, high)
-        if not narrow.any() or not harden(system, narrow):
-            break
-        unprotected = protect(system)
-    least, greatest = attack.bounds(system, low, high)
-    judged = attack.judged(system)
     real = np.zeros(len(system.value), dtype=bool)
     real[cells.refs["cell"].drop_nulls().to_numpy()] = True
+    secret = (
+        system.is_hidden.copy()
+    )  # for their own sake; company may be computed where nothing of these follows
+    for _ in range(ROUNDS):
+        unprotected = protect(system)
+        readers = replace(
+            system, is_hidden=system.is_hidden | ~real
+        )  # what no table shows can only be computed
+        algebra = attack.Algebra(readers)
+        least, greatest = attack.bounds(readers, low, high)
+        judged = attack.judged(system) & secret
+        told = judged & (algebra.told() | (greatest - least < attack.TOLERANCE))
+        narrow = judged & (greatest - least < system.need - 2)
+        more = harden(system, narrow)
+        more += sum(refute(system, *proof) for proof in algebra.proofs(np.flatnonzero(told & ~narrow)))
+        if not more:
+            break
     return {
         "cells": int(real.sum()),
         "sums": len(system.total),
         "hidden": int((system.is_hidden & real).sum()),
         "unprotected": unprotected,
-        "told": int((judged & (greatest - least < attack.TOLERANCE)).sum()),
-        "narrow": int(attack.narrow(system, low, high).sum()),
+        "told": int(told.sum()),
+        "narrow": int(narrow.sum()),
     }
 
 

@@ -1,91 +1,23 @@
 """From counts to a system of cells and sums: everything that a reader of the published tables can add up.
 
 Within a population a cell at some coordinates is the total of the cells at these and more; a whole is its part and the rest;
-the same persons at two dates differ by a few. What a total has more than its parts (nobody said which) is a cell as well.
+the same persons at two dates differ by a few; a cluster is its disciplines. What a total has more than its parts (nobody
+said which) is a cell as well.
 """
 
-from dataclasses import dataclass
-
-import numpy as np
 import polars as pl
 
-from yuyan.disclosure.counts import DIMENSIONS, Counted
+from yuyan.disclosure.cells import PLACE, Builder, Cells, arrays
+from yuyan.disclosure.counts import DIMENSIONS, OF_CLUSTER, Counted
 from yuyan.disclosure.policy import Policy
-from yuyan.disclosure.protect import System
 
-PLACE = ("population", "period", *DIMENSIONS)
-
-
-@dataclass
-class Cells:
-    """The system, which cell each count is (`refs` with column `cell`), and the place of each cell."""
-
-    system: System
-    refs: pl.DataFrame
-    places: pl.DataFrame
-
-
-class _Builder:
-    """Collects cells and sums; the arrays come at the end."""
-
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
-        self.count = 0
-        self.frames: list[pl.DataFrame] = []
-        self.sums: list[pl.DataFrame] = []  # total, part: one row per member
-        self.sum_count = 0
-        self.uniform: list[pl.Series] = []
-
-    def add(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Number new cells; `frame` has PLACE and the columns of _cell."""
-        frame = frame.with_columns(
-            pl.int_range(self.count, self.count + frame.height, dtype=pl.Int64).alias("cell")
-        )
-        self.count += frame.height
-        self.frames.append(frame)
-        return frame
-
-    def equate(self, members: pl.DataFrame) -> None:
-        """Sums of `total` (cell, total_value) and `part` (cell, part_value), a row per part; what is left over is a cell."""
-        if not members.height:
-            return
-        keys = members.select("total", "group").unique(maintain_order=True)
-        keys = keys.with_columns(
-            pl.int_range(self.sum_count, self.sum_count + keys.height, dtype=pl.Int64).alias("sum")
-        )
-        self.sum_count += keys.height
-        members = members.join(keys, on=["total", "group"], how="left", maintain_order="left")
-        over = members.group_by("sum").agg(
-            pl.col("total").first(),
-            (pl.col("total_value").first() - pl.col("part_value").sum()).alias("value"),
-            pl.col("is_money").first(),
-            pl.col("of_firms").first(),
-        )
-        left = over.filter(pl.col("value") > 1e-6).sort("sum")
-        nothing = [pl.lit(None, dtype=pl.String).alias(d) for d in PLACE]
-        leaves = self.add(
-            left.select(
-                *nothing, "value", pl.lit(False).alias("is_open"), "is_money", "of_firms",
-                pl.lit(False).alias("exists"), pl.lit(False).alias("is_partial"),
-            )
-        )  # fmt: skip
-        rest = left.select("sum", "total").with_columns(leaves["cell"].alias("part"))
-        constant = over.with_columns(pl.min_horizontal("value", 0.0).alias("rest")).select("sum", "rest")
-        both = pl.concat([members.select("sum", "total", "part"), rest.select("sum", "total", "part")])
-        self.sums.append(both.join(constant, on="sum", how="left", maintain_order="left"))
-
-    def equate_known(self, ties: pl.DataFrame) -> None:
-        """Sums of one part and a difference that readers know: total, part, rest."""
-        numbered = ties.with_columns(
-            pl.int_range(self.sum_count, self.sum_count + ties.height, dtype=pl.Int64).alias("sum")
-        )
-        self.sum_count += ties.height
-        self.sums.append(numbered.select("sum", "total", "part", "rest"))
+DISCIPLINE = frozenset({"category", "discipline"})
+"""The dimensions of a discipline: its code begins with that of its category."""
 
 
 def system(counted: Counted, policy: Policy) -> Cells:
     """The cells of all counts and every sum between them, with those hidden that are hidden for their own sake."""
-    build = _Builder(policy)
+    build = Builder(policy)
     refs = counted.refs
     known = refs.filter(pl.col("value").is_not_null())
     first = known.unique(PLACE, keep="first", maintain_order=True)
@@ -110,13 +42,14 @@ def system(counted: Counted, policy: Policy) -> Cells:
     full = _rests(build, full)
     _additions(build, full)
     _points(build, full)
+    _disciplines(build, full, counted.disciplines)
     _identities(build, refs, counted)
     _uniform_ratios(build, refs)
     build.uniform.append(refs.filter(pl.col("is_few") & (pl.col("value") != 0))["cell"])
-    return _arrays(build, refs, policy)
+    return arrays(build, refs, policy)
 
 
-def _twins(build: _Builder, refs: pl.DataFrame) -> pl.DataFrame:
+def _twins(build: Builder, refs: pl.DataFrame) -> pl.DataFrame:
     """A second figure for the same place (persons beside registrations) is a cell of its own, tied to the first."""
     other = (pl.col("value") - pl.col("cell_value")).abs() > 1e-6
     twins = refs.filter(other).unique([*PLACE, "value"], maintain_order=True)
@@ -157,14 +90,17 @@ def _sets(cells: pl.DataFrame) -> dict[str, dict[frozenset[str], bool]]:
     return found
 
 
-def _margins(build: _Builder, cells: pl.DataFrame) -> pl.DataFrame:
+def _margins(build: Builder, cells: pl.DataFrame) -> pl.DataFrame:
     """The cells and those of every margin that two tables of a population have in common, which no table need publish."""
     cells = _dimension_sets(cells)
+    of_clusters = {part.population for part in build.policy.disciplines.values()}
     for _ in range(3):  # margins of margins
         wanted: dict[tuple[frozenset[str], frozenset[str]], list[str]] = {}
         for population, sets in _sets(cells).items():
             whole = [s for s, is_whole in sets.items() if is_whole]
             meets = {a & b for a in sets for b in sets if a != b and (len(a) < 12)}
+            if population in of_clusters:
+                meets.add(DISCIPLINE)
             for meet in meets | {s for s, is_whole in sets.items() if not is_whole}:
                 finer = sorted((s for s in whole if meet < s), key=len)
                 if not sets.get(meet, False) and finer:
@@ -210,7 +146,7 @@ def _written(names: frozenset[str]) -> str:
     return "".join(d + " " for d in DIMENSIONS if d in names)
 
 
-def _rests(build: _Builder, cells: pl.DataFrame) -> pl.DataFrame:
+def _rests(build: Builder, cells: pl.DataFrame) -> pl.DataFrame:
     """Whole = part + rest, wherever both are; the rest is a population too. None or all of a small whole is hidden."""
     policy, found = build.policy, cells
     for part, (whole, rest) in policy.parts.items():
@@ -268,12 +204,10 @@ def _rests(build: _Builder, cells: pl.DataFrame) -> pl.DataFrame:
     return found
 
 
-def _additions(build: _Builder, cells: pl.DataFrame) -> None:
+def _additions(build: Builder, cells: pl.DataFrame) -> None:
     """A cell is the total of the cells at its coordinates and one step more of them."""
     wanted: dict[tuple[frozenset[str], frozenset[str]], list[str]] = {}
     for population, sets in _sets(cells).items():
-        if population.endswith("#cluster"):
-            continue
         for coarse in sets:
             for fine in sets:
                 between = any(coarse < s < fine and whole for s, whole in sets.items())
@@ -298,7 +232,7 @@ def _additions(build: _Builder, cells: pl.DataFrame) -> None:
         build.equate(members.with_columns(pl.lit(_written(fine)).alias("group")))
 
 
-def _points(build: _Builder, cells: pl.DataFrame) -> None:
+def _points(build: Builder, cells: pl.DataFrame) -> None:
     """The same persons at two dates: the greater figure is the lesser one and what they differ by."""
     for earlier, later in build.policy.points.items():
         one, two = "@" + earlier, "@" + later
@@ -329,7 +263,38 @@ def _points(build: _Builder, cells: pl.DataFrame) -> None:
         )
 
 
-def _identities(build: _Builder, refs: pl.DataFrame, counted: Counted) -> None:
+def _disciplines(build: Builder, cells: pl.DataFrame, disciplines: pl.DataFrame) -> None:
+    """A population that is another one's in some disciplines is the sum of theirs; a cluster is, too."""
+    for name, part in build.policy.disciplines.items():
+        of = cells.filter((pl.col("population") == part.population) & ~pl.col("is_partial"))
+        chosen = disciplines.filter("in_scope") if part.in_scope else disciplines
+        wanted = [(name + OF_CLUSTER, chosen.drop_nulls("cluster"), ["cluster"])]
+        if name != part.population:
+            chosen = chosen.filter("is_matched") if part.is_matched else chosen
+            wanted.append((name, chosen.unique("discipline", maintain_order=True), []))
+        for population, those, by in wanted:
+            figures = cells.filter(pl.col("population") == population)
+            for (written,), rows in figures.group_by("set", maintain_order=True):
+                shared = [d for d in written.split() if d not in by]
+                parts = of.filter(pl.col("set") == _written(DISCIPLINE | set(shared)))
+                members = (
+                    rows.select(
+                        "period", *shared, *by, "is_money", "of_firms",
+                        pl.col("cell").alias("total"), pl.col("value").alias("total_value"),
+                    )
+                    .join(
+                        parts.select(
+                            "period", *shared, "discipline",
+                            pl.col("cell").alias("part"), pl.col("value").alias("part_value"),
+                        ),
+                        on=["period", *shared], maintain_order="left_right",
+                    )
+                    .join(those.select("discipline", *by), on=["discipline", *by], how="semi")
+                )  # fmt: skip
+                build.equate(members.with_columns(pl.lit("disciplines").alias("group")))
+
+
+def _identities(build: Builder, refs: pl.DataFrame, counted: Counted) -> None:
     """Sums of a table's own columns that are equal: both are the total of a cell that nobody publishes, or of one column."""
     for table, left, right in counted.sums:
         rows = {c: refs.filter((pl.col("table") == table) & (pl.col("column") == c)) for c in (*left, *right)}
@@ -372,7 +337,7 @@ def _identities(build: _Builder, refs: pl.DataFrame, counted: Counted) -> None:
             )
 
 
-def _uniform_ratios(build: _Builder, refs: pl.DataFrame) -> None:
+def _uniform_ratios(build: Builder, refs: pl.DataFrame) -> None:
     """Of an indicator's row that is a part of a small whole: none or all of it is hidden as well."""
     rows = refs.filter((pl.col("table") == "indicator_value") & ~pl.col("is_money"))
     part = rows.filter(pl.col("column") == "numerator").select("row", "cell", "value")
@@ -381,46 +346,3 @@ def _uniform_ratios(build: _Builder, refs: pl.DataFrame) -> None:
         (pl.col("of") > 0) & (pl.col("of") < build.policy.uniform_minimum)
     )
     build.uniform.append(both.filter((pl.col("value") == 0) | (pl.col("value") == pl.col("of")))["cell"])
-
-
-def _arrays(build: _Builder, refs: pl.DataFrame, policy: Policy) -> Cells:
-    frame = pl.concat(build.frames).sort("cell")
-    value = frame["value"].to_numpy().astype(float)
-    is_money, of_firms = frame["is_money"].to_numpy(), frame["of_firms"].to_numpy()
-    minimum = np.where(of_firms, policy.firm_minimum, policy.minimum)
-    hidden = ~is_money & (value > 0) & (value < minimum)
-    for cells in build.uniform:
-        hidden[cells.to_numpy()] = True
-    is_open = frame["is_open"].to_numpy() & ((value == 0) | (value >= minimum))
-    hidden &= ~is_open
-    least = np.where(frame["exists"].to_numpy() & ~is_money, np.minimum(value, 1.0), 0.0)
-    members = pl.concat(build.sums).sort("sum", maintain_order=True)
-    sizes = members.group_by("sum", maintain_order=True).agg(
-        pl.len(), pl.col("total").first(), pl.col("rest").first()
-    )
-    system = System(
-        value=value,
-        least=least,
-        need=np.where(is_money, policy.protection, minimum).astype(float),
-        is_money=is_money,
-        is_open=is_open,
-        is_hidden=hidden,
-        total=sizes["total"].to_numpy(),
-        start=np.concatenate([[0], np.cumsum(sizes["len"].to_numpy())]).astype(np.int64),
-        member=members["part"].to_numpy(),
-        rest=sizes["rest"].to_numpy().astype(float),
-    )
-    _zero_totals(system)
-    return Cells(system, refs, frame.select("cell", *PLACE))
-
-
-def _zero_totals(system: System) -> None:
-    """Where nobody of a large whole is, nobody is in its parts: hiding the parts of a shown zero would hide nothing."""
-    zeros = (system.value[system.total] == 0) & (system.rest == 0)
-    of_sum = system.sum_of_member
-    for _ in range(len(DIMENSIONS)):
-        shown = zeros & ~system.is_hidden[system.total]
-        told = system.member[shown[of_sum]]
-        if not system.is_hidden[told].any():
-            return
-        system.is_hidden[told] = False
