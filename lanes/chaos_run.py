@@ -18,6 +18,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import polars as pl
 import psycopg
 
 from yuyan import settings
@@ -54,8 +55,10 @@ BY_RUN = ("credibility", "indicator_confidence", "scorecard")
 """Tables of quality that keep what every run found: what the last one found is compared."""
 STEPS = ("new", "still", "resolved")
 """Columns of quality.result that count from one run to the next."""
-HISTORY: tuple[str, ...] = ()
-"""Tables that tell how often a day was run, not what it came to."""
+OF_DELIVERY = ("star.fct_delivery", "star.fct_platform_year", "quality.", "marts.", "published.")
+"""Where a day without an institution is told, also when the next is whole: tables of it, and grades in all of a schema."""
+LATE = "M18.1"
+"""The indicator that counts such days."""
 
 
 @dataclass
@@ -129,11 +132,12 @@ def ended(process: subprocess.Popen) -> int | str:
 
 
 def restore(number: int) -> None:
-    """The work folder as it was when that many days were done; nothing for none."""
+    """The work folder as it was when that many days were done; for none its secrets alone, of which pseudonyms are made."""
     if number:
         subprocess.run(["cp", "-a", str(BASES / f"day_{number}"), str(HOME)], check=True)
     else:
-        HOME.mkdir()
+        HOME.mkdir(mode=0o700)
+        shutil.copy2(BASES / "day_1" / "secrets.json", HOME)
 
 
 def wait_for(moment: str, delay: float, process: subprocess.Popen) -> None:
@@ -155,6 +159,15 @@ def is_whole() -> bool:
     return found == ("success",)
 
 
+def waiting() -> int:
+    """Batches with records that nobody has judged."""
+    with psycopg.connect(postgres.dsn(HOME / "pg", "warehouse")) as connection:
+        return connection.execute(
+            "select count(*) from ops.batch left join quality.judged as j using (entity, batch_id) "
+            "where j.batch_id is null and rows_stored + rows_tombstoned > 0"
+        ).fetchone()[0]
+
+
 def snapshot(folder: Path) -> None:
     """The tables of the warehouse; of what every run wrote anew, what the last one wrote."""
     dsn = postgres.dsn(HOME / "pg", "warehouse")
@@ -171,6 +184,23 @@ def snapshot(folder: Path) -> None:
         standing = {c: kind for c, kind in columns["quality", "result"].items() if c not in STEPS}
         frame = equal.read(connection, "quality", "current_result", standing)
         frame.write_parquet(folder / "quality.result.parquet")
+    judged = (
+        folder / "quality.judged.parquet"
+    )  # a row per batch: a day that was collected twice has more of them
+    pl.read_parquet(judged).unique(maintain_order=True).write_parquet(judged)
+
+
+def without_delivery(folder: Path, into: Path) -> Path:
+    """A snapshot without what tells whether institutions delivered on the day."""
+    into.mkdir()
+    for path in folder.glob("*.parquet"):
+        if path.stem.startswith(OF_DELIVERY):
+            continue
+        frame = pl.read_parquet(path)
+        for column in {"variant_code", "indicator_code"} & set(frame.columns):
+            frame = frame.filter(~pl.col(column).str.starts_with(LATE).fill_null(False))
+        frame.write_parquet(into / path.name)
+    return into
 
 
 def reference() -> None:
@@ -242,9 +272,15 @@ def compare(result: Result) -> None:
     if done > DAYS:
         result.faults.append(f"day {done} has no reference")
         return
-    now = FOLDER / "now" / os.environ["CHAOS_NAME"]
+    if count := waiting():
+        result.faults.append(f"{count} batch(es) that nobody has judged")
+    then, now = SNAPSHOTS / f"day_{done}", FOLDER / "now" / os.environ["CHAOS_NAME"]
     snapshot(now)
-    result.tables, result.cells, said = equal.compare(SNAPSHOTS / f"day_{done}", now, list(HISTORY))
+    if result.came_of_it == "whole the next day":
+        sides = [without_delivery(side, now / name) for name, side in (("then", then), ("now", now))]
+    else:
+        sides = [then, now]
+    result.tables, result.cells, said = equal.compare(*sides, [])
     result.faults += [line[:300] for line in said]
     for table in {line.partition(":")[0] for line in said}:
         with contextlib.suppress(FileNotFoundError):

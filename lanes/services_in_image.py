@@ -1,7 +1,8 @@
 """Run every service's command of docker-compose.yml in the built images, and ask each as the file's health checks do.
 
-Run by lanes/test_image.py in a network namespace of its own, since containers with chroot isolation share their caller's
-network. PostgreSQL is the embedded server and Redis one made of Python: their images are other people's.
+Run by lanes/test_image.py in namespaces of its own for network and processes, since containers with chroot isolation share
+their caller's: what a service leaves behind (Celery's worker a log server) ends with them. PostgreSQL is the embedded server
+and Redis one made of Python: their images are other people's.
 """
 
 import contextlib

@@ -96,13 +96,8 @@ def test_the_product_has_no_test_tool_and_no_simulated_city_and_is_no_root(image
 
 
 def test_every_services_command_runs_in_its_image(images, folder):
-    done = run(
-        "unshare",
-        "--net",
-        sys.executable,
-        str(PROJECT / "lanes" / "services_in_image.py"),
-        *images,
-        str(folder),
-    )
+    spaces = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    program = str(PROJECT / "lanes" / "services_in_image.py")
+    done = run(*spaces, sys.executable, program, *images, str(folder))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-5000:]
     print(done.stdout)
