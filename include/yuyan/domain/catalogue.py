@@ -169,6 +169,10 @@ class Catalogue:
         """The lookups of this kind into `entity`."""
         return [x for x in self.lookups if x.parent == entity and x.kind == kind]
 
+    def parents(self, entity: str) -> set[str]:
+        """The entities that are judged before this one, since its rules look up their accepted rows."""
+        return {x.parent for x in self.lookups if x.child == entity and x.kind == "accepted"} - {entity}
+
 
 @cache
 def load(folder: Path = settings.EXPECTATIONS) -> Catalogue:
@@ -191,16 +195,14 @@ def load(folder: Path = settings.EXPECTATIONS) -> Catalogue:
     }
     lookups = [x for contract in known.values() for x in _structural_lookups(contract)]
     lookups += [x for entity in known for rule in business[entity] for x in _lookups(entity, rule, folder)]
-    graph = {
-        e: sorted({x.parent for x in lookups if x.child == e and x.kind == "accepted"} - {e}) for e in known
-    }
+    merged = Catalogue(rules, (), _merge(lookups))
     try:
-        order = tuple(TopologicalSorter(graph).static_order())
+        order = tuple(TopologicalSorter({e: sorted(merged.parents(e)) for e in known}).static_order())
     except CycleError as error:
         raise RuleError(
             f"{folder}: rules look up accepted rows in a circle ({' → '.join(error.args[1])}); use latest: in one of them"
         ) from error
-    return Catalogue(rules, order, _merge(lookups))
+    return replace(merged, order=order)
 
 
 @cache

@@ -1,11 +1,15 @@
-"""The validate stage: judge every entity in dependency order."""
+"""The validate stage: judge every entity once those are judged whose accepted rows its rules look up, two at a time."""
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from graphlib import TopologicalSorter
+from queue import SimpleQueue
 from typing import Any
 
 import psycopg
@@ -32,6 +36,8 @@ from yuyan.validate.work import Work
 
 LOCK = 7_220_261
 """Key of the advisory lock: one validation at a time."""
+WORKERS = 2
+"""Entities judged at once, each in a connection of its own; the server needs as many cores."""
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +69,7 @@ def validate(run_id: str, as_of: date, entities: Sequence[str] | None = None) ->
             for entity in order:
                 with _isolated(connection, entity, broken), connection.transaction():
                     arrivals[entity] = scope.arrive(connection, rules, entity, run_id, as_of)
-        summaries = {}
-        with suite.batches() as batch:
-            for entity in arrivals:
-                with _isolated(connection, entity, broken):
-                    judge = _Judge(connection, batch, rules, entity, run_id, as_of, arrivals[entity])
-                    summaries[entity] = judge.run()
+        summaries = _judged(rules, run_id, as_of, arrivals, broken)
         summaries |= {entity: {"error": isolation.text(error)} for entity, error in broken.items()}
         causes.find(connection, rules, run_id)
         waiting = unjudged.note(
@@ -76,6 +77,47 @@ def validate(run_id: str, as_of: date, entities: Sequence[str] | None = None) ->
         )
         problems.settle_results(connection, run_id, as_of, waiting, unjudged.rows(connection))
     return summaries
+
+
+def _judged(
+    rules: Catalogue, run_id: str, as_of: date, arrivals: dict[str, Arrivals], broken: dict[str, Exception]
+) -> dict[str, dict[str, Any]]:
+    """Judge the entities, parents before children; what breaks one of them goes into `broken`."""
+    summaries: dict[str, dict[str, Any]] = {}
+    free: SimpleQueue[psycopg.Connection] = SimpleQueue()
+    recording = threading.Lock()
+
+    def judge(entity: str) -> None:
+        connection = free.get()
+        try:
+            with _isolated(connection, entity, broken):
+                of_entity = _Judge(
+                    connection, recording, batch, rules, entity, run_id, as_of, arrivals[entity]
+                )
+                summaries[entity] = of_entity.run()
+        finally:
+            free.put(connection)
+
+    order = TopologicalSorter({entity: rules.parents(entity) & arrivals.keys() for entity in arrivals})
+    order.prepare()
+    with ExitStack() as stack:
+        batch = stack.enter_context(suite.batches())
+        for _ in range(WORKERS):
+            connection = psycopg.connect(settings.warehouse_dsn("validate"), autocommit=True)
+            free.put(stack.enter_context(connection))
+            isolation.keep_out(connection, {})
+        pool = stack.enter_context(ThreadPoolExecutor(WORKERS))
+        waiting: dict[Future[None], str] = {}
+        try:
+            while order.is_active():
+                waiting |= {pool.submit(judge, entity): entity for entity in order.get_ready()}
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    future.result()
+                    order.done(waiting.pop(future))
+        except BaseException:  # the warehouse is gone: nothing more is begun
+            pool.shutdown(cancel_futures=True)
+            raise
+    return {entity: summaries[entity] for entity in arrivals if entity in summaries}
 
 
 @contextmanager
@@ -92,9 +134,10 @@ def _isolated(connection: psycopg.Connection, entity: str, broken: dict[str, Exc
 
 @dataclass(frozen=True)
 class _Judge:
-    """The judgement of one entity in one run."""
+    """The judgement of one entity in one run. `recording` is held by who runs a suite and records, one at a time."""
 
     connection: psycopg.Connection
+    recording: threading.Lock
     batch: Any
     rules: Catalogue
     entity: str
@@ -114,6 +157,7 @@ class _Judge:
                 if self.connection.closed:
                     raise
                 summary |= self._without_those_that_break_it(error)
+        self.connection.execute(f"drop table if exists {Work(self.entity).newest}")
         summary["seconds"] = round(time.monotonic() - started, 3)
         log.info("%s: %s", self.entity, summary)
         return summary
@@ -122,11 +166,13 @@ class _Judge:
         connection, entity, of_entity = self.connection, self.entity, self.rules.rules[self.entity]
         with connection.transaction():
             judged = self._work()
-        result = suite.run(self.batch, entity, of_entity)
-        counts = record.judgement(
-            connection, self.rules, entity, self.run_id, self.as_of, self.arrivals, result
-        )
-        docs.keep(result, self.run_id, self.as_of)
+        with self.recording:
+            with standing.shown(connection, Work(entity)):
+                result = suite.run(self.batch, entity, of_entity)
+            counts = record.judgement(
+                connection, self.rules, entity, self.run_id, self.as_of, self.arrivals, result
+            )
+            docs.keep(result, self.run_id, self.as_of)
         _analyze(connection, self.rules, entity, judged)
         failed = sum(not one.success for one in result.results)
         return counts | {"judged": judged, "accepted": judged - counts["quarantined"], "failed_rules": failed}
@@ -176,7 +222,7 @@ class _Judge:
     def _error(self, only: Sequence[int]) -> Exception | None:
         """What judging and recording these rows alone raises."""
         try:
-            with self.connection.transaction(force_rollback=True):
+            with self.recording, self.connection.transaction(force_rollback=True):
                 self._work(only)
                 arguments = (self.rules, self.entity, self.run_id, self.as_of, self.arrivals)
                 record.judgement(self.connection, *arguments, None)

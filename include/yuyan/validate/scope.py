@@ -1,6 +1,6 @@
 """Which rows a run judges: newest versions not judged yet, open quarantine, and accepted rows that a change may affect.
 
-Works in temporary tables of the caller's connection, see `Work`.
+Works in tables of their own, see `Work`.
 """
 
 from collections.abc import Sequence
@@ -48,13 +48,14 @@ def arrive(
     values = {"entity": entity, "rule_set": rule_set, "is_whole": is_whole}
     rows = statements.run(connection, "unjudged_batches", values).fetchall()
     arrivals = Arrivals(rule_set, [b for b, _ in rows], [b for b, is_fresh in rows if is_fresh], is_whole)
+    work = Work(entity)
+    connection.execute(f"drop table if exists {work.newest}")  # of a run that was killed
     if arrivals.unjudged:
         city_totals.fill(connection, catalogue, entity)
     if not is_whole:
         _note_judged_otherwise(connection, catalogue, entity, as_of)
     if not arrivals.unjudged:
         return arrivals
-    work = Work(entity)
     touched = _touched(connection, entity, arrivals.unjudged)
     statements.run(connection, "newest", {"batches": arrivals.unjudged}, work=work, touched=touched)
     _index(connection, work.newest)
@@ -116,7 +117,7 @@ def select(
     values = {"entity": work.entity, "run": run_id}
     connection.execute(f"drop table if exists {work.scope}, {work.taken}")
     connection.execute(
-        f"create temp table if not exists {work.newest} (src_inst_code text, src_record_id text, raw_id bigint, "
+        f"create unlogged table if not exists {work.newest} (src_inst_code text, src_record_id text, raw_id bigint, "
         "record_key text, is_deleted boolean)"
     )
     statements.run(connection, "scope_arrived", work=work)
@@ -131,7 +132,7 @@ def select(
 
 
 def _index(connection: psycopg.Connection, table: str) -> None:
-    """Records are found in the temporary table by an index, so that no plan compares all of two tables with each other."""
+    """Records are found in a work table by an index, so that no plan compares all of two tables with each other."""
     connection.execute(f"create index on {table} ({RECORD})")
     connection.execute(f"analyze {table}")
 

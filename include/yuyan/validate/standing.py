@@ -5,6 +5,9 @@ is the digest of the rules it was judged under; a table without that digest is m
 So is an empty one: the tables are unlogged, and a crash of the server empties them.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 from psycopg import sql
 
@@ -21,28 +24,38 @@ def is_kept(connection: psycopg.Connection, entity: str, rule_set: str) -> bool:
 
 def show_nothing(connection: psycopg.Connection) -> None:
     """Make the view `judging.judged`, on which the suites run, before any entity is judged: they look for it then."""
+    _show(connection, "select null::text as src_inst_code")
+
+
+@contextmanager
+def shown(connection: psycopg.Connection, work: Work) -> Iterator[None]:
+    """While the block runs the view shows what stands of this entity: of one at a time."""
+    _show(connection, f"select * from {work.standing}")
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            show_nothing(connection)
+
+
+def _show(connection: psycopg.Connection, query: str) -> None:
     with connection.transaction():
         connection.execute("drop view if exists judging.judged")
-        connection.execute("create view judging.judged as select null::text as src_inst_code")
+        connection.execute(f"create view judging.judged as {query}")
 
 
 def merge(connection: psycopg.Connection, work: Work, verdicts: int, is_whole: bool) -> None:
-    """Put the verdicts of the work table in the place of what stood for its records; deleted records go.
-
-    `is_whole`: every record was judged. The view `judging.judged`, on which the suites run, then shows the table.
-    """
+    """Put the verdicts of the work table in the place of what stood for its records, or of all; deleted records go."""
     names = ", ".join(
         ["src_inst_code", "src_record_id", "raw_id", *(f"v{i}" for i in range(1, verdicts + 1)), "worst"]
     )
     judged = f"select {names} from {work.judged} where is_newest"
-    connection.execute("drop view if exists judging.judged")
     if is_whole:
         connection.execute(f"drop table if exists {work.standing}")
         connection.execute(f"create unlogged table {work.standing} as {judged}")
     else:
         statements.run(connection, "standing_gone", work=work)
         connection.execute(f"insert into {work.standing} ({names}) {judged}")
-    connection.execute(f"create view judging.judged as select * from {work.standing}")
 
 
 def confirm(connection: psycopg.Connection, entity: str, rule_set: str) -> None:

@@ -1,4 +1,4 @@
-"""The tables in which the judgement of one entity works. They live in the connection of a run, but for the two in `judging`.
+"""The tables in which the judgement of one entity works. They live in its connection, but for three in `judging`.
 
     work = Work("student")
     work.scope  ->  "scope_student"
@@ -18,9 +18,9 @@ class Work:
     @property
     def newest(self) -> str:
         """Newest version of every record that something arrived of: src_inst_code, src_record_id, raw_id, record_key,
-        is_deleted. Filled at the beginning of a run, for all entities.
+        is_deleted. Filled at the beginning of a run, for all entities, and dropped when the entity is judged.
         """
-        return f"newest_{self.entity}"
+        return f"judging.newest_{self.entity}"
 
     @property
     def scope(self) -> str:
