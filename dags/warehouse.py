@@ -3,8 +3,7 @@
 
 资产 `raw` 更新后运行：校验 → 对账 → 星型模型 → 指标 → 评估（`assess`：可信度、评分卡、可信等级）、
 估计（`estimate`：区间、基准、统计判定、预测）和变化（`changes`：与上次发布相比为什么变了），其后预警（`warn`：信号与问责事项的建议）
-→ 集市，旁边生成数据质量文档（Data Docs），
-最后是给各单位的反馈（`feedback`）。
+→ 集市；旁边生成数据质量文档（Data Docs），评估之后生成给各单位的反馈（`feedback`）。
 统计日期取已结束的采集中最新的一天，不后退（要重算从前某一天，手工触发并填写 `as_of`）；每一步都可以重跑，结果相同。
 运行期间又采集到的数据由 `follow_up` 交给紧接着的下一次运行。
 
@@ -105,7 +104,7 @@ def warehouse():
 
         runs.run_stage("changes", explain, dag_run.run_id)
 
-    @task(on_failure_callback=None)  # pages for institutions: the marts are there already
+    @task(on_failure_callback=None)  # pages for institutions: the marts do not wait for them
     def feedback(dag_run) -> None:
         """One page and one workbook per institution: what came, what was refused and why, what to do."""
         from yuyan.pages import feedback
@@ -124,9 +123,10 @@ def warehouse():
         last = {"outlets": [MARTS]} if name == LAYERS[-1] else {}
         step = step >> layer.override(task_id=name, doc_md=manifest.describe(name), **last)(name)
         if name == "indicators":
-            judged = [step >> estimate(), step >> assess()]
-            step = [judged >> warn(), step >> changes()]
-    [step >> feedback(), pages] >> follow_up().as_teardown()
+            assessed = step >> assess()
+            told = assessed >> feedback()
+            step = [[step >> estimate(), assessed] >> warn(), step >> changes()]
+    [step, told, pages] >> follow_up().as_teardown()
 
 
 warehouse()
