@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -74,6 +75,19 @@ def test_orphans_of_a_dead_service_are_stopped(home):
     assert len(processes.members(service)) == 2
     assert processes.stop(["family"], home, patience=0.2) == []
     assert not [p for p in crowd if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_orphans_of_one_that_nobody_has_asked_how_it_ended_are_stopped(home):
+    """Whoever follows a run has started the services: one that is killed meanwhile stays in the table of processes."""
+    crowd = processes.members(service := start_family(home))
+    os.kill(service.pid, signal.SIGKILL)
+    while psutil.Process(service.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.02)
+    assert processes.find("family", home) is None
+    (home / "family.ready").unlink()
+    again = start_family(home)
+    assert not [p for p in crowd if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    assert len(processes.members(again)) == 3
 
 
 def test_a_process_that_got_the_same_id_is_left_alone(home):

@@ -67,7 +67,7 @@ def members(service: Service) -> list[psutil.Process]:
 
     Nobody if the session's id has gone to somebody else meanwhile: another process has it, or the machine was restarted.
     """
-    taken = psutil.pid_exists(service.pid) and leader(service) is None
+    taken = psutil.pid_exists(service.pid) and _first(service) is None
     if taken or service.boot != _boot():
         return []
     return [p for p in psutil.process_iter() if _session(p.pid) == service.pid and _is_alive(p)]
@@ -149,12 +149,15 @@ def _boot() -> str:
 
 def leader(service: Service | None) -> psutil.Process | None:
     """The service's first process, None when it has ended or there is no service."""
-    if service is None:
-        return None
+    process = service and _first(service)
+    return process if process and _is_alive(process) else None
+
+
+def _first(service: Service) -> psutil.Process | None:
+    """The process of the service's id if it is still that one, were it ended and not yet asked how."""
     try:
         process = psutil.Process(service.pid)
-        is_same = service.boot == _boot() and abs(_uptime(process) - service.uptime) < 1
-        return process if is_same and _is_alive(process) else None
+        return process if service.boot == _boot() and abs(_uptime(process) - service.uptime) < 1 else None
     except psutil.NoSuchProcess:
         return None
 
