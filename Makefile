@@ -16,7 +16,7 @@ S3_VENV := .yuyan/s3-venv
 S3_INSTALLED := $(S3_VENV)/.installed-$(call digest,s3.txt)
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 13
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 13
 	@echo 'make run SCALE=0.02 SEED=7 runs a smaller or another simulated city; SCALE=1 is all of it, the default 1/15.'
 
 run: $(INSTALLED) ## install, start everything, run the next simulated day, print the indicators
@@ -74,7 +74,7 @@ s3-test: $(S3_INSTALLED) ## land in an S3 bucket, of a server on this machine, a
 	@test -x .yuyan/moto/bin/moto_server || { $(PYTHON) -m venv .yuyan/moto && .yuyan/moto/bin/pip install --quiet 'moto[server,s3]==5.*'; }
 	@$(S3_VENV)/bin/python -m pytest -q -p no:cacheprovider lanes/test_object_store.py
 
-chaos: $(INSTALLED) ## disturb a city at random moments, then compare it with an undisturbed one (root; two hours; RUNS=50 SEED=1 ONLY=17 JOBS=2)
+chaos: $(INSTALLED) ## disturb a city at random moments, then compare it with an undisturbed one (root; some hours; RUNS=50 SEED=1 ONLY=17 JOBS=2)
 	@$(BIN)/python lanes/chaos.py --runs $(or $(RUNS),50) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2) $(if $(ONLY),--only $(ONLY))
 
 $(INSTALLED): | python

@@ -46,7 +46,7 @@ def of_institution(inst_code: str) -> None:
     def accountability():
         @task
         def prepare(params, dag_run) -> dict:
-            """The step to decide; the institution is notified where it must be heard."""
+            """要决定的一步；须听取陈述的，先告知单位 / the step to decide; an institution that must be heard is notified."""
             return prepared(params, dag_run.triggering_user_name, inst_code)
 
         asked = prepare()

@@ -41,7 +41,7 @@ params = {
 def allocate():
     @task
     def allocate(params) -> str:
-        """From signed indicators to grants; the run's number."""
+        """从签认的指标到拨款方案 / from signed indicators to grants; the run's number."""
         from yuyan import settings
         from yuyan.allocate import run
 
@@ -51,7 +51,7 @@ def allocate():
 
     @task
     def report(allocation_id: str) -> str:
-        """The run's pages and workbook."""
+        """本次的网页和工作簿 / the run's pages and workbook."""
         import psycopg
 
         from yuyan import settings

@@ -60,7 +60,7 @@ params = {
 def collect():
     @task(on_failure_callback=runs.on_failure)
     def plan(params, dag_run) -> list[str]:
-        """Open the run and say which institutions to visit."""
+        """开始运行，列出要采集的单位 / open the run and say which institutions to visit."""
         day = runs.as_of(params["as_of"], dag_run.logical_date, dag_run.run_after)
         runs.open_run(dag_run.run_id, "collect", day)
         return runs.visits(params["institutions"], params["entities"])
@@ -73,8 +73,11 @@ def collect():
         execution_timeout=timedelta(hours=3),
     )
     def institution(inst_code: str, params, dag_run) -> dict:
-        """Collect one institution. A platform that is down is tried again; an entity that is refused fails the task after
-        the others were loaded, and is not tried again: its message says what must be mended first."""
+        """采集一个单位 / collect one institution.
+
+        A platform that is down is tried again; an entity that is refused fails the task after the others were loaded, and is
+        not tried again: its message says what must be mended first.
+        """
         context = get_current_context()
         context["institution"] = runs.label_of(inst_code)
         result = runs.collect(inst_code, dag_run.run_id, params["entities"] or None, params["full_refresh"])
@@ -85,14 +88,14 @@ def collect():
 
     @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[RAW])
     def close(codes: list[str], dag_run, outlet_events) -> None:
-        """Roll up the outcomes and hand over to the warehouse with whatever was collected."""
+        """汇总结果，交给数仓 / roll up the outcomes and hand over to the warehouse with whatever was collected."""
         day = runs.day_of(dag_run.run_id)
         runs.finish_collection(dag_run.run_id, codes)
         outlet_events[RAW].extra = {"run_id": dag_run.run_id, "as_of": day.isoformat()}
 
     @task
     def complete(dag_run) -> None:
-        """Succeed when everything came; skipped when a part failed or is held, so that the grid shows the difference."""
+        """全部到齐即成功，有缺即跳过 / succeed when everything came; skipped when a part failed or is held."""
         if runs.state_of(dag_run.run_id) != "success":
             raise AirflowSkipException(
                 "部分完成：见 close 的日志和 ops.collection_result / a part failed or is held"

@@ -35,7 +35,7 @@ SCHEDULE = os.environ.get("YUYAN_HOUSEKEEPING_SCHEDULE", "0 5 * * 0")
 def housekeeping():
     @task
     def logs(params) -> dict:
-        """Remove old logs."""
+        """清除过期日志 / remove old logs."""
         from yuyan.commands import tidy
 
         return tidy.logs(params["days"])

@@ -43,7 +43,7 @@ def of_institution(inst_code: str) -> None:
     def override():
         @task
         def request(params, dag_run) -> dict:
-            """The override that this run is about; asked for now if it was not before."""
+            """本次运行所办的豁免；先前没有申请的，现在申请 / the override that this run is about."""
             return requested(params, dag_run.triggering_user_name, inst_code)
 
         asked = request()

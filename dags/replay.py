@@ -54,14 +54,14 @@ params = {
 def replay():
     @task
     def plan(params, dag_run) -> list[str]:
-        """Open the run and say which institutions it touches."""
+        """开始运行，列出涉及的单位 / open the run and say which institutions it touches."""
         day = runs.as_of(params["as_of"], dag_run.logical_date, dag_run.run_after)
         runs.open_run(dag_run.run_id, "replay", day)
         return runs.visits(params["institutions"], params["entities"], params["mode"] == "revalidate")
 
     @task(pool="platforms", map_index_template="{{ institution }}", execution_timeout=timedelta(hours=6))
     def institution(inst_code: str, params, dag_run) -> dict:
-        """Do one institution's part again."""
+        """重做一个单位的部分 / do one institution's part again."""
         context = get_current_context()
         context["institution"] = runs.label_of(inst_code)
         result = runs.redo(
@@ -72,8 +72,9 @@ def replay():
 
     @task(trigger_rule=TriggerRule.NONE_FAILED, outlets=[RAW])
     def close(dag_run, outlet_events) -> None:
-        """Hand over to the warehouse."""
+        """交给数仓 / hand over to the warehouse."""
         day = runs.day_of(dag_run.run_id)
+        runs.reopen(dag_run.run_id)  # nothing has failed, or this task would not run
         runs.close_run(dag_run.run_id, runs.state_of(dag_run.run_id))
         outlet_events[RAW].extra = {"run_id": dag_run.run_id, "as_of": day.isoformat()}
 

@@ -3,7 +3,7 @@
 
 资产 `raw` 更新后运行：校验 → 对账 → 星型模型 → 指标 → 评估（`assess`：可信度、评分卡、可信等级）、
 估计（`estimate`：区间、基准、统计判定、预测）和变化（`changes`：与上次发布相比为什么变了），其后预警（`warn`：信号与问责事项的建议）
-→ 集市；旁边生成数据质量文档（Data Docs），评估之后生成给各单位的反馈（`feedback`）。
+→ 集市；旁边生成数据质量文档（Data Docs），预警之后生成给各单位的反馈（`feedback`）。
 统计日期取已结束的采集中最新的一天，不后退（要重算从前某一天，手工触发并填写 `as_of`）；每一步都可以重跑，结果相同。
 运行期间又采集到的数据由 `follow_up` 交给紧接着的下一次运行。
 
@@ -47,7 +47,7 @@ LAYERS = ("star", "indicators", "marts")
 def warehouse():
     @task
     def validate(params, dag_run, triggering_asset_events) -> None:
-        """Judge what is new or waiting in quarantine; opens the run."""
+        """校验新到的和隔离区的数据，开始本次运行 / judge what is new or waits in quarantine; opens the run."""
         from yuyan.validate.run import validate
 
         events = [e for asset_events in triggering_asset_events.values() for e in asset_events]
@@ -57,7 +57,7 @@ def warehouse():
 
     @task
     def reconcile(dag_run) -> None:
-        """Check that every row received is accounted for."""
+        """逐批、逐键对账 / every row received is accounted for."""
         from yuyan.validate.reconcile import reconcile
 
         with runs.stage(dag_run.run_id, "reconcile"):
@@ -65,7 +65,7 @@ def warehouse():
 
     @task(on_failure_callback=None)  # pages for engineers: the marts do not wait for them
     def docs(dag_run) -> None:
-        """Build the Data Docs pages of the newest results."""
+        """生成数据质量文档 / the Data Docs pages of the newest results."""
         from yuyan.validate.docs import build_docs
 
         with runs.stage(dag_run.run_id, "docs"):
@@ -73,12 +73,12 @@ def warehouse():
 
     @task
     def layer(name: str, dag_run) -> None:
-        """Build and test one dbt layer; the last one is what is published."""
+        """建成并检验一层模型，最后一层即公布 / build and test one dbt layer; the last one is what is published."""
         runs.build_layer(name, dag_run.run_id, is_last=name == LAYERS[-1])
 
     @task
     def estimate(dag_run) -> None:
-        """Intervals, projections and the pace required, beside the indicator values."""
+        """区间、预测与所需进度 / intervals, projections and the pace required, beside the indicator values."""
         from yuyan.estimate.run import estimate
 
         runs.run_stage("estimate", estimate, dag_run.run_id)
@@ -106,14 +106,17 @@ def warehouse():
 
     @task(on_failure_callback=None)  # pages for institutions: the marts do not wait for them
     def feedback(dag_run) -> None:
-        """One page and one workbook per institution: what came, what was refused and why, what to do."""
+        """给各单位的反馈页和工作簿 / what came, what was refused and why, what to do: a page and a workbook each."""
         from yuyan.pages import feedback
 
         runs.run_stage("feedback", feedback.after, dag_run.run_id)
 
     @task(outlets=[RAW], on_failure_callback=None)
     def follow_up(dag_run, outlet_events) -> None:
-        """Start another run if something was collected meanwhile. A teardown: whatever failed, and no part of the result."""
+        """运行期间又采集到数据的，再启动一次 / start another run if something was collected meanwhile.
+
+        A teardown: whatever failed, and no part of the result.
+        """
         outlet_events[RAW].extra = runs.follow_up(dag_run.run_id)
 
     step = validate()
@@ -123,9 +126,9 @@ def warehouse():
         last = {"outlets": [MARTS]} if name == LAYERS[-1] else {}
         step = step >> layer.override(task_id=name, doc_md=manifest.describe(name), **last)(name)
         if name == "indicators":
-            assessed = step >> assess()
-            told = assessed >> feedback()
-            step = [[step >> estimate(), assessed] >> warn(), step >> changes()]
+            warned = [step >> estimate(), step >> assess()] >> warn()
+            told = warned >> feedback()
+            step = [warned, step >> changes()]
     [step, told, pages] >> follow_up().as_teardown()
 
 

@@ -129,11 +129,7 @@ def stage(run_id: str, name: str) -> Iterator[dict[str, Any]]:
     A failed run of which a task was cleared is running again.
     """
     detail: dict[str, Any] = {}
-    with psycopg.connect(settings.warehouse_dsn(BOOK)) as connection:
-        connection.execute(
-            "update ops.run set state = 'running', ended_at = null where run_id = %s and state = 'failed'",
-            [run_id],
-        )
+    reopen(run_id)
     started = time.monotonic()
     yield detail
     seconds = time.monotonic() - started
@@ -192,7 +188,15 @@ def left_over(run_id: str) -> date | None:
 
 
 def follow_up(run_id: str) -> dict[str, str]:
-    """What the asset event says by which a `warehouse` run starts another. Skips the task when nothing is left over."""
+    """What the asset event says by which a `warehouse` run starts another. Skips the task when nothing is left over.
+
+    It is the last task of a run: one that is still open has not published, whatever branch opened it again.
+    """
+    with psycopg.connect(settings.warehouse_dsn(BOOK)) as connection:
+        connection.execute(
+            "update ops.run set state = 'failed', ended_at = clock_timestamp() where run_id = %s and state = 'running'",
+            [run_id],
+        )
     if (day := left_over(run_id)) is None:
         from airflow.sdk.exceptions import AirflowSkipException
 
@@ -295,6 +299,15 @@ def label_of(inst_code: str, result: dict[str, Any] | None = None) -> str:
     return f"{name}（部分完成，{'；'.join(parts)}）" if parts else name
 
 
+def reopen(run_id: str) -> None:
+    """A failed run works again, since a task of it was cleared: how it ended is decided anew."""
+    with psycopg.connect(settings.warehouse_dsn(BOOK)) as connection:
+        connection.execute(
+            "update ops.run set state = 'running', ended_at = null where run_id = %s and state = 'failed'",
+            [run_id],
+        )
+
+
 def state_of(run_id: str) -> str:
     """How a run ended; of one that still works, `partial` if an institution or an entity of it failed or is held, else
     `success`."""
@@ -319,6 +332,7 @@ def finish_collection(run_id: str, expected: Sequence[str]) -> None:
         raise CollectionFailed(
             f"采集 {run_id} 没有计划任何单位：请 Clear 任务 plan。/ no institution was planned"
         )
+    reopen(run_id)
     with psycopg.connect(settings.warehouse_dsn(BOOK)) as connection:
         totals = connection.execute(
             "select src_inst_code, outcome, rows_received, rows_stored, error from ops.collection_result "

@@ -122,7 +122,7 @@ def test_the_line_is_the_graph(tasks):
     assert tasks["warehouse.changes"]["upstream"] == ["indicators"]
     assert sorted(tasks["warehouse.warn"]["upstream"]) == ["assess", "estimate"]
     assert sorted(tasks["warehouse.marts"]["upstream"]) == ["changes", "warn"]
-    assert tasks["warehouse.feedback"]["upstream"] == ["assess"]
+    assert tasks["warehouse.feedback"]["upstream"] == ["warn"]
 
 
 def test_a_warehouse_run_looks_for_what_it_left_however_it_ended(tasks):

@@ -86,6 +86,16 @@ def test_a_server_whose_process_file_is_empty_is_found_used_and_stopped(cluster)
     postgres.start(cluster)
 
 
+def test_a_server_of_another_folder_that_got_the_id_is_left_alone(cluster, tmp_path):
+    postgres.start(cluster)
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(cluster / "postmaster.pid", other)
+    assert postgres.server(other) is None
+    postgres.stop(other)
+    assert postgres.is_running(cluster)
+
+
 def test_a_server_starts_where_a_busy_process_of_a_killed_one_is_left(cluster):
     postgres.start(cluster)
     first = postgres.server(cluster)

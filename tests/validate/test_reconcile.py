@@ -58,6 +58,23 @@ def test_tombstones_made_by_the_load_are_not_received_rows(judged):
     assert figures(judged, "load-3-student-10611") == [(0, 0, 0, 0, 0, True)]
 
 
+def test_what_was_loaded_before_the_run_and_committed_after_it_began_waits_for_the_next(judged):
+    """A collection loads a whole window in one transaction: its batches are dated when they are written."""
+    judged.connection.execute(
+        "insert into ops.run (run_id, kind, as_of, state, started_at, ended_at) values "
+        "('load-9', 'collect', '2026-10-15', 'success', clock_timestamp(), clock_timestamp() + interval '1 hour'), "
+        "('run-9', 'warehouse', '2026-10-15', 'running', clock_timestamp() + interval '1 minute', null)"
+    )
+    judged.put(judged.version("student", "r1"))
+    judged.connection.execute(
+        "update ops.batch set run_id = 'load-9' where batch_id = 'load-3-student-10611'"
+    )
+    assert reconcile("run-9") > 0
+    judged.connection.execute("update ops.run set ended_at = clock_timestamp() where run_id = 'load-9'")
+    with pytest.raises(ReconciliationError, match="load-3-student-10611"):
+        reconcile("run-9")
+
+
 def test_lost_added_and_unjudged_rows_fail_the_run_and_are_named(judged):
     tampered = ["load-1-student_status_event-10611", "load-1-programme-10611", BATCH]
     judged.connection.execute("delete from raw.student where src_record_id = 'r2'")

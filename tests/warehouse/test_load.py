@@ -44,6 +44,16 @@ def test_the_natural_key_is_written_out(warehouse):
     assert fetch(warehouse, "select record_key from raw.org_unit") == [("10611|a",)]
 
 
+def test_what_a_source_takes_back_is_loaded_though_the_same_batch_was_before(warehouse):
+    """A window that does not move, since its source gives edits no later time: A, then B, then A again."""
+    for run_id, name in (("r1", "甲"), ("r2", "乙"), ("r3", "甲"), ("r3", "甲"), ("r4", "甲"), ("r5", "乙")):
+        loaded = put(warehouse, "10611", [unit("a", 1, name=name)], since="0", cursor="1", run_id=run_id)
+        assert live(warehouse, "10611") == {"a": name}
+        assert loaded.again == (run_id == "r4" or loaded.received == 0)
+    stored = fetch(warehouse, "select run_id, rows_stored from ops.batch order by loaded_at")
+    assert stored == [("r1", 1), ("r2", 1), ("r3", 1), ("r5", 1)]
+
+
 def test_only_what_changed_is_stored(warehouse):
     put(warehouse, "10611", [unit("a", 1), unit("b", 2)], since="0")
     loaded = put(warehouse, "10611", [unit("a", 5), unit("b", 6, name="新名"), unit("c", 7)], since="2")

@@ -117,6 +117,28 @@ def test_a_day_that_ended_meanwhile_is_followed(connection):
         runs.follow_up("w2")
 
 
+def test_a_failed_run_that_a_branch_opened_again_ends_failed(connection):
+    """One branch fails for good while another works, whose next stage opens the run as one that was cleared."""
+    collected("c1", D16)
+    runs.open_warehouse_run("w1", None, [event(D16)], AFTER)
+    runs.close_run("w1", "failed")
+    with runs.stage("w1", "feedback"):
+        assert runs.state_of("w1") == "success"  # so far
+    with pytest.raises(AirflowSkipException):
+        runs.follow_up("w1")
+    assert connection.execute(
+        "select state, ended_at is null from ops.run where run_id = 'w1'"
+    ).fetchone() == (
+        "failed",
+        False,
+    )
+    runs.open_warehouse_run("w2", None, [event(D16)], AFTER)
+    runs.close_run("w2", "success")
+    with pytest.raises(AirflowSkipException):
+        runs.follow_up("w2")
+    assert runs.state_of("w2") == "success"
+
+
 def test_what_arrived_meanwhile_is_followed_until_it_is_judged(connection):
     runs.open_warehouse_run("w1", None, [], AFTER)
     arrive(connection, "c1", D16, "b1")

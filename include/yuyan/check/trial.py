@@ -210,6 +210,7 @@ class _Trial:
         where = "r.src_inst_code = {} and r.src_record_id = any({})"
         where = psycopg.sql.SQL(where).format(inst_code, ids).as_string(connection)
         columns = "r.src_inst_code, r.src_record_id, r.raw_id, r.record_key, r.is_deleted"
+        connection.execute(f"drop table if exists {work.newest}")  # of a validation that was killed
         connection.execute(f"create unlogged table {work.newest} as {records.newest(entity, columns, where)}")
         connection.execute(
             f"create temp table {work.scope} as select src_inst_code, src_record_id, raw_id, record_key, true as is_newest "

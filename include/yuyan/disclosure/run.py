@@ -112,23 +112,27 @@ def _key() -> pl.Expr:
 
 
 def _placed(cells: Cells) -> pl.DataFrame:
-    """Cells with their place as text; a second figure for the same place (a count in a table) has the mark ~."""
+    """Cells with their place as text; a second figure for the same place has the mark ~ and the columns where it stands."""
     first = cells.places.filter(pl.col("population").is_not_null()).select("cell", _key())
-    twins = (
-        cells.refs.filter(pl.col("cell").is_not_null())
-        .select("cell", *PLACE)
-        .unique("cell", maintain_order=True)
-    )
-    twins = twins.join(first, on="cell", how="anti").select("cell", _key() + "~")
+    twins = cells.refs.filter(pl.col("cell").is_not_null()).join(first, on="cell", how="anti")
+    mark = pl.format("{}~{}.{}", _key(), "table", "column").alias("place")
+    twins = twins.select("cell", mark)
     return pl.concat([first, twins]).unique("place", keep="first", maintain_order=True)
 
 
 def _known(connection: psycopg.Connection, cells: Cells) -> pl.DataFrame:
-    """cell, shown (NaN: hidden), exact: of every cell that the last publication knew."""
+    """cell, shown (NaN: hidden), exact: of every cell that the last publication knew.
+
+    A figure that has begun to differ from another one of its place is known by what both were.
+    """
     before = counts.read(connection, "select place, shown, exact from disclosure.cell")
     before = before.with_columns(pl.col("shown", "exact").cast(pl.Float64))
-    joined = _placed(cells).join(before, on="place", how="inner", maintain_order="left")
-    return joined.select("cell", pl.col("shown").fill_null(float("nan")), "exact")
+    placed = _placed(cells)
+    own = placed.join(before, on="place", how="inner", maintain_order="left")
+    begun = placed.join(own, on="cell", how="anti").with_columns(pl.col("place").str.split("~").list.first())
+    both = pl.concat([own, begun.join(before, on="place", how="inner", maintain_order="left")])
+    both = both.unique("cell", keep="first", maintain_order=True)
+    return both.select("cell", pl.col("shown").fill_null(float("nan")), "exact")
 
 
 def _states(cells: Cells, known: pl.DataFrame, policy: Policy) -> pl.DataFrame:

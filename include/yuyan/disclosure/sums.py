@@ -84,7 +84,11 @@ def _dimension_sets(cells: pl.DataFrame) -> pl.DataFrame:
 def _sets(cells: pl.DataFrame) -> dict[str, dict[frozenset[str], bool]]:
     """Population -> set of dimensions -> are its cells all there are (not of fixed coordinates only)?"""
     found: dict[str, dict[frozenset[str], bool]] = {}
-    rows = cells.group_by("population", "set").agg((~pl.col("is_partial")).any().alias("whole")).iter_rows()
+    rows = (
+        cells.group_by("population", "set", maintain_order=True)
+        .agg((~pl.col("is_partial")).any().alias("whole"))
+        .iter_rows()
+    )
     for population, names, whole in rows:
         found.setdefault(population, {})[frozenset(names.split())] = whole
     return found

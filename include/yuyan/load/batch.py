@@ -27,6 +27,7 @@ class Batch:
     """A landed batch, mapped. `rows`: id, version, record_key, row_no, gone, hash and text, the business columns for COPY.
 
     `correction` is the id under which an earlier batch is mapped anew: it neither removes nor brings back a record.
+    `repeat` is the id under which one comes that was loaded before and has been overtaken since: its rows hold again.
     `unreadable`: column of the version or the deletion mark -> numbers of the rows where it cannot be read.
     `future_rows`: numbers of rows stamped later than the day of the collection, which count as changed on it.
     `normalised`: column -> rows whose text normalising changed.
@@ -37,13 +38,14 @@ class Batch:
     mapping: EntityMap
     rows: pl.DataFrame
     correction: str | None = None
+    repeat: str | None = None
     unreadable: dict[str | None, tuple[int, ...]] = field(default_factory=dict)
     future_rows: tuple[int, ...] = ()
     normalised: dict[str, int] = field(default_factory=dict)
 
     @property
     def batch_id(self) -> str:
-        return self.correction or self.landed.batch_id
+        return self.correction or self.repeat or self.landed.batch_id
 
     @property
     def mode(self) -> str:
@@ -105,6 +107,7 @@ def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: 
         mapping,
         digested(rows, contract),
         correction,
+        None,
         {
             mapping.version_column: tuple(
                 stated.filter(pl.col("is_said") & pl.col("version").is_null())["row_no"]

@@ -1,10 +1,12 @@
 """Load landed batches into raw: compare with the current versions, COPY what is new.
 
 Rows, tombstones, batch record, watermark, drift and key changes of a batch commit together or not at all. A batch loads
-once: a second time it is recognised by its id. A record's newest version has the greatest (source_version, raw_id).
+once: a second time it is recognised by its id, unless something else was loaded in between, which it takes back. A record's
+newest version has the greatest (source_version, raw_id).
 """
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import polars as pl
@@ -98,12 +100,34 @@ class Loader:
         with self._connection.transaction():
             key = f"{batch.mapping.inst_code}/{batch.contract.entity}"
             self._connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
-            query = "select 1 from ops.batch where batch_id = %s"
-            if self._connection.execute(query, [batch.batch_id]).fetchone():
-                return Loaded(batch.batch_id, again=True)
+            if self._is_loaded(batch.batch_id):
+                again = replace(batch, repeat=f"{batch.batch_id}-{_digest(self._run_id)}")
+                if not self._is_overtaken(batch) or self._is_loaded(again.batch_id):
+                    return Loaded(batch.batch_id, again=True)
+                batch = again
             counts = self._append(batch, before)
             ops.record_batch(self._connection, batch, counts, self._run_id, self._as_of, cursor)
         return counts
+
+    def _is_loaded(self, batch_id: str) -> bool:
+        query = "select exists (select from ops.batch where batch_id = %s)"
+        return self._connection.execute(query, [batch_id]).fetchone()[0]
+
+    def _is_overtaken(self, batch: Batch) -> bool:
+        """Has another run loaded something of the entity since this was loaded, so that the source has taken that back?
+
+        A window that does not move (its source gives edits no later time) has the same id whenever it has the same rows.
+        """
+        if batch.correction or batch.is_listing:
+            return False
+        query = (
+            "with of_content as (select run_id, loaded_at from ops.batch where landing_uri = %(uri)s and src_inst_code = "
+            "%(inst)s and entity = %(entity)s order by loaded_at desc limit 1) select exists (select from ops.batch as x, "
+            "of_content as c where x.src_inst_code = %(inst)s and x.entity = %(entity)s and x.loaded_at > c.loaded_at "
+            "and x.run_id not in (c.run_id, %(run)s))"
+        )
+        of = {"uri": batch.landed.uri, "inst": batch.mapping.inst_code, "entity": batch.contract.entity}
+        return self._connection.execute(query, of | {"run": self._run_id}).fetchone()[0]
 
     def _append(self, batch: Batch, before: pl.DataFrame) -> Loaded:
         """COPY new versions, and tombstones once the listing is complete. `before`: rows of the same records in the window's
@@ -203,3 +227,7 @@ def _tombstones(missing: pl.DataFrame, contract: Contract) -> pl.DataFrame:
         *(nothing.alias(f.name) for f in contract.columns),
     )
     return digested(rows, contract)
+
+
+def _digest(run_id: str) -> str:
+    return hashlib.sha256(run_id.encode()).hexdigest()[:12]

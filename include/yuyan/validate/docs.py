@@ -24,7 +24,7 @@ from great_expectations.data_context.types.resource_identifiers import (
 )
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-from yuyan import settings
+from yuyan import files, settings
 from yuyan.domain import contracts
 from yuyan.validate import suite
 
@@ -60,7 +60,7 @@ def keep(result: ExpectationSuiteValidationResult, run_id: str, as_of: date) -> 
         for one in result.results
     ]
     kept = {"run_id": run_id, "as_of": as_of.isoformat(), "statistics": result.statistics, "results": results}
-    path.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
+    files.write(path, json.dumps(kept, ensure_ascii=False))
 
 
 def build_docs() -> Path:

@@ -85,10 +85,11 @@ def stop(data: Path) -> None:
             signal.SIGINT
         )  # fast shutdown, as pg_ctl asks for it by the file that may be damaged
         deadline = time.monotonic() + STOP_SECONDS
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            if time.monotonic() > deadline:
-                raise PostgresError(f"the server in {data} does not stop; see {data / 'server.log'}")
-            time.sleep(0.05)
+        with contextlib.suppress(psutil.NoSuchProcess):  # gone between two questions
+            while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                if time.monotonic() > deadline:
+                    raise PostgresError(f"the server in {data} does not stop; see {data / 'server.log'}")
+                time.sleep(0.05)
 
 
 def is_running(data: Path) -> bool:
@@ -101,10 +102,10 @@ def server(data: Path) -> psutil.Process | None:
     data = data.resolve()
     try:
         process = psutil.Process(int((data / "postmaster.pid").read_text(errors="replace").split("\n", 1)[0]))
-        # The file stays behind when the machine goes down, and the id may then be somebody else's.
-        is_ours = process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
-        return process if is_ours else None
-    except (FileNotFoundError, psutil.NoSuchProcess):
+        # The file stays behind when the machine goes down, and the id may then be another's, or another server's.
+        is_ours = process.name() == "postgres" and process.cwd() == str(data)
+        return process if is_ours and process.status() != psutil.STATUS_ZOMBIE else None
+    except (FileNotFoundError, psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
         return None
     except ValueError:  # emptied: look for the server itself
         return next((p for p in psutil.process_iter(["name"]) if _serves(p, data)), None)
