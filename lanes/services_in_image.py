@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -82,7 +83,7 @@ def environment(warehouse: str) -> dict[str, str]:
     """The file's own variables, with addresses of this namespace and drawn secrets."""
     stages = line_roles.dsns(warehouse, dict.fromkeys(settings.STAGES, secrets.token_hex(16)))
     metadata = logins.dsn(warehouse, "airflow", secrets.token_hex(16)).replace("/warehouse", "/airflow")
-    given = {k: v if "${" not in v else secrets.token_hex(32) for k, v in COMPOSE["x-environment"].items()}
+    given = {name: _without_env_file(value) for name, value in COMPOSE["x-environment"].items()}
     given |= {settings.dsn_variable(stage): dsn for stage, dsn in stages.items()}
     return given | {
         "YUYAN_PERSON_KEY_VERSION": "1",
@@ -97,6 +98,12 @@ def environment(warehouse: str) -> dict[str, str]:
         "AIRFLOW__CELERY__BROKER_URL": "redis://127.0.0.1:6379/0",
         "AIRFLOW__CORE__FERNET_KEY": "",
     }
+
+
+def _without_env_file(value: str) -> str:
+    """A value of the file where nothing is set in .env: its default, or a drawn secret where it has none."""
+    default = re.fullmatch(r"\$\{\w+:-(.*)\}", value)
+    return default[1] if default else secrets.token_hex(32) if "${" in value else value
 
 
 def command(
