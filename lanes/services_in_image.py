@@ -102,7 +102,7 @@ def environment(warehouse: str) -> dict[str, str]:
 
 def _without_env_file(value: str) -> str:
     """A value of the file where nothing is set in .env: its default, or a drawn secret where it has none."""
-    default = re.fullmatch(r"\$\{\w+:-(.*)\}", value)
+    default = re.fullmatch(r"\$\{\w+:?-(.*)\}", value)
     return default[1] if default else secrets.token_hex(32) if "${" in value else value
 
 
