@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import psycopg
 import pytest
 from rich.console import Console
 
@@ -15,6 +16,8 @@ def started(monkeypatch) -> list[str]:
     for name in ("start_platforms", "start_front", "wait_until_ready"):
         monkeypatch.setattr(services, name, lambda runtime, name=name: calls.append(name))
     monkeypatch.setattr(line, "_start_scheduler", lambda runtime: calls.append("start_scheduler"))
+    monkeypatch.setattr(line, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(line, "_is_stuck", lambda runtime: False)
     return calls
 
 
@@ -37,6 +40,33 @@ def check(tmp_path, started, gone):
 def test_what_runs_is_left_alone(check, started):
     check()
     assert started == []
+
+
+def test_a_scheduler_whose_tasks_do_not_begin_is_started_anew(check, started, monkeypatch, tmp_path):
+    monkeypatch.setattr(line, "_is_stuck", lambda runtime: not started)
+    check()
+    check()
+    assert started == ["start_scheduler", "wait_until_ready"]
+    assert not (tmp_path / "pids" / "scheduler.json").exists()  # stopped, not only started
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    ("tasks", "is_stuck"),
+    [
+        ("('queued', 61)", True),
+        ("('queued', 59), ('success', 600)", False),
+        ("('queued', 61), ('running', 90)", False),  # it fills the executor, or will end
+        ("(null, null), ('scheduled', 600)", False),  # a pool is full
+    ],
+)
+def test_tasks_that_wait_while_none_runs_are_stuck(warehouse, tasks, is_stuck):
+    with psycopg.connect(warehouse) as metadata:
+        metadata.execute(
+            "create table task_instance as select state::text, now() - make_interval(secs => age) as queued_dttm "
+            f"from (values {tasks}, (null, null)) as v (state, age)"
+        )
+    assert line._is_stuck(SimpleNamespace(metadata_dsn=warehouse)) is is_stuck
 
 
 def test_what_ended_of_itself_is_started_again_but_not_for_ever(check, started, gone):

@@ -20,6 +20,10 @@ from yuyan_demo.simulator import products
 
 RESTARTS = 3
 """How often one command starts again what has ended; what ends more often has a fault that no start mends."""
+QUEUED_SECONDS = 60
+"""Airflow's executor (LocalExecutor, Airflow 3.3.2) begins a task at once while others fit beside it. Its idle workers take
+turns at a lock, which the one that waits for a task holds: is that one killed, no other ever gets a task again."""
+LOOK_SECONDS = 10
 
 
 @dataclass
@@ -122,14 +126,24 @@ def _start_scheduler(runtime: services.Runtime) -> None:
 
 
 def _keeper(runtime: services.Runtime, console: Console) -> Callable[[], None]:
-    """Starts again what has ended of itself while a run is followed. Raises RuntimeFailure where that does not help: for a
-    service that was stopped or ends more than RESTARTS times, and for PostgreSQL, with which everybody's connections end.
+    """Starts again what has ended of itself while a run is followed, and a scheduler whose tasks do not begin. Raises
+    RuntimeFailure where that does not help: for a service that was stopped or ends more than RESTARTS times, and for
+    PostgreSQL, with which everybody's connections end.
     """
-    left = RESTARTS
+    left, looked = RESTARTS, time.monotonic()
 
     def check() -> None:
-        nonlocal left
+        nonlocal left, looked
         if not (gone := services.missing(runtime.home)):
+            if time.monotonic() - looked < LOOK_SECONDS:
+                return
+            looked = time.monotonic()
+            if left and _is_stuck(runtime):
+                left -= 1
+                console.print("scheduler 的任务排队而不开始，重新启动 …", highlight=False)
+                processes.stop(["scheduler"], runtime.home)
+                _start_scheduler(runtime)
+                services.wait_until_ready(runtime)
             return
         if not left or "postgres" in gone or any(processes.was_stopped(n, runtime.home) for n in gone):
             raise services.RuntimeFailure(
@@ -143,6 +157,19 @@ def _keeper(runtime: services.Runtime, console: Console) -> Callable[[], None]:
         services.wait_until_ready(runtime)
 
     return check
+
+
+def _is_stuck(runtime: services.Runtime) -> bool:
+    """Does a task wait for a worker though none works?"""
+    query = (
+        "select count(*) filter (where state = 'queued' and queued_dttm < now() - make_interval(secs => %s)) > 0 "
+        "and count(*) filter (where state = 'running') = 0 from task_instance where state in ('queued', 'running')"
+    )
+    try:
+        with psycopg.connect(runtime.metadata_dsn) as metadata:
+            return metadata.execute(query, [QUEUED_SECONDS]).fetchone()[0]
+    except psycopg.OperationalError:
+        return False
 
 
 @contextmanager
