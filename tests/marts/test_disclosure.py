@@ -6,7 +6,7 @@ changed. What is hidden is read off the published tables, not off the code that 
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -54,7 +54,7 @@ class Day:
         )
         hidden = np.ones(len(self.cells.system.value), dtype=bool)
         hidden[known["cell"].unique().to_numpy()] = False
-        return System(**{**vars(self.cells.system), "is_hidden": hidden})
+        return replace(self.cells.system, is_hidden=hidden)
 
     @property
     def secret(self) -> np.ndarray:
@@ -180,7 +180,7 @@ def test_the_attack_would_find_what_primary_suppression_leaves(days):
     _, both = days
     system = both[0].cells.system
     only_small = (system.value > 0) & (system.value < system.need) & ~system.is_money
-    bare = System(**{**vars(system), "is_hidden": only_small})
+    bare = replace(system, is_hidden=only_small)
     low, high = attack.bounds(bare)
     assert (only_small & (high - low < 1e-6)).sum() > 2_000
 
@@ -198,7 +198,7 @@ def test_the_linear_attack_finds_what_singular_values_find(days):
     """Beside the sparse factorisation a dense one, on components of which one in three has a figure that follows."""
     _, both = days
     system = both[0].cells.system
-    bare = System(**{**vars(system), "is_hidden": (system.value > 0) & (system.value < system.need)})
+    bare = replace(system, is_hidden=(system.value > 0) & (system.value < system.need))
     algebra = attack.Algebra(bare)
     labels = np.full(len(bare.value), -1)
     labels[algebra.hidden] = algebra.part

@@ -56,9 +56,13 @@ class Algebra:
     A cell follows where all solutions of the sums agree on it, so where a random difference of two solutions has a 0. Such a
     difference z is a random vector r without what the sums A have of it: z + A'y = r, Az = 0, one sparse factorisation. The
     small number beside it lets sums that repeat others be; it moves z by far less than TOLERANCE.
+
+    A cell that stands in one sum only takes any value, and its sum says nothing of the others: both are left out, and so on,
+    until the core is left, which is factorised; z of what was left out follows from it. `changed`: only what shares sums
+    with these cells, directly or over others, is looked at.
     """
 
-    def __init__(self, system: System, seed: int = 2026) -> None:
+    def __init__(self, system: System, changed: np.ndarray | None = None, seed: int = 2026) -> None:
         self.random = np.random.default_rng(seed)
         self.hidden = np.flatnonzero(system.is_hidden)
         self.place = np.full(len(system.value), -1)
@@ -69,47 +73,85 @@ class Algebra:
         every = sparse.csr_matrix((signs, (sums, cells)), shape=(len(system.total), len(system.value)))
         inside = every[:, self.hidden]
         used = np.diff(inside.indptr) > 0
-        self.sums, self.count = every[used], int(used.sum())
-        if self.count:
-            inside, repeated = inside[used], -REPEATED * sparse.identity(self.count)
-            blocks = [[sparse.identity(len(self.hidden)), inside.T], [inside, repeated]]
-            matrix = sparse.bmat(blocks, format="csc")
+        every, self.inside = every[used], inside[used]
+        parts = connected_components(
+            sparse.bmat([[None, self.inside.T], [self.inside, None]]), directed=False
+        )[1]
+        self.part, part_of_sum = parts[: len(self.hidden)], parts[len(self.hidden) :]
+        touched = np.ones(parts.max(initial=-1) + 1, dtype=bool)
+        if changed is not None:
+            touched[:] = False
+            touched[self.part[self.place[changed & system.is_hidden]]] = True
+        rows, columns = touched[part_of_sum], touched[self.part]
+        self.is_looked_at = np.zeros(len(system.value), dtype=bool)
+        self.is_looked_at[self.hidden[columns]] = True
+        self.rounds = self._leave_out(rows, columns)
+        self.columns, self.sums, self.part_of_sum = np.flatnonzero(columns), every[rows], part_of_sum[rows]
+        self.is_core = np.zeros(len(system.value), dtype=bool)
+        self.is_core[self.hidden[columns]] = True
+        if rows.any():
+            core, repeated = self.inside[rows][:, columns], -REPEATED * sparse.identity(rows.sum())
             self.factors = splu(
-                matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-            )
-            parts = connected_components(matrix, directed=False)[1]
-            self.part, self.part_of_sum = parts[: len(self.hidden)], parts[len(self.hidden) :]
+                sparse.bmat([[sparse.identity(columns.sum()), core.T], [core, repeated]], format="csc"),
+                permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True},
+            )  # fmt: skip
             # sums that repeat others, at random: a cell that is in none of them is known by one proof only
-            random = np.concatenate([np.zeros(len(self.hidden)), self.random.standard_normal(self.count)])
-            repeats = self.factors.solve(random)[len(self.hidden) :] * REPEATED
-            self.repeats = np.abs(self.sums.T @ repeats) > PART
+            repeats = self._solve(np.zeros(columns.sum()), self.random.standard_normal(rows.sum()))
+            self.repeats = np.abs(self.sums.T @ (repeats[columns.sum() :] * REPEATED)) > PART
+
+    def _leave_out(self, rows: np.ndarray, columns: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Unmark the sums and cells that are left out; returns, round by round, sums and the cell that each gives."""
+        size = abs(self.inside)
+        by_cell = self.inside.tocsc()
+        count = np.where(columns, np.diff(by_cell.indptr), 0)
+        rounds = []
+        while len(leaves := np.flatnonzero(columns & (count == 1))):
+            at = by_cell[:, leaves].tocoo()
+            at_row, leaf = at.row[rows[at.row]], leaves[at.col[rows[at.row]]]
+            chosen, first = np.unique(at_row, return_index=True)
+            rounds.append((chosen, leaf[first]))
+            rows[chosen] = False
+            count -= np.asarray(size[chosen].sum(axis=0)).ravel().astype(int)
+            columns &= count > 0
+        columns &= count > 0
+        return rounds
+
+    def _solve(self, of_cells: np.ndarray, of_sums: np.ndarray) -> np.ndarray:
+        return self.factors.solve(np.concatenate([of_cells, of_sums]))
 
     def told(self) -> np.ndarray:
         """By cell: is it hidden, and follows all the same?"""
+        difference = self.random.standard_normal(len(self.hidden))
+        if self.sums.shape[0]:
+            core = self._solve(difference[self.columns], np.zeros(self.sums.shape[0]))
+            difference[self.columns] = core[: len(self.columns)]
+        for sums, cells in reversed(self.rounds):
+            difference[cells] = 0.0
+            of_sum = self.inside[sums]
+            own = np.asarray(of_sum[np.arange(len(sums)), cells]).ravel()
+            difference[cells] = -(of_sum @ difference) / own
         follows = np.zeros(len(self.place), dtype=bool)
-        if self.count:
-            random = np.concatenate([self.random.standard_normal(len(self.hidden)), np.zeros(self.count)])
-            difference = self.factors.solve(random)[: len(self.hidden)]
-            follows[self.hidden[np.abs(difference) < TOLERANCE]] = True
-        return follows
+        follows[self.hidden[np.abs(difference) < TOLERANCE]] = True
+        return follows & self.is_looked_at
 
     def proofs(self, cells: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """For each cell that is told: the cells from which it follows; and for which of them there is no way round.
+        """For each cell of the core that is told: the cells from which it follows; and for which there is no way round.
 
         Cells that share no sum are solved for at once.
         """
+        at = np.searchsorted(self.columns, self.place[cells])
         parts = self.part[self.place[cells]]
         order = np.argsort(parts, kind="stable")
-        cells, parts = cells[order], parts[order]
-        turn = np.arange(len(cells)) - np.searchsorted(parts, parts)
+        at, parts = at[order], parts[order]
+        turn = np.arange(len(at)) - np.searchsorted(parts, parts)
         sums = np.argsort(self.part_of_sum, kind="stable")
         first = np.searchsorted(self.part_of_sum[sums], parts)
         last = np.searchsorted(self.part_of_sum[sums], parts, side="right")
         for number in range(turn.max(initial=-1) + 1):
             chosen = np.flatnonzero(turn == number)
-            ones = np.zeros(len(self.hidden) + self.count)
-            ones[self.place[cells[chosen]]] = 1.0
-            weights = self.factors.solve(ones)[len(self.hidden) :]
+            ones = np.zeros(len(self.columns))
+            ones[at[chosen]] = 1.0
+            weights = self._solve(ones, np.zeros(self.sums.shape[0]))[len(self.columns) :]
             for one in chosen:
                 own = sums[first[one] : last[one]]
                 weight = self.sums[own].T @ weights[own]

@@ -5,6 +5,7 @@ sums, also those over several tables, so a hidden cell needs company in each of 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -34,9 +35,17 @@ class System:
     member: np.ndarray
     rest: np.ndarray
 
-    @property
+    @cached_property
     def sum_of_member(self) -> np.ndarray:
         return np.repeat(np.arange(len(self.total)), np.diff(self.start))
+
+    @cached_property
+    def by_size(self) -> tuple[np.ndarray, np.ndarray]:
+        """(sum, cell) of all members and totals, by sum and within it by size."""
+        sums = np.concatenate([self.sum_of_member, np.arange(len(self.total))])
+        cells = np.concatenate([self.member, self.total])
+        order = np.lexsort((self.value[cells], sums))
+        return sums[order], cells[order]
 
 
 def protect(system: System) -> int:
@@ -47,7 +56,7 @@ def protect(system: System) -> int:
     """
     if not len(system.total):
         return 0
-    order = _by_size(system)
+    order = system.by_size
     for _ in range(ROUNDS):
         bad = unprotected(system)
         if not bad.any():
@@ -95,14 +104,6 @@ def lows(system: System) -> np.ndarray:
     return np.minimum(low, system.value)
 
 
-def _by_size(system: System) -> tuple[np.ndarray, np.ndarray]:
-    """(sum, cell) of all members and totals, by sum and within it by size."""
-    sums = np.concatenate([system.sum_of_member, np.arange(len(system.total))])
-    cells = np.concatenate([system.member, system.total])
-    order = np.lexsort((system.value[cells], sums))
-    return sums[order], cells[order]
-
-
 def _next(system: System, order: tuple[np.ndarray, np.ndarray], bad: np.ndarray) -> np.ndarray:
     """The smallest cell of each bad sum that may still be hidden and adds to what is uncertain; where there is none, of a
     sum with one hidden cell, any that may: a 0 that is hidden could have been the hidden figure."""
@@ -131,7 +132,7 @@ def refute(system: System, known: np.ndarray, is_needed: np.ndarray) -> int:
 
 def harden(system: System, weak: np.ndarray) -> int:
     """Hide one cell more in every sum with a cell of which too much is known, or else in those near it; returns how many."""
-    order = _by_size(system)
+    order = system.by_size
     for _ in range(REACH):
         bad = weak[system.total]
         np.logical_or.at(bad, system.sum_of_member, weak[system.member])
