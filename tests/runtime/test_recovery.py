@@ -96,6 +96,16 @@ def test_a_server_of_another_folder_that_got_the_id_is_left_alone(cluster, tmp_p
     assert postgres.is_running(cluster)
 
 
+def test_a_server_that_recovers_from_a_killed_process_is_waited_for(cluster):
+    port = postgres.start(cluster)
+    for _ in range(3):
+        with psycopg.connect(postgres.dsn(cluster)) as connection:
+            psutil.Process(connection.info.backend_pid).kill()
+        time.sleep(0.05)
+        assert postgres.start(cluster) == port
+        psycopg.connect(postgres.dsn(cluster)).close()
+
+
 def test_a_server_starts_where_a_busy_process_of_a_killed_one_is_left(cluster):
     postgres.start(cluster)
     first = postgres.server(cluster)

@@ -57,6 +57,7 @@ def start(data: Path, port: int | None = None) -> int:
     """
     data = data.resolve()
     if server(data) is not None:
+        _wait_until_it_answers(data)
         return _running_port(data)
     if not _is_whole(data):
         _create(data)
@@ -116,6 +117,24 @@ def _serves(process: psutil.Process, data: Path) -> bool:
         return process.info["name"] == "postgres" and str(data) in process.cmdline()[1:]
     except psutil.Error:
         return False
+
+
+def _wait_until_it_answers(data: Path) -> None:
+    """A server of which a process was killed ends all sessions and takes none until it has replayed its log.
+
+    Raises PostgresError when that takes longer than a start may.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            psycopg.connect(dsn(data)).close()
+            return
+        except psycopg.OperationalError as error:
+            if time.monotonic() > deadline or server(data) is None:
+                raise PostgresError(
+                    f"the server in {data} does not answer: {error}; see {data / 'server.log'}"
+                ) from error
+            time.sleep(0.2)
 
 
 def _end_orphans(data: Path) -> None:
