@@ -162,9 +162,3 @@ class Algebra:
 def judged(system: System) -> np.ndarray:
     """Hidden cells with somebody in them: of these nothing may be told. (Nobody among few is hidden where it can be.)"""
     return system.is_hidden & (system.value >= 1) & ~system.is_money
-
-
-def narrow(system: System, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Hidden cells for which fewer numbers are possible than a figure below the minimum leaves anyway (1 to minimum - 1)."""
-    least, greatest = bounds(system, low, high)
-    return judged(system) & (greatest - least < system.need - 2)

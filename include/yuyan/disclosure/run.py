@@ -55,15 +55,13 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
     system = cells.system
     real = np.zeros(len(system.value), dtype=bool)
     real[cells.refs["cell"].drop_nulls().to_numpy()] = True
-    secret = (
-        system.is_hidden.copy()
-    )  # for their own sake; company may be computed where nothing of these follows
+    # what is hidden for its own sake; company may be computed where nothing of this follows
+    secret = system.is_hidden.copy()
     told, narrow, changed = np.zeros(len(real), dtype=bool), np.zeros(len(real), dtype=bool), None
     for _ in range(ROUNDS):
         unprotected = protect(system)
-        readers = replace(
-            system, is_hidden=system.is_hidden | ~real
-        )  # what no table shows can only be computed
+        # what no table shows can only be computed
+        readers = replace(system, is_hidden=system.is_hidden | ~real)
         before, judged = system.is_hidden.copy(), attack.judged(system) & secret
         algebra = attack.Algebra(readers, changed)
         told = judged & np.where(algebra.is_looked_at, algebra.told(), told)
