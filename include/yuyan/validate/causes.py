@@ -25,6 +25,14 @@ COLUMNS = (
 """Columns of quality.cause that follow from what stands."""
 
 
+def are_unknown(connection: psycopg.Connection) -> bool:
+    """Whether a failure stands whose cause nobody has written down: the run that found it broke off."""
+    return connection.execute(
+        "select exists (select from quality.row_failure f left join quality.cause c using (cause_id) "
+        "where f.resolved_run_id is null and c.cause_id is null)"
+    ).fetchone()[0]
+
+
 def find(connection: psycopg.Connection, catalogue: Catalogue, run_id: str) -> int:
     """Group every standing failure by cause, note which causes are gone; returns how many stand. One transaction."""
     with connection.transaction():
