@@ -46,13 +46,11 @@ class CollectionFailed(RuntimeError):
 def as_of(param: str | None, logical_date: datetime | None, run_after: datetime) -> date:
     """The date a run stands for: the parameter if given, else its logical date (else its start) in Chongqing.
 
-    Raises FutureDay for a parameter after the day of `run_after`; the simulated calendar may run ahead of the clock, within
-    SIMULATED_YEARS.
+    Raises FutureDay for one after the day of `run_after`, however it was given: Airflow starts a run by `run_after` alone,
+    whatever its logical date. The simulated calendar may run ahead of the clock, within SIMULATED_YEARS.
     """
-    today = run_after.astimezone(CHONGQING).date()
-    if not param:
-        return logical_date.astimezone(CHONGQING).date() if logical_date else today
-    day, last = date.fromisoformat(param), today
+    last = today = run_after.astimezone(CHONGQING).date()
+    day = date.fromisoformat(param) if param else (logical_date or run_after).astimezone(CHONGQING).date()
     if settings.simulated_mark():
         first = settings.FIRST_AS_OF
         last = max(today, first.replace(year=first.year + SIMULATED_YEARS))

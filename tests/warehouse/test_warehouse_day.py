@@ -97,6 +97,22 @@ def test_a_day_that_has_not_come_is_refused(connection, monkeypatch):
         runs.as_of("2099-01-01", None, AFTER)
 
 
+def test_a_logical_date_that_has_not_come_is_refused_like_a_parameter(monkeypatch):
+    """Airflow starts such a run at once: it asks `run_after` alone."""
+    far = datetime(2099, 1, 1, tzinfo=UTC)
+    with pytest.raises(runs.FutureDay, match="2099-01-01 晚于 2026-10-16"):
+        runs.as_of(None, far, AFTER)
+    with pytest.raises(runs.FutureDay, match="2026-10-17 晚于 2026-10-16"):
+        runs.as_of(None, datetime(2026, 10, 16, 17, tzinfo=UTC), AFTER)
+    assert runs.as_of(None, AFTER, AFTER) == D16
+    assert runs.as_of(None, datetime(2026, 10, 14, 17, tzinfo=UTC), AFTER) == date(2026, 10, 15)
+    assert runs.as_of("2026-10-14", far, AFTER) == date(2026, 10, 14)
+    monkeypatch.setenv("YUYAN_SIMULATED", "1")
+    assert runs.as_of(None, datetime(2027, 10, 17, tzinfo=UTC), AFTER) == date(2027, 10, 17)
+    with pytest.raises(runs.FutureDay):
+        runs.as_of(None, far, AFTER)
+
+
 def test_nothing_follows_a_run_that_knew_all(connection):
     arrive(connection, "c1", D16, "b1")
     collected("c1", D16)
