@@ -214,12 +214,12 @@ def test_the_server_does_as_its_catalogue_says(owner, connected):
 
 HISTORY = (
     "quality.life_cycle_event", "quality.release", "quality.thinning", "allocation.sign_off", "allocation.run",
-    "accountability.case_record",
+    "accountability.case_record", "quality.row_failure",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_no_stage_can_change_what_was_decided_released_or_thinned(connected, stage):
+def test_no_stage_can_take_away_what_was_decided_released_thinned_or_found(connected, stage):
     for table in HISTORY:
         for statement in (
             f"delete from {table}",
@@ -230,6 +230,45 @@ def test_no_stage_can_change_what_was_decided_released_or_thinned(connected, sta
                 connected[stage].execute(statement)
     with pytest.raises(errors.InsufficientPrivilege):
         connected[stage].execute("set session_replication_role = replica")
+
+
+FAILURE = (
+    "insert into quality.row_failure (entity, raw_id, rule_id, rule_version, src_inst_code, src_record_id, batch_id, "
+    "row_no, severity, since_run_id, last_run_id) values ('student', 1, 'R', 1, '10611', 's1', 'b1', 1, 'major', 'r1', 'r1')"
+)
+OF_A_FAILURE = {
+    "failure_id", "entity", "raw_id", "rule_id", "src_inst_code", "src_record_id", "record_key", "batch_id", "row_no",
+    "since_run_id",
+}  # fmt: skip
+"""What a failure is of, and since when."""
+NEWEST = "where failure_id = (select max(failure_id) from quality.row_failure)"
+
+
+def test_a_failure_is_settled_once_and_stays_what_it_was(owner, connected):
+    """As the stage that writes it and as the owner: every column, while it stands and when it has ended."""
+    columns = [c for (c,) in owner.execute("select attname from pg_attribute where attrelid = "
+               "'quality.row_failure'::regclass and attnum > 0 and not attisdropped")]  # fmt: skip
+    for session in (connected["validate"], owner):
+        session.execute(FAILURE)
+        assert changed(session, columns) == set(columns) - OF_A_FAILURE
+        session.execute(f"update quality.row_failure set resolved_run_id = 'r2', resolution = 'healed' {NEWEST}")
+        assert changed(session, columns) == {"override_id"}  # a stand-in's, whose failure ends where it is found
+    for statement in ("delete from quality.row_failure", "truncate quality.row_failure"):
+        with pytest.raises(errors.RaiseException, match="不得删除"):
+            owner.execute(statement)
+
+
+def changed(session: psycopg.Connection, columns: list[str]) -> set[str]:
+    """The columns of a failure that the session may write."""
+    found = set()
+    for column in columns:
+        try:
+            with session.transaction(force_rollback=True):
+                session.execute(f"update quality.row_failure set {column} = {column} {NEWEST}")
+            found.add(column)
+        except (errors.RaiseException, errors.GeneratedAlways):
+            pass
+    return found
 
 
 def test_only_decide_speaks_for_people_and_the_server_says_who_spoke(connected):
