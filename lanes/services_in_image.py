@@ -52,18 +52,18 @@ def main(product: str, demo: str, folder: Path) -> None:
     env = environment(owner["YUYAN_WAREHOUSE_DSN"])
     running: dict[str, subprocess.Popen] = {}
     try:
-        once("init", product, env | owner, home)
+        once("init", product, of("init", env | owner), home)
         for name in (*AIRFLOW, "monitor"):
-            running[name] = start(name, product, env, home, folder)
+            running[name] = start(name, product, of(name, env), home, folder)
         for name in (*AIRFLOW, "monitor"):
-            healthy(name, product, env, home, running, folder)
+            healthy(name, product, of(name, env), home, running, folder)
         airflow = httpx.get("http://127.0.0.1:8080/api/v2/monitor/health").json()
         states = {name: part["status"] for name, part in airflow.items()}
         assert list(states.values()) == ["healthy"] * 4, states
         assert "yuyan_stuck" in httpx.get("http://127.0.0.1:9464/metrics", timeout=60).text
-        once("city", demo, env | owner | {"SCALE": "0.002"}, home)
-        running["platforms"] = start("platforms", demo, env, home, folder)
-        healthy("platforms", demo, env, home, running, folder)
+        once("city", demo, of("city", env | owner) | {"SCALE": "0.002"}, home)
+        running["platforms"] = start("platforms", demo, of("platforms", env), home, folder)
+        healthy("platforms", demo, of("platforms", env), home, running, folder)
         print(
             "every service's command ran in its image and answered its health check:",
             ", ".join(["init", "city", *running]),
@@ -83,7 +83,7 @@ def environment(warehouse: str) -> dict[str, str]:
     """The file's own variables, with addresses of this namespace and drawn secrets."""
     stages = line_roles.dsns(warehouse, dict.fromkeys(settings.STAGES, secrets.token_hex(16)))
     metadata = logins.dsn(warehouse, "airflow", secrets.token_hex(16)).replace("/warehouse", "/airflow")
-    given = {name: _without_env_file(value) for name, value in COMPOSE["x-environment"].items()}
+    given = {name: _without_env_file(value) for name, value in COMPOSE["x-stages"].items()}
     given |= {settings.dsn_variable(stage): dsn for stage, dsn in stages.items()}
     return given | {
         "YUYAN_PERSON_KEY_VERSION": "1",
@@ -98,6 +98,11 @@ def environment(warehouse: str) -> dict[str, str]:
         "AIRFLOW__CELERY__BROKER_URL": "redis://127.0.0.1:6379/0",
         "AIRFLOW__CORE__FERNET_KEY": "",
     }
+
+
+def of(name: str, env: dict[str, str]) -> dict[str, str]:
+    """Of all variables those that the file gives a service."""
+    return {key: env[key] for key in COMPOSE["services"][name].get("environment", {})}
 
 
 def _without_env_file(value: str) -> str:

@@ -19,7 +19,8 @@ from yuyan import settings
 log = logging.getLogger(__name__)
 
 BOOK = "collect"
-"""The login that keeps the book of runs, `ops.run` and `ops.stage_result`, whatever stage is at work."""
+"""The login that keeps the book of runs, `ops.run` and `ops.stage_result`, whatever stage is at work; with it the line says
+how it is (`line_state`), too, so that who books or watches needs no other."""
 AFTER_ALL = "(select max(greatest(started_at, ended_at)) + interval '1 microsecond' from ops.run)"
 """No run starts or ends before another that was there: everything asks for the latest, and a clock may be put back."""
 METRICS = ("statsd_on", "statsd_datadog_enabled", "otel_on")
@@ -105,7 +106,7 @@ def send_gauges() -> None:
     from yuyan import line_state
 
     try:
-        for gauge in line_state.gauges(settings.warehouse_dsn("decide")):
+        for gauge in line_state.gauges(settings.warehouse_dsn(BOOK)):
             stats.gauge(".".join(("yuyan", gauge.name, *gauge.labels.values())), gauge.value)
     except psycopg.Error as error:
         log.warning("no gauges were sent: %s", error)

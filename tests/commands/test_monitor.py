@@ -5,13 +5,16 @@ import threading
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from typer.testing import CliRunner
 
 from yuyan import line_state, runs
 from yuyan.commands import monitor
+from yuyan.commands.cli import app
 from yuyan.domain import institutions
 
 pytestmark = pytest.mark.database
@@ -123,6 +126,26 @@ def ask(url: str) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refusal:
         return refusal.code, refusal.read().decode()
+
+
+def test_the_command_needs_the_login_that_keeps_the_book_alone(monkeypatch):
+    """As the service of docker-compose.yml has it, with Airflow's address."""
+    given = {
+        "YUYAN_WAREHOUSE_DSN_COLLECT": "postgresql://c@h/w",
+        "YUYAN_AIRFLOW_URL": "http://a",
+        "YUYAN_AIRFLOW_PASSWORD": "x",
+    }
+    monkeypatch.delenv("YUYAN_WAREHOUSE_DSN", raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    lines = []
+    stub = SimpleNamespace(server_port=1, serve_forever=lambda: None)
+    monkeypatch.setattr(monitor, "server", lambda line, host, port: lines.append(line) or stub)
+    done = CliRunner().invoke(app, ["monitor"])
+    assert done.exit_code == 0, done.output
+    assert [(line._dsn, str(line._airflow._http.base_url)) for line in lines] == [
+        ("postgresql://c@h/w", "http://a")
+    ]
 
 
 def test_a_monitoring_system_is_told(line, warehouse):

@@ -189,9 +189,35 @@ def test_airflow_is_configured_alike_everywhere_and_reports_to_nobody(demo):
     airflow = [s["environment"] for s in demo["services"].values() if s.get("command", [""])[0] == "airflow"]
     assert len(airflow) == 5
     for variables in airflow:
-        assert variables == airflow[0]
+        assert {k: v for k, v in variables.items() if not k.startswith(DSN)} == {
+            k: v for k, v in airflow[0].items() if not k.startswith(DSN)
+        }
         assert {name: variables[name] for name in environment.NO_TELEMETRY} == environment.NO_TELEMETRY
     assert airflow[0]["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+
+
+DSN = "YUYAN_WAREHOUSE_DSN"
+REACH = {
+    "init": {DSN, *(f"{DSN}_{stage.upper()}" for stage in settings.STAGES)},
+    "city": {DSN, *(f"{DSN}_{stage.upper()}" for stage in settings.STAGES)},
+    "worker": {f"{DSN}_{stage.upper()}" for stage in settings.STAGES},
+    "dag-processor": {f"{DSN}_COLLECT"},
+    "monitor": {f"{DSN}_COLLECT"},
+}
+"""By which logins a service reaches the warehouse; the others have none."""
+
+
+def test_a_service_has_the_logins_that_it_needs(demo):
+    for name, service in demo["services"].items():
+        found = {
+            key: value
+            for key, value in service.get("environment", {}).items()
+            if "@postgres:5432/warehouse" in str(value)
+        }
+        assert set(found) == REACH.get(name, set()), name
+        for stage in settings.STAGES:
+            if (variable := f"{DSN}_{stage.upper()}") in found:
+                assert found[variable].startswith(f"postgresql://yuyan_{stage}:"), (name, stage)
 
 
 def test_commands_are_those_that_run_without_a_container(demo):

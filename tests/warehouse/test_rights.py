@@ -4,11 +4,14 @@ Everything is asked of the server: all its schemas, tables and privileges, and a
 include/roles.yml. What is new is refused until a file names it.
 """
 
+from datetime import date
+from types import SimpleNamespace
+
 import psycopg
 import pytest
 from psycopg import errors, sql
 
-from yuyan import settings
+from yuyan import line_state, runs, settings
 from yuyan.warehouse import line_roles, logins, roles
 
 pytestmark = pytest.mark.database
@@ -251,8 +254,12 @@ def test_a_failure_is_settled_once_and_stays_what_it_was(owner, connected):
     for session in (connected["validate"], owner):
         session.execute(FAILURE)
         assert changed(session, columns) == set(columns) - OF_A_FAILURE
-        session.execute(f"update quality.row_failure set resolved_run_id = 'r2', resolution = 'healed' {NEWEST}")
-        assert changed(session, columns) == {"override_id"}  # a stand-in's, whose failure ends where it is found
+        session.execute(
+            f"update quality.row_failure set resolved_run_id = 'r2', resolution = 'healed' {NEWEST}"
+        )
+        assert changed(session, columns) == {
+            "override_id"
+        }  # a stand-in's, whose failure ends where it is found
     for statement in ("delete from quality.row_failure", "truncate quality.row_failure"):
         with pytest.raises(errors.RaiseException, match="不得删除"):
             owner.execute(statement)
@@ -301,6 +308,16 @@ def test_what_a_list_no_longer_names_is_taken_back_and_repeating_changes_nothing
     assert owner.execute("select has_table_privilege('analyst', 'star.later', 'select')").fetchone() == (
         False,
     )
+
+
+def test_who_keeps_the_book_of_runs_may_book_and_watch(owner, warehouse, monkeypatch):
+    """The DAG processor and the monitor of docker-compose.yml have this login alone."""
+    monkeypatch.delenv(settings.dsn_variable(settings.OWNER))
+    monkeypatch.setenv(settings.dsn_variable(runs.BOOK), logins.dsn(warehouse, LOGIN[runs.BOOK], PASSWORD))
+    runs.open_run("r1", "warehouse", date(2026, 10, 15))
+    runs.on_failure({"dag_run": SimpleNamespace(run_id="r1")})
+    assert owner.execute("select state from ops.run where run_id = 'r1'").fetchone() == ("failed",)
+    assert line_state.gauges(settings.warehouse_dsn(runs.BOOK))
 
 
 def test_one_url_serves_all_stages_and_some_of_them_are_refused(monkeypatch):

@@ -9,7 +9,7 @@ from typing import Annotated
 import psycopg
 import typer
 
-from yuyan import secrets, settings
+from yuyan import runs, secrets, settings
 from yuyan.commands import backup as backups
 from yuyan.commands import deployed, report
 from yuyan.commands import init as deployment
@@ -250,8 +250,8 @@ def monitor(
 ) -> None:
     """Serve /metrics (OpenMetrics) and /health, which is 503 while the line does not move. Until it is stopped."""
     with expected():
-        client = deployed.line(airflow_url).client if airflow_url else None
-        server = serving.server(serving.Line(warehouse_dsn(), client), host, port)
+        client = deployed.line(airflow_url, runs.BOOK).client if airflow_url else None
+        server = serving.server(serving.Line(warehouse_dsn(runs.BOOK), client), host, port)
         terminal().print(f"http://{host}:{server.server_port}/metrics", highlight=False)
         server.serve_forever()
 

@@ -1,7 +1,8 @@
 """The deployed line: an Airflow and a warehouse that this command reaches over the network and did not start.
 
 `--airflow-url` or YUYAN_AIRFLOW_URL names the Airflow, YUYAN_AIRFLOW_USER (default: the operators' account) and
-YUYAN_AIRFLOW_PASSWORD log in, YUYAN_WAREHOUSE_DSN names the warehouse. In the containers of docker-compose.yml all are set.
+YUYAN_AIRFLOW_PASSWORD log in, YUYAN_WAREHOUSE_DSN names the warehouse. In the container `init` of docker-compose.yml all
+are set.
 """
 
 import os
@@ -24,8 +25,10 @@ AirflowUrl = Annotated[
 ]
 
 
-def line(airflow_url: str) -> Line:
-    """The deployed line at this address. Raises OperatorError naming a variable that is missing."""
+def line(airflow_url: str, stage: str = "decide") -> Line:
+    """The deployed line at this address, its warehouse as a stage's login reaches it. Raises OperatorError naming a variable
+    that is missing.
+    """
     if not airflow_url.startswith(("http://", "https://")):
         raise OperatorError(f"{airflow_url} is no address of an Airflow; it begins with http:// or https://")
     password = secrets.ENVIRONMENT["airflow_password"]
@@ -44,4 +47,4 @@ def line(airflow_url: str) -> Line:
         mapped = f"/mapped/{task['map_index']}" if task["map_index"] >= 0 else ""
         return f"{base}/dags/{dag_id}/runs/{run_id}/tasks/{task['task_id']}{mapped}"
 
-    return Line(client, warehouse_dsn(), lambda: None, log_of)
+    return Line(client, warehouse_dsn(stage), lambda: None, log_of)
