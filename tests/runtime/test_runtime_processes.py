@@ -127,6 +127,32 @@ def test_services_outlive_the_command_that_started_them(home):
     assert processes.find("lasting", home) is not None
 
 
+def test_what_is_run_to_its_end_says_how_it_ended_and_leaves_no_record(home):
+    commands = {name: [sys.executable, "-c", f"exit({code})"] for name, code in (("good", 0), ("bad", 3))}
+    assert processes.run(commands, os.environ, home) == ["bad"]
+    assert processes.run({"good": commands["good"]}, os.environ, home) == []
+    assert list((home / "pids").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", services.PREPARATIONS)
+def test_down_ends_a_preparation_whose_command_was_killed(home, name):
+    code = (
+        "import os, sys; from pathlib import Path; from yuyan_demo.runtime import processes; "
+        "command = [sys.executable, '-c', 'import time; time.sleep(600)']; "
+        "processes.run({sys.argv[2]: command}, os.environ, Path(sys.argv[1]))"
+    )
+    waiting = subprocess.Popen([sys.executable, "-c", code, str(home), name])
+    while not (home / "pids" / f"{name}.json").exists():
+        assert waiting.poll() is None
+        time.sleep(0.02)
+    waiting.kill()
+    waiting.wait()
+    crowd = processes.members(processes.find(name, home))
+    assert len(crowd) == 1
+    assert services.down(home) == [name]
+    assert not [p for p in crowd if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
 def test_secrets_are_for_their_owner_only_and_stay_the_same(home, monkeypatch):
     for variable in (*secrets.ENVIRONMENT.values(), "YUYAN_ANALYST_PASSWORD", "YUYAN_AUDITOR_PASSWORD"):
         monkeypatch.delenv(variable, raising=False)

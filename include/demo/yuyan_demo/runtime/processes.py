@@ -38,6 +38,24 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str], home: Path)
     if (running := find(name, home)) is not None:
         return running
     stop([name], home, patience=0)  # what a leader that was killed has left would never be found again
+    return _spawn(name, command, env, home)[1]
+
+
+def run(commands: Mapping[str, Sequence[str]], env: Mapping[str, str], home: Path) -> list[str]:
+    """Run commands side by side to their end, each a service meanwhile, so that `stop` finds it when who waits here is gone;
+    returns the names of those that failed. One that such a command has left is stopped first.
+    """
+    stop(list(commands), home)
+    running = {name: _spawn(name, command, env, home)[0] for name, command in commands.items()}
+    failed = [name for name, process in running.items() if process.wait() != 0]
+    for name in running:
+        _record(name, home).unlink(missing_ok=True)
+    return failed
+
+
+def _spawn(
+    name: str, command: Sequence[str], env: Mapping[str, str], home: Path
+) -> tuple[subprocess.Popen, Service]:
     log = home / "logs" / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "ab") as output:
@@ -53,7 +71,7 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str], home: Path)
         )
     service = _service(name, psutil.Process(process.pid), log)
     files.write(_record(name, home), json.dumps(asdict(service)))
-    return service
+    return process, service
 
 
 def find(name: str, home: Path) -> Service | None:

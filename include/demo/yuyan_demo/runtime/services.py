@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +41,12 @@ AIRFLOW = {
 PLATFORMS = "platforms"
 NAMES = ("scheduler", "triggerer", "dag-processor", "api-server", PLATFORMS)
 """Services besides PostgreSQL, in the order in which they are asked to stop."""
+
+PREPARATIONS = {
+    "airflow-migrate": ["-m", "airflow", "db", "migrate"],
+    "dbt-manifest": ["-c", "from yuyan.transform import prepare_manifest; prepare_manifest()"],
+}
+"""What must have run before Airflow's processes start, by Python's arguments."""
 
 METADATA = "airflow"
 """Airflow's database and the login that owns it, which may nothing in the warehouse."""
@@ -312,7 +317,7 @@ def status(home: Path) -> list[dict[str, Any]]:
 
 def down(home: Path) -> list[str]:
     """Stop everything of this work folder; returns what was running."""
-    stopped = processes.stop(NAMES, home)
+    stopped = processes.stop([*NAMES, *PREPARATIONS], home)
     if postgres.is_running(home / "pg"):
         postgres.stop(home / "pg")
         stopped.append("postgres")
@@ -355,29 +360,16 @@ def _prepare(home: Path, env: dict[str, str]) -> None:
     version = importlib.metadata.version("apache-airflow-core")
     stamp, prepared = home / "airflow" / "migrated", home / "dbt" / "prepared"
     sources = [p for p in settings.DBT_PROJECT.rglob("*") if p.suffix in (".sql", ".yml", ".csv")]
-    work = {}
+    due = []
     if not stamp.exists() or stamp.read_text() != version:
-        work["airflow-migrate"] = ["-m", "airflow", "db", "migrate"]
+        due.append("airflow-migrate")
     if not prepared.exists() or prepared.stat().st_mtime < max(p.stat().st_mtime for p in sources):
-        work["dbt-manifest"] = ["-c", "from yuyan.transform import prepare_manifest; prepare_manifest()"]
-    running = {}
-    for name, arguments in work.items():
-        log = home / "logs" / f"{name}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with open(log, "wb") as output:
-            running[name] = subprocess.Popen(
-                [sys.executable, *arguments],
-                env=env,
-                cwd=home,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-    for name, process in running.items():
-        if process.wait() != 0:
-            raise RuntimeFailure(f"{name} failed:\n{_tail(home / 'logs' / f'{name}.log')}")
+        due.append("dbt-manifest")
+    commands = {name: [sys.executable, *PREPARATIONS[name]] for name in due}
+    for name in processes.run(commands, env, home):
+        raise RuntimeFailure(f"{name} failed:\n{_tail(home / 'logs' / f'{name}.log')}")
     files.write(stamp, version)
-    if "dbt-manifest" in work:
+    if "dbt-manifest" in due:
         files.write(prepared, "")
 
 
