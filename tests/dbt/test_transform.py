@@ -3,18 +3,26 @@
 import json
 import re
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import tiny
 import yaml
 
-from yuyan import settings, transform
+from yuyan import openlineage, settings, transform
 
 pytestmark = pytest.mark.database
 
 
-def test_a_failed_node_is_named_recorded_and_gone_after_the_next_attempt(built, monkeypatch):
+@pytest.fixture
+def told(monkeypatch, tmp_path) -> Path:
+    """The file to which a layer's OpenLineage events go."""
+    monkeypatch.setenv(openlineage.VARIABLE, str(tmp_path / "events.jsonl"))
+    return tmp_path / "events.jsonl"
+
+
+def test_a_failed_node_is_named_recorded_and_gone_after_the_next_attempt(built, monkeypatch, told):
     monkeypatch.setitem(transform.SELECTIONS, "star", ("dim_urgent_list",))
     columns = "(src_inst_code, src_record_id, raw_id, batch_id, list_id)"
     insert = f"insert into accepted.urgent_discipline_list {columns} values (%s, %s, 0, '', 'L')"
@@ -35,6 +43,19 @@ def test_a_failed_node_is_named_recorded_and_gone_after_the_next_attempt(built, 
     summary = transform.run_layer("star", "again", tiny.AS_OF)
     assert (summary["models"], summary["seeds"], summary["tests"], summary["warnings"]) == (1, 0, 1, 0)
     assert {row[2] for row in built.execute(outcomes).fetchall()} == {"success", "pass"}
+    first, second = (json.loads(line) for line in told.read_text(encoding="utf-8").splitlines())
+    for event in (first, second):  # a test that fails is no model: both times it was built
+        assert (event["eventType"], event["job"]["name"]) == ("COMPLETE", "star.dim_urgent_list")
+    assert first["eventTime"] < second["eventTime"]
+    (output,) = second["outputs"]
+    fields = output["facets"]["columnLineage"]["fields"]
+    table = built.execute("select * from star.dim_urgent_list limit 0")
+    assert set(fields) == {column.name for column in table.description}
+    (source,) = fields["urgent_list_id"]["inputFields"]
+    assert (source["name"].split(".", 1)[1], source["field"]) == (
+        "accepted.urgent_discipline_list",
+        "list_id",
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,7 +65,7 @@ def test_a_failed_node_is_named_recorded_and_gone_after_the_next_attempt(built, 
         ("{others}, 1 as urgent_list_id", "urgent_list_id is integer, contract text"),
     ],
 )
-def test_sql_that_breaks_the_contract_of_its_model_is_refused(built, monkeypatch, select, said):
+def test_sql_that_breaks_the_contract_of_its_model_is_refused(built, monkeypatch, told, select, said):
     parsed = transform._kept()
     node = parsed.nodes["model.yuyan.dim_urgent_list"]
     others = ", ".join(column for column in node.columns if column != "urgent_list_id")
@@ -56,6 +77,9 @@ def test_sql_that_breaks_the_contract_of_its_model_is_refused(built, monkeypatch
     with pytest.raises(transform.TransformFailed, match=f"dim_urgent_list .*contract.*{said}"):
         transform.run_layer("star", "broken", tiny.AS_OF)
     assert built.execute("select count(*) from star.dim_urgent_list").fetchone() == rows
+    event = json.loads(told.read_text(encoding="utf-8"))
+    assert event["eventType"] == "FAIL"
+    assert re.search(said, event["run"]["facets"]["errorMessage"]["message"])
     built.commit()
 
 
