@@ -239,7 +239,8 @@ def run(seed: int, number: int) -> Result:
 
 
 def judge(result: Result, env: dict[str, str], is_late: bool) -> None:
-    """Plain runs until the day is whole, at most two; then the comparison, and what is left after `yuyan down`."""
+    """Plain runs until the day is whole, at most two, and the comparison; where it needed none, the day after, compared too;
+    then what is left after `yuyan down`."""
     if result.ended[0] == 0 and is_whole() and not is_late:
         result.came_of_it = "ended well by itself"
     else:
@@ -257,6 +258,14 @@ def judge(result: Result, env: dict[str, str], is_late: bool) -> None:
         result.came_of_it = "whole the next day" if partial else "ended well by the plain run"
     if not result.faults:
         compare(result)
+    if not result.faults and result.came_of_it == "ended well by itself" and day.load(HOME).done < DAYS:
+        result.ended.append(ended(command(env, "run")))
+        if result.ended[-1] != 0:
+            result.faults.append(f"the day after ended with {result.ended[-1]}")
+        elif not is_whole():
+            result.faults.append("the day after is not whole")
+        else:
+            compare(result)
     if result.faults:  # the city goes with this run; its logs stay
         with contextlib.suppress(FileNotFoundError):
             shutil.copytree(HOME / "logs", _kept() / "logs", dirs_exist_ok=True)
@@ -280,7 +289,8 @@ def compare(result: Result) -> None:
         sides = [without_delivery(side, now / name) for name, side in (("then", then), ("now", now))]
     else:
         sides = [then, now]
-    result.tables, result.cells, said = equal.compare(*sides, [])
+    tables, cells, said = equal.compare(*sides, [])
+    result.tables, result.cells = result.tables + tables, result.cells + cells
     result.faults += [line[:300] for line in said]
     for table in {line.partition(":")[0] for line in said}:
         with contextlib.suppress(FileNotFoundError):
