@@ -88,6 +88,20 @@ def test_every_secret_reaches_a_service(demo):
         assert f"value-of-{name.lower()}" in text
 
 
+def test_no_secret_is_an_argument(demo):
+    """What starts a process can be read in the list of processes by whoever is on the machine."""
+    for name, service in demo["services"].items():
+        started = [
+            service.get("command"),
+            service.get("entrypoint"),
+            service.get("healthcheck", {}).get("test"),
+        ]
+        started += [
+            v for k, v in service.get("environment", {}).items() if k.endswith(("_ARGS", "_OPTS", "_OPTIONS"))
+        ]
+        assert "value-of-" not in yaml.safe_dump(started), name
+
+
 def test_the_platforms_belong_to_the_demo_only(compose):
     done = compose(dict.fromkeys(SECRETS, "x"))
     assert not {"city", "platforms"} & set(yaml.safe_load(done.stdout)["services"])

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import shutil
 import socket
 import subprocess
 import threading
@@ -24,12 +25,16 @@ pytestmark = pytest.mark.database
 COMPOSE = yaml.safe_load((settings.PROJECT / "docker-compose.yml").read_text())
 
 
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 @pytest.fixture(scope="module")
 def broker():
     """Port of a Redis server in this process."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     server = TcpFakeServer(("127.0.0.1", port))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -137,6 +142,34 @@ def test_the_simulated_city_registers_its_platforms(command, initialised, owner)
         )
     assert set(found) == {f"platform_{path.stem}" for path in settings.INSTITUTIONS.glob("*.yml")}
     assert 8100 in found.values()
+
+
+def test_the_brokers_command_keeps_its_password_to_itself(clean_environment, tmp_path):
+    """The command and health check of the Compose file on a Redis of this machine; only port and address are others."""
+    if not shutil.which("redis-server"):
+        pytest.skip("Redis is not installed (Debian: apt-get install redis-server)")
+    service, port, password = COMPOSE["services"]["redis"], free_port(), secrets.token_hex(16)
+    command = [word.replace("$$", "$") for word in service["command"]]
+    command[-1] += f" --port {port} --bind 127.0.0.1"
+    env = clean_environment | {"REDISCLI_AUTH": password}
+    _, client, *words = service["healthcheck"]["test"]
+    ping = [client, "-p", str(port), *words]
+    started = processes.start("redis", command, env, tmp_path)
+    try:
+        for _ in range(100):
+            asked = subprocess.run(ping, env=env, capture_output=True, text=True)
+            if asked.stdout == "PONG\n":
+                break
+            assert processes.find("redis", tmp_path), (tmp_path / "logs" / "redis.log").read_text()
+            time.sleep(0.1)
+        assert asked.stdout == "PONG\n", asked.stdout + asked.stderr
+        refused = subprocess.run(ping, env=clean_environment, capture_output=True, text=True)
+        assert "NOAUTH" in refused.stdout + refused.stderr
+        lines = [" ".join(process.cmdline()) for process in processes.members(started)]
+        assert len(lines) == 2  # the shell and the server
+        assert not any(password in line for line in lines)
+    finally:
+        processes.stop(["redis"], tmp_path, patience=10)
 
 
 def test_a_celery_worker_takes_work(initialised, clean_environment, tmp_path):
