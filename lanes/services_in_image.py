@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import time
 from pathlib import Path
 
 import httpx
+import psycopg
 import yaml
 from fakeredis import TcpFakeServer
 
@@ -32,6 +34,10 @@ COMPOSE = yaml.safe_load((settings.PROJECT / "docker-compose.yml").read_text())
 UID = 50000
 AIRFLOW = ("api-server", "dag-processor", "triggerer", "scheduler", "worker")
 PATIENCE = 600
+A_COLLECTION = (
+    "insert into ops.run (run_id, kind, as_of, started_at) values ('lane', 'collect', current_date, now())"
+)
+"""As the line books one that has begun: with it the line moves, so that the monitor's health check says yes."""
 made: list[str] = []
 """Containers, to be removed."""
 containers: dict[str, str] = {}
@@ -55,19 +61,27 @@ def main(product: str, demo: str, folder: Path) -> None:
         once("init", product, of("init", env | owner), home)
         for name in (*AIRFLOW, "monitor"):
             running[name] = start(name, product, of(name, env), home, folder)
-        for name in (*AIRFLOW, "monitor"):
+        for name in AIRFLOW:
             healthy(name, product, of(name, env), home, running, folder)
         airflow = httpx.get("http://127.0.0.1:8080/api/v2/monitor/health").json()
         states = {name: part["status"] for name, part in airflow.items()}
         assert list(states.values()) == ["healthy"] * 4, states
+        told("http://127.0.0.1:9464/health", 503, "还没有任何采集\n")
+        with psycopg.connect(owner["YUYAN_WAREHOUSE_DSN"], autocommit=True) as warehouse:
+            warehouse.execute(A_COLLECTION)
+            healthy("monitor", product, of("monitor", env), home, running, folder)
+            warehouse.execute("delete from ops.run")
         assert "yuyan_stuck" in httpx.get("http://127.0.0.1:9464/metrics", timeout=60).text
         once("city", demo, of("city", env | owner) | {"SCALE": "0.002"}, home)
         running["platforms"] = start("platforms", demo, of("platforms", env), home, folder)
         healthy("platforms", demo, of("platforms", env), home, running, folder)
+        assert (found := readable_by_others(home)) == [], found[:20]
+        print("every service's command ran in its image:", ", ".join(["init", "city", *running]))
+        print("the file's own health check said yes:", ", ".join(running))
         print(
-            "every service's command ran in its image and answered its health check:",
-            ", ".join(["init", "city", *running]),
+            "the monitor's first said that nothing had been collected, and yes when a collection was booked"
         )
+        print("nobody else may read what they wrote below /var/lib/yuyan")
     finally:
         for process in running.values():
             process.terminate()
@@ -77,6 +91,30 @@ def main(product: str, demo: str, folder: Path) -> None:
             process.kill()
         subprocess.run(["buildah", "rm", *made], capture_output=True)
         postgres.stop(folder / "pg")
+
+
+def told(url: str, status: int, text: str) -> None:
+    """Wait until this is what is answered there."""
+    deadline, said = time.monotonic() + PATIENCE, "nobody answers"
+    while said != f"{status} {text}":
+        assert time.monotonic() < deadline, f"{url}: {said}"
+        with contextlib.suppress(httpx.TransportError):
+            answer = httpx.get(url, timeout=60)
+            said = f"{answer.status_code} {answer.text}"
+        time.sleep(1)
+
+
+def readable_by_others(home: Path) -> list[str]:
+    """Files and folders below the work folder that others than their account may read, write or enter: by the image's umask
+    there are none."""
+    found = []
+    for folder, folders, names in os.walk(home):
+        for path in (Path(folder, name) for name in (*folders, *names)):
+            with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+                mode = path.lstat().st_mode
+                if not stat.S_ISLNK(mode) and mode & 0o077:
+                    found.append(f"{stat.filemode(mode)} {path}")
+    return found
 
 
 def environment(warehouse: str) -> dict[str, str]:
@@ -158,8 +196,6 @@ def healthy(
     """Wait until the file's own health check of the service says yes, in its own container."""
     kind, *test = COMPOSE["services"][name]["healthcheck"]["test"]
     check = [word.replace("$$", "$") for word in (["sh", "-c", test[0]] if kind == "CMD-SHELL" else test)]
-    if name == "monitor":  # no collection has begun: it must say so
-        check = [word.replace("/health", "/metrics") for word in check]
     asked, deadline = command(image, env, home, check, containers[name]), time.monotonic() + PATIENCE
     while True:
         done = subprocess.run(asked, capture_output=True, text=True)
