@@ -21,7 +21,7 @@ _COMPARE = """
 insert into changed_record
 with held as (
     select coalesce(p.raw_id, a.raw_id) as raw_id, a.raw_id is not null as is_after
-    from (select raw_id from previous.accepted where entity = '{entity}') as p
+    from previous.accepted_{entity} as p
     full join accepted.{entity} as a on a.raw_id = p.raw_id
     where p.raw_id is null or a.raw_id is null
 ),
@@ -62,6 +62,9 @@ def find(connection: psycopg.Connection) -> int:
         "same_record": records.same_record("r", "v"),
     }
     for entity in contracts.load():
+        connection.execute(
+            f"create table if not exists previous.accepted_{entity} (raw_id bigint)"
+        )  # a new entity's
         connection.execute(_COMPARE.format(entity=entity, **numbers))
     connection.execute("analyze changed_record")
     return connection.execute("select count(*) from changed_record").fetchone()[0]

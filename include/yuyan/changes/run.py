@@ -197,10 +197,10 @@ def publish(run_id: str, as_of: date) -> int:
         for fact in [*facts.counted(), facts.bridge()]:
             columns = ", ".join(fact.columns)
             connection.execute(f"create table previous.{fact.name} as select {columns} from star.{fact.name}")
-        held = " union all ".join(
-            f"select '{e}' as entity, raw_id from accepted.{e}" for e in contracts.load()
-        )
-        connection.execute(f"create table previous.accepted as {held}")
+        for entity in contracts.load():
+            connection.execute(
+                f"create table previous.accepted_{entity} as select raw_id from accepted.{entity}"
+            )
         connection.execute(f"create table previous.cell as {_NOW}")
         definitions.keep(connection)
         number = connection.execute(
