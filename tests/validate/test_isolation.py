@@ -1,11 +1,14 @@
 """One value stops nobody else: a row that breaks the judgement is a finding of its own, a broken entity a problem."""
 
+import signal
+
+import psycopg
 import pytest
 from small_world import STUDENT
 
 from yuyan.decisions.problems import PROBLEMS
 from yuyan.domain import contracts, keys
-from yuyan.validate import isolation, reconcile, record, scope
+from yuyan.validate import docs, isolation, reconcile, record, scope, standing
 
 pytestmark = pytest.mark.database
 
@@ -141,6 +144,67 @@ def test_an_entity_that_cannot_be_judged_is_a_problem_and_the_others_are_judged(
     assert raw.accepted("student") == ["r1"]
     assert raw.rows("select * from quality.unjudged") == []
     assert PROBLEMS.get(raw.connection, problem).state == "fixed"
+
+
+def test_a_full_disk_is_no_rows_matter(raw, monkeypatch):
+    """What the server cannot do with many rows and can with few: the entity waits, and no row is blamed."""
+    raw.put_sound([*STUDENT, "course"])
+    raw.judge("run-1")
+    raw.put(*students(raw, "1990", "1991", "1992"))
+    original = standing.merge
+
+    def full(connection, work, *rest):
+        scoped = connection.execute(f"select count(*) from {work.scope}").fetchone()[0]
+        if work.entity == "student" and scoped > 1:
+            raise psycopg.errors.DiskFull("could not extend file")
+        return original(connection, work, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(standing, "merge", full)
+        assert "53100" in raw.judge("run-2")["student"]["error"]
+    assert (raw.accepted("student"), raw.quarantine()) == (["r1"], set())
+    assert raw.rows("select entity from quality.unjudged") == [("student",)]
+    raw.judge("run-3")
+    assert len(raw.accepted("student")) == 4
+    assert raw.rows("select entity from quality.unjudged") == []
+
+
+def test_what_was_judged_is_not_waited_for_though_its_page_could_not_be_kept(raw, monkeypatch):
+    """Nothing more of the entity comes, and its problem ends all the same."""
+    raw.put_sound(["course"])
+    with monkeypatch.context() as patch:
+        patch.setattr(docs, "keep", lambda *_: 1 / 0)
+        assert "error" in raw.judge("run-1")["course"]
+    assert raw.rows("select entity from quality.unjudged") == [("course",)]
+    raw.judge("run-2")
+    assert raw.rows("select entity from quality.unjudged") == []
+    assert raw.rows("select state from quality.problem where rule_id = 'QR.course.src_record_id.9'") == [
+        ("fixed",)
+    ]
+
+
+def test_a_task_whose_time_is_over_ends_though_the_server_is_busy(raw, monkeypatch):
+    raw.put_sound(STUDENT)
+
+    def busy(connection, *_):
+        connection.execute("select pg_sleep(300)")
+
+    def over(*_):
+        raise TimeoutError("the task's time is over")
+
+    monkeypatch.setattr(standing, "merge", busy)
+    before = signal.signal(signal.SIGALRM, over)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 3)
+        with pytest.raises(TimeoutError):
+            raw.judge("run-1")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    sleeping = (
+        "select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(300)'"
+    )
+    assert raw.rows(sleeping) == [(0,)]
 
 
 def test_what_arrives_of_one_entity_breaks_no_other(raw, monkeypatch):

@@ -15,8 +15,13 @@ PROBES = 200
 LONGEST = 300
 """Characters of an error that are kept."""
 
+OF_ROWS = ("22", "23", "54")
+"""Classes of SQLSTATE that a row's values raise: data exceptions, constraints, limits (of an index entry, of an expression).
+Anything else (no space, no memory, a lock, a cancelled statement) is the server's matter or the code's, whichever rows it
+meets."""
+
 Probe = Callable[[Sequence[int]], Exception | None]
-"""What judging these rows (raw_id) and no others raises, or None; leaves no trace."""
+"""What these rows (raw_id) and no others do to the judgement, or None; leaves no trace. Raises what is not theirs."""
 
 
 def text(error: Exception) -> str:
@@ -29,11 +34,16 @@ def text(error: Exception) -> str:
     return " ".join(message.split())[:LONGEST]
 
 
+def is_of_rows(error: Exception) -> bool:
+    """Can an exception be a row's, so that it is worth looking for the row?"""
+    return isinstance(error, psycopg.Error) and (error.sqlstate or "")[:2] in OF_ROWS
+
+
 def find(rows: Sequence[tuple[str, int]], probe: Probe) -> dict[int, str]:
     """The rows that break the judgement: raw_id -> error. `rows`: (src_inst_code, raw_id), sorted by institution.
 
     Institution by institution, then by halves. Rows that break it only together are all named. Empty when every
-    institution can be judged by itself, so that it is no matter of rows.
+    institution can be judged by itself, so that it is no matter of rows. What `probe` raises ends the search.
     """
     search = _Search(probe)
     found: dict[int, str] = {}

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from graphlib import TopologicalSorter
@@ -74,9 +74,8 @@ def validate(run_id: str, as_of: date, entities: Sequence[str] | None = None) ->
         summaries = _judged(rules, run_id, as_of, arrivals, broken)
         summaries |= {entity: {"error": isolation.text(error)} for entity, error in broken.items()}
         causes.find(connection, rules, run_id)
-        waiting = unjudged.note(
-            connection, {e: s["error"] for e, s in summaries.items() if "error" in s}, run_id
-        )
+        errors = {entity: s["error"] for entity, s in summaries.items() if "error" in s}
+        waiting = unjudged.note(connection, errors, summaries.keys() - errors, run_id)
         problems.settle_results(connection, run_id, as_of, waiting, unjudged.rows(connection))
     return summaries
 
@@ -106,10 +105,11 @@ def _judged(
     order.prepare()
     with ExitStack() as stack:
         batch = stack.enter_context(suite.batches())
-        for _ in range(WORKERS):
-            connection = psycopg.connect(settings.warehouse_dsn("validate"), autocommit=True)
-            free.put(stack.enter_context(connection))
+        dsn = settings.warehouse_dsn("validate")
+        connections = [stack.enter_context(psycopg.connect(dsn, autocommit=True)) for _ in range(WORKERS)]
+        for connection in connections:
             isolation.keep_out(connection, {})
+            free.put(connection)
         pool = stack.enter_context(ThreadPoolExecutor(WORKERS))
         waiting: dict[Future[None], str] = {}
         try:
@@ -118,8 +118,11 @@ def _judged(
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                     future.result()
                     order.done(waiting.pop(future))
-        except BaseException:  # the warehouse is gone: nothing more is begun
-            pool.shutdown(cancel_futures=True)
+        except BaseException:  # the warehouse is gone, or the task's time is over: nothing more is begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            for connection in connections:
+                with suppress(psycopg.Error):
+                    connection.cancel_safe()
             raise
     return {entity: summaries[entity] for entity in arrivals if entity in summaries}
 
@@ -158,7 +161,7 @@ class _Judge:
             try:
                 summary |= self._judged()
             except Exception as error:
-                if self.connection.closed:
+                if self.connection.closed or not isolation.is_of_rows(error):
                     raise
                 summary |= self._without_those_that_break_it(error)
         self.connection.execute(f"drop table if exists {Work(self.entity).newest}")
@@ -195,15 +198,16 @@ class _Judge:
         """Those that did so before, and where that is not enough, those that do so now. Raises `error` when it is no row."""
         rows = self._scope()
         rule_id = structural.isolated_id(self.entity)
+        judged = {raw_id for _, raw_id in rows}
         before = isolation.known(self.connection, self.entity, rule_id)
         for find in (lambda: before, lambda: isolation.find(rows, self._error)):
             isolation.keep_out(self.connection, {})
-            if isolated := {r: said for r, said in find().items() if r in {raw_id for _, raw_id in rows}}:
+            if isolated := {r: said for r, said in find().items() if r in judged}:
                 isolation.keep_out(self.connection, isolated)
                 try:
                     found = self._judged() | {"isolated": len(isolated)}
                 except Exception as again:
-                    if self.connection.closed:
+                    if self.connection.closed or not isolation.is_of_rows(again):
                         raise
                     log.warning("%s: %s rows kept out are not enough: %s", self.entity, len(isolated), again)
                 else:
@@ -224,14 +228,14 @@ class _Judge:
             return self.connection.execute(query).fetchall()
 
     def _error(self, only: Sequence[int]) -> Exception | None:
-        """What judging and recording these rows alone raises."""
+        """What these rows alone do to their judgement and its record. Raises what is not theirs."""
         try:
             with self.recording, self.connection.transaction(force_rollback=True):
                 self._work(only)
                 arguments = (self.rules, self.entity, self.run_id, self.as_of, self.arrivals)
                 record.judgement(self.connection, *arguments, None)
         except Exception as error:
-            if self.connection.closed:
+            if self.connection.closed or not isolation.is_of_rows(error):
                 raise
             return error
         return None

@@ -4,7 +4,7 @@ An entity that could not be judged (quality.unjudged) keeps its accepted rows, a
 Each institution whose rows wait gets a problem that names entity, batches and rows; the next judgement ends it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import psycopg
 
@@ -16,16 +16,15 @@ NAMED = 5
 """Batches that a problem names."""
 
 
-def note(connection: psycopg.Connection, errors: Mapping[str, str], run_id: str) -> list[Finding]:
+def note(
+    connection: psycopg.Connection, errors: Mapping[str, str], settled: Collection[str], run_id: str
+) -> list[Finding]:
     """Record which entities (entity -> error) this run could not judge; returns the findings about all that still wait.
 
-    An entity that the run did not look at keeps its entry.
+    `settled`: those of which nothing is left to judge. An entity that the run did not look at keeps its entry.
     """
     with connection.transaction():
-        connection.execute(
-            "delete from quality.unjudged u using quality.last_judged j where j.entity = u.entity and j.run_id = %s",
-            [run_id],
-        )
+        connection.execute("delete from quality.unjudged where entity = any(%s)", [list(settled)])
         for entity, error in errors.items():
             connection.execute(
                 "insert into quality.unjudged (entity, run_id, error) values (%s, %s, %s) "
