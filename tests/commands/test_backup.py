@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from support.fill import AS_OF
 from yuyan import settings
+from yuyan.commands import backup
 from yuyan.commands.cli import app
+from yuyan.commands.console import OperatorError
 from yuyan.warehouse import line_roles, migrate, roles
 from yuyan_demo.runtime import postgres
 
@@ -106,6 +108,28 @@ def test_a_day_comes_back_and_the_next_one_is_what_it_would_have_been(
 
     code, said = yuyan("restore", str(folder))
     assert (code, "is not empty" in said) == (1, True), said
+
+
+def test_no_table_goes_between_the_moment_of_a_backup_and_its_dump(warehouse, work, tmp_path, monkeypatch):
+    """The line makes a mart anew while pg_dump starts: it waits, and what is restored has the rows that were counted."""
+    refused, pg = [], backup._pg
+    with psycopg.connect(warehouse, autocommit=True) as line:
+        line.execute("create table quality.made as select 1 as x; set lock_timeout = '200ms'")
+
+        def disturbed(program, *rest):
+            if (
+                not refused
+            ):  # once while the tables are held; then a queue in which pg_dump would wait for ever
+                with pytest.raises(psycopg.errors.LockNotAvailable) as waited:
+                    line.execute("drop table quality.made")
+                refused.append(waited.value.sqlstate)
+                raise OperatorError(f"{program}: canceling statement due to lock timeout")
+            return pg(program, *rest)
+
+        monkeypatch.setattr(backup, "_pg", disturbed)
+        manifest = backup.backup(tmp_path / "backup")
+        assert (refused, manifest["rows"]["quality.made"]) == (["55P03"], 1)
+        line.execute("drop table quality.made")
 
 
 def test_a_backup_goes_into_a_folder_of_its_own(warehouse, tmp_path):

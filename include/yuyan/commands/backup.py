@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +31,8 @@ from yuyan.commands.init import METADATA
 from yuyan.warehouse import migrate
 
 MANIFEST, WAREHOUSE, AIRFLOW, LANDING = "manifest.json", "warehouse.dump", "airflow.dump", "landing"
+TRIES, LOCK_WAIT_MS = 60, 500
+"""To lock all tables while the line makes some anew; less than deadlock_timeout, so that the line is never the victim."""
 PROGRAMS = "YUYAN_PG_BIN"
 """Folder of pg_dump and pg_restore; by default those that were installed with the product, else those on the path."""
 _VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
@@ -47,7 +50,8 @@ where c.relkind in ('r', 'p') and n.nspname not like 'pg\\_%' and n.nspname <> '
 def backup(folder: Path, with_landing: bool = True) -> dict[str, Any]:
     """Write a backup into a new folder and return its manifest. The line may be at work meanwhile.
 
-    Dump and row counts are of one moment. Landing is copied after it, so that every batch of the dump is in the copy.
+    Dump and row counts are of one moment: no table goes before both are taken. Landing is copied after it, so that every
+    batch of the dump is in the copy.
     Raises OperatorError: the folder is not empty, or pg_dump failed.
 
     >>> backup(Path("backup/2026-10-15"))["as_of"]
@@ -59,8 +63,7 @@ def backup(folder: Path, with_landing: bool = True) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     with psycopg.connect(dsn) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        (snapshot,) = connection.execute("select pg_export_snapshot()").fetchone()
-        _pg("pg_dump", dsn, "--format=custom", f"--snapshot={snapshot}", f"--file={folder / WAREHOUSE}")
+        _dump(connection, dsn, folder / WAREHOUSE)
         (migration,) = connection.execute("select max(number) from ops.migration").fetchone()
         (as_of,) = connection.execute("select max(as_of) from ops.run").fetchone()
         manifest = {
@@ -209,6 +212,29 @@ def _roles(dsn: str, names: list[str]) -> None:
         for name in names:
             if not connection.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone():
                 connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(name)))
+
+
+def _dump(connection: psycopg.Connection, dsn: str, into: Path) -> None:
+    """Dump the moment of `connection`'s transaction, which stays open and keeps every table from being dropped.
+
+    Without that, a table which the line makes anew before pg_dump comes to it is empty to both. The locks come first, then
+    the snapshot. Where the line is faster, all of it is tried again. Raises OperatorError.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            with psycopg.connect(dsn) as other:
+                found = other.execute(_TABLES).fetchall()
+            named = sql.SQL(", ").join(sql.Identifier(*name) for name in found)
+            connection.execute(f"set local lock_timeout = '{LOCK_WAIT_MS}ms'")
+            connection.execute(sql.SQL("lock table {} in access share mode").format(named))
+            (snapshot,) = connection.execute("select pg_export_snapshot()").fetchone()
+            options = f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_WAIT_MS}"
+            return _pg("pg_dump", dsn, "--format=custom", *options, f"--file={into}")
+        except (psycopg.errors.UndefinedTable, psycopg.errors.LockNotAvailable, OperatorError) as error:
+            if not left or (isinstance(error, OperatorError) and "lock timeout" not in str(error)):
+                raise OperatorError(f"{into.name}: {error}; is the line at work? Try again") from error
+            connection.rollback()
+            time.sleep(1)
 
 
 def _count(connection: psycopg.Connection) -> dict[str, int]:
