@@ -99,11 +99,26 @@ def test_seeds_are_loaded_only_where_they_are_not_those_of_the_warehouse(built, 
     built.commit()
 
 
+def test_seeds_of_a_layer_that_failed_are_not_taken_for_those_that_are_put_back(built, monkeypatch, tmp_path):
+    monkeypatch.setitem(transform.SELECTIONS, "star", (transform.SEEDS, "dim_urgent_list"))
+    before = transform._loaded_seeds()
+    assert before == transform._seeds_digest()
+    failed = SimpleNamespace(result=None, success=False, exception=RuntimeError("a model broke"))
+    with monkeypatch.context() as patch:
+        patch.setattr(transform, "invoke", lambda *_: failed)
+        patch.setattr(transform, "_seeds_digest", lambda: "another release")
+        with pytest.raises(transform.TransformFailed):
+            transform.run_layer("star", "released", tiny.AS_OF)
+    assert transform._loaded_seeds() is None
+    transform._note_seeds(before)
+
+
 def test_a_run_that_dbt_never_started_says_what_to_check(monkeypatch):
     refused = SimpleNamespace(result=None, success=False, exception=ConnectionError("connection refused"))
     monkeypatch.setattr(transform, "invoke", lambda *_: refused)
     monkeypatch.setattr(transform, "_record", lambda *_: None)
     monkeypatch.setattr(transform, "_loaded_seeds", lambda: None)
+    monkeypatch.setattr(transform, "_forget_seeds", lambda: None)
     with pytest.raises(
         transform.TransformFailed, match=r"layer star.*connection refused.*YUYAN_WAREHOUSE_DSN"
     ):
