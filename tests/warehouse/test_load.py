@@ -10,7 +10,7 @@ from batches import AS_OF, CONTRACT, INSTITUTIONS, counts, fetch, landed, live, 
 from yuyan.collect import landing
 from yuyan.collect.source import Window
 from yuyan.domain import keys
-from yuyan.load import ops, versions
+from yuyan.load import ops, replay, versions
 from yuyan.load.batch import LoadError, prepare
 from yuyan.load.loader import Loader, load
 
@@ -52,6 +52,17 @@ def test_what_a_source_takes_back_is_loaded_though_the_same_batch_was_before(war
         assert loaded.again == (run_id == "r4" or loaded.received == 0)
     stored = fetch(warehouse, "select run_id, rows_stored from ops.batch order by loaded_at")
     assert stored == [("r1", 1), ("r2", 1), ("r3", 1), ("r5", 1)]
+
+
+def test_another_mapping_does_not_bring_back_what_a_source_took_back(warehouse, monkeypatch):
+    for run_id, name in (("r1", "甲"), ("r2", "乙"), ("r3", "甲")):
+        put(warehouse, "10611", [unit("a", 1, name=name)], since="0", cursor="1", run_id=run_id)
+    monkeypatch.setattr("yuyan.collect.mapping.version", lambda _: "another")
+    assert replay.remap("10611", "r4", AS_OF)["batches"] == 2
+    assert live(warehouse, "10611") == {"a": "甲"}
+    loaded = put(warehouse, "10611", [unit("a", 1, name="甲")], since="0", cursor="1", run_id="r5")
+    assert live(warehouse, "10611") == {"a": "甲"}
+    assert loaded.unchanged + loaded.again == 1
 
 
 def test_only_what_changed_is_stored(warehouse):

@@ -11,7 +11,7 @@ from yuyan import settings
 from yuyan.collect import landing, mapping
 from yuyan.collect.source import SourceError
 from yuyan.domain import contracts, institutions
-from yuyan.load import loader
+from yuyan.load import loader, versions
 
 
 def remap(inst_code: str, run_id: str, as_of: date, entities: Sequence[str] | None = None) -> dict[str, Any]:
@@ -31,11 +31,11 @@ def remap(inst_code: str, run_id: str, as_of: date, entities: Sequence[str] | No
     with psycopg.connect(settings.warehouse_dsn("collect"), autocommit=True) as connection:
         landed = connection.execute(
             "select entity, landing_uri, (array_agg(mapping_version order by loaded_at desc))[1], count(*), "
-            "min(loaded_at) < (select max(f.loaded_at) from ops.batch f where f.mode = 'full' "
+            f"{versions.HELD} < (select max(f.loaded_at) from ops.batch f where f.mode = 'full' "
             "and f.src_inst_code = b.src_inst_code and f.entity = b.entity and f.landing_uri <> b.landing_uri) "
             "from ops.batch b "
             "where src_inst_code = %s and (%s::text[] is null or entity = any(%s)) "
-            "group by src_inst_code, entity, landing_uri order by min(loaded_at), landing_uri",
+            f"group by src_inst_code, entity, landing_uri order by {versions.HELD}, landing_uri",
             [inst_code, entities and list(entities), entities and list(entities)],
         ).fetchall()
         stopped: dict[str, str] = {}

@@ -119,11 +119,16 @@ def missing(listed: pl.DataFrame, current: pl.DataFrame, ref_period: str | None)
     return absent if ref_period is None else absent.filter(pl.col("ref_period") == ref_period)
 
 
+HELD = "max(loaded_at) filter (where starts_with(batch_id, substring(landing_uri from '([^/]+)[.]parquet$')))"
+"""Of a landing file's batches: when the source was last loaded as the file has it. Corrections by another mapping have other
+ids and do not count; a window that does not move is loaded again from the file that it once landed as."""
+
+
 def landed_after(connection: psycopg.Connection, inst_code: str, entity: str, uri: str) -> set[str]:
-    """Landing files of an institution's entity that were first loaded after this one."""
+    """Landing files of an institution's entity that were last loaded after this one."""
     query = (
         "select landing_uri from ops.batch where src_inst_code = %(code)s and entity = %(entity)s group by landing_uri "
-        "having min(loaded_at) > (select min(loaded_at) from ops.batch where landing_uri = %(uri)s)"
+        f"having {HELD} > (select {HELD} from ops.batch where landing_uri = %(uri)s)"
     )
     return {u for (u,) in connection.execute(query, {"code": inst_code, "entity": entity, "uri": uri})}
 
