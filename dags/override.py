@@ -56,7 +56,7 @@ def of_institution(inst_code: str) -> None:
         decide >> TriggerDagRunOperator(
             task_id="replay",
             trigger_dag_id="replay",
-            conf={"mode": "revalidate", "as_of": asked["as_of"]},
+            conf={"mode": "revalidate", "as_of": decide.output["as_of"]},
         )
 
     override()

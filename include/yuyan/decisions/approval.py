@@ -43,7 +43,8 @@ def dag_of(kind: str, inst_code: str) -> dict[str, Any]:
 class DecideOverride(ApprovalOperator):
     """Shows an override that was asked for, waits for 批准 or 驳回 by a steward who may decide on it, and records that.
 
-    `override_id`, `as_of`: templated. A request that was decided elsewhere is skipped, with what follows. An answer that is
+    `override_id`, `as_of`: templated; without `as_of` the step is of the line's date when it is answered. Returns the answer
+    and that day. A request that was decided elsewhere is skipped, with what follows. An answer that is
     refused (see `overrides.decide`) fails the task; its retry asks again. Downstream tasks run after an approval only.
     """
 
@@ -51,8 +52,8 @@ class DecideOverride(ApprovalOperator):
     REJECT = "驳回"
     template_fields = (*ApprovalOperator.template_fields, "override_id", "as_of")
 
-    def __init__(self, *, override_id: int | str, as_of: str, **kwargs: Any) -> None:
-        super().__init__(subject="豁免审批", **kwargs)
+    def __init__(self, *, override_id: int | str, as_of: str | None, **kwargs: Any) -> None:
+        super().__init__(subject="豁免审批", multiple_outputs=True, **kwargs)
         # no minLength: Airflow checks a task's parameters before it runs, when nobody has filled them in
         self.params = ParamsDict(
             {"opinion": Param("", type="string", title="审批意见", description="必填，记录在案")}
@@ -78,26 +79,26 @@ class DecideOverride(ApprovalOperator):
         answer = HITLOperator.execute_complete(self, context, event)
         is_approved = answer["chosen_options"] == [self.APPROVE]
         with psycopg.connect(settings.warehouse_dsn("decide"), autocommit=True) as connection:
-            override = OVERRIDES.get(connection, int(self.override_id))
+            override, day = OVERRIDES.get(connection, int(self.override_id)), _day(connection, self.as_of)
             overrides.decide(
                 connection,
                 override.problem_id,
                 answer["responded_by_user"]["name"],
                 is_approved,
                 answer["params_input"].get("opinion") or "",
-                date.fromisoformat(self.as_of),
+                day,
             )
-        return super().execute_complete(context, event)
+        return super().execute_complete(context, event) | {"as_of": day.isoformat()}
 
 
 def requested(params: Mapping[str, Any], started_by: str | None, inst_code: str) -> dict[str, Any]:
-    """{override_id, as_of} of the override to decide: the one that `params` name, or the one that they ask for in the name
-    of whoever started the run (`problem_id`, `rows`, `until`, `reason`). Raises DecisionError, also where it is not of this
-    institution, whose stewards see the run; StewardError.
+    """{override_id, as_of} of the override to decide (`as_of` as `params` give it): the one that they name, or the one that
+    they ask for in the name of whoever started the run (`problem_id`, `rows`, `until`, `reason`).
+
+    Raises DecisionError, also where it is not of this institution, whose stewards see the run; StewardError.
     """
     with psycopg.connect(settings.warehouse_dsn("decide"), autocommit=True) as connection:
-        given = date.fromisoformat(params["as_of"]) if params["as_of"] else None
-        as_of = life_cycle.day_of(connection, given)
+        as_of = _day(connection, params["as_of"])
         override_id = params["override_id"]
         if override_id is not None:
             whose = OVERRIDES.get(connection, override_id).src_inst_code
@@ -108,7 +109,12 @@ def requested(params: Mapping[str, Any], started_by: str | None, inst_code: str)
         life_cycle.refuse_foreign(whose, inst_code, "override")
         if override_id is None:
             override_id = _request(connection, params, started_by, as_of).override_id
-        return {"override_id": override_id, "as_of": as_of.isoformat()}
+        return {"override_id": override_id, "as_of": params["as_of"]}
+
+
+def _day(connection: psycopg.Connection, given: str | None) -> date:
+    """The day of a step: what the run names, else the line's own date when people answer."""
+    return life_cycle.day_of(connection, date.fromisoformat(given) if given else None)
 
 
 def describe(connection: psycopg.Connection, override: Override) -> str:
