@@ -320,6 +320,32 @@ def test_who_keeps_the_book_of_runs_may_book_and_watch(owner, warehouse, monkeyp
     assert line_state.gauges(settings.warehouse_dsn(runs.BOOK))
 
 
+def test_rights_are_given_though_the_line_makes_tables_anew_meanwhile(owner, warehouse):
+    """One that is made after the tables were asked for the first time; one that is listed and goes before its turn."""
+    moves = ["drop table marts.probe cascade", "create table marts.made (n int)"]
+
+    class Moving:
+        """The owner's session; another works after each of its two questions about tables."""
+
+        info, transaction = owner.info, owner.transaction
+
+        def execute(self, statement, *parameters):
+            rows = owner.execute(statement, *parameters)
+            if statement in (logins._ON_TABLES, logins._RELATIONS) and moves:
+                rows = SimpleNamespace(fetchall=rows.fetchall().copy)
+                with psycopg.connect(warehouse, autocommit=True) as other:
+                    other.execute("set role yuyan_transform")
+                    other.execute(moves.pop())
+            return rows
+
+    owner.execute("revoke select on marts.probe from analyst")
+    logins.grant(Moving(), "analyst", {"SELECT": roles.readable()["analyst"]})
+    assert moves == []
+    assert owner.execute("select has_table_privilege('analyst', 'marts.made', 'select')").fetchone() == (
+        True,
+    )
+
+
 def test_one_url_serves_all_stages_and_some_of_them_are_refused(monkeypatch):
     for role in (settings.OWNER, *settings.STAGES):
         monkeypatch.delenv(settings.dsn_variable(role), raising=False)

@@ -4,6 +4,7 @@ Rights are compared with what the catalogue says, and only what differs is chang
 line works, and what a list no longer names is taken back.
 """
 
+import time
 from collections.abc import Collection, Mapping
 
 import psycopg
@@ -13,6 +14,9 @@ from psycopg.conninfo import conninfo_to_dict
 Rights = Mapping[str, Collection[str]]
 """Privilege, as the server calls it -> schemas or single tables. Of a schema, views are read only, and what is made later
 may be read at once, but written only when the rights are given again."""
+
+TRIES = 20
+"""To give rights while the line makes tables anew."""
 
 MAINTAIN_SINCE = 170000
 """The server version that lets others than a table's owner analyze it; before it, autovacuum alone does."""
@@ -88,11 +92,30 @@ def _hand_over_content(connection: psycopg.Connection, schema: str, user: str) -
 
 
 def grant(connection: psycopg.Connection, user: str, rights: Rights) -> None:
-    """Give a login these rights on tables and the use of their schemas, and take all others from it but what it owns."""
+    """Give a login these rights on tables and the use of their schemas, and take all others from it but what it owns.
+
+    The line may be at work: where a table goes meanwhile, since it is made anew, all of it is done again.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            with connection.transaction():
+                return _grant(connection, user, rights)
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InternalError_):  # gone, or going
+            if not left:
+                raise
+            time.sleep(0.2)
+
+
+def _grant(connection: psycopg.Connection, user: str, rights: Rights) -> None:
     if connection.info.server_version < MAINTAIN_SINCE:
         rights = {privilege: places for privilege, places in rights.items() if privilege != "MAINTAIN"}
     owner = dict(connection.execute("select nspname, pg_get_userbyid(nspowner) from pg_namespace").fetchall())
     places = {(privilege, place) for privilege, named in rights.items() for place in named}
+    # before the tables are listed: one that is made in between is given its rights twice, not taken them
+    on_schemas, on_tables, on_new = (
+        set(connection.execute(query, {"user": user}).fetchall())
+        for query in (_ON_SCHEMAS, _ON_TABLES, _ON_NEW_TABLES)
+    )
     relations = connection.execute(_RELATIONS).fetchall()
     tables = {
         (schema, table, privilege)
@@ -107,16 +130,15 @@ def grant(connection: psycopg.Connection, user: str, rights: Rights) -> None:
         if "." not in place and privilege == "SELECT"
         for maker in (owner[place], connection.info.user)
     }
-    for found, wanted, statement in (
-        (_ON_SCHEMAS, schemas, "{verb} {privilege} on schema {0} {to} {user}"),
-        (_ON_TABLES, tables, "{verb} {privilege} on {0}.{1} {to} {user}"),
+    for held, wanted, statement in (
+        (on_schemas, schemas, "{verb} {privilege} on schema {0} {to} {user}"),
+        (on_tables, tables, "{verb} {privilege} on {0}.{1} {to} {user}"),
         (
-            _ON_NEW_TABLES,
+            on_new,
             new,
             "alter default privileges for role {1} in schema {0} {verb} {privilege} on tables {to} {user}",
         ),
     ):
-        held = set(connection.execute(found, {"user": user}).fetchall())
         for verb, to, entries in (("revoke", "from", held - wanted), ("grant", "to", wanted - held)):
             for *names, privilege in sorted(entries):
                 filled = sql.SQL(statement).format(
