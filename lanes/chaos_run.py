@@ -57,6 +57,8 @@ STEPS = ("new", "still", "resolved")
 """Columns of quality.result that count from one run to the next."""
 OF_DELIVERY = ("star.fct_delivery", "star.fct_platform_year", "quality.", "marts.", "published.")
 """Where a day without an institution is told, also when the next is whole: tables of it, and grades in all of a schema."""
+BY_ARRIVAL = ("valid_from", "valid_to", "student_key", "degree_point_key", "supervisor_key")
+"""Columns of the star by the day on which a version came: where it came a day late, it is valid a day later."""
 LATE = "M18.1"
 """The indicator that counts such days."""
 
@@ -191,12 +193,14 @@ def snapshot(folder: Path) -> None:
 
 
 def without_delivery(folder: Path, into: Path) -> Path:
-    """A snapshot without what tells whether institutions delivered on the day."""
+    """A snapshot without what tells whether, and when, institutions delivered."""
     into.mkdir()
     for path in folder.glob("*.parquet"):
         if path.stem.startswith(OF_DELIVERY):
             continue
         frame = pl.read_parquet(path)
+        if path.stem.startswith("star."):
+            frame = frame.drop(BY_ARRIVAL, strict=False)
         for column in {"variant_code", "indicator_code"} & set(frame.columns):
             frame = frame.filter(~pl.col(column).str.starts_with(LATE).fill_null(False))
         frame.write_parquet(into / path.name)
