@@ -14,7 +14,7 @@ def started(monkeypatch) -> list[str]:
     """What was started again."""
     calls: list[str] = []
     for name in ("start_platforms", "start_front", "wait_until_ready"):
-        monkeypatch.setattr(services, name, lambda runtime, name=name: calls.append(name))
+        monkeypatch.setattr(services, name, lambda runtime, *_, name=name: calls.append(name))
     monkeypatch.setattr(line, "_start_scheduler", lambda runtime: calls.append("start_scheduler"))
     monkeypatch.setattr(line, "LOOK_SECONDS", 0)
     monkeypatch.setattr(line, "_is_stuck", lambda runtime: False)
@@ -48,6 +48,29 @@ def test_a_scheduler_whose_tasks_do_not_begin_is_started_anew(check, started, mo
     check()
     assert started == ["start_scheduler", "wait_until_ready"]
     assert not (tmp_path / "pids" / "scheduler.json").exists()  # stopped, not only started
+
+
+def test_a_service_that_runs_and_does_not_get_well_is_started_anew_once(
+    check, started, monkeypatch, tmp_path
+):
+    health = {
+        "metadatabase": "healthy",
+        "scheduler": "unhealthy",
+        "triggerer": "healthy",
+        "dag_processor": "healthy",
+    }
+    monkeypatch.undo()
+    monkeypatch.setattr(services, "_require", lambda *_: None)
+    monkeypatch.setattr(services, "start_front", lambda runtime: started.append("start_front"))
+    monkeypatch.setattr(line, "_start_scheduler", lambda runtime: started.append("start_scheduler"))
+    monkeypatch.setattr(services, "READY_SECONDS", 0)
+    asked = SimpleNamespace(home=tmp_path, client=lambda: SimpleNamespace(health=lambda: health))
+    with pytest.raises(services.NotReady, match="'scheduler': 'unhealthy'"):
+        line._wait_until_ready(asked, Console(quiet=True))
+    assert started == ["start_front", "start_scheduler"]
+    assert [p.stem for p in (tmp_path / "pids").iterdir() if p.stem not in services.NAMES] == []
+    assert not (tmp_path / "pids" / "scheduler.json").exists()
+    assert (tmp_path / "pids" / "triggerer.json").exists()
 
 
 @pytest.mark.database

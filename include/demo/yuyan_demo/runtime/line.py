@@ -58,7 +58,7 @@ def up(home: Path, console: Console, state: calendar.State, day: int) -> Report:
             services.start_platforms(runtime)
             front.result()
             _start_scheduler(runtime)
-            services.wait_until_ready(runtime)
+            _wait_until_ready(runtime, console)
     return Report(runtime, state, day, seconds=seconds)
 
 
@@ -143,7 +143,7 @@ def _keeper(runtime: services.Runtime, console: Console) -> Callable[[], None]:
                 console.print("scheduler 的任务排队而不开始，重新启动 …", highlight=False)
                 processes.stop(["scheduler"], runtime.home)
                 _start_scheduler(runtime)
-                services.wait_until_ready(runtime)
+                _wait_until_ready(runtime, console)
             return
         if not left or "postgres" in gone or any(processes.was_stopped(n, runtime.home) for n in gone):
             raise services.RuntimeFailure(
@@ -154,9 +154,21 @@ def _keeper(runtime: services.Runtime, console: Console) -> Callable[[], None]:
         services.start_platforms(runtime)
         services.start_front(runtime)
         _start_scheduler(runtime)
-        services.wait_until_ready(runtime)
+        _wait_until_ready(runtime, console)
 
     return check
+
+
+def _wait_until_ready(runtime: services.Runtime, console: Console) -> None:
+    """Wait for the services; those that run and do not get well (after a full disk, say) are started anew, once."""
+    try:
+        services.wait_until_ready(runtime, services.READY_SECONDS / 2)
+    except services.NotReady as late:
+        console.print(f"{'、'.join(late.ill)} 没有恢复正常，重新启动 …", highlight=False)
+        processes.stop(late.ill, runtime.home)
+        services.start_front(runtime)
+        _start_scheduler(runtime)
+        services.wait_until_ready(runtime, services.READY_SECONDS)
 
 
 def _is_stuck(runtime: services.Runtime) -> bool:

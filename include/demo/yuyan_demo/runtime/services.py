@@ -62,6 +62,14 @@ class RuntimeFailure(OperatorError):
     """A service that does not start or has gone; the message says which, where its log is and what to do."""
 
 
+class NotReady(RuntimeFailure):
+    """Services run and are not well, `ill` by name, after all the patience that there was."""
+
+    def __init__(self, message: str, ill: list[str]) -> None:
+        super().__init__(message)
+        self.ill = ill
+
+
 @dataclass(frozen=True)
 class Runtime:
     """One work folder and what is needed to reach its services."""
@@ -242,10 +250,13 @@ def start_platforms(runtime: Runtime) -> None:
     processes.start(PLATFORMS, command, environment.inherited(), runtime.home)
 
 
-def wait_until_ready(runtime: Runtime) -> None:
-    """Wait until every service answers and the DAGs are there; create the pool and switch the DAGs on."""
+def wait_until_ready(runtime: Runtime, seconds: float) -> None:
+    """Wait until every service answers and the DAGs are there; create the pool and switch the DAGs on.
+
+    Raises RuntimeFailure for a service that is gone, NotReady.
+    """
     client = runtime.client()
-    deadline = time.monotonic() + READY_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         for name in NAMES:
             _require(name, runtime.home)
@@ -257,8 +268,11 @@ def wait_until_ready(runtime: Runtime) -> None:
         ):
             break
         if time.monotonic() > deadline:
-            raise RuntimeFailure(
-                f"not ready after {READY_SECONDS} s: {health or 'no answer'}; see {runtime.home / 'logs'}"
+            said = health or "no answer"
+            ill = [name for name in AIRFLOW if health.get(name.replace("-", "_"), "healthy") != "healthy"]
+            raise NotReady(
+                f"not ready after {seconds:.0f} s: {said}; see {runtime.home / 'logs'}",
+                ill if health else ["api-server"],
             )
         time.sleep(0.2)
     client.set_pool(POOL, POOL_SLOTS, POOL_DESCRIPTION)
