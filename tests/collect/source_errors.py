@@ -68,12 +68,18 @@ class Delivery:
 
 
 def book(
-    *rows: dict[str, str], formula: str = "", merged: bool = False, stray: tuple[int, int] = ()
+    *rows: dict[str, str],
+    formula: str = "",
+    before: int = 0,
+    merged: bool = False,
+    aside: int = 0,
+    stray: tuple[int, int] = (),
 ) -> bytes:
     """A workbook with these rows.
 
-    `formula`: the column in which the first row has a formula error; `merged`: the names of the first two rows are one cell;
-    `stray`: row and column (from 0) of a cell that has nothing to do with the rest.
+    `formula`: the column in which the first row has a formula error; `before`: so many rows that come first have one in
+    no announced column; `merged`: the names of the first two rows are one cell; `aside`: so many areas are merged beside the
+    table before that; `stray`: row and column (from 0) of a cell that has nothing to do with the rest.
     """
     out = io.BytesIO()
     made = xlsxwriter.Workbook(out, {"in_memory": True})
@@ -82,7 +88,11 @@ def book(
         sheet.write_row(i, 0, [row.get(column, "") for column in HEADER])
     if formula:
         at = HEADER.index(formula) if formula in HEADER else len(HEADER)
-        sheet.write_formula(1, at, "=NA()", None, "#N/A")
+        sheet.write_formula(before + 1, at, "=NA()", None, "#N/A")
+    for row in range(before):
+        sheet.write_formula(row + 1, len(HEADER), "=NA()", None, "#N/A")
+    for i in range(aside):
+        sheet.merge_range(1, len(HEADER) + 2 * i, 2, len(HEADER) + 2 * i + 1, "合并")
     if merged:
         sheet.merge_range(1, HEADER.index(NAME), 2, HEADER.index(NAME), "合并")
     if stray:
@@ -135,6 +145,12 @@ DELIVERIES = [
     Delivery("workbook: too large, unpacked", "limits.workbook_mb", book(*[ROW] * 9000), XLSX, limits={"workbook_mb": 1}),
     Delivery("workbook: a formula error", f"第 2 行“{NAME}”等 1 个单元格的公式出错", book(ROW, formula=NAME), XLSX),
     Delivery("workbook: a formula error in no announced column", "", book(ROW, formula="备注"), XLSX, loaded=1),
+    Delivery("workbook: a formula error behind many others", f"第 32 行“{NAME}”等 1 个单元格的公式出错",
+             book(*[ROW] * 31, formula=NAME, before=30), XLSX),
+    Delivery("workbook: merged cells behind many others", f"第 2–3 行“{NAME}”在合并单元格内",
+             book(ROW, ROW, merged=True, aside=8), XLSX),
+    Delivery("workbook: merged cells of many ranges", "列范围超过 9 种", book(ROW, ROW, aside=10), XLSX),
+    Delivery("workbook: merged cells in no announced column", "", book(ROW, aside=2), XLSX, loaded=1),
     Delivery("workbook: merged cells", f"第 2–3 行“{NAME}”在合并单元格内", book(ROW, ROW, merged=True), XLSX),
     Delivery("workbook: cut off", "不是约定的工作簿", book(ROW)[:2000], XLSX),
     Delivery("file: more rows than a window may have", "limits.rows", csv(ROW, ROW), limits={"rows": 1}),

@@ -119,7 +119,8 @@ class FileReader:
             header = ["" if name is None else name for name in top.row(0)] if top.height else []
             shape = self._shape(header)
             at = {name: header.index(given) for name, given in shape.present.items()}
-            self._check_cells(sheet_is, at)
+            if fault := sheet_is.fault({sheet_is.left + i: name for name, i in at.items()}):
+                raise not_loaded(self._institution, self._window, fault)
             columns = sorted(at.values())
             used = [left + i for i in columns]
             sheet = workbook.load_sheet(0, use_columns=used, dtypes="string").to_polars()
@@ -135,24 +136,6 @@ class FileReader:
                 raise self._not_loaded("long_number", rows=long.len(), column=name, row=long[0] + 1)
         for start in range(0, max(sheet.height, 1), PART):
             yield shape.page(sheet.slice(start, PART))
-
-    def _check_cells(self, sheet: workbook_check.Sheet, at: dict[str, int]) -> None:
-        """Refuse what a reader of workbooks makes nothing of: formula errors, and cells that a merged one covers."""
-        names = {sheet.left + i: name for name, i in at.items()}
-        broken = [(row, names[column], text) for row, column, text in sheet.errors if column in names]
-        if broken:
-            row, name, text = broken[0]
-            raise self._not_loaded("formula", row=row, column=name, cells=len(broken), text=text)
-        covering = [
-            (top, bottom, name)
-            for top, left, bottom, right in sheet.merged
-            for column, name in names.items()
-            if left <= column <= right and sheet.top < bottom and top <= sheet.bottom
-        ]
-        if covering:
-            top, bottom, name = covering[0]
-            rows = f"第 {top} 行" if top == bottom else f"第 {top}–{bottom} 行"
-            raise self._not_loaded("merged", rows=rows, column=name, top=top, bottom=bottom)
 
     def _shape(self, header: list[str]) -> "_Shape":
         """Which columns the file has. Raises SourceError for a file whose first line is no header (it may be a person), or

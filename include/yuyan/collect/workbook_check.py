@@ -10,7 +10,7 @@ import posixpath
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -21,7 +21,9 @@ from yuyan.collect.file_faults import Said, said
 CHUNK = 1 << 18
 LARGEST_ROW, LARGEST_COLUMN = 1 << 20, 1 << 14
 MOST_NOTED = 1_000
-"""Formula errors and merged areas that are kept of a sheet."""
+"""Ranges of columns in which a sheet may have merged areas."""
+SHOWN = 40
+"""Characters of a formula error that are kept."""
 _LOCAL_HEADER = 30
 """Bytes of a local file header before the name, whose length and that of the extra field are its last four bytes."""
 
@@ -44,7 +46,10 @@ class Unusable(Exception):
 
 @dataclass
 class Sheet:
-    """The first sheet's cells that hold something: their extent (rows and columns from 1), formula errors, merged areas."""
+    """The first sheet's cells that hold something: their extent (rows and columns from 1), formula errors, merged areas.
+
+    What is wrong is noted by column, so that however much of it one column has, it hides nothing of another.
+    """
 
     top: int = 0
     left: int = LARGEST_COLUMN + 1
@@ -53,15 +58,36 @@ class Sheet:
     cells: int = 0
     last: tuple[int, int] = (0, 0)
     """Column and row of the first cell of the lowest row."""
-    errors: list[tuple[int, int, str]] = field(default_factory=list)
-    """Row, column and text of formula errors."""
-    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
-    """First row, first column, last row, last column."""
+    errors: dict[int, tuple[int, int, str]] = field(default_factory=dict)
+    """Column -> its formula errors: how many, row and text of the first."""
+    merged: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    """First and last column -> first and last row of the first merged area there that covers a row below the header."""
 
     @property
     def extent(self) -> int:
         """Cells that a table of this sheet has."""
         return (self.bottom - self.top + 1) * (self.right - self.left + 1) if self.cells else 0
+
+    def fault(self, names: Mapping[int, str]) -> Said | None:
+        """What a reader of workbooks makes nothing of, in these columns (number -> name): formula errors, and cells that a
+        merged one covers.
+        """
+        broken = {column: self.errors[column] for column in names if column in self.errors}
+        if broken:
+            column = min(broken, key=lambda c: broken[c][1])
+            (_, row, text), cells = broken[column], sum(count for count, *_ in broken.values())
+            return said("formula", row=row, column=names[column], cells=cells, text=text)
+        covered = [
+            (rows, name)
+            for (left, right), rows in self.merged.items()
+            for column, name in names.items()
+            if left <= column <= right
+        ]
+        if covered:
+            (top, bottom), name = min(covered)
+            rows = f"第 {top} 行" if top == bottom else f"第 {top}–{bottom} 行"
+            return said("merged", rows=rows, column=name, top=top, bottom=bottom)
+        return None
 
 
 def check(path: Path, limits: Limits) -> Sheet:
@@ -226,6 +252,7 @@ class _Reader:
         self._kind: str | None = None
         self._value, self._is_value = "", False
         self._columns: dict[str, int] = {}
+        self._is_after_cells = False
 
     def read(self, parts: _Parts, name: str) -> Sheet:
         parts.parse(name, self._start, self._text)
@@ -250,6 +277,8 @@ class _Reader:
         self._is_value = False
         if tag == "c":
             self._cell()
+            if self._is_after_cells:
+                raise ValueError("a cell behind merged ones")
             reference = attributes.get("r")
             if reference:
                 column = reference.rstrip("0123456789")
@@ -297,11 +326,23 @@ class _Reader:
                     f"单元格文字合计超过 {self._limits.workbook_characters:,} 字（limits.workbook_characters）",
                     f"its cells have more than {self._limits.workbook_characters:,} characters (limits.workbook_characters)",
                 )
-        elif self._kind == "e" and len(sheet.errors) < MOST_NOTED:
-            sheet.errors.append((row, column, value))
+        elif self._kind == "e":
+            cells, first, text = sheet.errors.get(column, (0, row, value[:SHOWN]))
+            sheet.errors[column] = cells + 1, first, text
 
     def _merge(self, reference: str) -> None:
-        match = re.fullmatch(r"([A-Z]+)(\d+):([A-Z]+)(\d+)", reference)
-        if match and len(self._sheet.merged) < MOST_NOTED:
-            first, top, last, bottom = match.groups()
-            self._sheet.merged.append((int(top), number(first), int(bottom), number(last)))
+        """Note a merged area. They come after all cells (§18.3.1.99), so that it is known where the table is."""
+        self._cell()
+        self._is_after_cells = True
+        match = re.fullmatch(r"([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})", reference)
+        if not match:
+            return
+        sheet, (first, top, last, bottom) = self._sheet, match.groups()
+        if not (sheet.top < int(bottom) and int(top) <= sheet.bottom):
+            return
+        sheet.merged.setdefault((number(first), number(last)), (int(top), int(bottom)))
+        if len(sheet.merged) > MOST_NOTED:
+            raise Unusable(
+                f"合并单元格的列范围超过 {MOST_NOTED:,} 种，请取消合并并逐行填写",
+                f"it has merged cells in more than {MOST_NOTED:,} ranges of columns; unmerge and fill them in",
+            )

@@ -163,7 +163,8 @@ def _workbook(path: Path, entity: dict) -> Iterator[tuple[int, list[str]]]:
     width = range(sheet.left, sheet.right + 1)
     header = {column: trimmed(cells.get((sheet.top, column), ("", False))[0]) or "" for column in width}
     names = {column: name for column, name in header.items() if name in entity["columns"]}
-    _check_sheet(sheet, names)
+    if fault := sheet.fault(names):
+        raise Refused(fault)
     for column, name in names.items():
         long = [
             row
@@ -174,18 +175,6 @@ def _workbook(path: Path, entity: dict) -> Iterator[tuple[int, list[str]]]:
             raise Refused(said("long_number", rows=len(long), column=name, row=long[0] - sheet.top))
     for row in range(sheet.top, sheet.bottom + 1):
         yield row, [cells.get((row, column), ("", False))[0] for column in width]
-
-
-def _check_sheet(sheet: workbook_check.Sheet, names: dict[int, str]) -> None:
-    broken = [(row, names[column], text) for row, column, text in sheet.errors if column in names]
-    if broken:
-        row, name, text = broken[0]
-        raise Refused(said("formula", row=row, column=name, cells=len(broken), text=text))
-    for top, left, bottom, right in sheet.merged:
-        for column, name in names.items():
-            if left <= column <= right and sheet.top < bottom and top <= sheet.bottom:
-                rows = f"第 {top} 行" if top == bottom else f"第 {top}–{bottom} 行"
-                raise Refused(said("merged", rows=rows, column=name, top=top, bottom=bottom))
 
 
 def _cells(path: Path) -> dict[tuple[int, int], tuple[str, bool]]:
