@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from yuyan.check import propose, recognise, samples
-from yuyan.collect.privacy import HIDDEN
+from yuyan.collect.field_names import HIDDEN
 from yuyan.collect.source import Resource
 from yuyan.domain import contracts
 

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 import xlsxwriter
 
-from yuyan.collect import mapping
+from yuyan.collect import landing, mapping
 from yuyan.collect.connect import source
 from yuyan.collect.source import Meter, PlatformDown, SourceError
 from yuyan.domain import contracts, institutions
@@ -172,6 +172,27 @@ def test_columns_nobody_announced_are_counted_not_read(folder):
     (page,) = found.pages(window, Meter())
     assert page.unannounced == {"监护人电话": 2}
     assert "监护人电话" not in page.frame.columns
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_sheet_whose_columns_are_people_names_none_of_them(folder, kind):
+    """Twenty rows make a column of each header. Told is where each is, and that it is another one."""
+    people = ["欧阳某某", "WangMou", "13800138000"]
+    rows = plans(*(f"r{i}" for i in range(20)), 备注="x", **dict.fromkeys(people, "1"))
+    deliver(folder, 2026101501, ("2026", rows, {}), kind=kind)
+    found, institution = opened(), institutions.load()["10647"]
+    (window,) = found.windows("admission_plan", None, False)
+    pages = found.pages(window, Meter())
+    (landed,) = landing.land(institution, PLAN, institution.mapping(PLAN), window, pages, "run", AS_OF)
+    written = Path(landed.uri).with_suffix(".json").read_text(encoding="utf-8")
+    assert not [name for name in people if name in written]
+    assert landed.manifest["drift"].pop("备注") == ["unannounced", 20]
+    first = len(HEADER) + 2
+    assert len(landed.manifest["drift"]) == len(people)
+    for number, (name, (_, count)) in enumerate(landed.manifest["drift"].items(), start=first):
+        assert re.fullmatch(f"（第 {number} 列，字段名不记录，标识 [0-9a-f]{{8}}）", name)
+        assert count == 20
 
 
 def test_a_missing_column_is_reported(folder):

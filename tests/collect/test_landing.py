@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from yuyan import settings
-from yuyan.collect import landing
+from yuyan.collect import landing, reducer
 from yuyan.collect.source import DELETES, KEY_CHANGES, Page, SourceError, Window
 from yuyan.domain import contracts, institutions
 
@@ -133,7 +133,7 @@ def test_drift_adds_up_over_pages():
 
 
 def test_a_mandatory_field_gone_from_every_row_is_refused():
-    with pytest.raises(landing.MandatoryGone, match="必填字段 unit_name 已不在报送数据中（2 行）") as gone:
+    with pytest.raises(reducer.MandatoryGone, match="必填字段 unit_name 已不在报送数据中（2 行）") as gone:
         land(page("a", absent=["unit_name"]), page("b", absent=["unit_name"]))
     assert gone.value.drift == {"unit_name": ("missing_mandatory", 2)}
     assert list(folder().iterdir()) == []

@@ -6,7 +6,7 @@ import hmac
 import polars as pl
 import pytest
 
-from yuyan.collect import certificates, privacy
+from yuyan.collect import certificates, field_names, privacy
 from yuyan.domain import contracts, institutions
 
 KEY = b"a secret of the test"
@@ -152,17 +152,29 @@ def test_only_what_the_contract_stores_may_land():
 
 
 @pytest.mark.parametrize(
-    ("name", "count", "rows", "recorded"),
-    [
-        ("guardian_phone", 5, 900, True),
-        ("监护人电话", 2, 2, True),
-        ("张三", 1, 900, False),
-        ("张三", 4, 900, False),
-        ("张三", 1, 1, False),
-        ("13800138000", 900, 900, False),
-        ("138-0013-8000", 900, 900, False),
-        ("x" * 65, 900, 900, False),
-    ],
+    "name",
+    ["guardian_phone", "f_guardian_phone", "guardianPhone", "UPDATE_TIME2", "XH", "学籍编号", "监护人电话", "own", "own.{}"],
+)  # fmt: skip
+def test_the_name_of_a_field_is_recorded_where_it_cannot_be_a_persons(name):
+    assert field_names.recorded(name, 3, ("own",), KEY) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["欧阳某某", "王某", "王某电话", "姓名王某", "WangMou", "wang_mou", "John_Doe", "13800138000", "138-0013-8000",
+     "S2026001", "phone_13800138000", "phone1_38_00", "x" * 65, "\ud800", ""],
+)  # fmt: skip
+def test_for_a_name_that_may_be_a_persons_stands_where_it_is(name):
+    told = field_names.recorded(name, 13, ("own",), KEY)
+    digest = hmac.new(KEY, b"field|" + name.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:8]
+    assert told == f"（第 13 列，字段名不记录，标识 {digest}）"
+    assert field_names.recorded(name, None, (), KEY) == f"（字段名不记录，标识 {digest}）"
+    assert field_names.recorded(name, None, (), b"another") != f"（字段名不记录，标识 {digest}）"
+
+
+@pytest.mark.parametrize(
+    ("count", "rows", "is_kept"),
+    [(5, 900, True), (2, 2, True), (1, 900, False), (4, 900, False), (1, 1, False)],
 )
-def test_a_field_name_that_may_be_a_value_is_not_recorded(name, count, rows, recorded):
-    assert privacy.field_names({name: count}, rows) == {name if recorded else privacy.HIDDEN: count}
+def test_a_name_in_few_records_is_a_value_and_not_told_from_others(count, rows, is_kept):
+    assert field_names.columns_only({"a": count}, rows) == {"a" if is_kept else field_names.HIDDEN: count}

@@ -13,13 +13,13 @@ from functools import cache
 
 import polars as pl
 
-from yuyan.collect import privacy
+from yuyan.collect.field_names import COLUMN_ROWS, HIDDEN, is_name
 from yuyan.collect.moments import WORDS
 from yuyan.collect.source import Resource
 from yuyan.domain import contracts, platforms
 from yuyan.domain.date_forms import MONTHS, date_pattern
 
-SHARED = privacy.COLUMN_ROWS
+SHARED = COLUMN_ROWS
 """So many rows share a value before it may be a code."""
 SHOWN = 12
 """Codes of a column that are shown."""
@@ -56,10 +56,8 @@ class Column:
 
 def columns(resource: Resource) -> list[Column]:
     """The columns of a resource, without anybody's data."""
-    rows = resource.rows.height
-    named = privacy.field_names(dict.fromkeys(resource.rows.columns, max(rows, SHARED)), max(rows, SHARED))
     return [
-        _column(name if name in named else privacy.HIDDEN, resource.types.get(name, ""), resource.rows[name])
+        _column(name if is_name(name) else HIDDEN, resource.types.get(name, ""), resource.rows[name])
         for name in resource.rows.columns
     ]
 

@@ -199,7 +199,8 @@ class Database:
         there = self._columns(mapping)
         present = [name for name in announced if name.lower() in there]
         absent = tuple(name for name in announced if name.lower() not in there)
-        unannounced = sorted(there.keys() - {name.lower() for name in announced})
+        known = {name.lower() for name in announced}
+        places = {name: number for number, name in enumerate(there, start=1) if name not in known}
         if lacking := [name for name in mapping.envelope if name in absent]:
             raise SourceError(
                 f"{self._who} {window.entity}：视图 {mapping.table} 缺少列 {'、'.join(lacking)}，请厂商补齐。/ "
@@ -222,7 +223,10 @@ class Database:
                     pl.lit(None, pl.String).alias(name) for name in absent
                 )
                 yield Page(
-                    frame.select(announced), unannounced=dict.fromkeys(unannounced, len(part)), absent=absent
+                    frame.select(announced),
+                    unannounced=dict.fromkeys(places, len(part)),
+                    absent=absent,
+                    places=places,
                 )
 
     def _actual(self, mapping: EntityMap, name: str) -> str:

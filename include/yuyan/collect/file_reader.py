@@ -117,7 +117,7 @@ class FileReader:
             first = workbook.load_sheet(0, header_row=None, n_rows=1, dtypes="string")
             top, left = first.to_polars(), _first_column(first)
             header = ["" if name is None else name for name in top.row(0)] if top.height else []
-            shape = self._shape(header)
+            shape = self._shape(header, sheet_is.left)
             at = {name: header.index(given) for name, given in shape.present.items()}
             if fault := sheet_is.fault({sheet_is.left + i: name for name, i in at.items()}):
                 raise not_loaded(self._institution, self._window, fault)
@@ -137,9 +137,11 @@ class FileReader:
         for start in range(0, max(sheet.height, 1), PART):
             yield shape.page(sheet.slice(start, PART))
 
-    def _shape(self, header: list[str]) -> "_Shape":
-        """Which columns the file has. Raises SourceError for a file whose first line is no header (it may be a person), or
-        whose header has an announced name twice.
+    def _shape(self, header: list[str], first: int = 1) -> "_Shape":
+        """Which columns the file has; the first of them is number `first`.
+
+        Raises SourceError for a file whose first line is no header (it may be a person), or whose header has an announced
+        name twice.
         """
         given = [
             name or ""
@@ -152,17 +154,17 @@ class FileReader:
         if twice:
             raise self._not_loaded("header_twice", chinese="”“".join(twice), english=", ".join(twice))
         present = {clean: name for clean, name in zip(given, header, strict=True) if clean in announced}
-        unannounced = [clean for clean in given if clean and clean not in announced]
+        unannounced = {clean: first + i for i, clean in enumerate(given) if clean and clean not in announced}
         return _Shape(announced, present, unannounced)
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """Announced columns; of those, in the file: name -> the name as the file writes it; columns that nobody announced."""
+    """Announced columns; of those, in the file: name -> the name as the file writes it; of all others: name -> number."""
 
     announced: list[str]
     present: dict[str, str]
-    unannounced: list[str]
+    unannounced: dict[str, int]
 
     def page(self, frame: pl.DataFrame) -> Page:
         """A page of rows; rows in which every cell is empty (formatted cells, separators) are none."""
@@ -173,7 +175,7 @@ class _Shape:
             self.announced
         )
         unannounced = dict.fromkeys(self.unannounced, frame.height)
-        return Page(frame, unannounced=unannounced, absent=tuple(absent))
+        return Page(frame, unannounced=unannounced, absent=tuple(absent), places=self.unannounced)
 
 
 def _first_column(sheet: fastexcel.ExcelSheet) -> int:

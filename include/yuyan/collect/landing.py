@@ -14,10 +14,9 @@ import logging
 import os
 import re
 import secrets
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,9 +27,8 @@ import pyarrow.parquet as pq
 
 from yuyan import settings
 from yuyan.collect import mapping as mapped
-from yuyan.collect import privacy
-from yuyan.collect.file_faults import said
 from yuyan.collect.prefetch import prefetched
+from yuyan.collect.reducer import PageReducer, Reduced, merged
 from yuyan.collect.source import ITEMS, Page, SourceError, Window
 from yuyan.domain.contracts import Contract
 from yuyan.domain.entity_map import EntityMap
@@ -43,14 +41,6 @@ BATCH_ROWS = 50_000
 """A window with more rows becomes several batches: each is landed and then loaded while the next is being fetched."""
 BATCH_BYTES = 32 << 20
 """So does one whose rows take more memory."""
-
-
-class MandatoryGone(SourceError):
-    """A mandatory field is in no row any more. `drift` is what the source's fields looked like."""
-
-    def __init__(self, message: str, drift: dict[str, tuple[str, int]]) -> None:
-        super().__init__(message)
-        self.drift = drift
 
 
 class DamagedBatch(SourceError):
@@ -170,14 +160,14 @@ def land(
             _sweep(folder, as_of)
     # a name of its own: a task that is tried again while an earlier try still works writes another
     name = f".{as_of}.{re.sub(r'[^0-9A-Za-z]+', '-', run_id)}.{secrets.token_hex(4)}.part"
-    reducer, so_far = _PageReducer(contract, mapping), _Reduced()
+    reducer, so_far = PageReducer(contract, mapping), Reduced()
     pieces = (
         piece
         for piece in prefetched(map(reducer.reduce, pages), 4, lambda p: p.frame.estimated_size())
         if piece.frame.height
     )
     for number, (batch, is_last) in enumerate(_batches(pieces), start=1):
-        so_far = _merged([so_far, batch])
+        so_far = merged([so_far, batch])
         reducer.check(so_far, f"{institution.inst_code} {institution.name} {contract.entity}")
         if window.mode == "incremental" and not batch.rows:
             return
@@ -215,87 +205,16 @@ def land(
         yield landed
 
 
-@dataclass(frozen=True)
-class _Reduced:
-    """Rows as they may land, how many per feed, per unannounced and per absent field, and the greatest time among them."""
-
-    frame: pl.DataFrame = field(default_factory=pl.DataFrame)
-    rows: Counter[str] = field(default_factory=Counter)
-    unannounced: Counter[str] = field(default_factory=Counter)
-    absent: Counter[str] = field(default_factory=Counter)
-    greatest: str | None = None
-
-
-def _merged(pieces: Sequence[_Reduced], frames: bool = False) -> _Reduced:
-    """One piece of several; without frames only what was counted."""
-    return _Reduced(
-        pl.concat([p.frame for p in pieces]) if frames else pl.DataFrame(),
-        sum((p.rows for p in pieces), Counter()),
-        sum((p.unannounced for p in pieces), Counter()),
-        sum((p.absent for p in pieces), Counter()),
-        max((p.greatest for p in pieces if p.greatest), default=None),
-    )
-
-
-def _batches(pieces: Iterable[_Reduced]) -> Iterator[tuple[_Reduced, bool]]:
+def _batches(pieces: Iterable[Reduced]) -> Iterator[tuple[Reduced, bool]]:
     """Pieces of at least BATCH_ROWS rows or BATCH_BYTES together, and whether they are the last ones; at least one batch."""
-    batch: list[_Reduced] = []
+    batch: list[Reduced] = []
     for piece in pieces:
         rows, size = sum(p.frame.height for p in batch), sum(p.frame.estimated_size() for p in batch)
         if rows >= BATCH_ROWS or size >= BATCH_BYTES:
-            yield _merged(batch, frames=True), False
+            yield merged(batch, frames=True), False
             batch = []
         batch.append(piece)
-    yield (_merged(batch, frames=True) if batch else _Reduced()), True
-
-
-class _PageReducer:
-    """Reduces pages of one entity to what may land, and notes how the source differs from what was agreed."""
-
-    def __init__(self, contract: Contract, mapping: EntityMap) -> None:
-        self._contract, self._mapping = contract, mapping
-        self._columns = privacy.columns(contract, mapping)
-        self._key, self._key_version = settings.person_key_secret()
-        needed = [
-            mapping.fields[f.name] for f in contract.supplied if f.mandatory and f.name in mapping.fields
-        ]
-        self._mandatory = {c for f in needed if f.default is None for c in f.columns} | set(mapping.envelope)
-
-    def empty(self) -> pl.DataFrame:
-        """The landing's columns, without rows."""
-        extra = ("deleted_at", "old_key", "new_key") if self._mapping.version_as == "number" else ()
-        return pl.DataFrame(schema=dict.fromkeys([*self._columns, *extra, "_feed"], pl.String))
-
-    def reduce(self, page: Page) -> _Reduced:
-        """A page after privacy, with announced fields only."""
-        frame, rows = page.frame, page.frame.height
-        absent, greatest = Counter(), None
-        if page.feed == ITEMS:
-            absent.update(dict.fromkeys(page.absent, rows))
-            if self._mapping.version_as in ("compact-time", "time"):
-                moment = frame.select(mapped.source_version(self._mapping, None).max()).item()
-                greatest = None if moment is None else mapped.version_text(self._mapping, moment)
-            frame = privacy.protect(frame, self._contract, self._mapping, self._key, self._key_version)
-        frame = pl.concat([self.empty(), frame.with_columns(_feed=pl.lit(page.feed))], how="diagonal")
-        counted = Counter({page.feed: rows} if rows else {})
-        return _Reduced(frame, counted, Counter(page.unannounced), absent, greatest)
-
-    def drift(self, piece: _Reduced) -> dict[str, tuple[str, int]]:
-        """Field -> (kind, rows) where the source differs from what was agreed."""
-        kinds = {n: "missing_mandatory" if n in self._mandatory else "missing_optional" for n in piece.absent}
-        absent = {name: (kinds[name], rows) for name, rows in piece.absent.items()}
-        named = privacy.field_names(piece.unannounced, piece.rows.total())
-        return absent | {name: ("unannounced", rows) for name, rows in named.items()}
-
-    def check(self, so_far: _Reduced, who: str) -> None:
-        """Raise MandatoryGone if a mandatory field has been in no row at all."""
-        drift, rows = self.drift(so_far), so_far.rows[ITEMS]
-        gone = [name for name, (kind, n) in drift.items() if kind == "missing_mandatory" and n == rows]
-        if gone:
-            chinese, english = said(
-                "mandatory_gone", chinese="、".join(gone), english=", ".join(gone), rows=rows
-            )
-            raise MandatoryGone(f"{who}：{chinese}。/ {english}", drift)
+    yield (merged(batch, frames=True) if batch else Reduced()), True
 
 
 class _Digesting:

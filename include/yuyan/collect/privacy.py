@@ -6,9 +6,6 @@ person. Without a key, the key's version says why: NULL where no number was give
 """
 
 import hmac
-import re
-from collections import Counter
-from collections.abc import Mapping
 
 import polars as pl
 
@@ -19,9 +16,6 @@ from yuyan.domain.contracts import NO_NUMBER, Contract
 from yuyan.domain.entity_map import EntityMap
 
 CERT_TYPE = "cert_type"
-HIDDEN = "（字段名不明，已隐去）"
-COLUMN_ROWS = 5
-"""A field that so many records of a batch have is a column, not a value that became a name."""
 
 
 def columns(contract: Contract, mapping: EntityMap) -> list[str]:
@@ -56,20 +50,6 @@ def protect(
     return frame.with_columns(pl.lit(None, pl.String).alias(n) for n in wanted - set(frame.columns)).select(
         names
     )
-
-
-def field_names(rows_with: Mapping[str, int], rows: int) -> Counter[str]:
-    """Rows per field that nobody announced, under names that may be recorded.
-
-    Long names and names with many digits are no names but values; a name in few of many records, or in a single one, may be
-    a person's. They are counted together as HIDDEN.
-    """
-    found: Counter[str] = Counter()
-    for name, count in rows_with.items():
-        is_column = count >= COLUMN_ROWS or (count == rows and rows > 1)
-        is_name = len(name) <= 64 and len(re.sub(r"\D", "", name)) < 6
-        found[name if is_column and is_name else HIDDEN] += count
-    return found
 
 
 def _text(frame: pl.DataFrame, mapping: EntityMap, field: str) -> pl.Series:

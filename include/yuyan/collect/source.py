@@ -82,13 +82,15 @@ class Window:
 class Page:
     """Some rows, all text, under the source's own names, announced fields only.
 
-    `unannounced`: field -> rows that had it. `absent`: announced fields that no row of the page had.
+    `unannounced`: field -> rows that had it; `places`: field -> number of its column, where the source has them in an order.
+    `absent`: announced fields that no row of the page had.
     """
 
     frame: pl.DataFrame
     feed: str = ITEMS
     unannounced: dict[str, int] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
+    places: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

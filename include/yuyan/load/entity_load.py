@@ -11,8 +11,8 @@ from itertools import groupby
 
 import psycopg
 
-from yuyan.collect.landing import MandatoryGone
 from yuyan.collect.prefetch import prefetched
+from yuyan.collect.reducer import MandatoryGone
 from yuyan.collect.source import Source, SourceError, Window
 from yuyan.domain import contracts
 from yuyan.domain.institutions import Institution
