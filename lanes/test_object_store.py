@@ -158,7 +158,7 @@ def test_a_batch_costs_six_requests_and_leaves_nothing_between(bucket, folder):
 
 
 DAMAGES = {
-    "altered": lambda old: old.replace(b"PAR1", b"PAR2", 1).replace(b'"window_to": "9"', b'"window_to": "8"'),
+    "altered": lambda old: old.replace(b"PAR1", b"PAR2", 1).replace(b'"is_last": true', b'"is_last": false'),
     "truncated": lambda old: old[:-20],
     "emptied": lambda old: b"",
     "gone": None,

@@ -1,5 +1,6 @@
 """Landing is not trusted: what is read is what was landed, or it is refused by name and landed anew."""
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -37,6 +38,59 @@ def test_a_damaged_batch_is_refused_and_landed_anew(damage, suffix):
     assert Path(again.uri).read_bytes() == sound
     aside = {path.name for path in folder().glob("*.damaged")}
     assert (f"{file.name}.damaged" in aside) == (damage != "gone")
+
+
+@pytest.mark.usefixtures("work")
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_manifest_altered_in_any_key_is_refused_and_landed_anew(scheme, monkeypatch, tmp_path):
+    """Of what the batch's id does not cover, too: `greatest` would move the watermark, `is_last` end a window."""
+    monkeypatch.setenv("YUYAN_LANDING", f"{scheme}{tmp_path}/landing")
+    landed = land(page("a", "b", unannounced={"phone": 2}))
+    path = Path(landed.uri.removeprefix(scheme)).with_suffix(".json")
+    sound = path.read_text(encoding="utf-8")
+    alterations = {f"{key} altered": {key: altered(value)} for key, value in landed.manifest.items()}
+    believed = []
+    for what, change in alterations.items():
+        path.write_text(json.dumps(landed.manifest | change), encoding="utf-8")
+        believed += is_believed(landed.uri, what)
+    for key in landed.manifest:
+        path.write_text(json.dumps({k: v for k, v in landed.manifest.items() if k != key}), encoding="utf-8")
+        believed += is_believed(landed.uri, f"{key} gone")
+    assert believed == []
+    assert len(alterations) == 22
+    assert land(page("a", "b", unannounced={"phone": 2})) == landed
+    assert path.read_text(encoding="utf-8") == sound
+    assert (path.parent / f"{path.name}.damaged").exists()
+
+
+@pytest.mark.usefixtures("work")
+def test_a_manifest_of_before_it_had_a_digest_counts_as_it_did():
+    landed = land(page("a", "b"))
+    path = Path(landed.uri).with_suffix(".json")
+    before = {k: v for k, v in landed.manifest.items() if k != "manifest_digest"} | {"connector_version": 1}
+    path.write_text(json.dumps(before), encoding="utf-8")
+    assert landing.find(landed.uri).manifest == before
+    assert land(page("a", "b")).manifest == before
+    path.write_text(json.dumps(before | {"window_to": "8"}), encoding="utf-8")
+    assert is_believed(landed.uri, "another window") == []
+
+
+def altered(value: object) -> object:
+    """Another value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, dict):
+        return {**value, "x": 1}
+    return value + 1 if isinstance(value, int) else f"{value or ''}x"
+
+
+def is_believed(uri: str, what: str) -> list[str]:
+    """What was done to a batch, if it is still taken for what was landed."""
+    try:
+        landing.find(uri)
+    except landing.DamagedBatch:
+        return []
+    return [what]
 
 
 @pytest.mark.database

@@ -1,7 +1,7 @@
 """The landing area: what a source sent, after privacy, write-once.
 
-A batch is checked against its digest whenever it is read; a damaged one is refused by name, and kept aside when the same
-batch is landed anew.
+A batch and its manifest are checked against their digests whenever they are read; a damaged one is refused by name, and kept
+aside when the same batch is landed anew.
 
 `<root>/<inst_code>/<entity>/<batch_id>.parquet` has the source's own field names plus `_feed` (items, deletes, keyChanges);
 row numbers follow from the order. `<batch_id>.json` beside it says where the rows come from; it is written last.
@@ -36,7 +36,8 @@ from yuyan.domain.institutions import Institution
 
 log = logging.getLogger(__name__)
 
-CONNECTOR_VERSION = 1
+CONNECTOR_VERSION = 2
+"""Since 2 a manifest has a digest of itself; those that landed before are known by their batch's id alone."""
 BATCH_ROWS = 50_000
 """A window with more rows becomes several batches: each is landed and then loaded while the next is being fetched."""
 BATCH_BYTES = 32 << 20
@@ -92,10 +93,13 @@ def find(uri: str) -> Landed:
         is_ours = manifest["batch_id"] == _batch_id(manifest) and uri.endswith(
             f"/{manifest['batch_id']}.parquet"
         )
+        is_whole = _is_whole(manifest)
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedBatch(uri, "清单无法读取") from error
     if not is_ours:
         raise DamagedBatch(uri, "清单与批次编号不符")
+    if not is_whole:
+        raise DamagedBatch(uri, "清单与其摘要不符")
     return Landed(uri, manifest)
 
 
@@ -134,6 +138,19 @@ def _batch_id(manifest: dict[str, Any]) -> str:
     names = ("src_inst_code", "entity", "mode", "ref_period", "window_from", "window_to", "version")
     content = json.dumps([*(manifest[n] for n in names), run, manifest["number"], manifest["payload_digest"]])
     return hashlib.sha256(content.encode()).hexdigest()[:20]
+
+
+def _is_whole(manifest: dict[str, Any]) -> bool:
+    """Whether a manifest is what was written. Raises KeyError, TypeError."""
+    if manifest["connector_version"] < 2 and "manifest_digest" not in manifest:
+        return True
+    return manifest["manifest_digest"] == _manifest_digest(manifest)
+
+
+def _manifest_digest(manifest: dict[str, Any]) -> str:
+    """Digest of all that a manifest says."""
+    rest = {name: value for name, value in manifest.items() if name != "manifest_digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def land(
@@ -201,7 +218,8 @@ def land(
             "run_id": run_id,
         }
         with _answering():
-            landed = _publish(folder, part, {"batch_id": _batch_id(manifest), **manifest})
+            manifest = {"batch_id": _batch_id(manifest), **manifest}
+            landed = _publish(folder, part, manifest | {"manifest_digest": _manifest_digest(manifest)})
         yield landed
 
 
