@@ -7,7 +7,7 @@ the entity, or of the institution as a whole; an entry without `loaded` has no r
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,8 @@ UNIT = contracts.load()["org_unit"]
 HEADER = ["记录编号", *(f.label for f in UNIT.supplied)]
 LABEL = {f.name: f.label for f in UNIT.supplied}
 NAME = LABEL["unit_name"]
+MOST_NOTED = 9
+"""Ranges of merged columns that a sheet of these may have."""
 XLSX = {"format": "xlsx", "encoding": None}
 ROW = {
     "记录编号": "u1", LABEL["inst_code"]: "{code}", LABEL["unit_code"]: "001", LABEL["unit_name"]: "机械学院",
@@ -74,15 +76,18 @@ def book(
     merged: bool = False,
     aside: int = 0,
     stray: tuple[int, int] = (),
+    other: Sequence[str] = (),
+    inline: bool = False,
 ) -> bytes:
     """A workbook with these rows.
 
     `formula`: the column in which the first row has a formula error; `before`: so many rows that come first have one in
     no announced column; `merged`: the names of the first two rows are one cell; `aside`: so many areas are merged beside the
-    table before that; `stray`: row and column (from 0) of a cell that has nothing to do with the rest.
+    table before that; `stray`: row and column (from 0) of a cell that has nothing to do with the rest; `other`: texts of
+    another sheet; `inline`: texts stand in their cells, not in a list that cells share.
     """
     out = io.BytesIO()
-    made = xlsxwriter.Workbook(out, {"in_memory": True})
+    made = xlsxwriter.Workbook(out, {"in_memory": True, "constant_memory": inline})
     sheet = made.add_worksheet()
     for i, row in enumerate(({name: name for name in HEADER}, *rows)):
         sheet.write_row(i, 0, [row.get(column, "") for column in HEADER])
@@ -97,6 +102,8 @@ def book(
         sheet.merge_range(1, HEADER.index(NAME), 2, HEADER.index(NAME), "合并")
     if stray:
         sheet.write(*stray, "x")
+    if other:
+        made.add_worksheet().write_column(0, 0, other)
     made.close()
     return out.getvalue()
 
@@ -143,13 +150,27 @@ DELIVERIES = [
     Delivery("workbook: a stray cell near by", "", book(ROW, stray=(40, 12)), XLSX, loaded=1),
     Delivery("workbook: a stray cell far away", "AN5000", book(ROW, stray=(4999, 39)), XLSX, limits={"workbook_cells": 999}),
     Delivery("workbook: too large, unpacked", "limits.workbook_mb", book(*[ROW] * 9000), XLSX, limits={"workbook_mb": 1}),
+    Delivery("workbook: too much text in its cells", "limits.workbook_characters", book(ROW, inline=True), XLSX,
+             limits={"workbook_characters": 60}),
+    Delivery("workbook: too much text that cells share", "limits.workbook_characters", book(*[ROW] * 20), XLSX,
+             limits={"workbook_characters": 300}),
+    Delivery("workbook: too much text that no cell has", "limits.workbook_characters", book(ROW, other=["x" * 300]), XLSX,
+             limits={"workbook_characters": 300}),
+    Delivery("workbook: too many texts", "limits.workbook_cells", book(ROW, other=[f"x{i}" for i in range(40)]), XLSX,
+             limits={"workbook_cells": 40}),
+    Delivery("workbook: as much text as allowed", "", book(ROW, inline=True), XLSX, loaded=1,
+             limits={"workbook_characters": 200}),
+    Delivery("workbook: too many columns", "limits.columns", book(ROW), XLSX, limits={"columns": 8}),
+    Delivery("file: too many columns", "limits.columns", csv(ROW), limits={"columns": 8}),
+    Delivery("file: a header that does not end", "不是约定的 CSV", b"x,y,z" * 90, limits={"columns": 999}),
     Delivery("workbook: a formula error", f"第 2 行“{NAME}”等 1 个单元格的公式出错", book(ROW, formula=NAME), XLSX),
     Delivery("workbook: a formula error in no announced column", "", book(ROW, formula="备注"), XLSX, loaded=1),
     Delivery("workbook: a formula error behind many others", f"第 32 行“{NAME}”等 1 个单元格的公式出错",
              book(*[ROW] * 31, formula=NAME, before=30), XLSX),
     Delivery("workbook: merged cells behind many others", f"第 2–3 行“{NAME}”在合并单元格内",
-             book(ROW, ROW, merged=True, aside=8), XLSX),
-    Delivery("workbook: merged cells of many ranges", "列范围超过 9 种", book(ROW, ROW, aside=10), XLSX),
+             book(ROW, ROW, merged=True, aside=MOST_NOTED - 1), XLSX),
+    Delivery("workbook: merged cells of many ranges", f"列范围超过 {MOST_NOTED} 种",
+             book(ROW, ROW, aside=MOST_NOTED + 1), XLSX),
     Delivery("workbook: merged cells in no announced column", "", book(ROW, aside=2), XLSX, loaded=1),
     Delivery("workbook: merged cells", f"第 2–3 行“{NAME}”在合并单元格内", book(ROW, ROW, merged=True), XLSX),
     Delivery("workbook: cut off", "不是约定的工作簿", book(ROW)[:2000], XLSX),
@@ -251,6 +272,8 @@ ANSWERS = [
     Answer("unavailable until a day that is none", "503", status=503, headers={"Retry-After": "Mon, 99 Foo 2026"}),
     Answer("bad gateway in HTML", "502", status=502, body=b"<h1>nginx</h1>"),
     Answer("a body that unpacks to more than it may", "limits.answer_mb", body=b" " * (2 << 20), limits={"answer_mb": 1}),
+    Answer("an id of a next page that is too long", "limits.next_id_characters", limits={"next_id_characters": 40},
+           body=json.dumps({"items": [], "nextAfterId": "x" * 41}).encode()),
     Answer("a page with too many records", "limits.page_rows", body=b'{"items": [{}, {}]}', limits={"page_rows": 1}),
     Answer("nested beyond measure", "嵌套过深", body=NESTED),
     Answer("mandatory fields gone", "不在报送数据中", body=sound(lambda r: r.pop("unit_name") and r)),

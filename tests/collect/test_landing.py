@@ -1,5 +1,6 @@
 """Landing: write-once, complete or not there, in bounded memory, nothing but what may land."""
 
+import dataclasses
 import gc
 import hashlib
 import json
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 
 from yuyan import settings
-from yuyan.collect import landing, reducer
+from yuyan.collect import field_names, landing, reducer
 from yuyan.collect.source import DELETES, KEY_CHANGES, Page, SourceError, Window
 from yuyan.domain import contracts, institutions
 
@@ -129,6 +130,18 @@ def test_drift_adds_up_over_pages():
         "phone": ["unannounced", 3],
         "valid_to": ["missing_optional", 2],
         "unit_name": ["missing_mandatory", 1],
+    }
+
+
+def test_so_many_names_are_told_apart_and_the_rest_is_counted_together():
+    limits = CQU.platform.limits.model_copy(update={"unannounced": 2})
+    institution = dataclasses.replace(CQU, platform=CQU.platform.model_copy(update={"limits": limits}))
+    pages = [page("a", "b", unannounced={"phone": 2}), page("c", unannounced={"email": 1, "remark": 1})]
+    pages.append(page("d", "e", unannounced={"phone": 2, "note": 2}))
+    (landed,) = landing.land(institution, UNIT, MAPPING, WINDOW, iter(pages * 3), "run", AS_OF)
+    assert landed.manifest["drift"] == {
+        "phone": ["unannounced", 12],
+        field_names.HIDDEN: ["unannounced", 3 + 9],  # of them three of email, in too few rows
     }
 
 

@@ -4,7 +4,7 @@ import orjson
 import polars as pl
 import pytest
 
-from yuyan.collect import pages
+from yuyan.collect import field_names, pages
 
 NAMES = ("id", "n", "flag", "tags")
 ARRAYS = frozenset({"tags"})
@@ -55,6 +55,12 @@ def test_no_number_loses_a_digit(written, text, more):
     assert page.frame.row(0)[:2] == ("a", text)
     several = pages.parse(f'[{{"tags": ["x", {written}]}}]'.encode(), NAMES, ARRAYS)
     assert several.frame["tags"].to_list() == [f"x;{text}"]
+
+
+def test_so_many_unannounced_names_are_told_apart():
+    rows = [{"id": "1", "a": 1}, {"id": "2", "b": {"c": 1}, "a": 2}, {"id": {"d": 1}, "e": 3}]
+    page = pages.parse(orjson.dumps(rows), ["id"], most=2)
+    assert page.unannounced == {"a": 2, "b": 1, field_names.HIDDEN: 2}
 
 
 def test_unannounced_fields_are_counted_and_never_become_columns():

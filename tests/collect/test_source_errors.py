@@ -11,7 +11,7 @@ import source_errors
 import yaml
 
 from yuyan import settings
-from yuyan.collect import http, workbook_check
+from yuyan.collect import file_reader, http, workbook_check
 from yuyan.domain import institutions
 from yuyan.load.run import collect_institution
 
@@ -67,7 +67,8 @@ def write(folder: Path, code: str, product: str, **more) -> None:
 
 
 def test_every_fault_of_a_delivery_is_said_by_name(warehouse, folder, connect, tmp_path, monkeypatch):
-    monkeypatch.setattr(workbook_check, "MOST_NOTED", 9)
+    monkeypatch.setattr(workbook_check, "MOST_NOTED", source_errors.MOST_NOTED)
+    monkeypatch.setattr(file_reader, "LONGEST_HEADER", 400)
     faults = {f"2{i:04d}": fault for i, fault in enumerate(source_errors.DELIVERIES)}
     found = []
     for code, fault in faults.items():

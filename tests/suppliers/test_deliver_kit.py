@@ -19,7 +19,7 @@ import xlsxwriter
 from test_foreign_institutions import COURSES, UNITS
 
 from yuyan import settings
-from yuyan.collect import mapping, privacy
+from yuyan.collect import mapping, privacy, workbook_check
 from yuyan.collect.connect import source as connected
 from yuyan.collect.file_faults import said
 from yuyan.collect.source import Meter, SourceError
@@ -119,11 +119,12 @@ def test_every_cell_is_read_as_the_line_reads_it(request, whose):
 
 
 @pytest.mark.parametrize("d", [d for d in source_errors.DELIVERIES if not d.limits], ids=lambda d: d.name)
-def test_a_delivery_gets_the_words_that_the_line_has_for_it(facts, drop, tmp_path, d):
+def test_a_delivery_gets_the_words_that_the_line_has_for_it(facts, drop, tmp_path, monkeypatch, d):
     """The line's connector on the same folder says the same; what only the loader sees is in the catalogue's words.
 
     Limits are the line's own and not among them.
     """
+    monkeypatch.setattr(workbook_check, "MOST_NOTED", source_errors.MOST_NOTED)
     code = drop.institution.inst_code
     folder = drop.folder / "20261015-01"
     folder.mkdir()

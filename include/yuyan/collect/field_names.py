@@ -11,7 +11,7 @@ recorded("欧阳某某", 13, ...)  ->  "（第 13 列，字段名不记录，标
 import hmac
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 
 from yuyan.domain import contracts, platforms
@@ -53,6 +53,12 @@ def recorded(name: str, place: int | None, announced: Collection[str], key: byte
         return name
     digest = hmac.digest(key, f"field|{name}".encode(errors="surrogatepass"), "sha256").hex()[:8]
     return f"（{f'第 {place} 列，' if place else ''}字段名不记录，标识 {digest}）"
+
+
+def count(found: Counter[str], more: Iterable[tuple[str, int]], most: int) -> None:
+    """Add rows per name to what was found. So many names are told apart; those that come later are counted as HIDDEN."""
+    for name, rows in more:
+        found[name if name in found or len(found) < most else HIDDEN] += rows
 
 
 def columns_only(rows_with: Mapping[str, int], rows: int) -> Counter[str]:

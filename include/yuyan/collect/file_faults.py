@@ -48,6 +48,10 @@ _FAULTS = {
         "rows {top} to {bottom} have merged cells, which hide values; unmerge and fill them in",
     ),
     "no_header": ("首行不是表头（没有“{column}”）", "the first line is not the header"),
+    "wide": (
+        "表头超过 {most:,} 列（limits.columns），请只报送约定的列",
+        "the header has more than {most:,} columns (limits.columns); deliver the announced ones",
+    ),
     "header_twice": ("表头中“{chinese}”出现不止一次，无法确定用哪一列", "the header has {english} more than once"),
     "period_twice": ("清单把期间 {period} 列了两次", "the manifest lists its period twice"),
     "mandatory_gone": (

@@ -1,5 +1,7 @@
 """Read one delivered file: CSV in the encoding that its manifest names, or the first sheet of a workbook."""
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +21,9 @@ from yuyan.domain.institutions import Institution
 
 BLOCK = 4 << 20
 """Bytes of a CSV file that are decoded at once."""
+
+LONGEST_HEADER = 1 << 20
+"""Characters of a CSV file among which the header ends."""
 
 PART = 5_000
 """Rows of a workbook that go on together."""
@@ -88,9 +93,7 @@ class FileReader:
             invalid_row_handler=refuse,
         )
         try:
-            with pa.csv.open_csv(self._window.path, reading, parsing) as reader:
-                header = reader.schema.names
-            shape = self._shape(header)
+            shape = self._shape(self._header(encoding))
             converting = pa.csv.ConvertOptions(
                 column_types=dict.fromkeys(shape.present.values(), pa.string()),
                 include_columns=list(shape.present.values()),
@@ -103,6 +106,27 @@ class FileReader:
             if bad_row and bad_row[0]:
                 raise self._not_loaded("columns", row=bad_row[0], **at) from None
             raise self._not_loaded("not_csv", **at) from None
+
+    def _header(self, encoding: str) -> list[str]:
+        """The first line of a CSV file, of which no more is read. Raises UnicodeError, OSError, ValueError."""
+        with open(self._window.path, encoding=encoding, newline="") as file:
+            start = file.read(LONGEST_HEADER)
+        lines = io.StringIO(start.removeprefix("\ufeff"), newline="")
+        try:
+            cells = csv.reader(lines, delimiter=self._institution.platform.formats.delimiter)
+            header = next((line for line in cells if line), [])
+        except csv.Error as error:
+            raise ValueError(error) from None
+        if not header:
+            raise ValueError("empty")
+        self._check_width(header)
+        if len(start) == LONGEST_HEADER and not lines.read(1):
+            raise ValueError("no end of the header")
+        return header
+
+    def _check_width(self, header: list[str]) -> None:
+        if len(header) > (most := self._institution.platform.limits.columns):
+            raise self._not_loaded("wide", most=most)
 
     def _workbook(self) -> Iterator[Page]:
         """A workbook holds at most a million rows and is read whole, once it is known what that takes."""
@@ -117,6 +141,7 @@ class FileReader:
             first = workbook.load_sheet(0, header_row=None, n_rows=1, dtypes="string")
             top, left = first.to_polars(), _first_column(first)
             header = ["" if name is None else name for name in top.row(0)] if top.height else []
+            self._check_width(header)
             shape = self._shape(header, sheet_is.left)
             at = {name: header.index(given) for name, given in shape.present.items()}
             if fault := sheet_is.fault({sheet_is.left + i: name for name, i in at.items()}):

@@ -16,7 +16,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from yuyan import settings
 from yuyan.collect import mapping as mapped
 from yuyan.collect.prefetch import prefetched
-from yuyan.collect.reducer import PageReducer, Reduced, merged
+from yuyan.collect.reducer import PageReducer, Reduced, counted
 from yuyan.collect.source import ITEMS, Page, SourceError, Window
 from yuyan.domain.contracts import Contract
 from yuyan.domain.entity_map import EntityMap
@@ -177,14 +177,15 @@ def land(
             _sweep(folder, as_of)
     # a name of its own: a task that is tried again while an earlier try still works writes another
     name = f".{as_of}.{re.sub(r'[^0-9A-Za-z]+', '-', run_id)}.{secrets.token_hex(4)}.part"
-    reducer, so_far = PageReducer(contract, mapping), Reduced()
+    most = institution.platform.limits.unannounced
+    reducer, so_far = PageReducer(contract, mapping, most), Reduced()
     pieces = (
         piece
         for piece in prefetched(map(reducer.reduce, pages), 4, lambda p: p.frame.estimated_size())
         if piece.frame.height
     )
-    for number, (batch, is_last) in enumerate(_batches(pieces), start=1):
-        so_far = merged([so_far, batch])
+    for number, (batch, is_last) in enumerate(_batches(pieces, most), start=1):
+        so_far = counted(so_far, batch, most)
         reducer.check(so_far, f"{institution.inst_code} {institution.name} {contract.entity}")
         if window.mode == "incremental" and not batch.rows:
             return
@@ -223,16 +224,16 @@ def land(
         yield landed
 
 
-def _batches(pieces: Iterable[Reduced]) -> Iterator[tuple[Reduced, bool]]:
+def _batches(pieces: Iterable[Reduced], most: int) -> Iterator[tuple[Reduced, bool]]:
     """Pieces of at least BATCH_ROWS rows or BATCH_BYTES together, and whether they are the last ones; at least one batch."""
-    batch: list[Reduced] = []
+    batch, frames, size = Reduced(), [], 0
     for piece in pieces:
-        rows, size = sum(p.frame.height for p in batch), sum(p.frame.estimated_size() for p in batch)
-        if rows >= BATCH_ROWS or size >= BATCH_BYTES:
-            yield merged(batch, frames=True), False
-            batch = []
-        batch.append(piece)
-    yield (merged(batch, frames=True) if batch else Reduced()), True
+        if batch.rows.total() >= BATCH_ROWS or size >= BATCH_BYTES:
+            yield replace(batch, frame=pl.concat(frames)), False
+            batch, frames, size = Reduced(), [], 0
+        batch, size = counted(batch, piece, most), size + piece.frame.estimated_size()
+        frames.append(piece.frame)
+    yield replace(batch, frame=pl.concat(frames)) if frames else batch, True
 
 
 class _Digesting:

@@ -8,14 +8,16 @@ import io
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 import numpy as np
 import polars as pl
 from polars.exceptions import PolarsError
 
+from yuyan.collect import field_names
 from yuyan.collect.source import ITEMS, Page
+from yuyan.domain.platforms import Limits
 
 STRUCTURE = "{…}"
 """Stands for an object where a value belongs: what is inside was announced by nobody and does not land."""
@@ -40,21 +42,28 @@ class BadPage(ValueError):
     """The bytes are not an array of JSON objects."""
 
 
-def parse(raw: bytes, names: Iterable[str], arrays: frozenset[str] = frozenset(), feed: str = ITEMS) -> Page:
-    """A JSON array of objects as a Page with the columns `names`. Fields nobody announced never become columns.
+def parse(
+    raw: bytes,
+    names: Iterable[str],
+    arrays: frozenset[str] = frozenset(),
+    feed: str = ITEMS,
+    most: int = Limits().unannounced,
+) -> Page:
+    """A JSON array of objects as a Page with the columns `names`. Fields nobody announced never become columns; so many of
+    their names are told apart.
 
     Raises BadPage; the message has no value of the page.
     """
     schema = {name: pl.List(pl.String) if name in arrays else pl.String for name in names}
     if _has_long_number(raw):
-        return _careful(raw, schema, feed)
+        return _careful(raw, schema, feed, most)
     try:
         frame = _read(raw, schema)
     except PolarsError:
-        return _careful(raw, schema, feed)
+        return _careful(raw, schema, feed, most)
     nulls = dict(zip(frame.columns, frame.null_count().row(0), strict=True))
     if raw.count(b"{") != frame.height or _unannounced(raw, frame, sum(nulls.values())):
-        return _careful(raw, schema, feed)
+        return _careful(raw, schema, feed, most)
     empty = (name for name, n in nulls.items() if frame.height and n == frame.height)
     absent = tuple(name for name in empty if json.dumps(name, ensure_ascii=False).encode() not in raw)
     return Page(_joined(frame), feed, absent=absent)
@@ -106,21 +115,20 @@ def _has_long_number(raw: bytes) -> bool:
     return bool(np.isin(before[begins, np.arange(first.size)], _BEFORE_A_NUMBER).any())
 
 
-def _careful(raw: bytes, schema: dict[str, pl.DataType], feed: str) -> Page:
+def _careful(raw: bytes, schema: dict[str, pl.DataType], feed: str, most: int) -> Page:
     """One page at a time in a process: as objects of Python it takes ten times its size."""
     with _ONE:
-        return _by_objects(raw, schema, feed)
+        return _by_objects(raw, schema, feed, most)
 
 
-def _by_objects(raw: bytes, schema: dict[str, pl.DataType], feed: str) -> Page:
+def _by_objects(raw: bytes, schema: dict[str, pl.DataType], feed: str, most: int) -> Page:
+    unannounced: Counter[str] = Counter()
     try:
         # integers of any length, which orjson makes floats of
         rows = json.loads(raw, parse_constant=_no_number, parse_int=_integer, parse_float=_fraction)
-        unannounced = Counter(key for row in rows for key in row.keys() - schema.keys())
-        unannounced.update(
-            f"{key}.{{}}" for row in rows for key, value in row.items() if key in schema and _hides(value)
-        )
-        seen = {key for row in rows for key in row}
+        for row in rows:
+            field_names.count(unannounced, ((name, 1) for name in _not_taken(row, schema)), most)
+        seen = {key for row in rows for key in row.keys() & schema.keys()}
     except (ValueError, AttributeError, TypeError, RecursionError):
         raise BadPage("a page is not an array of JSON objects") from None
     for i, row in enumerate(rows):  # in its place: two of all would be twice the memory
@@ -131,6 +139,15 @@ def _by_objects(raw: bytes, schema: dict[str, pl.DataType], feed: str) -> Page:
         raise BadPage("a page cannot be read as text columns") from None
     absent = tuple(name for name in schema if rows and name not in seen)
     return Page(_joined(frame), feed, dict(unannounced), absent)
+
+
+def _not_taken(row: dict[str, object], schema: dict[str, pl.DataType]) -> Iterator[str]:
+    """Names of the fields that nobody announced, and of those whose objects are not taken."""
+    for key, value in row.items():
+        if key not in schema:
+            yield key
+        elif _hides(value):
+            yield f"{key}.{{}}"
 
 
 def _integer(token: str) -> int | str:

@@ -1,7 +1,6 @@
 """Pages of an entity reduced to what may land: announced fields after privacy, and how the source differs, counted."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -34,22 +33,19 @@ class Reduced:
     greatest: str | None = None
 
 
-def merged(pieces: Sequence[Reduced], frames: bool = False) -> Reduced:
-    """One piece of several; without frames only what was counted."""
-    return Reduced(
-        pl.concat([p.frame for p in pieces]) if frames else pl.DataFrame(),
-        sum((p.rows for p in pieces), Counter()),
-        sum((p.unannounced for p in pieces), Counter()),
-        sum((p.absent for p in pieces), Counter()),
-        max((p.greatest for p in pieces if p.greatest), default=None),
-    )
+def counted(one: Reduced, other: Reduced, most: int) -> Reduced:
+    """What was counted of two pieces together, without their frames; so many names are told apart."""
+    unannounced = one.unannounced.copy()
+    field_names.count(unannounced, other.unannounced.items(), most)
+    greatest = max((p.greatest for p in (one, other) if p.greatest), default=None)
+    return Reduced(pl.DataFrame(), one.rows + other.rows, unannounced, one.absent + other.absent, greatest)
 
 
 class PageReducer:
     """Reduces pages of one entity to what may land, and notes how the source differs from what was agreed."""
 
-    def __init__(self, contract: Contract, mapping: EntityMap) -> None:
-        self._contract, self._mapping = contract, mapping
+    def __init__(self, contract: Contract, mapping: EntityMap, most: int) -> None:
+        self._contract, self._mapping, self._most = contract, mapping, most
         self._columns = privacy.columns(contract, mapping)
         self._key, self._key_version = settings.person_key_secret()
         needed = [
@@ -79,9 +75,11 @@ class PageReducer:
     def _unannounced(self, page: Page) -> Counter[str]:
         """Rows per field that nobody announced, under the names that are recorded."""
         found: Counter[str] = Counter()
-        for name, rows in page.unannounced.items():
-            place = page.places.get(name)
-            found[field_names.recorded(name, place, self._mapping.announced, self._key)] += rows
+        told = (
+            (field_names.recorded(name, page.places.get(name), self._mapping.announced, self._key), rows)
+            for name, rows in page.unannounced.items()
+        )
+        field_names.count(found, told, self._most)
         return found
 
     def drift(self, piece: Reduced) -> dict[str, tuple[str, int]]:

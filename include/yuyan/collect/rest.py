@@ -68,7 +68,7 @@ class Rest:
             mapping.names[f.name] for f in contract.supplied if f.type == "array" and f.name in mapping.names
         )
         try:
-            return parse(raw, names or mapping.announced, arrays, feed)
+            return parse(raw, names or mapping.announced, arrays, feed, self._limits.unannounced)
         except BadPage as error:
             raise SourceError(
                 f"{self._who} {entity}：返回的数据不是约定的 JSON 记录数组，请核对平台版本。/ "

@@ -7,6 +7,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from yuyan.collect.http import Transient
@@ -91,10 +92,11 @@ class Legacy(Rest):
         if answer.pages > 1:
             self._check_unmoved(window, ids, answer, meter)
 
-    def _check_unmoved(self, window: Window, ids: list[pl.Series], answer: _Legacy, meter: Meter) -> None:
+    def _check_unmoved(self, window: Window, ids: list[np.ndarray], answer: _Legacy, meter: Meter) -> None:
         """Ask for the last row of every page but the last again. Raises ListMoved."""
-        size = ids[0].n_unique()
-        if pl.concat(ids).n_unique() != answer.total or -(-answer.total // size) != answer.pages:
+        size = np.unique(ids[0]).size
+        rows = np.unique(np.concatenate(ids)).size
+        if not size or rows != answer.total or -(-rows // size) != answer.pages:
             raise self._moved(window)
 
         def stays(number: int) -> bool:
@@ -102,19 +104,16 @@ class Legacy(Rest):
             if again.pages != again.total:  # the platform does not cut pages that small: the whole page then
                 last, again = self._page(window, number, meter)
             found = self._ids(last, window)
-            return (
-                again.total == answer.total
-                and found.len() > 0
-                and found.is_in(ids[number - 1].implode()).all()
-            )
+            return again.total == answer.total and found.size > 0 and np.isin(found, ids[number - 1]).all()
 
         if not all(self._several(stays, range(1, answer.pages))):
             raise self._moved(window)
 
-    def _ids(self, page: Page, window: Window) -> pl.Series:
-        """Record ids of a page as they came."""
+    def _ids(self, page: Page, window: Window) -> np.ndarray:
+        """Digests (64 bits) of a page's record ids as they came: those of a whole window are kept."""
         columns = self.institution.mapping(contracts.load()[window.entity]).record_id
-        return page.frame.select(pl.concat_str(pl.col(columns).fill_null(""), separator="|")).to_series()
+        ids = pl.concat_str(pl.col(columns).fill_null(""), separator="|")
+        return page.frame.select(ids.hash()).to_series().to_numpy().copy()
 
     def resources(self, rows: int) -> Iterator[Resource]:
         """The tables of the entities that it is asked for; it has no list of others."""

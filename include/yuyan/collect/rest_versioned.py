@@ -1,5 +1,6 @@
 """rest-versioned: change-version windows, key paging, deletes and key changes, OAuth2 client credentials."""
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -155,7 +156,7 @@ class Versioned(Rest):
             "maxChangeVersion": window.until,
             "limit": self.institution.platform.page_size,
         }
-        seen: set[str] = set()
+        seen: set[bytes] = set()
         empty = 0
         while True:
             try:
@@ -174,12 +175,21 @@ class Versioned(Rest):
                 )
             if len(seen) >= self._limits.pages:
                 raise too_much(self.institution, window.entity, "pages", "页数", "pages")
-            if after in seen:
+            if len(after) > self._limits.next_id_characters:
+                raise too_much(
+                    self.institution,
+                    window.entity,
+                    "next_id_characters",
+                    "下一页编号的长度",
+                    "characters of the id of a next page",
+                )
+            digest = hashlib.blake2b(after.encode(errors="surrogatepass"), digest_size=16).digest()
+            if digest in seen:
                 raise SourceError(
                     f"{self._who} {window.entity}：翻页没有前进（nextAfterId 重复），请联系平台。/ "
                     "paging does not move on (nextAfterId repeats); ask the platform's operator"
                 )
-            seen.add(after)
+            seen.add(digest)
             params["afterId"] = after
 
     def _get(

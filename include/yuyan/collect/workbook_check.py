@@ -10,6 +10,7 @@ import posixpath
 import re
 import zipfile
 import zlib
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +23,8 @@ CHUNK = 1 << 18
 LARGEST_ROW, LARGEST_COLUMN = 1 << 20, 1 << 14
 MOST_NOTED = 1_000
 """Ranges of columns in which a sheet may have merged areas."""
-SHOWN = 40
-"""Characters of a formula error that are kept."""
+KEPT = 40
+"""Characters of a cell that are kept: enough for the number of a shared string, and to quote a formula error."""
 _LOCAL_HEADER = 30
 """Bytes of a local file header before the name, whose length and that of the extra field are its last four bytes."""
 
@@ -197,7 +198,7 @@ def _sheet(parts: _Parts, limits: Limits) -> Sheet:
         if name.endswith((".xml", ".rels")) and not name.startswith("xl/worksheets/"):
             for _ in parts.read(name):
                 pass
-    lengths = _shared_lengths(parts)
+    lengths = _shared_lengths(parts, limits)
     return _Reader(lengths, limits).read(parts, _first_sheet(parts))
 
 
@@ -221,21 +222,38 @@ def _first_sheet(parts: _Parts) -> str:
     return posixpath.normpath(posixpath.join("/xl", targets[ids[0]])).lstrip("/")
 
 
-def _shared_lengths(parts: _Parts) -> list[int]:
-    """Characters of every shared string."""
-    lengths: list[int] = []
+def _shared_lengths(parts: _Parts, limits: Limits) -> array:
+    """Characters of every shared string, whether a cell of the first sheet has it or not: a reader keeps them all."""
+    lengths, whole = array("I"), 0
 
     def start(tag: str, _: dict[str, str]) -> None:
         if _local(tag) == "si":
             lengths.append(0)
+            if len(lengths) > limits.workbook_cells:
+                raise Unusable(
+                    f"工作簿的文字超过 {limits.workbook_cells:,} 条（limits.workbook_cells）",
+                    f"the workbook has more than {limits.workbook_cells:,} texts (limits.workbook_cells)",
+                )
 
     def text(piece: str) -> None:
+        nonlocal whole
         if lengths:
             lengths[-1] += len(piece)
+            whole += len(piece)
+            if whole > limits.workbook_characters:
+                raise _too_long(limits)
 
     if "xl/sharedstrings.xml" in parts:
         parts.parse("xl/sharedStrings.xml", start, text)
     return lengths
+
+
+def _too_long(limits: Limits) -> Unusable:
+    most = f"{limits.workbook_characters:,}"
+    return Unusable(
+        f"单元格文字合计超过 {most} 字（limits.workbook_characters）",
+        f"its cells have more than {most} characters (limits.workbook_characters)",
+    )
 
 
 def _local(name: str) -> str:
@@ -245,7 +263,7 @@ def _local(name: str) -> str:
 class _Reader:
     """Reads a sheet's cells one by one and keeps only what Sheet says."""
 
-    def __init__(self, lengths: list[int], limits: Limits) -> None:
+    def __init__(self, lengths: array, limits: Limits) -> None:
         self._lengths, self._limits = lengths, limits
         self._sheet, self._characters = Sheet(), 0
         self._row = self._column = 0
@@ -300,7 +318,14 @@ class _Reader:
 
     def _text(self, piece: str) -> None:
         if self._is_value:
-            self._value += piece
+            if self._kind != "s":  # else it is the number of a text
+                self._count(len(piece))
+            self._value = (self._value + piece).lstrip()[:KEPT]
+
+    def _count(self, characters: int) -> None:
+        self._characters += characters
+        if self._characters > self._limits.workbook_characters:
+            raise _too_long(self._limits)
 
     def _cell(self) -> None:
         """Note the cell that has just been read, if it holds something."""
@@ -320,14 +345,9 @@ class _Reader:
         if column < sheet.left:
             sheet.left = column
         if self._kind == "s":
-            self._characters += self._lengths[int(value)] if int(value) < len(self._lengths) else 0
-            if self._characters > self._limits.workbook_characters:
-                raise Unusable(
-                    f"单元格文字合计超过 {self._limits.workbook_characters:,} 字（limits.workbook_characters）",
-                    f"its cells have more than {self._limits.workbook_characters:,} characters (limits.workbook_characters)",
-                )
+            self._count(self._lengths[int(value)] if int(value) < len(self._lengths) else 0)
         elif self._kind == "e":
-            cells, first, text = sheet.errors.get(column, (0, row, value[:SHOWN]))
+            cells, first, text = sheet.errors.get(column, (0, row, value))
             sheet.errors[column] = cells + 1, first, text
 
     def _merge(self, reference: str) -> None:

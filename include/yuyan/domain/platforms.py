@@ -75,7 +75,8 @@ class Table(Model):
 
 
 class Limits(Model):
-    """What one entity of a source may cost. Reaching one refuses the window by name; nothing of it is loaded."""
+    """What one entity of a source may cost. Reaching one refuses the window by name, and nothing of it is loaded, unless it
+    says otherwise."""
 
     answer_mb: PositiveInt = 8
     """An answer of a REST platform, unpacked."""
@@ -92,7 +93,13 @@ class Limits(Model):
     workbook_mb: PositiveInt = 128
     """A workbook, unpacked."""
     workbook_characters: PositiveInt = 12_000_000
-    """Characters of a sheet's cells."""
+    """Characters of a sheet's cells, whatever they hold; and of all texts that the cells of a workbook share."""
+    columns: PositiveInt = 16_384
+    """Columns of a file."""
+    unannounced: PositiveInt = 1_000
+    """Names of fields that nobody announced, of one window; those that come later are counted together, not refused."""
+    next_id_characters: PositiveInt = 2_000
+    """Characters of the id of a next page."""
     manifest_mb: PositiveInt = 16
     """manifest.json of a delivery."""
 

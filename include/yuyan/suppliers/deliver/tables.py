@@ -34,9 +34,9 @@ class Refused(Exception):
 
 
 class Limits:
-    """What a workbook may cost, as the line has it."""
+    """What a file may cost, as the line has it."""
 
-    workbook_cells, workbook_mb, workbook_characters = 2_000_000, 128, 12_000_000
+    workbook_cells, workbook_mb, workbook_characters, columns = 2_000_000, 128, 12_000_000, 16_384
 
 
 class Row:
@@ -61,6 +61,8 @@ def read(path: Path, kind: str, encoding: str | None, entity: dict, facts: Facts
     header = next(lines, None)
     if header is None:
         raise Refused(said("not_csv", error="空文件", encoding=encoding))
+    if len(header[1]) > Limits.columns:
+        raise Refused(said("wide", most=Limits.columns))
     columns = _columns([trimmed(name) or "" for name in header[1]], entity)
     rows: list[Row] = []
     for line, cells in lines:
