@@ -80,7 +80,7 @@ class Limits(Model):
 
     answer_mb: PositiveInt = 8
     """An answer of a REST platform, unpacked."""
-    page_rows: PositiveInt = 200_000
+    page_rows: PositiveInt = 50_000
     """Records (objects) in one answer."""
     pages: PositiveInt = 200_000
     """Answers to one question."""
