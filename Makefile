@@ -1,6 +1,6 @@
 # 渝研: see README.md. Every target works on a fresh clone; what is installed stays in .yuyan/venv.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long down clean bench docs lint contracts lock bundle bundle-test image-test pitr-test s3-test chaos
+.PHONY: help run test test-long down clean bench bench-memory docs lint contracts lock bundle bundle-test image-test pitr-test s3-test chaos
 SHELL := /bin/sh
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -37,6 +37,9 @@ clean: $(INSTALLED) ## stop everything and forget all data; the installed enviro
 bench: $(INSTALLED) $(BENCH_INSTALLED) ## ratios of speed against peers and floors
 	@for what in collect.py validate.py 'validate.py 0.667 1' failing.py orchestration.py allocate.py; do \
 		echo "== $$what"; $(BIN)/python bench/$$what || exit 1; done
+
+bench-memory: $(INSTALLED) ## memory of a collection at the largest that the limits allow, against a normal day (minutes)
+	@$(BIN)/python bench/memory.py $(ROWS)
 
 docs: $(INSTALLED) ## write the generated documents, and the rule directory and indicator dictionary as pages into .yuyan/docs
 	@$(BIN)/python -m yuyan.pages.documentation

@@ -1,11 +1,12 @@
 """What a source can make the collection's memory grow to: the worst input that the limits allow against a normal day.
 
-    python bench/memory.py [rows]
+    make bench-memory [ROWS=60000]
 
 Each case is a process of its own that collects one institution as a task does, four entities at once (two of files), from a
 server or a folder; its peak of resident memory counts. Normal: pages of 5,000 records, workbooks of 20,000 rows. Worst:
 answers, values and workbooks as large as the limits of include/yuyan/domain/platforms.py let through, in the forms that
-take most to read (a field that nobody announced sends a page the careful way; text that repeats compresses to nothing on the
+take most to read (a field that nobody announced sends a page the careful way; the text of a workbook stands in its cells, or
+as much again in a list that no cell uses; ids of numbered pages are long; text that repeats compresses to nothing on the
 wire). What is larger is refused by name: tests/collect/source_errors.py. Budget: 1.3 times a normal day.
 """
 
@@ -35,8 +36,22 @@ from yuyan.domain.platforms import Limits
 BUDGET = 1.3
 ROWS = 60_000
 NORMAL_PAGE, NORMAL_WORKBOOK = 5_000, 20_000
-REST, FILES = "10611", "10655"
-ENTITIES = {REST: ("thesis", "student", "course_enrolment", "degree_award"), FILES: ("thesis", "student")}
+REST, LEGACY, FILES = "10611", "10618", "10655"
+QUERIED = ("thesis", "student", "course_enrolment", "degree_award")
+ENTITIES = {REST: QUERIED, LEGACY: QUERIED, FILES: ("thesis", "student")}
+ENVELOPE = {
+    REST: {
+        "src_record_id": "\0",
+        "src_inst_code": REST,
+        "updated_at": "2026-10-14T08:00:00",
+        "change_version": 1,
+    },
+    LEGACY: {"JLID": "\0", "GXSJ": "20261014080000"},
+}
+"""What a record has beside its fields; the record's id takes the place of the NUL."""
+LONG_ID = 2_000
+LONG_TEXT = 30_000
+"""Characters of a cell; a workbook takes 32,767."""
 AS_OF = date(2026, 10, 15)
 
 
@@ -45,30 +60,58 @@ def template(entity: str, inst: str, extra: dict[str, object]) -> tuple[bytes, b
     contract = contracts.load()[entity]
     named = institutions.load()[inst].mapping(contract).names
     values = {name: contract.sample.get(field) for field, name in named.items()}
-    values |= {"src_inst_code": inst, "updated_at": "2026-10-14T08:00:00", "change_version": 1} | extra
-    text = json.dumps({"src_record_id": "\0", **values}, ensure_ascii=False, default=str)
+    text = json.dumps(values | ENVELOPE[inst] | extra, ensure_ascii=False, default=str)
     before, _, after = text.partition(json.dumps("\0")[1:-1])
     return before.encode(), after.encode()
 
 
 class Source:
-    """The pages of one case: `rows` records per entity, `page` of them in an answer, each with `extra` fields."""
+    """The pages of one case: `rows` records per entity, `page` of them in an answer, each with `extra` fields.
 
-    def __init__(self, rows: int, page: int, extra: dict[str, object]) -> None:
-        self.rows, self.page, self.extra = rows, page, extra
-        self.made = {entity: template(entity, REST, extra) for entity in ENTITIES[REST]}
+    `many`: all records of an answer but the first have an id only, and two fields of their own that nobody announced.
+    `longer`: characters that an id has more. `inst` is of rest-versioned or of rest-legacy.
+    """
 
-    def items(self, entity: str, start: int) -> bytes:
+    def __init__(
+        self,
+        rows: int,
+        page: int,
+        extra: dict[str, object] | None = None,
+        many: bool = False,
+        longer: int = 0,
+        inst: str = REST,
+    ) -> None:
+        self.rows, self.page, self.many, self.filler = rows, page, many, b"x" * longer
+        known = contracts.load()
+        self.table = {institutions.load()[inst].mapping(known[e]).table: e for e in ENTITIES[inst]}
+        self.made = {entity: template(entity, inst, extra or {}) for entity in ENTITIES[inst]}
+
+    def records(self, entity: str, start: int, size: int) -> bytes:
+        """A JSON array of records."""
         before, after = self.made[entity]
-        end = min(start + self.page, self.rows)
-        rows = b",".join(before + b"%016x" % i + after for i in range(start, end))
+        short = b'{"src_record_id":"%016x","change_version":1,"a%x":1,"b%x":1}'
+        rows = (
+            short % (i, i, i) if self.many and i % size else before + b"%016x" % i + self.filler + after
+            for i in range(start, min(start + size, self.rows))
+        )
+        return b"[" + b",".join(rows) + b"]"
+
+    def keyed(self, entity: str, start: int) -> bytes:
+        """An answer of rest-versioned."""
+        end = start + self.page
         following = b'"%d"' % end if end < self.rows else b"null"
-        return b'{"items":[' + rows + b'],"nextAfterId":' + following + b"}"
+        return b'{"items":' + self.records(entity, start, self.page) + b',"nextAfterId":' + following + b"}"
+
+    def numbered(self, entity: str, number: int, asked: int) -> bytes:
+        """An answer of rest-legacy."""
+        size = min(asked, self.page)
+        of = b'{"code":0,"total":%d,"pages":%d,"data":' % (self.rows, -(-self.rows // size))
+        return of + self.records(entity, (number - 1) * size, size) + b"}"
 
 
 @contextmanager
 def served(source: Source) -> Iterator[int]:
-    """Port of a rest-versioned platform with these pages, gzipped on the wire."""
+    """Port of a platform with these pages, gzipped on the wire; what is asked for tells which of the two products it is."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -79,13 +122,19 @@ def served(source: Source) -> Iterator[int]:
 
         def do_GET(self) -> None:
             url = urlparse(self.path)
+            asked = parse_qs(url.query)
             entity, _, last = url.path.strip("/").partition("/")
-            if entity == "changeVersion":
+            if entity == "api" and last in source.table:
+                number, size = int(asked["pageNo"][0]), int(asked["pageSize"][0])
+                self._answer(source.numbered(source.table[last], number, size))
+            elif entity == "api":
+                self._answer(b'{"code": 0, "total": 0, "pages": 0, "data": []}')
+            elif entity == "changeVersion":
                 self._answer(b'{"changeVersion": 1}')
             elif last == "count":
                 self._answer(b'{"count": %d}' % (source.rows if entity in source.made else 0))
             elif entity in source.made and not last:
-                self._answer(source.items(entity, int(parse_qs(url.query).get("afterId", ["0"])[0])))
+                self._answer(source.keyed(entity, int(asked.get("afterId", ["0"])[0])))
             else:
                 self._answer(b'{"items": [], "nextAfterId": null}')
 
@@ -109,8 +158,19 @@ def served(source: Source) -> Iterator[int]:
         server.server_close()
 
 
-def delivered(folder: Path, rows: int, filler: int) -> None:
-    """A delivery with one workbook per entity; `filler`: characters put into a text cell of every row."""
+def own_characters(entity: str) -> int:
+    """Characters of a row without filler."""
+    contract = contracts.load()[entity]
+    named = institutions.load()[FILES].mapping(contract).names
+    return 9 + 8 + sum(len(str(contract.sample.get(f) or "")) for f in named)
+
+
+def delivered(folder: Path, rows: int, filler: int, unused: int) -> None:
+    """A delivery with one workbook per entity; `filler`: characters put into a text cell of every row.
+
+    Texts stand in their cells; with `unused` in the list that cells share, which has so many characters more that no cell of
+    the first sheet uses.
+    """
     place = folder / "2026-10-14"
     place.mkdir(parents=True)
     files = []
@@ -125,12 +185,14 @@ def delivered(folder: Path, rows: int, filler: int) -> None:
             if next(c.type for c in contract.fields if c.name == f) == "string"
         )
         path = place / f"{entity}.xlsx"
-        with xlsxwriter.Workbook(path, {"constant_memory": True}) as book:
+        with xlsxwriter.Workbook(path, {"constant_memory": not unused}) as book:
             sheet = book.add_worksheet()
             sheet.write_row(0, 0, names)
             for row in range(rows):
-                text = f"{row:08d}" + "课" * filler
+                text = f"{0 if unused else row:08d}" + "课" * filler
                 sheet.write_row(row + 1, 0, [f"r{row:08d}", *values[:free], text, *values[free + 1 :]])
+            texts = (f"{i:08d}" + "课" * (LONG_TEXT - 8) for i in range(unused // LONG_TEXT))
+            book.add_worksheet().write_column(0, 0, texts)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         files.append(
             {
@@ -196,17 +258,21 @@ def main(rows: int) -> int:
         len(institutions.load()[FILES].mapping(contracts.load()[e]).names) + 1 for e in ENTITIES[FILES]
     )
     most = min(cells // widest - 1, 1_000_000)
-    characters = limits.workbook_characters // NORMAL_WORKBOOK - 300  # beside the other cells'
+    characters = limits.workbook_characters // NORMAL_WORKBOOK - max(map(own_characters, ENTITIES[FILES])) - 1
+    unused = limits.workbook_characters - 20 * NORMAL_WORKBOOK  # beside the texts of the first sheet
     rest = {
-        "normal": (rows, NORMAL_PAGE, {}),
-        "largest answers": (rows, largest_page({}, limits), {}),
-        "largest answers with a field nobody announced": (rows, largest_page(more, limits), more),
-        "values as large as an answer": (8, 1, value),
+        "normal": Source(rows, NORMAL_PAGE),
+        "largest answers": Source(rows, largest_page({}, limits)),
+        "largest answers with a field nobody announced": Source(rows, largest_page(more, limits), more),
+        "most records in an answer, names nobody announced": Source(rows, limits.page_rows, many=True),
+        "values as large as an answer": Source(8, 1, value),
+        "long ids on numbered pages": Source(rows, NORMAL_PAGE, longer=LONG_ID, inst=LEGACY),
     }
     books = {
-        "normal workbook": (NORMAL_WORKBOOK, 0),
-        "most cells": (most, 0),
-        "most text": (NORMAL_WORKBOOK, characters),
+        "normal workbook": (NORMAL_WORKBOOK, 0, 0),
+        "most cells": (most, 0, 0),
+        "most text in cells": (NORMAL_WORKBOOK, characters, 0),
+        "most text shared, as much again unused": (NORMAL_WORKBOOK, characters, unused),
     }
     peaks: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="yuyan-memory-") as folder:
@@ -216,11 +282,12 @@ def main(rows: int) -> int:
             dsn = postgres.create_database(data, "bench")
             with psycopg.connect(dsn) as connection:
                 ddl.create(connection)
-            for name, case in rest.items():
-                with served(Source(*case)) as port:
+            for name, source in rest.items():
+                inst = LEGACY if source.filler else REST
+                with served(source) as port:
                     found = measured(
                         dsn,
-                        REST,
+                        inst,
                         {
                             "conn_type": "http",
                             "host": "127.0.0.1",
@@ -230,9 +297,9 @@ def main(rows: int) -> int:
                         },
                     )
                 peaks[name] = _told(name, *found)
-            for name, (count, filler) in books.items():
+            for name, (count, filler, unused) in books.items():
                 place = Path(folder) / name.replace(" ", "-")
-                delivered(place, count, filler)
+                delivered(place, count, filler, unused)
                 found = measured(dsn, FILES, {"conn_type": "fs", "extra": {"path": str(place)}})
                 peaks[name] = _told(name, *found)
         finally:
