@@ -198,6 +198,13 @@ def test_a_long_window_becomes_several_batches(monkeypatch):
     ]
 
 
+def test_many_small_pages_are_put_together_as_they_come(monkeypatch):
+    monkeypatch.setattr(landing, "PIECES", 3)
+    landed = land(*(page(i) for i in "abcdefgh"))
+    assert pl.read_parquet(landed.uri)["src_record_id"].to_list() == list("abcdefgh")
+    assert landed.manifest["rows"] == {"items": 8}
+
+
 def test_large_values_become_several_batches_however_few_their_rows(monkeypatch):
     monkeypatch.setattr(landing, "BATCH_BYTES", 1)
     pages = [page("a", "b"), page(), page("c")]

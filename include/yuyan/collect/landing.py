@@ -42,6 +42,8 @@ BATCH_ROWS = 50_000
 """A window with more rows becomes several batches: each is landed and then loaded while the next is being fetched."""
 BATCH_BYTES = 32 << 20
 """So does one whose rows take more memory."""
+PIECES = 100
+"""Pages of a batch that lie side by side: each takes some 20 KB beside its rows, and a page may have a single one."""
 
 
 class DamagedBatch(SourceError):
@@ -233,6 +235,8 @@ def _batches(pieces: Iterable[Reduced], most: int) -> Iterator[tuple[Reduced, bo
             batch, frames, size = Reduced(), [], 0
         batch, size = counted(batch, piece, most), size + piece.frame.estimated_size()
         frames.append(piece.frame)
+        if len(frames) >= PIECES:
+            frames = [pl.concat(frames, rechunk=True)]
     yield replace(batch, frame=pl.concat(frames)) if frames else batch, True
 
 
