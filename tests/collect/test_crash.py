@@ -53,7 +53,7 @@ run.collect_institution("10611", "run-2", date(2026, 10, 15), {entities!r})
 
 FAULTS = {
     "while pages are being landed": "after(landing.PageReducer, 'reduce', 2)",
-    "between data file and manifest": "Path.write_text = die",
+    "between data file and manifest": "landing._write_text = die",
     "landed, not loaded": "loader.Loader.load = die",
     "in the middle of COPY": "after(loader.psycopg.Copy, 'write', 3)",
     "copied, before the batch record": "ops.record_batch = die",

@@ -4,6 +4,7 @@ import dataclasses
 import gc
 import hashlib
 import json
+import os
 import weakref
 from datetime import date
 from pathlib import Path
@@ -65,6 +66,23 @@ def test_the_same_content_is_the_same_batch_and_stays_untouched():
     before = Path(first.uri).stat().st_mtime_ns
     assert land(page("a")) == first
     assert Path(first.uri).stat().st_mtime_ns == before
+
+
+def test_a_batch_is_on_disk_before_it_is_loaded(monkeypatch):
+    """Its rows, its manifest, and the names of both."""
+    synced, fsync = [], os.fsync
+
+    def note(descriptor):
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    land(page("a"))
+    assert [(p.suffix, p.parent) for p in synced] == [
+        (".part", folder()),
+        (".json", folder()),
+        ("", folder().parent),
+    ]
 
 
 def test_what_makes_another_batch():

@@ -319,9 +319,29 @@ def _publish(folder: Any, part: Any, manifest: dict[str, Any]) -> Landed:
         return find(str(target))
     part.rename(target)
     beside_part = folder / f"{part.name}.json"
-    beside_part.write_text(text, encoding="utf-8")
+    _write_text(beside_part, text)
     beside_part.rename(beside)
+    if isinstance(folder, Path):
+        _keep_names(folder)
     return find(str(target))
+
+
+def _write_text(part: Any, text: str) -> None:
+    """Write a file that is on disk afterwards: a window does not come again once its rows are loaded."""
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        if isinstance(part, Path):
+            os.fsync(file.fileno())
+
+
+def _keep_names(folder: Path) -> None:
+    """Let the names that files were given in a folder outlast a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sweep(folder: Path, as_of: date) -> None:
