@@ -344,7 +344,38 @@ def test_what_follows_from_a_hidden_count_is_hidden(days):
         "select count(*) from published.thesis_sampling where problem_count is null and weighted_pass_share is not null",
         "select count(*) from published.industry_projects where client_count < 3 and signed_amount_cny > 0",
         "select count(*) from published.industry_projects where top_client_share > 0.75",
-        "select count(*) from published.supervisor_team where guiding_count < 20 and load_max is not null",
+        "select count(*) from published.supervisor_team where guiding_count < 20 "
+        "and coalesce(load_max, peer_load_p90, is_load_above_peers::int) is not null",
+        "select count(*) from published.academic_warning_flow where is_small_cell <> is_suppressed",
+    ):
+        assert connection.execute(query).fetchone() == (0,), query
+
+
+def test_a_status_tells_no_figure_that_is_hidden(days):
+    """With a target of 1 or 0.9 "reached" says which of ten to nineteen it is: all of them."""
+    connection, _ = days
+    both = (
+        "from published.indicator_value as p join marts.indicator_value as m "
+        "using (variant_code, unit_code, period_code, grain, definition_version) where m.judged_by_code is not null and "
+    )
+    hidden = "(p.numerator is null and m.numerator is not null or p.denominator is null and m.denominator is not null)"
+    seen = "coalesce(p.status_code, p.status_reason_code, p.status_zh, p.status_order::text, p.status_colour)"
+    of_path = "(p.path_value is null and m.path_value is not null)"
+    flags = "coalesce(p.is_small_number::text, p.estimator_code, p.pooled_years::text)"
+    for rows, columns in ((hidden, seen), (hidden, flags), (of_path, seen)):
+        found = connection.execute(f"select count(*), count({columns}) {both} {rows}").fetchone()
+        assert found[0] > 0, rows
+        assert found[1] == 0, (rows, columns)
+    for query in (
+        f"select count(*) {both} p.status_code is null and not p.is_suppressed",
+        "select count(*) from published.v_institution where value is null and is_suppressed "
+        "and value_display is not null",
+        "select count(*) from published.v_institution as v join published.indicator_value as p on "
+        "p.indicator_code = v.indicator_code and p.is_official and p.grain = 'institution' and p.unit_code = v.inst_code "
+        "and p.period_code = v.period_code where v.status_code is distinct from p.status_code",
+        "select count(*) from published.target_by_version as t join published.indicator_value as p "
+        "using (variant_code, grain, unit_code, period_code) where p.is_official and p.value is null and p.is_suppressed "
+        "and p.status_code is null and t.value is null and t.path_status_code not in ('GREY')",
     ):
         assert connection.execute(query).fetchone() == (0,), query
 

@@ -8,7 +8,7 @@ from yuyan import settings
 from yuyan.domain.yaml_file import YamlFile
 
 FIELDS = {"period", "point", "dimensions", "key", "counts", "sums", "follows", "order_statistics", "rounded",
-          "firms", "money", "groups", "is_sparse"}  # fmt: skip
+          "firms", "money", "groups", "marks", "is_sparse"}  # fmt: skip
 
 
 class PolicyError(ValueError):
@@ -49,6 +49,7 @@ class Table:
     order_statistics: dict[str, tuple[str, ...]]
     rounded: tuple[str, ...]
     firms: dict[str, str]
+    marks: tuple[str, ...]
     is_sparse: bool
     groups: dict[str, dict[str, dict[str, str]]]
     """Column -> dimension -> code of the column -> code of the dimension; `*` all other codes."""
@@ -181,6 +182,7 @@ def _table(file: YamlFile, name: str, entry: dict[str, Any]) -> Table:
         order_statistics={column: tuple(of) for column, of in entry.get("order_statistics", {}).items()},
         rounded=tuple(entry.get("rounded", [])),
         firms=entry.get("firms", {}),
+        marks=tuple(entry.get("marks", [])),
         is_sparse=entry.get("is_sparse", False),
         groups=entry.get("groups", {}),
     )
