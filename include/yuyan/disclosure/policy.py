@@ -9,6 +9,7 @@ from yuyan.domain.yaml_file import YamlFile
 
 FIELDS = {"period", "point", "dimensions", "key", "counts", "sums", "follows", "order_statistics", "rounded",
           "firms", "money", "groups", "marks", "is_sparse"}  # fmt: skip
+OF_RECORDS = {"entity", "besides", "only", "figures", "shares", "follows"}
 
 
 class PolicyError(ValueError):
@@ -56,6 +57,18 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Records:
+    """A table in which some rows count records of persons or firms; see the file. `shares`: share -> its whole."""
+
+    entity: str | None
+    besides: dict[str, tuple[str, ...]]
+    only: dict[str, tuple[str, ...]]
+    figures: tuple[str, ...]
+    shares: dict[str, str]
+    follows: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Variants:
     """How the rows of indicator values are counted; see the file."""
 
@@ -87,6 +100,9 @@ class Policy:
     disciplines: dict[str, OfDisciplines]
     withheld: frozenset[str]
     things: frozenset[str]
+    figures: dict[str, frozenset[str]]
+    """Table -> its figures of no persons and no firms."""
+    records: dict[str, Records]
     tables: dict[str, Table]
     variants: Variants
 
@@ -110,6 +126,8 @@ def read(file: YamlFile) -> Policy:
         "disciplines",
         "withheld",
         "things",
+        "figures",
+        "records",
         "tables",
         "variants",
     ):
@@ -136,6 +154,8 @@ def read(file: YamlFile) -> Policy:
         },
         withheld=frozenset(data["withheld"]),
         things=frozenset(data["things"]),
+        figures={name: frozenset(columns) for name, columns in data["figures"].items()},
+        records={name: _records(file, name, entry) for name, entry in data["records"].items()},
         tables={name: _table(file, name, entry) for name, entry in data["tables"].items()},
         variants=Variants(
             persons=frozenset(given["persons"]),
@@ -150,6 +170,21 @@ def read(file: YamlFile) -> Policy:
             of_other_periods=tuple(given["of_other_periods"]),
             rounded=tuple(given["rounded"]),
         ),
+    )
+
+
+def _records(file: YamlFile, name: str, entry: dict[str, Any]) -> Records:
+    if unknown := set(entry) - OF_RECORDS:
+        raise PolicyError(
+            f"{file.at('records', name)}: {', '.join(sorted(unknown))} is unknown; known are {sorted(OF_RECORDS)}"
+        )
+    rows = {key: {c: tuple(v) for c, v in entry.get(key, {}).items()} for key in ("besides", "only")}
+    return Records(
+        entity=entry.get("entity"),
+        figures=tuple(entry["figures"]),
+        shares=entry.get("shares", {}),
+        follows=tuple(entry.get("follows", [])),
+        **rows,
     )
 
 

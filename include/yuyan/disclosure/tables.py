@@ -16,11 +16,13 @@ from yuyan.disclosure.expressions import (
     columns_of,
     following,
     has,
+    listed,
     rounded,
     shown,
     stage,
 )
-from yuyan.disclosure.policy import Policy, Table
+from yuyan.disclosure.policy import Policy, Records, Table
+from yuyan.domain import contracts
 
 COMMENTS = """
 select format('comment on %s published.%I is %L', case c.relkind when 'v' then 'view' else 'table' end, c.relname,
@@ -59,6 +61,8 @@ def write(connection: psycopg.Connection, policy: Policy, counted: Counted, mode
             continue
         if name in policy.tables:
             statements[name] = _counting(connection, policy, policy.tables[name], counted, modes)
+        elif name in policy.records:
+            statements[name] = _records(connection, policy, name, policy.records[name])
         elif name == "indicator_value":
             statements[name] = values.indicator_value(connection, policy, counted, modes)
         elif is_view:
@@ -143,6 +147,56 @@ def _counting(
         f"from marts.{table.name} as m left join hidden_{table.name} as h on {on} "
         + (f"left join published.{table.name} as o on {before}" if old else "")
     )
+
+
+def _records(connection: psycopg.Connection, policy: Policy, table: str, records: Records) -> str:
+    """Rows that count records of persons or firms are without figures; a share is there where one record does not show."""
+    conditions = [f"m.{c} in ({listed(codes)})" for c, codes in records.only.items()]
+    conditions += [f"m.{c} not in ({listed(codes)})" for c, codes in records.besides.items()]
+    if records.entity:
+        conditions.append(f"m.{records.entity} not in ({listed(of_things(policy))})")
+    of_somebody = f"({' and '.join(conditions)})"
+    are_many = {share: f"m.{whole} >= {10**policy.decimals}" for share, whole in records.shares.items()}
+    chosen, hidden = [], []
+    for column in columns_of(connection, table):
+        expression = f"m.{column}"
+        if column in records.shares:
+            blurred = f"case when {are_many[column]} then {rounded(expression, policy.decimals)} end"
+            expression = f"case when {of_somebody} then {blurred} else {expression} end"
+        elif column in (*records.figures, *records.follows):
+            where = [f"not {of_somebody}", *(are_many.values() if column in records.follows else [])]
+            expression = f"case when {' or '.join(where)} then {expression} end"
+        if column in records.figures:
+            hidden.append(f"m.{column} is not null")
+        chosen.append(f"{expression} as {column}")
+    return (
+        f"select {', '.join(chosen)}, {of_somebody} and ({' or '.join(hidden)}) as is_suppressed, false as is_kept "
+        f"from marts.{table} as m"
+    )
+
+
+def of_things(policy: Policy) -> list[str]:
+    """Entities whose records are of no person and no firm."""
+    of_firms = {fact.removeprefix("fct_") for fact in policy.variants.firms}
+    return [e for e, c in contracts.load().items() if not c.privacy_tier and e not in of_firms]
+
+
+def protected(policy: Policy, table: str) -> set[str]:
+    """Columns of a published table that are hidden, kept or rounded where the policy asks for it."""
+    if table in policy.tables:
+        of = policy.tables[table]
+        return {
+            *of.counts,
+            *of.money,
+            *of.follows,
+            *of.rounded,
+            *of.marks,
+            *sum(of.order_statistics.values(), ()),
+        }
+    if table in policy.records:
+        records = policy.records[table]
+        return {*records.figures, *records.shares, *records.follows}
+    return values.protected(policy).get(table, set())
 
 
 def _nullable(connection: psycopg.Connection, table: str) -> set[str]:

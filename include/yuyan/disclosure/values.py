@@ -68,6 +68,29 @@ GUARDS = (
 )
 
 
+def protected(policy: Policy) -> dict[str, set[str]]:
+    """Table -> its columns that are hidden, kept or rounded where a count is."""
+    other_periods = policy.variants.of_other_periods
+    return {
+        "indicator_value": {*SIDES, *OF_ROW, *STATUS, *FLAGS, *other_periods},
+        "target_scorecard": {
+            *SCORECARD,
+            *RUNNING,
+            *TO_PATH,
+            "previous_value",
+            "baseline_value",
+            *other_periods,
+        },
+        "target_by_version": {
+            "value",
+            "value_display",
+            "path_status_code",
+            "path_reason_code",
+            *other_periods,
+        },
+    }
+
+
 def _is_shown(alias: str) -> str:
     """Is the row of `alias` as its readers may use it? Of the city a figure that is kept is: its total is official."""
     hidden = " or ".join(f"coalesce({alias}.m_{n}, 0) = {HIDDEN}" for n in COUNTS)
