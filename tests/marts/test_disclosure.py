@@ -484,25 +484,6 @@ def test_money_of_few_firms_stays_uncertain(days):
     assert (secret & (high - low < 1)).sum() > 5
 
 
-def test_a_figure_that_begins_to_differ_from_its_like_is_known_by_what_both_were(monkeypatch):
-    """Two tables count the same persons at one place; the next day one of them counts three more."""
-    nobody = dict.fromkeys(PLACE) | {"population": "award", "period": "2025"}
-    places = pl.DataFrame(
-        [{"cell": 0, **nobody}, {"cell": 1, **dict.fromkeys(PLACE)}], infer_schema_length=None
-    )
-    refs = pl.DataFrame(
-        [{"table": t, "column": "n", "cell": c, **nobody} for t, c in (("one", 0), ("two", 1))]
-    )
-    place = "award|2025|" + "|" * (len(PLACE) - 3)
-    before = pl.DataFrame({"place": [place], "shown": ["100"], "exact": ["100"]})
-    monkeypatch.setattr(counts, "read", lambda *_: before)
-    known = run._known(None, Cells(None, refs, places.with_columns(pl.exclude("cell").cast(pl.String))))
-    assert known.sort("cell").rows() == [(0, 100.0, 100.0), (1, 100.0, 100.0)]
-    before = before.vstack(pl.DataFrame({"place": [f"{place}~two.n"], "shown": ["104"], "exact": ["104"]}))
-    known = run._known(None, Cells(None, refs, places.with_columns(pl.exclude("cell").cast(pl.String))))
-    assert known.sort("cell")["shown"].to_list() == [100.0, 104.0]
-
-
 def test_which_of_equal_figures_is_hidden_does_not_follow_from_where_rows_lie(days):
     """The cells come in the same order, however the tables were filled; the rest is arithmetic."""
     connection, _ = days

@@ -1,9 +1,17 @@
-"""What the disclosure policy says of every figure."""
+"""What the disclosure policy says of every figure, and what a publication remembers of the ones before."""
 
 import csv
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+import psycopg
+import pytest
 
 from yuyan import settings
-from yuyan.disclosure import counts, policy, tables
+from yuyan.disclosure import counts, policy, run, tables
+from yuyan.disclosure.cells import PLACE, Cells
+from yuyan.disclosure.protect import System
 from yuyan.domain import contracts, indicators
 from yuyan.pages import published
 
@@ -45,3 +53,76 @@ def test_what_lists_count_of_persons_is_in_the_policy():
     ):
         codes = {row[key] for row in sources[name] if row["source_entity"] in of_persons}
         assert codes == set(POLICY.records[table].only[column]), table
+
+
+def test_a_figure_that_begins_to_differ_from_its_like_is_known_by_what_both_were(monkeypatch):
+    """Two tables count the same persons at one place; the next day one of them counts three more."""
+    nobody = dict.fromkeys(PLACE) | {"population": "award", "period": "2025"}
+    places = pl.DataFrame(
+        [{"cell": 0, **nobody}, {"cell": 1, **dict.fromkeys(PLACE)}], infer_schema_length=None
+    )
+    refs = pl.DataFrame(
+        [{"table": t, "column": "n", "cell": c, **nobody} for t, c in (("one", 0), ("two", 1))]
+    )
+    place = "award|2025|" + "|" * (len(PLACE) - 3)
+    before = pl.DataFrame({"place": [place], "shown": ["100"], "exact": ["100"]})
+    monkeypatch.setattr(counts, "read", lambda *_: before)
+    known = run._known(None, Cells(None, refs, places.with_columns(pl.exclude("cell").cast(pl.String))))
+    assert known.sort("cell").rows() == [(0, 100.0, 100.0), (1, 100.0, 100.0)]
+    before = before.vstack(pl.DataFrame({"place": [f"{place}~two.n"], "shown": ["104"], "exact": ["104"]}))
+    known = run._known(None, Cells(None, refs, places.with_columns(pl.exclude("cell").cast(pl.String))))
+    assert known.sort("cell")["shown"].to_list() == [100.0, 104.0]
+
+
+def figures(**values: float) -> Cells:
+    """Figures of tables at one place; those that are equal are one cell."""
+    different = list(dict.fromkeys(values.values()))
+    size = len(different)
+    place = {d: pl.Series([None] * size, dtype=pl.String) for d in PLACE}
+    nowhere = [None] * len(values)
+    refs = {d: pl.Series(nowhere, dtype=pl.String) for d in PLACE} | {
+        "population": pl.Series(["award"] * len(values), dtype=pl.String),
+        "table": pl.Series(list(values), dtype=pl.String),
+        "column": pl.Series(["n"] * len(values), dtype=pl.String),
+        "cell": pl.Series([different.index(v) for v in values.values()], dtype=pl.Int64),
+        "is_open": pl.Series([False] * len(values), dtype=pl.Boolean),
+    }
+    value, no = np.array(different, dtype=float), np.zeros(size, dtype=bool)
+    none = np.array([], dtype=np.int64)
+    system = System(
+        value=value, least=np.zeros(size), need=np.full(size, float(POLICY.minimum)), is_money=no.copy(), is_open=no.copy(),
+        is_hidden=(value > 0) & (value < POLICY.minimum), total=none, start=np.array([0]), member=none, rest=np.array([]),
+    )  # fmt: skip
+    first = {"population": pl.Series(["award"][:size] + [None] * (size - 1), dtype=pl.String)}
+    return Cells(system, pl.DataFrame(refs), pl.DataFrame({"cell": np.arange(size)} | place | first))
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    ("published_days", "seen"),
+    [
+        ([{"one": 100}, {}, {"one": 102}], 100),  # as it was shown
+        ([{"one": 3}, {}, {"one": 6}], None),  # hidden until it has changed by as many
+        ([{"one": 100}, {}, {"one": 105}], 105),
+        ([{"one": 100}, *[{}] * (POLICY.remembered_days + 1), {"one": 102}], 102),  # forgotten
+        ([{"one": 100, "two": 104}, {"one": 100}, {"one": 100, "two": 105}], 104),
+        ([{"one": 100, "two": 104}, {"one": 120, "two": 120}, {"one": 120, "two": 122}], 120),
+    ],
+)
+def test_what_was_shown_is_remembered_while_it_is_not_there(warehouse, published_days, seen):
+    """The last figure of the last day, as readers see it, after days on which a table was empty."""
+    with psycopg.connect(warehouse) as connection:
+        day = date(2026, 10, 15)
+        for number, values in enumerate(published_days):
+            if not values and published_days[number - 1] == values and number + 2 < len(published_days):
+                continue  # a day like the one before
+            cells = figures(**values)
+            known = run._known(connection, cells)
+            run.remember(cells, known, POLICY)
+            states = run._states(cells, known, POLICY)
+            run._store(connection, cells, states, POLICY, str(number), day + timedelta(days=number))
+            connection.commit()
+    last = states.with_columns(
+        pl.when(pl.col("mode") == run.HIDDEN).then(None).otherwise(pl.coalesce("keep", "value")).alias("seen")
+    )
+    assert last["seen"].to_list()[-1] == seen

@@ -95,6 +95,7 @@ class Policy:
     dominance: float
     protection: float
     decimals: int
+    remembered_days: int
     parts: dict[str, tuple[str, str]]
     points: dict[str, str]
     disciplines: dict[str, OfDisciplines]
@@ -121,6 +122,7 @@ def read(file: YamlFile) -> Policy:
         "uniform_minimum",
         "firms",
         "decimals",
+        "remembered_days",
         "parts",
         "points",
         "disciplines",
@@ -146,6 +148,7 @@ def read(file: YamlFile) -> Policy:
         dominance=data["firms"]["dominance"],
         protection=data["firms"]["protection"],
         decimals=data["decimals"],
+        remembered_days=data["remembered_days"],
         parts=parts,
         points=data["points"],
         disciplines={

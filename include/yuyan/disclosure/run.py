@@ -1,11 +1,12 @@
 """The stage after the marts that writes schema `published`: the same tables, without what tells of few persons or firms.
 
 Whoever reads knows also what was published before. A figure that changed by fewer persons than the policy's minimum stays
-as it was shown; one that was hidden stays hidden until it has changed by as many. `disclosure.cell` remembers both.
+as it was shown; one that was hidden stays hidden until it has changed by as many. `disclosure.cell` remembers both, for some
+time also of what is not there any more.
 """
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def publish(run_id: str, as_of: date) -> dict[str, Any]:
         )
         tables.write(connection, policy, counted, modes)
         students_left_out = research.write(connection, policy)
-        _store(connection, cells, states, policy, run_id)
+        _store(connection, cells, states, policy, run_id, as_of)
     return found | {"kept": int((modes["mode"] == KEPT).sum()), "students_left_out": students_left_out}
 
 
@@ -125,7 +126,7 @@ def _placed(cells: Cells) -> pl.DataFrame:
 
 
 def _known(connection: psycopg.Connection, cells: Cells) -> pl.DataFrame:
-    """cell, shown (NaN: hidden), exact: of every cell that the last publication knew.
+    """cell, shown (NaN: hidden), exact: of every cell that was published before, as it last was.
 
     A figure that has begun to differ from another one of its place is known by what both were.
     """
@@ -166,9 +167,17 @@ def _states(cells: Cells, known: pl.DataFrame, policy: Policy) -> pl.DataFrame:
 
 
 def _store(
-    connection: psycopg.Connection, cells: Cells, states: pl.DataFrame, policy: Policy, run_id: str
+    connection: psycopg.Connection,
+    cells: Cells,
+    states: pl.DataFrame,
+    policy: Policy,
+    run_id: str,
+    as_of: date,
 ) -> None:
-    """What is shown of each cell now, and of a hidden one what it was when it was first hidden."""
+    """What is shown of each cell now, and of a hidden one what it was when it was first hidden.
+
+    A cell that is not there now stays as it was when it last was, until the policy's days are over.
+    """
     shown = (
         pl.when(pl.col("mode") == HIDDEN)
         .then(None)
@@ -179,12 +188,28 @@ def _store(
     near = (pl.col("value") - pl.col("exact")).abs() < policy.minimum
     exact = pl.when((pl.col("mode") == HIDDEN) & near).then("exact").otherwise("value")
     rows = states.join(_placed(cells), on="cell", how="inner").select(
-        "place", shown.alias("shown"), exact.alias("exact")
+        "place", shown.alias("shown"), exact.alias("exact"), pl.lit(as_of).alias("seen_on")
     )
-    connection.execute("delete from disclosure.cell")
+    connection.execute("create temp table cell_now (like disclosure.cell) on commit drop")
     with (
         connection.cursor() as cursor,
-        cursor.copy("copy disclosure.cell from stdin with (format csv)") as copy,
+        cursor.copy("copy cell_now (place, shown, exact, seen_on) from stdin with (format csv)") as copy,
     ):
         copy.write(rows.write_csv(include_header=False).encode())
+    connection.execute("analyze cell_now")
+    connection.execute("delete from disclosure.cell as c using cell_now as n where n.place = c.place")
+    connection.execute(
+        "delete from disclosure.cell where seen_on < %s or place = any(%s)",
+        [as_of - timedelta(days=policy.remembered_days), _alike_again(connection, cells)],
+    )
+    connection.execute("insert into disclosure.cell select * from cell_now")
     connection.execute("insert into disclosure.publication (run_id) values (%s)", [run_id])
+
+
+def _alike_again(connection: psycopg.Connection, cells: Cells) -> list[str]:
+    """Remembered second figures that do not differ from the first of their place any more: what they were is that one's."""
+    marked = counts.read(connection, "select place from disclosure.cell where place like '%~%'")
+    first = cells.places.filter(pl.col("population").is_not_null()).select("cell", _key())
+    figures = cells.refs.filter(pl.col("cell").is_not_null()).join(first, on="cell", how="inner")
+    figures = figures.select(pl.format("{}~{}.{}", "place", "table", "column").alias("place"))
+    return marked.join(figures, on="place", how="semi")["place"].to_list()
