@@ -141,9 +141,19 @@ def test_what_a_killed_run_found_has_its_cause_though_the_next_run_finds_it_mend
     raw.judge("run-2")
     assert raw.failures() == {}
     assert raw.rows(
-        "select f.rule_id, c.since_run_id, c.resolved_run_id "
+        "select f.rule_id, c.kind, c.entities, c.failed_rows, c.message, c.since_run_id, c.resolved_run_id "
         "from quality.row_failure f join quality.cause c using (cause_id)"
-    ) == [("QR.student.left_on.12", "run-2", "run-2")]
+    ) == [
+        (
+            "QR.student.left_on.12",
+            "single",
+            ["student"],
+            1,
+            "学籍状态为离校但无离校日期，涉及 1 条记录",
+            "run-1",
+            "run-2",
+        )
+    ]
 
 
 def test_a_rule_that_every_record_of_an_institution_breaks_is_a_systematic_error(raw):

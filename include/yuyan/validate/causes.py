@@ -25,16 +25,11 @@ COLUMNS = (
 """Columns of quality.cause that follow from what stands."""
 
 
-def are_unknown(connection: psycopg.Connection) -> bool:
-    """Whether a failure stands whose cause nobody has written down: the run that found it broke off."""
-    return connection.execute(
-        "select exists (select from quality.row_failure f left join quality.cause c using (cause_id) "
-        "where f.resolved_run_id is null and c.cause_id is null)"
-    ).fetchone()[0]
-
-
 def find(connection: psycopg.Connection, catalogue: Catalogue, run_id: str) -> int:
-    """Group every standing failure by cause, note which causes are gone; returns how many stand. One transaction."""
+    """Group every standing failure by cause, note which causes are gone; returns how many stand. One transaction.
+
+    A failure that ended before anybody grouped it has the cause that it was written with: its rule and institution.
+    """
     with connection.transaction():
         statements.run(connection, "why")
         statements.run(connection, "whole_rules", {"rows": WHOLE_ROWS})
@@ -99,4 +94,5 @@ def _record(connection: psycopg.Connection, run_id: str) -> int:
     statements.run(connection, "note_causes")
     statements.run(connection, "write_causes", values, columns=COLUMNS)
     statements.run(connection, "resolve_causes", values)
+    statements.run(connection, "write_ended_causes", values, columns=COLUMNS)
     return connection.execute("select count(*) from cause").fetchone()[0]

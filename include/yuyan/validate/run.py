@@ -61,8 +61,6 @@ def validate(run_id: str, as_of: date, entities: Sequence[str] | None = None) ->
     with psycopg.connect(settings.warehouse_dsn("validate"), autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(%s)", [LOCK])
         standing.show_nothing(connection)
-        if causes.are_unknown(connection):  # a run was killed; what it found may be gone when this one ends
-            causes.find(connection, rules, run_id)
         rulebook.register(connection, rules, run_id)
         isolation.keep_out(connection, {})
         broken: dict[str, Exception] = {}
