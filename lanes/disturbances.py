@@ -4,6 +4,7 @@ A disturbance has three moments: before the run starts, the drawn one, and befor
 happens in the namespaces of one run (lanes/chaos_run.py): its processes, sockets and file system are nobody else's.
 """
 
+import contextlib
 import os
 import random
 import struct
@@ -124,15 +125,21 @@ class FullDisk(Disturbance):
     def strike(self, city: City) -> str:
         self.ballast = city.home.parent / "ballast"
         self.left = city.dice.choice((0, 0, 1, 4, 16)) * MB
-        free = os.statvfs(city.home)
-        size = free.f_bavail * free.f_frsize - self.left
         with open(self.ballast, "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(size, 1))
+            while (size := _free(city.home) - self.left) > 0:
+                with contextlib.suppress(OSError):  # the city has just taken some of it
+                    os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size + size)
         return f"{self.left // MB} MB left"
 
     def after(self, city: City) -> None:
         if self.ballast:
             self.ballast.unlink()
+
+
+def _free(folder: Path) -> int:
+    """Bytes that may still be written to a folder's file system."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
 
 
 STEPS = (-86_400, -10_800, -600, -30, 30, 600, 10_800, 86_400, 40 * 86_400)
