@@ -2,6 +2,7 @@
 
 import csv
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -126,3 +127,19 @@ def test_what_was_shown_is_remembered_while_it_is_not_there(warehouse, published
         pl.when(pl.col("mode") == run.HIDDEN).then(None).otherwise(pl.coalesce("keep", "value")).alias("seen")
     )
     assert last["seen"].to_list()[-1] == seen
+
+
+def test_what_the_last_round_left_is_attacked_too(monkeypatch):
+    """A hidden 3 of a shown total, the rest of which is shown; hiding goes on when the rounds run out."""
+    no = np.zeros(3, dtype=bool)
+    system = System(
+        value=np.array([103.0, 3, 100]), least=np.zeros(3), need=np.full(3, 5.0), is_money=no, is_open=no.copy(),
+        is_hidden=np.array([False, True, False]), total=np.array([0]), start=np.array([0, 2]), member=np.array([1, 2]),
+        rest=np.zeros(1),
+    )  # fmt: skip
+    cells = SimpleNamespace(system=system, refs=pl.DataFrame({"cell": [0, 1, 2]}))
+    for name, found in {"protect": 0, "refute": 1, "harden": 1}.items():
+        monkeypatch.setattr(run, name, lambda *_, found=found: found)
+    monkeypatch.setattr(run, "ROUNDS", 1)
+    found = run.secure(cells, system.least.copy(), np.full(3, np.inf))
+    assert (found["told"], found["narrow"], found["hidden"]) == (1, 1, 1)

@@ -17,7 +17,7 @@ from yuyan import settings
 from yuyan.disclosure import attack, counts, research, sums, tables
 from yuyan.disclosure.cells import PLACE, Cells
 from yuyan.disclosure.policy import Policy, load
-from yuyan.disclosure.protect import harden, protect, refute
+from yuyan.disclosure.protect import System, harden, protect, refute
 
 AS_IS, KEPT, HIDDEN, CHANGED = 0, 1, 2, 3
 """What becomes of a count: as it is; as it was shown before; not shown; as it is, and not as it was shown before."""
@@ -59,24 +59,37 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
     # what is hidden for its own sake; company may be computed where nothing of this follows
     secret = system.is_hidden.copy()
     told, narrow, changed = np.zeros(len(real), dtype=bool), np.zeros(len(real), dtype=bool), None
+
+    def seen() -> tuple[System, np.ndarray]:
+        """What readers have (what no table shows can only be computed), and the cells that an attack is judged by."""
+        return replace(system, is_hidden=system.is_hidden | ~real), attack.judged(system) & secret
+
+    def bounded(readers: System, judged: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The cells that intervals tell, and those that they leave too little room."""
+        least, greatest = attack.bounds(readers, low, high)
+        room = greatest - least
+        return judged & (room < attack.TOLERANCE), judged & (room < system.need - 2)
+
     for _ in range(ROUNDS):
         unprotected = protect(system)
-        # what no table shows can only be computed
-        readers = replace(system, is_hidden=system.is_hidden | ~real)
-        before, judged = system.is_hidden.copy(), attack.judged(system) & secret
+        readers, judged = seen()
+        before = system.is_hidden.copy()
         algebra = attack.Algebra(readers, changed)
         told = judged & np.where(algebra.is_looked_at, algebra.told(), told)
         proofs = algebra.proofs(np.flatnonzero(told & algebra.is_core))
         more = sum(refute(system, *proof) for proof in proofs)
         more += harden(system, told & ~algebra.is_core)
         if not more:
-            least, greatest = attack.bounds(readers, low, high)
-            told |= judged & (greatest - least < attack.TOLERANCE)
-            narrow = judged & (greatest - least < system.need - 2)
+            exact, narrow = bounded(readers, judged)
+            told |= exact
             more = harden(system, narrow | told)
         if not more:
             break
         changed = system.is_hidden & ~before
+    else:  # nobody has looked at what the last round left
+        readers, judged = seen()
+        exact, narrow = bounded(readers, judged)
+        told = exact | (judged & attack.Algebra(readers, None).told())
     return {
         "cells": int(real.sum()),
         "sums": len(system.total),
