@@ -58,6 +58,10 @@ class Compiled:
             self._fill(connection, self.models[name], day)
         connection.execute("reset enable_nestloop")
 
+    def fill_one(self, connection: psycopg.Connection, name: str, day: date) -> None:
+        """Replace the rows of one model."""
+        self._fill(connection, self.models[name], day)
+
     def _fill(self, connection: psycopg.Connection, node: dict, day: date) -> None:
         table = f"{node['schema']}.{node['name']}"
         sql = (self.folder / node["original_file_path"]).read_text(encoding="utf-8")

@@ -29,8 +29,8 @@ select
     {% endfor -%}
     coalesce(s.level_1_count, 0) > 0 as has_district,
     coalesce(s.level_1_count, 0) > 0 and s.level_2_count > 0 and s.level_3_count > 0 as has_all_levels,
-    cast(coalesce(s.demand_count, 0) as integer) as demand_count,
-    cast(coalesce(s.result_count, 0) as integer) as result_count
+    cast(coalesce(s.demand_count, 0) as bigint) as demand_count,
+    cast(coalesce(s.result_count, 0) as bigint) as result_count
 from years as y
 cross join {{ ref('dim_institution') }} as i
 left join standing as s on s.calendar_year = y.calendar_year and s.inst_code = i.inst_code
