@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -111,24 +113,36 @@ def test_a_day_comes_back_and_the_next_one_is_what_it_would_have_been(
 
 
 def test_no_table_goes_between_the_moment_of_a_backup_and_its_dump(warehouse, work, tmp_path, monkeypatch):
-    """The line makes a mart anew while pg_dump starts: it waits, and what is restored has the rows that were counted."""
-    refused, pg = [], backup._pg
+    """The line makes a table anew while pg_dump starts: it waits, so pg_dump must not wait behind it."""
+    refused, waited, pg = [], [], backup._pg
     with psycopg.connect(warehouse, autocommit=True) as line:
-        line.execute("create table quality.made as select 1 as x; set lock_timeout = '200ms'")
+        line.execute("create table quality.made as select 1 as x")
+        line.execute("set lock_timeout = '2s'")
+
+        def drop():
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                line.execute("drop table quality.made")
+            refused.append("waited in vain")
 
         def disturbed(program, *rest):
-            if (
-                not refused
-            ):  # once while the tables are held; then a queue in which pg_dump would wait for ever
-                with pytest.raises(psycopg.errors.LockNotAvailable) as waited:
-                    line.execute("drop table quality.made")
-                refused.append(waited.value.sqlstate)
-                raise OperatorError(f"{program}: canceling statement due to lock timeout")
-            return pg(program, *rest)
+            if refused:
+                return pg(program, *rest)
+            dropping = threading.Thread(target=drop)
+            dropping.start()
+            time.sleep(0.3)  # it stands in the queue before pg_dump comes
+            try:
+                return pg(program, *rest)
+            except OperatorError as error:
+                waited.append(str(error))
+                raise
+            finally:
+                dropping.join()
 
         monkeypatch.setattr(backup, "_pg", disturbed)
         manifest = backup.backup(tmp_path / "backup")
-        assert (refused, manifest["rows"]["quality.made"]) == (["55P03"], 1)
+        assert (refused, manifest["rows"]["quality.made"]) == (["waited in vain"], 1)
+        assert len(waited) == 1, "pg_dump did not wait"
+        assert any(said in waited[0] for said in backup.WAITED)
         line.execute("drop table quality.made")
 
 

@@ -141,6 +141,7 @@ def explain(run_id: str, as_of: date) -> dict[str, Any]:
     ) as connection:
         last = connection.execute(
             "select publication_no, as_of from changes.publication where to_regclass('previous.definition') is not null "
+            "and to_regclass('previous.accepted') is null "  # of a version before, that was still at work
             "order by publication_no desc limit 1"
         ).fetchone()
         if last is None:

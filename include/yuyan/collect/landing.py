@@ -175,7 +175,7 @@ def land(
     with _answering():
         folder = _folder(institution.inst_code, contract.entity)
         if not _is_bucket(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            _make(folder)
             _sweep(folder, as_of)
     # a name of its own: a task that is tried again while an earlier try still works writes another
     name = f".{as_of}.{re.sub(r'[^0-9A-Za-z]+', '-', run_id)}.{secrets.token_hex(4)}.part"
@@ -306,6 +306,7 @@ def _publish(folder: Any, part: Any, manifest: dict[str, Any]) -> Landed:
             landed.open().close()
             if not _is_bucket(folder):
                 part.unlink()
+                _keep_names(folder)  # whoever landed it may have been killed before
             return landed
         except (DamagedBatch, FileNotFoundError) as error:
             log.warning("%s", error)
@@ -321,9 +322,16 @@ def _publish(folder: Any, part: Any, manifest: dict[str, Any]) -> Landed:
     beside_part = folder / f"{part.name}.json"
     _write_text(beside_part, text)
     beside_part.rename(beside)
-    if isinstance(folder, Path):
-        _keep_names(folder)
+    _keep_names(folder)
     return find(str(target))
+
+
+def _make(folder: Any) -> None:
+    """Make a folder that outlasts a power failure."""
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _keep_names(folder.parent)
+        _keep_names(folder.parent.parent)
 
 
 def _write_text(part: Any, text: str) -> None:
@@ -335,8 +343,10 @@ def _write_text(part: Any, text: str) -> None:
             os.fsync(file.fileno())
 
 
-def _keep_names(folder: Path) -> None:
-    """Let the names that files were given in a folder outlast a power failure."""
+def _keep_names(folder: Any) -> None:
+    """Let the names that files were given in a folder outlast a power failure (of no local path its library does)."""
+    if not isinstance(folder, Path):
+        return
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

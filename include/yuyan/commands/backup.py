@@ -31,8 +31,11 @@ from yuyan.commands.init import METADATA
 from yuyan.warehouse import migrate
 
 MANIFEST, WAREHOUSE, AIRFLOW, LANDING = "manifest.json", "warehouse.dump", "airflow.dump", "landing"
-TRIES, LOCK_WAIT_MS = 60, 500
-"""To lock all tables while the line makes some anew; less than deadlock_timeout, so that the line is never the victim."""
+PATIENCE, LOCK_WAIT_MS = 1800, 500
+"""Seconds in which all tables can be locked while the line makes some anew; milliseconds of one try, less than
+deadlock_timeout, so that the line is never the victim."""
+WAITED = ("lock timeout", "statement timeout")
+"""What pg_dump says when it has waited for a lock."""
 PROGRAMS = "YUYAN_PG_BIN"
 """Folder of pg_dump and pg_restore; by default those that were installed with the product, else those on the path."""
 _VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
@@ -220,7 +223,8 @@ def _dump(connection: psycopg.Connection, dsn: str, into: Path) -> None:
     Without that, a table which the line makes anew before pg_dump comes to it is empty to both. The locks come first, then
     the snapshot. Where the line is faster, all of it is tried again. Raises OperatorError.
     """
-    for left in reversed(range(TRIES)):
+    deadline = time.monotonic() + PATIENCE
+    while True:
         try:
             with psycopg.connect(dsn) as other:
                 found = other.execute(_TABLES).fetchall()
@@ -231,8 +235,12 @@ def _dump(connection: psycopg.Connection, dsn: str, into: Path) -> None:
             options = f"--snapshot={snapshot}", f"--lock-wait-timeout={LOCK_WAIT_MS}"
             return _pg("pg_dump", dsn, "--format=custom", *options, f"--file={into}")
         except (psycopg.errors.UndefinedTable, psycopg.errors.LockNotAvailable, OperatorError) as error:
-            if not left or (isinstance(error, OperatorError) and "lock timeout" not in str(error)):
-                raise OperatorError(f"{into.name}: {error}; is the line at work? Try again") from error
+            if isinstance(error, OperatorError) and not any(said in str(error) for said in WAITED):
+                raise
+            if time.monotonic() > deadline:
+                raise OperatorError(
+                    f"for {PATIENCE} s the line made tables anew: {error}; take the backup when its run is over"
+                ) from error
             connection.rollback()
             time.sleep(1)
 
@@ -256,7 +264,7 @@ def _pg(program: str, dsn: str, *arguments: str) -> None:
     command = [str(_program(program)), "--no-password", *arguments]
     done = subprocess.run(command, env=os.environ | given, capture_output=True, text=True)
     if done.returncode:
-        raise OperatorError(f"{program} failed: {done.stderr.strip()[-2000:]}")
+        raise OperatorError(f"{program} failed: {done.stderr.strip()[:2000]}")
 
 
 def _program(name: str) -> Path | str:

@@ -11,7 +11,9 @@ from psycopg import sql
 
 from yuyan import secrets, settings
 from yuyan.commands.console import OperatorError
+from yuyan.disclosure import policy
 from yuyan.domain import stewards
+from yuyan.domain.yaml_file import YamlError
 from yuyan.warehouse import ddl, line_roles, logins, roles
 
 POOL, POOL_SLOTS, POOL_DESCRIPTION = "platforms", 4, "同时采集的单位数"
@@ -26,7 +28,7 @@ def init(home: Path) -> bool:
 
     Everything comes from the environment; safe to repeat. Returns whether the stages have logins of their own: where the
     environment gives the owner's URL alone, all of them connect as the owner. Raises OperatorError naming a variable that is
-    missing or the step that failed.
+    missing, what the disclosure policy lacks, or the step that failed.
     """
     if missing := [name for name in REQUIRED if not os.environ.get(name)]:
         raise OperatorError(f"not set: {', '.join(missing)}; see .env.example")
@@ -34,6 +36,10 @@ def init(home: Path) -> bool:
         stages = settings.stage_dsns()
     except KeyError as error:
         raise OperatorError(error.args[0]) from None
+    try:
+        policy.load()  # an own file may be of a version before; the line would find out at its last stage
+    except (policy.PolicyError, YamlError) as error:
+        raise OperatorError(str(error)) from None
     home.mkdir(parents=True, exist_ok=True)
     values = secrets.load(home, roles.readable())
     metadata_database()

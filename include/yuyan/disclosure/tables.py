@@ -150,13 +150,17 @@ def _counting(
 
 
 def _records(connection: psycopg.Connection, policy: Policy, table: str, records: Records) -> str:
-    """Rows that count records of persons or firms are without figures; a share is there where one record does not show."""
+    """Rows that count records of persons or firms are without figures; a share is there where every figure of it may be so
+    many."""
     conditions = [f"m.{c} in ({listed(codes)})" for c, codes in records.only.items()]
     conditions += [f"m.{c} not in ({listed(codes)})" for c, codes in records.besides.items()]
     if records.entity:
         conditions.append(f"m.{records.entity} not in ({listed(of_things(policy))})")
     of_somebody = f"({' and '.join(conditions)})"
-    are_many = {share: f"m.{whole} >= {10**policy.decimals}" for share, whole in records.shares.items()}
+    are_many = {
+        share: f"m.{whole} >= {policy.minimum * 10**policy.decimals}"
+        for share, whole in records.shares.items()
+    }
     chosen, hidden = [], []
     for column in columns_of(connection, table):
         expression = f"m.{column}"

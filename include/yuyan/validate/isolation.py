@@ -15,10 +15,10 @@ PROBES = 200
 LONGEST = 300
 """Characters of an error that are kept."""
 
-OF_ROWS = ("22", "23", "54")
-"""Classes of SQLSTATE that a row's values raise: data exceptions, constraints, limits (of an index entry, of an expression).
-Anything else (no space, no memory, a lock, a cancelled statement) is the server's matter or the code's, whichever rows it
-meets."""
+OF_ROWS = ("21", "22", "23", "54")
+"""Classes of SQLSTATE that a row's values raise: two rows where one is looked up, data exceptions, constraints, limits (of
+an index entry, say). Anything else (no space, no memory, a lock, a cancelled statement) is the server's matter or the
+code's, whichever rows it meets."""
 
 Probe = Callable[[Sequence[int]], Exception | None]
 """What these rows (raw_id) and no others do to the judgement, or None; leaves no trace. Raises what is not theirs."""

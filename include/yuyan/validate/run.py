@@ -84,16 +84,16 @@ def _judged(
     """Judge the entities, parents before children; what breaks one of them goes into `broken`."""
     summaries: dict[str, dict[str, Any]] = {}
     free: SimpleQueue[psycopg.Connection] = SimpleQueue()
-    recording = threading.Lock()
+    recording, is_over = threading.Lock(), threading.Event()
 
     def judge(entity: str) -> None:
         connection = free.get()
         try:
-            if connection.closed:  # whoever lost it says why
+            if connection.closed or is_over.is_set():  # whoever lost it says why
                 return
             with _isolated(connection, entity, broken):
                 of_entity = _Judge(
-                    connection, recording, batch, rules, entity, run_id, as_of, arrivals[entity]
+                    connection, recording, is_over, batch, rules, entity, run_id, as_of, arrivals[entity]
                 )
                 summaries[entity] = of_entity.run()
         finally:
@@ -117,6 +117,7 @@ def _judged(
                     future.result()
                     order.done(waiting.pop(future))
         except BaseException:  # the warehouse is gone, or the task's time is over: nothing more is begun
+            is_over.set()
             pool.shutdown(wait=False, cancel_futures=True)
             for connection in connections:
                 with suppress(psycopg.Error):
@@ -139,10 +140,12 @@ def _isolated(connection: psycopg.Connection, entity: str, broken: dict[str, Exc
 
 @dataclass(frozen=True)
 class _Judge:
-    """The judgement of one entity in one run. `recording` is held by who runs a suite and records, one at a time."""
+    """The judgement of one entity in one run. `recording` is held by who runs a suite and records, one at a time, and nobody
+    begins that once the run `is_over`."""
 
     connection: psycopg.Connection
     recording: threading.Lock
+    is_over: threading.Event
     batch: Any
     rules: Catalogue
     entity: str
@@ -172,6 +175,8 @@ class _Judge:
         with connection.transaction():
             judged = self._work()
         with self.recording:
+            if self.is_over.is_set():
+                raise RuntimeError("the run was given up")
             with standing.shown(connection, Work(entity)):
                 result = suite.run(self.batch, entity, of_entity)
             counts = record.judgement(
