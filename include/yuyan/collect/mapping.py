@@ -74,10 +74,13 @@ def record_id(mapping: EntityMap) -> pl.Expr:
 
 def bounded(ids: pl.Series) -> pl.Series:
     """Record ids; those that are too long for an index shortened, which validation then names."""
-    is_long = (ids.str.len_chars() > keys.LONGEST).fill_null(False)
-    if not is_long.any():
+    if not (ids.str.len_chars() > keys.LONGEST).any():
         return ids
-    return ids.replace({text: keys.bounded(text) for text in ids.filter(is_long)})
+    parts = (
+        ids.slice(start, 1_000) for start in range(0, len(ids), 1_000)
+    )  # long ones are few in memory at once
+    shortened = [[text and keys.bounded(text) for text in part] for part in parts]
+    return pl.concat([pl.Series(ids.name, part, pl.String) for part in shortened])
 
 
 def normalised(

@@ -265,7 +265,8 @@ class _Reader:
 
     def __init__(self, lengths: array, limits: Limits) -> None:
         self._lengths, self._limits = lengths, limits
-        self._sheet, self._characters = Sheet(), 0
+        self._sheet, self._characters = Sheet(), sum(lengths)
+        self._is_used = bytearray(len(lengths))  # a text counts with the list, and again for every other cell
         self._row = self._column = 0
         self._kind: str | None = None
         self._value, self._is_value = "", False
@@ -322,6 +323,13 @@ class _Reader:
                 self._count(len(piece))
             self._value = (self._value + piece).lstrip()[:KEPT]
 
+    def _share(self, text: int) -> None:
+        if not 0 <= text < len(self._lengths):
+            return
+        if self._is_used[text]:
+            self._count(self._lengths[text])
+        self._is_used[text] = True
+
     def _count(self, characters: int) -> None:
         self._characters += characters
         if self._characters > self._limits.workbook_characters:
@@ -345,7 +353,7 @@ class _Reader:
         if column < sheet.left:
             sheet.left = column
         if self._kind == "s":
-            self._count(self._lengths[int(value)] if int(value) < len(self._lengths) else 0)
+            self._share(int(value))
         elif self._kind == "e":
             cells, first, text = sheet.errors.get(column, (0, row, value))
             sheet.errors[column] = cells + 1, first, text

@@ -92,8 +92,8 @@ class Limits(Model):
     """Cells between the first and the last one of a sheet that hold something, the empty ones between them included."""
     workbook_mb: PositiveInt = 128
     """A workbook, unpacked."""
-    workbook_characters: PositiveInt = 12_000_000
-    """Characters of a sheet's cells, whatever they hold; and of all texts that the cells of a workbook share."""
+    workbook_characters: PositiveInt = 10_000_000
+    """Characters of a sheet's cells, whatever they hold, and of the texts of a workbook that none of them shares."""
     columns: PositiveInt = 16_384
     """Columns of a file."""
     unannounced: PositiveInt = 1_000

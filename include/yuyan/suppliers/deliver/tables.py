@@ -36,7 +36,7 @@ class Refused(Exception):
 class Limits:
     """What a file may cost, as the line has it."""
 
-    workbook_cells, workbook_mb, workbook_characters, columns = 2_000_000, 128, 12_000_000, 16_384
+    workbook_cells, workbook_mb, workbook_characters, columns = 2_000_000, 128, 10_000_000, 16_384
 
 
 class Row:
