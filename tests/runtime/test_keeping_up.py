@@ -61,16 +61,28 @@ def test_a_service_that_runs_and_does_not_get_well_is_started_anew_once(
     }
     monkeypatch.undo()
     monkeypatch.setattr(services, "_require", lambda *_: None)
-    monkeypatch.setattr(services, "start_front", lambda runtime: started.append("start_front"))
+    for name in ("start_platforms", "start_front"):
+        monkeypatch.setattr(services, name, lambda runtime, name=name: started.append(name))
     monkeypatch.setattr(line, "_start_scheduler", lambda runtime: started.append("start_scheduler"))
     monkeypatch.setattr(services, "READY_SECONDS", 0)
     asked = SimpleNamespace(home=tmp_path, client=lambda: SimpleNamespace(health=lambda: health))
     with pytest.raises(services.NotReady, match="'scheduler': 'unhealthy'"):
         line._wait_until_ready(asked, Console(quiet=True))
-    assert started == ["start_front", "start_scheduler"]
+    assert started == ["start_platforms", "start_front", "start_scheduler"]
     assert [p.stem for p in (tmp_path / "pids").iterdir() if p.stem not in services.NAMES] == []
     assert not (tmp_path / "pids" / "scheduler.json").exists()
     assert (tmp_path / "pids" / "triggerer.json").exists()
+
+
+def test_a_service_that_was_found_running_and_ends_is_started_again(started, monkeypatch, tmp_path):
+    def wait(runtime, seconds):
+        started.append("wait")
+        if started.count("wait") == 1:
+            raise services.NotReady("scheduler has ended while starting", ["scheduler"])
+
+    monkeypatch.setattr(services, "wait_until_ready", wait)
+    line._wait_until_ready(SimpleNamespace(home=tmp_path), Console(quiet=True))
+    assert started == ["wait", "start_platforms", "start_front", "start_scheduler", "wait"]
 
 
 @pytest.mark.database

@@ -160,12 +160,14 @@ def _keeper(runtime: services.Runtime, console: Console) -> Callable[[], None]:
 
 
 def _wait_until_ready(runtime: services.Runtime, console: Console) -> None:
-    """Wait for the services; those that run and do not get well (after a full disk, say) are started anew, once."""
+    """Wait for the services; those that run and do not get well (after a full disk, say), or that were found running and end
+    (of what was disturbed before), are started anew, once."""
     try:
         services.wait_until_ready(runtime, services.READY_SECONDS / 2)
     except services.NotReady as late:
         console.print(f"{'、'.join(late.ill)} 没有恢复正常，重新启动 …", highlight=False)
         processes.stop(late.ill, runtime.home)
+        services.start_platforms(runtime)
         services.start_front(runtime)
         _start_scheduler(runtime)
         services.wait_until_ready(runtime, services.READY_SECONDS)

@@ -63,7 +63,7 @@ class RuntimeFailure(OperatorError):
 
 
 class NotReady(RuntimeFailure):
-    """Services run and are not well, `ill` by name, after all the patience that there was."""
+    """Services are not well after all the patience that there was, or have ended, `ill` by name."""
 
     def __init__(self, message: str, ill: list[str]) -> None:
         super().__init__(message)
@@ -253,7 +253,7 @@ def start_platforms(runtime: Runtime) -> None:
 def wait_until_ready(runtime: Runtime, seconds: float) -> None:
     """Wait until every service answers and the DAGs are there; create the pool and switch the DAGs on.
 
-    Raises RuntimeFailure for a service that is gone, NotReady.
+    Raises NotReady, also for a service that is gone; RuntimeFailure for DAGs that do not appear.
     """
     client = runtime.client()
     deadline = time.monotonic() + seconds
@@ -390,7 +390,7 @@ def _prepare(home: Path, env: dict[str, str]) -> None:
 def _require(name: str, home: Path) -> None:
     if processes.find(name, home) is None:
         log = home / "logs" / f"{name}.log"
-        raise RuntimeFailure(f"{name} has ended while starting:\n{_tail(log)}\nThe whole log is {log}.")
+        raise NotReady(f"{name} has ended while starting:\n{_tail(log)}\nThe whole log is {log}.", [name])
 
 
 def _tail(log: Path, lines: int = 15) -> str:
