@@ -269,17 +269,17 @@ def test_how_good_data_are_says_of_persons_no_number_of_records(days):
     )
     persons = "p.entity_code in ('ALL', 'student', 'misconduct_case', 'overseas_study', 'commissioned_project') and "
     persons += "p.dimension_code in ('D02', 'D03', 'D05', 'D07')"
+    many = POLICY.minimum * 10**POLICY.decimals
     rows = connection.execute(
         f"select count(*), count(*) filter (where p.is_suppressed), count(p.numerator), count(p.denominator), "
-        f"count(*) filter (where m.denominator < 1000), count(p.value) filter (where m.denominator < 1000), "
+        f"count(*) filter (where m.denominator < {many}), count(*) filter (where m.denominator >= {many}), "
         f"count(p.value), count(*) filter (where round(m.value::numeric, 3) = p.value::numeric) {both} {persons} "
         "and m.value is not null"
     ).fetchone()
     assert rows[0] == rows[1] > 100
     assert rows[2:4] == (0, 0)
     assert rows[4] > 100
-    assert rows[5] == 0
-    assert rows[6] == rows[7] > 0
+    assert rows[5] == rows[6] == rows[7]
     things = connection.execute(
         f"select count(*), count(*) filter (where p.numerator = m.numerator and not p.is_suppressed) {both} "
         "p.entity_code = 'degree_point' and p.dimension_code = 'D03' and m.numerator is not null"

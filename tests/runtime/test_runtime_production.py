@@ -70,6 +70,7 @@ def deployment(pg_home, broker, tmp_path_factory):
         "YUYAN_PLATFORMS": str(settings.PLATFORMS),
         "YUYAN_STEWARDS": str(settings.PROJECT / "include" / "stewards.yml"),
         "YUYAN_ROLES": str(settings.PROJECT / "include" / "roles.yml"),
+        "YUYAN_DISCLOSURE": str(settings.PROJECT / "include" / "disclosure.yml"),
         "YUYAN_SCHEMES": str(settings.PROJECT / "include" / "schemes"),
     }
     given = {
