@@ -30,7 +30,7 @@ from support.published_days import (
     programme,
 )
 from support.rebuild import Compiled
-from yuyan.disclosure import attack, counts, research, run
+from yuyan.disclosure import attack, counts, research, run, tables
 
 pytestmark = pytest.mark.database
 
@@ -269,7 +269,7 @@ def test_how_good_data_are_says_of_persons_no_number_of_records(days):
     )
     persons = "p.entity_code in ('ALL', 'student', 'misconduct_case', 'overseas_study', 'commissioned_project') and "
     persons += "p.dimension_code in ('D02', 'D03', 'D05', 'D07')"
-    many = POLICY.minimum * 10**POLICY.decimals
+    many = tables.many(POLICY)
     rows = connection.execute(
         f"select count(*), count(*) filter (where p.is_suppressed), count(p.numerator), count(p.denominator), "
         f"count(*) filter (where m.denominator < {many}), count(*) filter (where m.denominator >= {many}), "

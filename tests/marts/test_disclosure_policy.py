@@ -1,6 +1,7 @@
 """What the disclosure policy says of every figure, and what a publication remembers of the ones before."""
 
 import csv
+from collections import Counter
 from datetime import date, timedelta
 from types import SimpleNamespace
 
@@ -143,3 +144,28 @@ def test_what_the_last_round_left_is_attacked_too(monkeypatch):
     monkeypatch.setattr(run, "ROUNDS", 1)
     found = run.secure(cells, system.least.copy(), np.full(3, np.inf))
     assert (found["told"], found["narrow"], found["hidden"]) == (1, 1, 1)
+
+
+@pytest.mark.database
+def test_a_share_of_many_persons_is_shown_to_three_places_and_fits_five_figures(warehouse):
+    """(records, right ones) of students and of degree points, from one fewer than enough."""
+    many = tables.many(POLICY)
+    rows = [("student", many - 1, many - 2), ("student", many, many - 1), ("degree_point", 7, 6)]
+    with psycopg.connect(warehouse) as connection:
+        connection.execute(
+            "create schema marts; create table marts.data_confidence (entity_code text, dimension_code text, "
+            "denominator double precision, numerator double precision, value double precision)"
+        )
+        for entity, whole, right in rows:
+            values = (entity, "D03", whole, right, right / whole)
+            connection.execute("insert into marts.data_confidence values (%s, %s, %s, %s, %s)", values)
+        records = POLICY.records["data_confidence"]
+        query = tables._records(connection, POLICY, "data_confidence", records)
+        shown = connection.execute(f"select denominator, numerator, value, is_suppressed from ({query}) as t")
+        assert shown.fetchall() == [
+            (None, None, None, True),
+            (None, None, 1.0, True),
+            (7, 6, 6 / 7, False),
+        ]
+    fitting = Counter(round(right / many, POLICY.decimals) for right in range(many + 1))
+    assert min(fitting.values()) >= POLICY.minimum

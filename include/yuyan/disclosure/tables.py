@@ -157,10 +157,7 @@ def _records(connection: psycopg.Connection, policy: Policy, table: str, records
     if records.entity:
         conditions.append(f"m.{records.entity} not in ({listed(of_things(policy))})")
     of_somebody = f"({' and '.join(conditions)})"
-    are_many = {
-        share: f"m.{whole} >= {policy.minimum * 10**policy.decimals}"
-        for share, whole in records.shares.items()
-    }
+    are_many = {share: f"m.{whole} >= {many(policy)}" for share, whole in records.shares.items()}
     chosen, hidden = [], []
     for column in columns_of(connection, table):
         expression = f"m.{column}"
@@ -177,6 +174,11 @@ def _records(connection: psycopg.Connection, policy: Policy, table: str, records
         f"select {', '.join(chosen)}, {of_somebody} and ({' or '.join(hidden)}) as is_suppressed, false as is_kept "
         f"from marts.{table} as m"
     )
+
+
+def many(policy: Policy) -> int:
+    """Of so many a share fits `minimum` figures, also one that is rounded to 0 or to 1, which has half as many."""
+    return 2 * policy.minimum * 10**policy.decimals
 
 
 def of_things(policy: Policy) -> list[str]:
