@@ -79,7 +79,10 @@ class DecideOverride(ApprovalOperator):
         answer = HITLOperator.execute_complete(self, context, event)
         is_approved = answer["chosen_options"] == [self.APPROVE]
         with psycopg.connect(settings.warehouse_dsn("decide"), autocommit=True) as connection:
-            override, day = OVERRIDES.get(connection, int(self.override_id)), _day(connection, self.as_of)
+            override, day = (
+                OVERRIDES.get(connection, int(self.override_id)),
+                life_cycle.day_named(connection, self.as_of),
+            )
             overrides.decide(
                 connection,
                 override.problem_id,
@@ -98,7 +101,7 @@ def requested(params: Mapping[str, Any], started_by: str | None, inst_code: str)
     Raises DecisionError, also where it is not of this institution, whose stewards see the run; StewardError.
     """
     with psycopg.connect(settings.warehouse_dsn("decide"), autocommit=True) as connection:
-        as_of = _day(connection, params["as_of"])
+        as_of = life_cycle.day_named(connection, params["as_of"])
         override_id = params["override_id"]
         if override_id is not None:
             whose = OVERRIDES.get(connection, override_id).src_inst_code
@@ -110,11 +113,6 @@ def requested(params: Mapping[str, Any], started_by: str | None, inst_code: str)
         if override_id is None:
             override_id = _request(connection, params, started_by, as_of).override_id
         return {"override_id": override_id, "as_of": params["as_of"]}
-
-
-def _day(connection: psycopg.Connection, given: str | None) -> date:
-    """The day of a step: what the run names, else the line's own date when people answer."""
-    return life_cycle.day_of(connection, date.fromisoformat(given) if given else None)
 
 
 def describe(connection: psycopg.Connection, override: Override) -> str:

@@ -3,7 +3,6 @@ signed decision. Light on purpose: the DAG file imports it.
 """
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 import psycopg
@@ -57,7 +56,7 @@ class StateView(HITLOperator):
                     self.request["case_id"],
                     answer["responded_by_user"]["name"],
                     answer["params_input"].get("statement") or "",
-                    _day(connection, self.request),
+                    life_cycle.day_named(connection, self.request["as_of"]),
                 )
         return answer
 
@@ -102,7 +101,7 @@ class DecideCase(ApprovalOperator):
                 self.request["step"] if is_agreed else against,
                 answer["responded_by_user"]["name"],
                 given.get("opinion") or "",
-                _day(connection, self.request),
+                life_cycle.day_named(connection, self.request["as_of"]),
                 Decision(
                     given.get("role") or "",
                     given.get("document") or "",
@@ -133,7 +132,12 @@ def prepared(params: Mapping[str, Any], started_by: str | None, inst_code: str) 
         if step.is_heard and case.intended_action != action:
             reason = params["reason"] or f"拟{step.label}"
             cases.notify(
-                connection, case.case_id, action, started_by or "", reason, _day(connection, request)
+                connection,
+                case.case_id,
+                action,
+                started_by or "",
+                reason,
+                life_cycle.day_named(connection, request["as_of"]),
             )
         return request
 
@@ -164,9 +168,3 @@ def describe(connection: psycopg.Connection, case: Case, action: str) -> str:
         f"系统只提建议，不作出处分决定。经过：`yuyan case show {case.case_id}`　{settings.simulated_mark()}",
     ]
     return "\n".join(lines)
-
-
-def _day(connection: psycopg.Connection, request: Mapping[str, Any]) -> date:
-    """The day of a step: what the run names, else the line's own date when people answer."""
-    given = request["as_of"] and date.fromisoformat(request["as_of"])
-    return life_cycle.day_of(connection, given or None)

@@ -217,6 +217,11 @@ class LifeCycle(Generic[T]):
             ).fetchall()
 
 
+def day_named(connection: psycopg.Connection, given: str | None) -> date:
+    """The day of a step in Airflow: what the run names, else the line's own when people answer. Raises DecisionError."""
+    return day_of(connection, date.fromisoformat(given) if given else None)
+
+
 def day_of(connection: psycopg.Connection, given: date | None) -> date:
     """The day of a step: the given one, else the line's own. Raises DecisionError for a day that has not come, and where
     neither is there.
