@@ -27,7 +27,7 @@ from yuyan import settings
 from yuyan.collect import landing
 from yuyan.collect.source import Page, SourceError, Window
 from yuyan.domain import contracts, institutions
-from yuyan_demo.runtime import postgres
+from yuyan_demo.runtime import postgres, sockets
 
 MOTO = settings.PROJECT / ".yuyan" / "moto" / "bin" / "moto_server"
 BUCKET = "archive"
@@ -43,9 +43,7 @@ FULL = Window("org_unit", "full", until="9")
 @pytest.fixture(scope="module")
 def store(folder) -> Iterator[Any]:
     """An S3 server on loopback with a bucket; a client of Amazon's own library."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = sockets.free()
     log = folder / "moto.log"
     with log.open("w") as out:
         process = subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", str(port)], stdout=out, stderr=out)

@@ -1,7 +1,6 @@
 """Exchange databases on real servers: what their own types become, by the contract's text. MariaDB where it is installed."""
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from datetime import date
@@ -14,7 +13,7 @@ import tenacity
 from yuyan.collect.connect import source
 from yuyan.domain import institutions
 from yuyan.load.run import collect_institution
-from yuyan_demo.runtime import postgres
+from yuyan_demo.runtime import postgres, sockets
 
 pytestmark = pytest.mark.database
 
@@ -45,9 +44,7 @@ def mariadb(tmp_path_factory) -> Iterator[str]:
         ["mariadb-install-db", *common, "--auth-root-authentication-method=normal", "--skip-test-db"],
         check=True, capture_output=True, timeout=120,
     )  # fmt: skip
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = sockets.free()
     process = subprocess.Popen(
         [server, *common, "--bind-address=127.0.0.1", f"--port={port}", f"--socket={folder}/s",
          "--innodb-buffer-pool-size=8M", "--default-time-zone=+00:00"],

@@ -17,7 +17,7 @@ import pytest
 
 from yuyan.domain import contracts, institutions
 from yuyan.load.run import collect_institution
-from yuyan_demo.runtime import postgres
+from yuyan_demo.runtime import postgres, sockets
 from yuyan_demo.simulator import products
 
 sys.path.append(str(Path(__file__).parents[1] / "simulator"))
@@ -35,9 +35,7 @@ def served(tmp_path, pg_home, monkeypatch) -> Iterator[tuple[dict, set]]:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
     frames = products_city.write(tmp_path, 1, CITY)
     lost = uncarried(products.prepare(tmp_path, 1, postgres.dsn(pg_home)))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = sockets.free()
     command = [
         sys.executable,
         "-m",

@@ -24,7 +24,7 @@ from yuyan.load.run import collect_institution
 from yuyan.pages import feedback
 from yuyan.validate.reconcile import reconcile
 from yuyan.validate.run import validate
-from yuyan_demo.runtime import postgres
+from yuyan_demo.runtime import postgres, sockets
 from yuyan_demo.simulator import population, products
 from yuyan_demo.simulator.products import state
 
@@ -104,9 +104,7 @@ def town(tmp_path, pg_home, warehouse, monkeypatch) -> Iterator[City]:
     monkeypatch.setenv("YUYAN_HOME", str(tmp_path))
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
     town = City(tmp_path, warehouse, postgres.dsn(pg_home))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = sockets.free()
     command = [
         sys.executable,
         "-m",

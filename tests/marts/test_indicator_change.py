@@ -173,7 +173,7 @@ def days(
                     kept.append((day, before, after))
                     run.publish(f"day-{number}", day)
                     before = after
-                compiled.fill_marts(connection, kept[-1][0], "indicator_change", "record_change")
+                compiled.fill_models(connection, kept[-1][0], "indicator_change", "record_change")
                 yield connection, kept
     indicators.load.cache_clear()
 

@@ -86,13 +86,12 @@ def broken(connection: psycopg.Connection, compiled: Compiled, day: date) -> dic
     """Tables of all layers that cannot be filled -> what the server says."""
     found: dict[str, str] = {}
     waiting = {n["unique_id"]: n for n in compiled.models.values() if n["config"]["materialized"] == "table"}
-    connection.execute("set enable_nestloop = off")  # nobody has analyzed what is filled here
     while waiting:
         for node in [n for n in waiting.values() if not set(n["depends_on"]["nodes"]) & set(waiting)]:
             del waiting[node["unique_id"]]
             try:
                 with connection.transaction():
-                    compiled.fill_one(connection, node["name"], day)
+                    compiled.fill_models(connection, day, node["name"])
             except psycopg.Error as error:
                 found[node["name"]] = str(error)
     return found

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import products_city
 import pytest
 
 from yuyan.domain import contracts
+from yuyan_demo.runtime import sockets
 from yuyan_demo.simulator import products
 from yuyan_demo.simulator.products import faults, legacy, server
 from yuyan_demo.simulator.products.versioned import TOKEN_SECONDS, Tokens
@@ -125,9 +125,7 @@ class City:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = sockets.free()
     city = City(home, port, {})
     city.go_to(1)
     command = [

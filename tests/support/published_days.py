@@ -133,7 +133,7 @@ def move(connection: psycopg.Connection, compiled: Compiled, as_of) -> None:
     """A day passes."""
     for statement in CHANGES:
         connection.execute(statement)
-    compiled.fill_marts(connection, as_of, *MOVED)
+    compiled.fill_models(connection, as_of, *MOVED)
     leave_recent_years(connection)
 
 

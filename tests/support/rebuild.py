@@ -51,16 +51,12 @@ class Compiled:
                 found |= self._upstream(parent.rsplit(".", 1)[1])
         return found
 
-    def fill_marts(self, connection: psycopg.Connection, day: date, *names: str) -> None:
-        """Replace the rows of these marts, planned as their hooks ask for."""
+    def fill_models(self, connection: psycopg.Connection, day: date, *names: str) -> None:
+        """Replace the rows of these models, planned as the marts' hooks ask for."""
         connection.execute("set enable_nestloop = off")
         for name in names:
             self._fill(connection, self.models[name], day)
         connection.execute("reset enable_nestloop")
-
-    def fill_one(self, connection: psycopg.Connection, name: str, day: date) -> None:
-        """Replace the rows of one model."""
-        self._fill(connection, self.models[name], day)
 
     def _fill(self, connection: psycopg.Connection, node: dict, day: date) -> None:
         table = f"{node['schema']}.{node['name']}"

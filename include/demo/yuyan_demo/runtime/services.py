@@ -1,12 +1,10 @@
 """Everything that runs: PostgreSQL, the simulated platforms and Airflow, started as processes that outlive the command."""
 
-import contextlib
 import fcntl
 import importlib.metadata
 import json
 import os
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import psutil
 import psycopg
 
 from yuyan import files, settings
@@ -28,7 +25,7 @@ from yuyan.commands.init import POOL, POOL_DESCRIPTION, POOL_SLOTS
 from yuyan.domain import institutions, stewards
 from yuyan.warehouse import ddl, line_roles, logins, roles
 from yuyan_demo.runtime import day as calendar
-from yuyan_demo.runtime import environment, postgres, processes
+from yuyan_demo.runtime import environment, postgres, processes, sockets
 
 AIRFLOW = {
     "api-server": ["api-server"],
@@ -143,10 +140,10 @@ def load(home: Path, remember: bool = False) -> Runtime:
             if service is None
             else processes.leader(processes.find(service, home))
         )
-        if process is None and not _is_free(ports.get(name)):
-            ports[name] = _free_port()
+        if process is None and not sockets.is_free(ports.get(name)):
+            ports[name] = sockets.free()
         elif name not in ports:
-            ports[name] = _listens_on(process)
+            ports[name] = sockets.of(process)
     if remember:
         home.mkdir(parents=True, exist_ok=True)
         files.write(path, json.dumps(ports))
@@ -264,7 +261,7 @@ def wait_until_ready(runtime: Runtime, seconds: float) -> None:
         if (
             health
             and all(status == "healthy" for status in health.values())
-            and _answers(runtime.ports[PLATFORMS])
+            and sockets.answers(runtime.ports[PLATFORMS])
         ):
             break
         if time.monotonic() > deadline:
@@ -395,37 +392,3 @@ def _require(name: str, home: Path) -> None:
 
 def _tail(log: Path, lines: int = 15) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as s:
-        s.settimeout(1)
-        return s.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _is_free(port: int | None) -> bool:
-    if port is None:
-        return False
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            s.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _listens_on(process: psutil.Process) -> int:
-    """The port of a running service whose remembered one is lost; a free one while it does not listen yet."""
-    with contextlib.suppress(psutil.Error):
-        for part in (process, *process.children(recursive=True)):
-            for connection in part.net_connections(kind="tcp"):
-                if connection.status == psutil.CONN_LISTEN:
-                    return connection.laddr.port
-    return _free_port()
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
