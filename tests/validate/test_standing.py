@@ -236,7 +236,7 @@ def test_verdicts(rows, pct, eligible, failed, unverifiable, overridden, expecte
 
 
 def test_what_stands_is_made_anew_when_it_was_lost(students):
-    """As after a crash of the server, which empties unlogged tables."""
+    """As when somebody has emptied the table."""
     students.connection.execute("truncate judging.standing_student")
     students.put(students.version("student", "s4", student_id="10611X4"))
     assert students.judge("run-2")["student"]["judged"] == 4

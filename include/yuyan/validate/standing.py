@@ -1,8 +1,9 @@
 """What stands: the verdicts of every live newest version, kept from run to run; the suites run on it.
 
 `judging.standing_<entity>`: src_inst_code, src_record_id, raw_id, `v1`…`vN` and `worst`, as in the work table. Its comment
-is the digest of the rules it was judged under; a table without that digest is made anew from a judgement of every record.
-So is an empty one: the tables are unlogged, and a crash of the server empties them.
+is the digest of the rules it was judged under; a table without that digest, or an empty one, is made anew from a judgement
+of every record. The tables survive a crash of the server, since that is not the same: a rule that compares a version with
+what was accepted before it finds another answer once the version is accepted itself.
 """
 
 from collections.abc import Iterator
@@ -52,8 +53,9 @@ def merge(connection: psycopg.Connection, work: Work, verdicts: int, is_whole: b
     judged = f"select {names} from {work.judged} where is_newest"
     if is_whole:
         connection.execute(f"drop table if exists {work.standing}")
-        connection.execute(f"create unlogged table {work.standing} as {judged}")
+        connection.execute(f"create table {work.standing} as {judged}")
     else:
+        connection.execute(f"alter table {work.standing} set logged")  # one of an older build is not
         statements.run(connection, "standing_gone", work=work)
         connection.execute(f"insert into {work.standing} ({names}) {judged}")
 
