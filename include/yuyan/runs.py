@@ -214,15 +214,17 @@ def build_layer(name: Any, run_id: str, is_last: bool) -> None:
 
     Raises TransformFailed when a node failed."""
     from yuyan import transform
-    from yuyan.changes.run import publish
-    from yuyan.disclosure import run as disclosure
 
     day = day_of(run_id)
     with stage(run_id, name) as detail:
         transform.run_layer(name, run_id, day)
         if is_last:
+            from yuyan.changes.run import publish
+
             detail["publication"] = publish(run_id, day)
     if is_last:
+        from yuyan.disclosure import run as disclosure
+
         with stage(run_id, "disclosure") as detail:
             detail |= disclosure.publish(run_id, day)
         close_run(run_id, "success")
