@@ -335,7 +335,7 @@ def until(dsn: str, query: str) -> None:
     pytest.fail(f"never came true: {query}")
 
 
-def test_a_platform_down_all_day_stops_nobody_else(city, home, third):
+def test_a_platform_down_all_day_stops_nobody_else(city, third):
     assert (third["state"], third["failures"], third["as_of"]) == ("partial", [], "2026-10-17")
     assert [line.startswith(DOWN) for line in third["unfinished"]] == [True]
     today = "(select run_id from ops.run where kind = 'collect' and as_of = '2026-10-17')"
@@ -349,7 +349,7 @@ def test_a_platform_down_all_day_stops_nobody_else(city, home, third):
     assert outcomes.keys() == institutions.load().keys() - {DOWN}
     assert set(outcomes.values()) == {"success"}
     assert city.rows("select max(as_of)::text from marts.indicator_value") == [("2026-10-17",)]
-    true = pl.read_parquet(home / "simulator" / "truth" / "day_3" / "accepted.parquet")
+    true = pl.read_parquet(city.truth(3) / "accepted.parquet")
     with psycopg.connect(city.owner()) as warehouse:
         for entity in ("commissioned_receipt", "practice_participation", "student"):
             counted = (

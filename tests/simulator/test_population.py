@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from yuyan.domain import contracts
 from yuyan.estimate import rates
 from yuyan_demo.simulator import day_files, population, weak_points
+from yuyan_demo.simulator import truth as truths
 from yuyan_demo.simulator.__main__ import app
 from yuyan_demo.simulator.planting import KEY
 from yuyan_demo.simulator.population import META
@@ -40,18 +41,46 @@ def days() -> list[population.Population]:
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
     for name in ("a", "b"):
-        day_files.write(tmp_path / name, SEED, SMALL, 2)
-    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
+        made = day_files.write(tmp_path / name, SEED, SMALL, 2)
+        truths.write(made, tmp_path / name / "simulator" / "truth" / "day_2")
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.parquet"))
     state, truth = Path("simulator/state/day_2"), Path("simulator/truth/day_2")
     entities = {f"{entity}.parquet" for entity in contracts.load()}
-    assert {f.name for f in files if f.parent == state} == {*entities, "meta.json"}
+    assert {f.name for f in files if f.parent == state} == entities
     assert {f.name for f in files if f.parent == truth / "accepted_records"} == entities
     assert {f.name for f in files if f.parent == truth} == {
         "defects.parquet",
         "accepted.parquet",
         "indicators.parquet",
     }
+    files.append(state / "meta.json")
     assert all((tmp_path / "a" / f).read_bytes() == (tmp_path / "b" / f).read_bytes() for f in files)
+
+
+def test_a_day_is_made_from_the_day_before_and_is_the_same_as_one_made_anew(tmp_path, days, monkeypatch):
+    day_files.write(tmp_path, SEED, SMALL, 1)
+    monkeypatch.setattr(population, "build", None)  # nothing is made anew
+    for number in (2, 3):
+        made, anew = day_files.write(tmp_path, SEED, SMALL, number), days[number - 1]
+        assert made.frames.keys() == anew.frames.keys()
+        for entity, frame in anew.frames.items():
+            assert made.frames[entity].schema == frame.schema, entity
+            assert made.frames[entity].equals(frame), entity
+        assert made.defects.equals(anew.defects)
+        assert made.ledger.taken == anew.ledger.taken
+
+
+def test_a_day_is_made_anew_where_the_city_is_made_otherwise(tmp_path, days, monkeypatch):
+    day_files.write(tmp_path, SEED, SMALL, 1)
+    monkeypatch.setattr(population, "following", None)
+    monkeypatch.setattr(population, "build", lambda *_: days[1])
+    with pytest.raises(TypeError):
+        day_files.write(tmp_path, SEED, SMALL, 2)
+    assert day_files.write(tmp_path, SEED + 1, SMALL, 2) is days[1]  # another seed
+    day_files.write(tmp_path, SEED, SMALL, 2, every_rule=True)
+    assert day_files.write(tmp_path, SEED, SMALL, 2) is days[1]  # the day itself again
+    (tmp_path / "simulator" / "ledger.pickle").write_bytes(b"damaged")
+    assert day_files.write(tmp_path, SEED, SMALL, 3) is days[1]
 
 
 def test_another_seed_gives_another_city(days):

@@ -11,6 +11,7 @@ import polars as pl
 import psycopg
 
 from yuyan_demo.runtime import postgres
+from yuyan_demo.simulator import population, truth
 
 SCALE = "0.01"
 KEY = ["src_inst_code", "entity", "src_record_id", "rule_id", "severity"]
@@ -84,7 +85,7 @@ class City:
                 number=number,
                 output=done.stdout,
                 status=json.loads(self.yuyan("status", "--json").stdout),
-                truth=self.home / "simulator" / "truth" / f"day_{number}",
+                truth=self.truth(number),
                 indicators=pl.read_database(
                     "select variant_code, grain, unit_code, period_code, numerator::float8, denominator::float8 "
                     "from marts.indicator_value",
@@ -115,6 +116,12 @@ class City:
                     "select * from ops.collection_result", connection, infer_schema_length=None
                 ),
             )
+
+    def truth(self, number: int) -> Path:
+        """Write what the simulator says that the warehouse must hold on a day; returns the folder."""
+        folder = self.home / "simulator" / "truth" / f"day_{number}"
+        truth.write(population.build(scale=float(SCALE), day=number), folder)
+        return folder
 
     def logs(self) -> str:
         """The ends of the services' logs, for a failure that speaks for itself."""

@@ -35,9 +35,10 @@ def day(
     ] = Defects.SAMPLE,
 ) -> None:
     """Write the state of one day (and its truth) below HOME/simulator."""
-    from yuyan_demo.simulator import day_files
+    from yuyan_demo.simulator import day_files, truth
 
     made = day_files.write(home, seed, scale, day, every_rule=defects is Defects.EVERY_RULE)
+    truth.write(made, home / "simulator" / "truth" / f"day_{day}")
     rows = sum(len(frame) for frame in made.frames.values())
     typer.echo(f"day {day} ({made.as_of}): {rows} records of {len(made.frames)} entities")
 

@@ -110,8 +110,7 @@ def build(seed: int = SEED, scale: float = SCALE, day: int = 1, every_rule: bool
     """
     ledger = Ledger()
     frames = clean(seed, scale)
-    times = 1 + int(10 * scale)
-    planter = Planter(frames, seed, 1, times, ledger.taken)
+    planter = Planter(frames, seed, 1, _times(scale), ledger.taken)
     ledger.later = defects.plant(planter, frames)
     if every_rule:
         defects_structural.plant(planter, frames)
@@ -120,14 +119,26 @@ def build(seed: int = SEED, scale: float = SCALE, day: int = 1, every_rule: bool
     frames |= planter.frames()
     ledger.defects += planter.defects
     frames = days.prepare_stale(frames, ledger, seed)
-    for number in range(2, day + 1):
-        frames = days.advance(frames, ledger, seed, number)
-        planter = Planter(frames, seed, number, times, ledger.taken)
-        defects.plant_later(planter)
-        frames |= planter.frames()
-        ledger.defects += planter.defects
     every = {e: frames[e] if e in frames else _none(e) for e in contracts.load()}
-    return Population(seed, scale, day, every, ledger)
+    made = Population(seed, scale, 1, every, ledger)
+    while made.day < day:
+        made = following(made)
+    return made
+
+
+def following(made: Population) -> Population:
+    """The population of the next day; the ledger goes over to it."""
+    number, ledger = made.day + 1, made.ledger
+    frames = days.advance(made.frames, ledger, made.seed, number)
+    planter = Planter(frames, made.seed, number, _times(made.scale), ledger.taken)
+    defects.plant_later(planter)
+    ledger.defects += planter.defects
+    return Population(made.seed, made.scale, number, frames | planter.frames(), ledger)
+
+
+def _times(scale: float) -> int:
+    """How often each defect is planted."""
+    return 1 + int(10 * scale)
 
 
 def clean(seed: int, scale: float) -> dict[str, pl.DataFrame]:
