@@ -46,6 +46,7 @@ class Files:
         self._folder = Path(str(connection.extra_dejson.get("path") or NO_PATH))
         self._deliveries: list[tuple[Path, Manifest]] = []
         self._good: set[Path] = set()
+        self._of: dict[str, list[FileWindow]] = {}
 
     def open(self) -> None:
         try:
@@ -77,12 +78,13 @@ class Files:
             if manifest:
                 self._deliveries.append((folder, manifest))
         self._deliveries.sort(key=lambda d: (d[1].sequence, natural_order(d[0].name)))
+        self._of = {}
 
     def _unlisted(self, folder: Path) -> tuple[Path, Manifest | None, list[str]]:
         return folder, *marked_delivery(folder, self.institution)
 
     def close(self) -> None:
-        self._deliveries = []
+        self._deliveries, self._of = [], {}
 
     def windows(self, entity: str, cursor: str | None, full: bool) -> Iterator[Window]:
         """Every file newer than the one loaded for its period; `full` reads the newest file of each period again.
@@ -129,9 +131,11 @@ class Files:
         return json.dumps(periods | {"": sorted(((seen or set()) | dealt) & present)}, sort_keys=True)
 
     def _files(self, entity: str) -> list[FileWindow]:
-        """The files of an entity, in the order in which they take effect."""
+        """The files of an entity, in the order in which they take effect; looked for once, however many there are."""
+        if (found := self._of.get(entity)) is not None:
+            return found
         table = self.institution.mapping(contracts.load()[entity]).table
-        return [
+        self._of[entity] = [
             FileWindow(
                 entity,
                 "replace",
@@ -146,6 +150,7 @@ class Files:
             for e in sorted(m.files, key=lambda e: e.rows == 0)
             if e.is_of(table)
         ]
+        return self._of[entity]
 
     def _refused(
         self,

@@ -191,7 +191,7 @@ def land(
         reducer.check(so_far, f"{institution.inst_code} {institution.name} {contract.entity}")
         if window.mode == "incremental" and not batch.rows:
             return
-        table = pl.concat([reducer.empty(), batch.frame], how="diagonal").to_arrow(
+        table = pl.concat([reducer.empty, batch.frame], how="diagonal").to_arrow(
             compat_level=pl.CompatLevel.newest()
         )
         with _answering():

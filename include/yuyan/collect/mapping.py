@@ -87,16 +87,13 @@ def normalised(
     frame: pl.DataFrame, contract: Contract, mapping: EntityMap, plain: frozenset[str] = frozenset()
 ) -> dict[str, int]:
     """Source column -> rows in which normalising changed its text; only columns where it did. `plain` as in `columns`."""
-    changed = {}
-    ids = [(name, text.identifier) for name in mapping.record_id]
-    for name, how in [*ids, *_cleaned(contract, mapping)]:
-        if name in plain:
-            continue
-        values = frame[name]
-        clean = pl.select(how(pl.lit(values))).to_series()
-        if rows := int((values.fill_null("") != clean.fill_null("")).sum()):
-            changed[name] = changed.get(name, 0) + rows
-    return changed
+    how = dict.fromkeys(mapping.record_id, text.identifier) | dict(_cleaned(contract, mapping))
+    counts = frame.select(
+        (pl.col(name).fill_null("") != clean(pl.col(name)).fill_null("")).sum().alias(name)
+        for name, clean in how.items()
+        if name not in plain
+    )
+    return {name: rows for name, rows in counts.to_dicts()[0].items() if rows} if counts.width else {}
 
 
 def _cleaned(contract: Contract, mapping: EntityMap) -> list[tuple[str, Callable[[pl.Expr], pl.Expr]]]:

@@ -47,16 +47,14 @@ class PageReducer:
     def __init__(self, contract: Contract, mapping: EntityMap, most: int) -> None:
         self._contract, self._mapping, self._most = contract, mapping, most
         self._columns = privacy.columns(contract, mapping)
+        extra = ("deleted_at", "old_key", "new_key") if mapping.version_as == "number" else ()
+        self.empty = pl.DataFrame(schema=dict.fromkeys([*self._columns, *extra, "_feed"], pl.String))
+        """The landing's columns, without rows."""
         self._key, self._key_version = settings.person_key_secret()
         needed = [
             mapping.fields[f.name] for f in contract.supplied if f.mandatory and f.name in mapping.fields
         ]
         self._mandatory = {c for f in needed if f.default is None for c in f.columns} | set(mapping.envelope)
-
-    def empty(self) -> pl.DataFrame:
-        """The landing's columns, without rows."""
-        extra = ("deleted_at", "old_key", "new_key") if self._mapping.version_as == "number" else ()
-        return pl.DataFrame(schema=dict.fromkeys([*self._columns, *extra, "_feed"], pl.String))
 
     def reduce(self, page: Page) -> Reduced:
         """A page after privacy, with announced fields only."""
@@ -68,7 +66,7 @@ class PageReducer:
                 moment = frame.select(mapped.source_version(self._mapping, None).max()).item()
                 greatest = None if moment is None else mapped.version_text(self._mapping, moment)
             frame = privacy.protect(frame, self._contract, self._mapping, self._key, self._key_version)
-        frame = pl.concat([self.empty(), frame.with_columns(_feed=pl.lit(page.feed))], how="diagonal")
+        frame = pl.concat([self.empty, frame.with_columns(_feed=pl.lit(page.feed))], how="diagonal")
         counted = Counter({page.feed: rows} if rows else {})
         return Reduced(frame, counted, self._unannounced(page), absent, greatest)
 

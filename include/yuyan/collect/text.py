@@ -34,7 +34,8 @@ def _is_plain(values: pl.Series) -> bool:
     ends = np.frombuffer(arrow.buffers()[1], np.int64)[arrow.offset : arrow.offset + len(arrow) + 1]
     data = np.frombuffer(arrow.buffers()[2] or b"", np.uint8)[ends[0] : ends[-1]]
     is_visible = not data.size or (data.min() > 0x20 and data.max() < 0x7F)
-    return is_visible and not (values == "").any()
+    may_be_empty = np.any(ends[1:] == ends[:-1])  # or NULL
+    return is_visible and not (may_be_empty and (values == "").any())
 
 
 def _trimmed(values: pl.Series) -> pl.Series:

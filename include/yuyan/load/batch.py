@@ -87,7 +87,7 @@ def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: 
     plain = text.plain(frame)
     stated = frame.select(
         "row_no",
-        is_marked=mapped.is_deleted(mapping).is_not_null(),
+        mark=mapped.is_deleted(mapping),
         version=mapped.source_version(mapping, landed.manifest["version"]),
         is_said=mapped.says_version(mapping),
     )
@@ -97,7 +97,7 @@ def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: 
         mapped.record_id(mapping).alias("id"),
         stated.select(pl.when(in_future).then(instead).otherwise("version")).to_series().alias("version"),
         pl.col("row_no").cast(pl.Int64),
-        (mapped.is_deleted(mapping).fill_null(False) | (pl.col("_feed") == DELETES)).alias("gone"),
+        (stated["mark"].fill_null(False) | (frame["_feed"] == DELETES)).alias("gone"),
         *mapped.columns(contract, mapping, plain),
     ).with_columns(record_key=mapped.record_key(contract))
     rows = rows.with_columns(mapped.bounded(rows["id"]))
@@ -112,7 +112,7 @@ def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: 
             mapping.version_column: tuple(
                 stated.filter(pl.col("is_said") & pl.col("version").is_null())["row_no"]
             ),
-            mapping.deleted: tuple(stated.filter(~pl.col("is_marked"))["row_no"]),
+            mapping.deleted: tuple(stated.filter(pl.col("mark").is_null())["row_no"]),
         },
         tuple(stated.filter(in_future)["row_no"]),
         mapped.normalised(frame, contract, mapping, plain),
