@@ -11,6 +11,7 @@ from yuyan.collect.source import Window
 from yuyan.decisions import holds
 from yuyan.decisions.life_cycle import DecisionError
 from yuyan.domain.stewards import Steward
+from yuyan.load import versions
 from yuyan.load.batch import LoadError, prepare
 from yuyan.load.guard import Guard
 from yuyan.load.loader import Loader
@@ -27,6 +28,7 @@ class Collections:
     def __init__(self, dsn: str, inst_code: str) -> None:
         self.dsn, self.inst_code, self.runs, self.cursor = dsn, inst_code, 0, 0
         self.connection = psycopg.connect(dsn, autocommit=True)
+        self.held = versions.Held()
 
     def collect(self, *changes: list, failed: bool = False, is_whole: bool = True) -> str | None:
         """Each change is a list of windows, each a list of landed batches. Returns what the outcome says of a hold."""
@@ -38,7 +40,7 @@ class Collections:
         for windows in changes:
             with SourceChange(guard, "before") as change:
                 for batches in windows:
-                    loader = Loader(self.connection, run_id, AS_OF)
+                    loader = Loader(self.connection, run_id, AS_OF, self.held)
                     for batch in batches:
                         change.load(loader, prepare(batch, CONTRACT, mapping), run_id)
         return guard.settle(failed, is_whole)

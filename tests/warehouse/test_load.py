@@ -336,6 +336,47 @@ def test_a_large_window_reads_only_its_own_records(warehouse):
         assert versions.current(connection, "10611", "org_unit", None).height == 40
 
 
+def test_what_raw_holds_is_read_once_for_many_files_unless_it_changed_meanwhile(warehouse, monkeypatch):
+    """A delivery's files one after the other: another session's load and a window taken back are noticed."""
+    mapping, held, read = INSTITUTIONS["10647"].mapping(CONTRACT), versions.Held(), []
+    current = versions.current
+    monkeypatch.setattr(versions, "current", lambda *of: read.append(of) or current(*of))
+
+    def file(connection, sequence, period, ids, **more):
+        window = {
+            "since": str(sequence),
+            "until": f"{sequence}/{period}",
+            "ref_period": period,
+            "version": sequence,
+        }
+        batch = landed("10647", [unit(i, None, **more) for i in ids], "replace", **window)
+        return counts(Loader(connection, "run", AS_OF, held).load(prepare(batch, CONTRACT, mapping)))
+
+    with psycopg.connect(warehouse, autocommit=True) as connection:
+        assert file(connection, 1, "2024", "abc") == (3, 3, 0, 0, 0)
+        assert file(connection, 1, "2025", "cde") == (3, 2, 1, 0, 0)
+        assert file(connection, 2, "2024", "ab", name="新") == (2, 2, 0, 0, 1)
+        assert file(connection, 2, "2025", "cde") == (3, 1, 2, 0, 0)  # c had ended with the other file
+        assert len(read) == 1
+        put(
+            warehouse,
+            "10647",
+            [unit("d", None, name="新")],
+            "replace",
+            ref_period="2026",
+            version=3,
+            until="x",
+        )
+        assert file(connection, 4, "2025", "cde") == (3, 1, 2, 0, 0)
+        assert len(read) == 3  # the other session's, and once more here
+        connection.execute("begin")
+        assert file(connection, 5, "2025", "c") == (1, 0, 1, 0, 2)
+        connection.execute("rollback")
+        assert file(connection, 6, "2025", "cd") == (2, 0, 2, 0, 1)
+        assert len(read) == 4
+    assert live(warehouse, "10647") == {"a": "新", "b": "新", "c": "学院", "d": "学院"}
+
+
 def test_a_complete_listing_in_several_batches(warehouse, monkeypatch):
     """Only with its last batch is it known what is missing; records that come twice are told across batches."""
     monkeypatch.setattr("yuyan.collect.landing.BATCH_ROWS", 7)  # a page
@@ -415,7 +456,13 @@ def test_live_count(warehouse):
     with psycopg.connect(warehouse) as connection:
         assert versions.live_count(connection, "10611", "org_unit") == 2
         assert versions.live_count(connection, "10611", "org_unit", at_most=1) == 1
+        assert versions.live_count(connection, "10611", "org_unit", at_most=9) == 2
         assert versions.live_count(connection, "10635", "org_unit") == 0
+    put(warehouse, "10611", [unit("b", 6), {"id": "c", "version": 7, "deletes": True}], since="5")
+    put(warehouse, "10611", [{"id": "a", "version": 8, "deletes": True}], since="7")
+    with psycopg.connect(warehouse) as connection:
+        assert versions.live_count(connection, "10611", "org_unit") == 1  # b is back
+        assert versions.live_count(connection, "10611", "org_unit", at_most=1) == 1
 
 
 def test_a_record_id_that_no_index_takes_is_shortened_and_stays_one_record(warehouse):

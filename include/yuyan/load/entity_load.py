@@ -23,7 +23,7 @@ from yuyan.load.guard import Guard
 from yuyan.load.loader import Loader
 from yuyan.load.outcome import Outcome
 from yuyan.load.source_change import SourceChange
-from yuyan.load.versions import live_count
+from yuyan.load.versions import Held, live_count
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ class EntityLoad:
         self._connection, self._code, self._entity = guard.connection, guard.inst_code, guard.entity
         self._contract = contracts.load()[guard.entity]
         self._mapping = institution.mapping(self._contract)
+        self._held = Held()
 
     def run(self, extraction: Extraction, future: Future[None], cursor: str | None) -> Outcome:
         """Load what the extraction delivers, compare the counts; a failure is recorded, not raised."""
@@ -145,7 +146,7 @@ class EntityLoad:
         if window.already_loaded and (window.ref_period, window.until) in windows.refused:
             return  # known from this collection only, which did not load it: its error stands
         windows.repeats += window.already_loaded and not window.note
-        loader = Loader(self._connection, self._guard.run_id, self._guard.as_of)
+        loader = Loader(self._connection, self._guard.run_id, self._guard.as_of, self._held)
         is_broken = is_loaded = False
         for part in parts:  # the rest of a window that broke off is received, not loaded
             error: Exception | None = part.error

@@ -7,7 +7,7 @@ newest version has the greatest (source_version, raw_id).
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 import psycopg
@@ -80,21 +80,29 @@ class Loaded:
 class Loader:
     """Loads the batches of one window, in order.
 
-    Of a complete listing it remembers from batch to batch what has been listed and what raw holds: only with the last one is
-    it known which records are missing.
+    Of a complete listing it remembers from batch to batch what has been listed: only with the last one is it known which
+    records are missing.
     """
 
-    def __init__(self, connection: psycopg.Connection, run_id: str, as_of: date) -> None:
-        """`connection` is in autocommit mode."""
+    def __init__(
+        self,
+        connection: psycopg.Connection,
+        run_id: str,
+        as_of: date,
+        held: versions.Held | None = None,
+    ) -> None:
+        """`connection` is in autocommit mode; `held` is remembered from window to window of one entity."""
         self._connection, self._run_id, self._as_of = connection, run_id, as_of
         self._seen: list[pl.DataFrame] = []
-        self._current: pl.DataFrame | None = None
+        self._held = held or versions.Held()
 
     def load(self, batch: Batch, cursor: str | None = None) -> Loaded:
         """Load a batch; the last one of its window moves the watermark to `cursor` (None: leave it). Raises LoadError."""
         so_far = sum(frame.height for frame in self._seen)
         own = batch.rows.select(SEEN_COLUMNS).with_columns(pl.col("row_no") + so_far)
-        before = pl.concat([own.clear(), *self._seen]).join(own, on="id", how="semi")
+        before = own.clear()
+        if self._seen:
+            before = pl.concat(self._seen).join(own, on="id", how="semi")
         self._seen.append(own)
         check(batch, pl.concat([before, own]))
         with self._connection.transaction():
@@ -107,6 +115,8 @@ class Loader:
                 batch = again
             counts = self._append(batch, before)
             ops.record_batch(self._connection, batch, counts, self._run_id, self._as_of, cursor)
+            if self._held.current is not None:
+                self._held.loaded = self._loaded(batch)
         return counts
 
     def _is_loaded(self, batch_id: str) -> bool:
@@ -153,25 +163,35 @@ class Loader:
         if batch.is_listing and batch.ends_window:
             missing = self._missing(batch, current)
             counts.tombstoned = missing.height
-            ended = ended.extend(missing["id"])
-            parts.append(_tombstones(missing, batch.contract).select(new.columns))
-        elif batch.is_listing:
-            self._current = versions.after(current, new, batch.landed.manifest["ref_period"])
+            if missing.height:
+                ended = ended.extend(missing["id"])
+                parts.append(_tombstones(missing, batch.contract).select(new.columns))
         counts.effect = Effect(ended, appeared, changed)
-        self._copy(pl.concat(parts), batch)
+        stored = pl.concat(parts)
+        self._copy(stored, batch)
+        is_over = batch.is_present_state and batch.ends_window  # a delivery's next file has use for it
+        self._held.current = self._held.loaded = None
+        if batch.is_listing and not is_over:
+            self._held.current = versions.after(current, stored, batch.landed.manifest["ref_period"])
         return counts
 
     def _current_versions(self, batch: Batch) -> pl.DataFrame:
-        if self._current is not None:
-            return self._current
+        held = self._held
+        if batch.is_listing and held.current is not None and held.loaded == self._loaded(batch):
+            return held.current
         ids = None if batch.is_listing else batch.rows["id"]
         return versions.current(self._connection, batch.mapping.inst_code, batch.contract.entity, ids)
+
+    def _loaded(self, batch: Batch) -> tuple[int, datetime]:
+        return versions.loaded(self._connection, batch.mapping.inst_code, batch.contract.entity)
 
     def _missing(self, batch: Batch, current: pl.DataFrame) -> pl.DataFrame:
         """Live records of the listing's period that it does not have."""
         return versions.missing(pl.concat(self._seen), current, batch.period)
 
     def _copy(self, rows: pl.DataFrame, batch: Batch) -> None:
+        if rows.is_empty():
+            return
         names = [*_META, *(f.name for f in batch.contract.columns)]
         target = sql.SQL("copy {}.{} ({}) from stdin").format(
             sql.Identifier("raw"),

@@ -5,6 +5,8 @@ returns) is narrow, some sixty bytes a record.
 """
 
 import io
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -25,6 +27,23 @@ _CURRENT = {
 
 _HASHES = """r.src_record_id, r.source_version, coalesce(r.stated_version, r.source_version),
     encode(r.row_hash, 'hex'), case when r.is_deleted then 'true' else 'false' end, b.ref_period, b.landing_uri"""
+
+
+@dataclass
+class Held:
+    """What raw holds of an institution's entity (as `current` returns it), remembered from one batch to the next.
+
+    `loaded` is what had been loaded when it was true: where that differs, another has loaded or something was taken back.
+    """
+
+    current: pl.DataFrame | None = None
+    loaded: tuple[int, datetime] | None = None
+
+
+def loaded(connection: psycopg.Connection, inst_code: str, entity: str) -> tuple[int, datetime]:
+    """How many batches of an institution's entity are loaded, and when the last one was."""
+    query = "select count(*), max(loaded_at) from ops.batch where src_inst_code = %s and entity = %s"
+    return connection.execute(query, [inst_code, entity]).fetchone()
 
 
 def newest(rows: pl.DataFrame) -> pl.DataFrame:
@@ -63,6 +82,8 @@ def current(
 
 def colliding(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of one record at one version that say different things, by record: which one is right, nobody can tell."""
+    if not rows["id"].is_duplicated().any():
+        return rows.clear()
     live = rows.filter(~pl.col("gone") & pl.col("id").is_duplicated())
     return (
         live.filter(pl.len().over("id", "version") > 1)
@@ -101,6 +122,8 @@ def keep(
 
 def after(current: pl.DataFrame, new: pl.DataFrame, ref_period: str) -> pl.DataFrame:
     """What raw holds once these rows are stored."""
+    if new.is_empty():
+        return current
     now = new.select(
         "id",
         pl.col("order").alias("current_order"),
@@ -144,10 +167,17 @@ def has_any(connection: psycopg.Connection, inst_code: str, entity: str) -> bool
 def live_count(
     connection: psycopg.Connection, inst_code: str, entity: str, at_most: int | None = None
 ) -> int:
-    """Records of an institution whose newest version is not a deletion; `at_most` ends the counting there."""
-    newest = records.newest(entity, "r.is_deleted", "r.src_inst_code = %s")
-    query = f"select count(*) from (select from ({newest}) n where not n.is_deleted limit %s) live"
-    return connection.execute(query, [inst_code, at_most]).fetchone()[0]
+    """Records of an institution whose newest version is not a deletion; `at_most` ends the counting there.
+
+    All records less those that are deleted: both are counted in an index, and no row is read that is no deletion.
+    """
+    gone = f"r.src_inst_code = %(inst)s and r.is_deleted and {records.is_newest('r', entity)}"
+    query = (
+        f"with gone as (select count(*) as n from raw.{entity} as r where {gone}) "
+        f"select (select count(*) from (select distinct src_record_id from raw.{entity} where src_inst_code = %(inst)s "
+        "limit %(most)s::bigint + (select n from gone)) as known) - n from gone"
+    )
+    return connection.execute(query, {"inst": inst_code, "most": at_most}).fetchone()[0]
 
 
 def returned(
