@@ -18,6 +18,7 @@ from yuyan.commands.report import STAGES
 
 FOLLOWED = tuple(STAGES)[3:-1]
 POLL_SECONDS = 1.0
+ENDED = ("success", "failed")
 HANDOVER_SECONDS = 120
 
 
@@ -60,12 +61,13 @@ def follow(line: Line, console: Console, dag_id: str, run_id: str, expected: int
         psycopg.connect(line.warehouse_dsn, autocommit=True) as warehouse,
         _display(console, stages) as show,
     ):
-        state = "queued"
-        while state not in ("success", "failed"):
+        while True:
             line.check()
             state = client.run_state(dag_id, run_id) or "failed"
             stages["collect"] = _collection(warehouse, run_id, expected, state)
             show()
+            if state in ENDED:
+                break
             time.sleep(POLL_SECONDS)
         if state == "failed":
             outcome.failures += _failed_tasks(line, dag_id, run_id)
@@ -76,12 +78,13 @@ def follow(line: Line, console: Console, dag_id: str, run_id: str, expected: int
             )
             return outcome
         outcome.runs["warehouse"] = next_run
-        state = "queued"
-        while state not in ("success", "failed"):
+        while True:
             line.check()
             state = client.run_state("warehouse", next_run) or "failed"
             _transformation(warehouse, next_run, client.tasks("warehouse", next_run), stages)
             show()
+            if state in ENDED:
+                break
             time.sleep(POLL_SECONDS)
         if state == "failed":
             outcome.failures += _failed_tasks(line, "warehouse", next_run)

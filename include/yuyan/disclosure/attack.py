@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import SuperLU, splu
 
 from yuyan.disclosure.protect import System
 
@@ -13,6 +13,9 @@ ROUNDS = 60
 TOLERANCE = 1e-6
 REPEATED = 1e-10
 PART = 1e-4
+SYMMETRIC = {"diag_pivot_thresh": 0.0, "relax": 1, "panel_size": 4, "options": {"SymmetricMode": True}}
+"""For SuperLU; narrow panels suit factors as sparse as these."""
+AT_ONCE = 64
 
 
 def bounds(
@@ -54,8 +57,9 @@ class Algebra:
     """Linear algebra over all sums with something hidden at once: which cells follow exactly, and from what.
 
     A cell follows where all solutions of the sums agree on it, so where a random difference of two solutions has a 0. Such a
-    difference z is a random vector r without what the sums A have of it: z + A'y = r, Az = 0, one sparse factorisation. The
-    small number beside it lets sums that repeat others be; it moves z by far less than TOLERANCE.
+    difference z is a random vector r without what the sums A have of it: z + A'y = r, Az = 0, so AA'y = Ar, a sparse
+    factorisation of each component. The small number beside it lets sums that repeat others be; it moves z by far less than
+    TOLERANCE.
 
     A cell that stands in one sum only takes any value, and its sum says nothing of the others: both are left out, and so on,
     until the core is left, which is factorised; z of what was left out follows from it. `changed`: only what shares sums
@@ -89,15 +93,20 @@ class Algebra:
         self.columns, self.sums, self.part_of_sum = np.flatnonzero(columns), every[rows], part_of_sum[rows]
         self.is_core = np.zeros(len(system.value), dtype=bool)
         self.is_core[self.hidden[columns]] = True
-        if rows.any():
-            core, repeated = self.inside[rows][:, columns], -REPEATED * sparse.identity(rows.sum())
-            self.factors = splu(
-                sparse.bmat([[sparse.identity(columns.sum()), core.T], [core, repeated]], format="csc"),
-                permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True},
-            )  # fmt: skip
-            # sums that repeat others, at random: a cell that is in none of them is known by one proof only
-            repeats = self._solve(np.zeros(columns.sum()), self.random.standard_normal(rows.sum()))
-            self.repeats = np.abs(self.sums.T @ (repeats[columns.sum() :] * REPEATED)) > PART
+        self.core = self.inside[rows][:, columns].tocsr()
+        self.factors = dict(self._factors())
+        # sums that repeat others, at random: a cell that is in none of them is known by one proof only
+        repeats = self._weights(self.random.standard_normal(rows.sum()))
+        self.repeats = np.abs(self.sums.T @ (repeats * REPEATED)) > PART
+
+    def _factors(self) -> Iterator[tuple[int, tuple[np.ndarray, SuperLU]]]:
+        """By component: its sums in the core, and AA' of them as factors."""
+        order = np.argsort(self.part_of_sum, kind="stable")
+        found, first = np.unique(self.part_of_sum[order], return_index=True)
+        for part, own in zip(found, np.split(order, first[1:]), strict=False):
+            of_sums = self.core[own]
+            product = of_sums @ of_sums.T + REPEATED * sparse.identity(len(own))
+            yield part, (own, splu(product.tocsc(), permc_spec="MMD_AT_PLUS_A", **SYMMETRIC))
 
     def _leave_out(self, rows: np.ndarray, columns: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Unmark the sums and cells that are left out; returns, round by round, sums and the cell that each gives."""
@@ -116,15 +125,19 @@ class Algebra:
         columns &= count > 0
         return rounds
 
-    def _solve(self, of_cells: np.ndarray, of_sums: np.ndarray) -> np.ndarray:
-        return self.factors.solve(np.concatenate([of_cells, of_sums]))
+    def _weights(self, of_sums: np.ndarray) -> np.ndarray:
+        """By sum of the core: y of AA'y = `of_sums`."""
+        weights = np.zeros(len(of_sums))
+        for own, factors in self.factors.values():
+            weights[own] = factors.solve(of_sums[own])
+        return weights
 
     def told(self) -> np.ndarray:
         """By cell: is it hidden, and follows all the same?"""
         difference = self.random.standard_normal(len(self.hidden))
-        if self.sums.shape[0]:
-            core = self._solve(difference[self.columns], np.zeros(self.sums.shape[0]))
-            difference[self.columns] = core[: len(self.columns)]
+        if len(self.columns):
+            core = difference[self.columns]
+            difference[self.columns] = core - self.core.T @ self._weights(self.core @ core)
         for sums, cells in reversed(self.rounds):
             difference[cells] = 0.0
             of_sum = self.inside[sums]
@@ -137,26 +150,29 @@ class Algebra:
     def proofs(self, cells: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """For each cell of the core that is told: the cells from which it follows; and for which there is no way round.
 
-        Cells that share no sum are solved for at once.
+        One cell of every component, then another of every one.
         """
         at = np.searchsorted(self.columns, self.place[cells])
         parts = self.part[self.place[cells]]
         order = np.argsort(parts, kind="stable")
         at, parts = at[order], parts[order]
         turn = np.arange(len(at)) - np.searchsorted(parts, parts)
-        sums = np.argsort(self.part_of_sum, kind="stable")
-        first = np.searchsorted(self.part_of_sum[sums], parts)
-        last = np.searchsorted(self.part_of_sum[sums], parts, side="right")
-        for number in range(turn.max(initial=-1) + 1):
-            chosen = np.flatnonzero(turn == number)
-            ones = np.zeros(len(self.columns))
-            ones[at[chosen]] = 1.0
-            weights = self._solve(ones, np.zeros(self.sums.shape[0]))[len(self.columns) :]
-            for one in chosen:
-                own = sums[first[one] : last[one]]
-                weight = self.sums[own].T @ weights[own]
-                known = np.flatnonzero((np.abs(weight) > PART) & (self.place < 0))
-                yield known, ~self.repeats[known]
+        known = [found for part in np.unique(parts) for found in self._from(part, at[parts == part])]
+        for one in np.argsort(turn, kind="stable"):
+            yield known[one], ~self.repeats[known[one]]
+
+    def _from(self, part: int, columns: np.ndarray) -> Iterator[np.ndarray]:
+        """The cells that are shown from which each of these cells of a component follows."""
+        own, factors = self.factors[part]
+        every = self.sums[own]
+        is_used = np.zeros(len(self.place), dtype=bool)
+        is_used[every.indices] = True
+        known = np.flatnonzero(is_used & (self.place < 0))
+        shown = every[:, known].T.tocsr()
+        for some in np.split(columns, range(AT_ONCE, len(columns), AT_ONCE)):
+            weights = factors.solve(self.core[own][:, some].toarray())
+            for weight in np.abs(shown @ weights).T:
+                yield known[weight > PART]
 
 
 def judged(system: System) -> np.ndarray:
