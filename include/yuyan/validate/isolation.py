@@ -27,7 +27,7 @@ Probe = Callable[[Sequence[int]], Exception | None]
 def text(error: Exception) -> str:
     """An error in one line: the database's own code and message, or the exception's name and text."""
     message = (
-        f"{error.sqlstate} {error.diag.message_primary}"
+        f"{error.sqlstate} {error.diag.message_primary or error}"
         if getattr(error, "sqlstate", None)
         else f"{type(error).__name__}: {error}"
     )

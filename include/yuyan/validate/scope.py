@@ -174,7 +174,9 @@ def find_latest(connection: psycopg.Connection, catalogue: Catalogue, work: Work
         )
         for key in sorted(set(keys)):
             connection.execute(f"create index on {work.latest(parent)} ({', '.join(key)})")
-        connection.execute(f"analyze {work.latest(parent)}")
+        connection.execute(
+            f"analyze {work.latest(parent)} ({', '.join(sorted({n for key in keys for n in key}))})"
+        )
 
 
 def _touched(connection: psycopg.Connection, entity: str, batches: list[str]) -> str:

@@ -12,6 +12,7 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"  # before the import: nothing leave
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, ClassVar
 
 import great_expectations as gx
@@ -30,7 +31,10 @@ from great_expectations.data_context.types.base import (
 )
 from great_expectations.execution_engine import SqlAlchemyExecutionEngine
 from great_expectations.expectations.expectation import BatchExpectation
-from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+from great_expectations.expectations.expectation_configuration import (
+    ExpectationConfiguration,
+    parse_result_format,
+)
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 from great_expectations.render import (
@@ -39,7 +43,9 @@ from great_expectations.render import (
     RenderedStringTemplateContent,
 )
 from great_expectations.render.renderer.renderer import renderer
+from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.v1_validator import Validator
+from great_expectations.validator.validator import ValidationDependencies
 
 from yuyan import settings
 from yuyan.domain.catalogue import Rule
@@ -83,6 +89,11 @@ class VerdictCounts(TableMetricProvider):
         return counts
 
 
+@cache
+def _verdict_counts(batch_id: str, verdicts: int) -> MetricConfiguration:
+    return MetricConfiguration(VerdictCounts.metric_name, {"batch_id": batch_id}, {"verdicts": verdicts})
+
+
 class ExpectRuleToHold(BatchExpectation):
     """No eligible record breaks the rule; unverifiable rows are counted and do not fail it."""
 
@@ -92,7 +103,7 @@ class ExpectRuleToHold(BatchExpectation):
     verdict: int
     verdicts: int
 
-    metric_dependencies: ClassVar[tuple[str, ...]] = ("judging.verdict_counts",)
+    metric_dependencies: ClassVar[tuple[str, ...]] = (VerdictCounts.metric_name,)
     success_keys: ClassVar[tuple[str, ...]] = ("verdict", "verdicts")
 
     _configured: ExpectationConfiguration | None = pydantic.PrivateAttr(default=None)
@@ -103,6 +114,14 @@ class ExpectRuleToHold(BatchExpectation):
         if self._configured is None:
             self._configured = super().configuration
         return self._configured
+
+    def get_validation_dependencies(
+        self, execution_engine=None, runtime_configuration=None
+    ) -> ValidationDependencies:
+        """The metric that all expectations of a suite share; the library would describe it anew twice for each."""
+        asked = (runtime_configuration or {}).get("result_format", self.result_format)
+        metric = _verdict_counts(self.batch_id, self.verdicts)
+        return ValidationDependencies({metric.metric_name: metric}, parse_result_format(asked))
 
     def _validate(self, metrics: dict, runtime_configuration=None, execution_engine=None) -> dict[str, Any]:
         by_institution = metrics["judging.verdict_counts"][self.verdict]
