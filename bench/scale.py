@@ -1,14 +1,17 @@
-"""The whole line at two sizes, two days each: rows, seconds per stage, peak memory, and how they grow.
+"""The whole line at several sizes, two days each: rows, seconds per stage, peak memory, and how they grow.
 
-    python bench/scale.py [small] [large]      (default 1/15 and 1; the large one takes twenty minutes and 25 GB of disk)
+    python bench/scale.py [size …]      (default 0.0667 and 1; a city of size 1 takes twenty minutes and 25 GB of disk)
 
 Each size runs as a user runs it (`yuyan run`, in a work folder of its own that is removed afterwards). Memory is that of the
 line's services and tasks together, a page that processes share counted once, sampled every two seconds; the simulated
-platforms stand beside it, since a real city's are elsewhere. Prints the tables of docs/performance.md, and the medians of
-the marts' example queries on the large city (bench/queries.py).
+platforms stand beside it, since a real city's are elsewhere. Prints the tables of docs/performance.md with the exponent of
+growth (seconds ~ size^exponent, least squares over the logarithms), and the medians of the marts' example queries on the
+largest city (bench/queries.py).
 """
 
+import math
 import os
+import statistics
 import subprocess
 import sys
 import threading
@@ -22,8 +25,8 @@ from yuyan_demo.runtime import environment, services
 
 HOME = Path(os.environ.get("YUYAN_HOME", settings.PROJECT / ".yuyan")) / "bench-scale"
 STAGES = (
-    "collect", "validate", "reconcile", "star", "indicators", "assess", "estimate", "warn", "changes", "marts", "docs",
-    "feedback",
+    "collect", "validate", "reconcile", "star", "indicators", "assess", "estimate", "warn", "changes", "marts", "disclosure",
+    "docs", "feedback",
 )  # fmt: skip
 Figures = dict[str, float]
 
@@ -73,29 +76,44 @@ def day(env: dict[str, str], scale: float) -> Figures:
     return {k: float(v) for k, v in {**found, **dict(seconds), "collect": collect}.items()}
 
 
-def main(small: float, large: float) -> None:
-    """Both sizes, two days each; prints Markdown."""
+def exponent(figures: dict[float, float]) -> float:
+    """How a figure grows with the size of the city: 1 in proportion, 0 not at all."""
+    if len(figures) < 2 or not all(figures.values()):
+        return float("nan")
+    return statistics.linear_regression(
+        *zip(*((math.log(s), math.log(f)) for s, f in figures.items()), strict=True)
+    ).slope
+
+
+def main(*sizes: float) -> None:
+    """All sizes, two days each; prints Markdown."""
     found = {}
-    for scale in (small, large):
+    for size in sizes:
         env = environment.inherited() | {"YUYAN_HOME": str(HOME)}
         subprocess.run(["yuyan", "clean"], env=env, check=True, stdout=subprocess.DEVNULL)
         try:
-            found[scale] = [day(env, scale) for _ in range(2)]
-            if scale == large:
+            found[size] = [day(env, size) for _ in range(2)]
+            if size == max(sizes):
                 queries.report(services.load(HOME).warehouse_dsn)
         finally:
             subprocess.run(["yuyan", "clean"], env=env, check=True, stdout=subprocess.DEVNULL)
     for number, title in enumerate(("first day, everything", "the day after, changes only")):
-        few, many = (found[scale][number] for scale in (small, large))
-        print(f"\n| {title} | scale {small:.3g} | scale {large:.3g} | growth |\n|---|--:|--:|--:|")
+        of_day = {size: days[number] for size, days in found.items()}
+        heads = " | ".join(f"scale {size:.3g}" for size in sizes)
+        print(f"\n| {title} | {heads} | exponent |\n|---|{'--:|' * (len(sizes) + 1)}")
         for name in ("rows received", "rows stored", "database MB", "line MB", "platforms MB", *STAGES):
-            a, b = few.get(name, 0), many.get(name, 0)
-            digits = 1 if name in STAGES else 0
-            print(f"| {name} | {a:,.{digits}f} | {b:,.{digits}f} | {b / a if a else float('nan'):.1f} |")
-        a, b = (sum(day_figures.get(s, 0) for s in STAGES) for day_figures in (few, many))
-        print(f"| all stages, seconds | {a:,.1f} | {b:,.1f} | {b / a:.1f} |")
+            _print(name, {size: figures.get(name, 0) for size, figures in of_day.items()}, name in STAGES)
+        _print(
+            "all stages, seconds",
+            {size: sum(f.get(s, 0) for s in STAGES) for size, f in of_day.items()},
+            True,
+        )
+
+
+def _print(name: str, figures: dict[float, float], is_fine: bool) -> None:
+    written = " | ".join(f"{f:,.{1 if is_fine else 0}f}" for f in figures.values())
+    print(f"| {name} | {written} | {exponent(figures):.2f} |")
 
 
 if __name__ == "__main__":
-    sizes = [float(a) for a in sys.argv[1:]]
-    main(*(sizes or [1 / 15, 1.0]))
+    main(*([float(a) for a in sys.argv[1:]] or [1 / 15, 1.0]))
