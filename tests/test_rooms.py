@@ -16,7 +16,7 @@ FLOORS = (
     {"domain"},
     {"warehouse", "collect", "decisions", "openlineage"},
     {"load", "validate", "transform", "estimate", "changes", "disclosure", "suppliers"},
-    {"assess", "allocate", "early_warning", "check", "line_state"},
+    {"assess", "allocate", "early_warning", "check", "line_state", "verify"},
     {"pages", "manifest", "runs", "access"},
     {"commands"},
 )

@@ -3,6 +3,17 @@
     cast('{{ var("as_of") }}' as date)
 {%- endmacro %}
 
+{# The year of the run's date: a model that asks for it is the same on all days of the year. #}
+{% macro this_year() -%}
+    {{ var('as_of')[:4] }}
+{%- endmacro %}
+
+{# The last census (09-30) up to the run's date: a model that asks for it is the same on the days between two censuses. #}
+{% macro last_census() -%}
+    {%- set year, day = var('as_of')[:4] | int, var('as_of')[5:] -%}
+    cast('{{ year if day >= '09-30' else year - 1 }}-09-30' as date)
+{%- endmacro %}
+
 {% macro year_of(day) -%}
     cast(extract(year from {{ day }}) as integer)
 {%- endmacro %}

@@ -14,6 +14,8 @@
                 partition by v.src_inst_code, v.src_record_id order by v.source_version, v.raw_id
             ) as record_next_on
         from {{ source('accepted', entity ~ '_versions') }} as v
+        where {{ made_in_part("(v.src_inst_code, v.src_record_id) in (select k.src_inst_code, k.src_record_id from "
+            ~ source('accepted', entity ~ '_versions') ~ " as k where " ~ is_touched('k.' ~ natural_key) ~ ")") }}
     ),
 
     numbered as (
@@ -27,7 +29,7 @@
                 partition by v.{{ natural_key }} order by v.as_of desc, v.raw_id desc
             ) as ended_on
         from versions as v
-        where not v.is_deleted and v.{{ natural_key }} is not null
+        where not v.is_deleted and v.{{ natural_key }} is not null and {{ touched('v.' ~ natural_key) }}
     ),
 
     compared as (

@@ -29,6 +29,7 @@ SELECTIONS: dict[str, tuple[str, ...]] = {
     "indicators": ("path:models/indicators",),
     "marts": ("path:models/marts",),
 }
+BESIDE = "beside_"
 DATABASE = "warehouse"
 """The database of profiles.yml where the environment names none: parsing needs none."""
 FAILED = ("error", "fail", "runtime error", "partial success")
@@ -72,6 +73,7 @@ def run_layer(layer: Layer, run_id: str, as_of: date) -> dict[str, Any]:
         ) from result.exception
     if SEEDS in selected:
         _note_seeds(digest)
+    _forget_changes(layer, getattr(result.result, "results", []))
     kinds = [o["resource_type"] for o in outcomes]
     return {
         "models": kinds.count("model"),
@@ -112,6 +114,22 @@ def _note_seeds(digest: str) -> None:
         connection.execute("insert into ops.loaded_seeds (digest) values (%s)", [digest])
 
 
+def _forget_changes(layer: Layer, results: list[Any]) -> None:
+    """Forget models of the layer that are no more, and which keys changed where all models that read the table know."""
+    models = [f"{r.node.schema}.{r.node.alias}" for r in results if str(r.node.resource_type) == "model"]
+    with psycopg.connect(settings.warehouse_dsn("transform")) as connection:
+        for table, column in (("table_version", "relation"), ("read_version", "model")):
+            connection.execute(
+                f"delete from ops.{table} where split_part({column}, '.', 1) = %s and {column} <> all(%s)",
+                [layer, models],
+            )
+        connection.execute(
+            "delete from ops.changed_key as k where not exists "
+            "(select from ops.read_version as r where r.relation = k.relation and r.version < k.version "
+            "and r.model not like 'test.%')"
+        )
+
+
 def prepare_manifest(as_of: date = settings.FIRST_AS_OF) -> None:
     """Parse the project into `<home>/dbt/manifest.json`, from which DAG files read the models of each layer.
 
@@ -142,20 +160,36 @@ def write_docs(folder: Path, as_of: date) -> Path:
     return target
 
 
-def invoke(command: list[str], as_of: date) -> Any:
+def build_beside(as_of: date, simulated_scale: float | None) -> None:
+    """Make the star and the indicators whole in schemas of their own, `beside_star` and `beside_indicators`, whatever has
+    changed; what stands is not touched. Raises TransformFailed when a model fails."""
+    selected = [*SELECTIONS["star"][1:], *SELECTIONS["indicators"]]
+    scope = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test", "--no-write-json"]
+    beside = {"beside": True, "simulated_scale": simulated_scale}
+    result = invoke(["build", "--select", *selected, *scope], as_of, beside)
+    outcomes = [_outcome(node) for node in getattr(result.result, "results", [])]
+    if not result.success:
+        failures = [o for o in outcomes if o["status"] in FAILED]
+        raise TransformFailed(_report("beside", failures, outcomes)) from result.exception
+
+
+def invoke(command: list[str], as_of: date, beside: dict[str, Any] | None = None) -> Any:
     """Run one dbt command on the project, in this process; returns dbt's own result object, failed or not.
+
+    `beside`: dbt's variables of a build in which every model is made whole, in the schema of its layer with BESIDE in front
+    of its name.
 
     The project is parsed first unless it has been since it was changed. dbt alone would parse all of it for every day and
     every database, which takes longer than most layers, although nothing it parses depends on either: models ask for the
     day when they are compiled.
     """
-    manifest = _kept()
+    manifest = _kept(bool(beside))
     if manifest is None:
         parsed = _parse(as_of)
         if not parsed.success:
             return parsed
-        manifest = _kept()
-    return _run(command, as_of, manifest)
+        manifest = _kept(bool(beside))
+    return _run(command, as_of, manifest, beside)
 
 
 def _parse(as_of: date) -> Any:
@@ -168,7 +202,7 @@ def _parse(as_of: date) -> Any:
     return result
 
 
-def _kept() -> Any:
+def _kept(beside: bool = False) -> Any:
     """The manifest that was kept, for the database of this environment; None if there is none of the project as it is."""
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
@@ -185,6 +219,9 @@ def _kept() -> Any:
         if name := getattr(node, "relation_name", None):
             node.relation_name = name.replace(f'"{node.database}"', f'"{database}"', 1)
         node.database = database
+        if beside and node.resource_type == "model":
+            node.relation_name = node.relation_name.replace(f'"{node.schema}"', f'"{BESIDE}{node.schema}"', 1)
+            node.schema = BESIDE + node.schema
     manifest.build_flat_graph()
     return manifest
 
@@ -202,7 +239,7 @@ def _project_digest() -> str:
     return hashlib.sha256(repr(found).encode()).hexdigest()
 
 
-def _run(command: list[str], as_of: date, manifest: Any = None) -> Any:
+def _run(command: list[str], as_of: date, manifest: Any = None, beside: dict[str, Any] | None = None) -> Any:
     from dbt.cli.main import (
         dbtRunner,
     )  # a second to import; DAG files and the command line must not pay for it
@@ -221,6 +258,8 @@ def _run(command: list[str], as_of: date, manifest: Any = None) -> Any:
                     "as_of": as_of.isoformat(),
                     "simulated_scale": settings.simulated_scale(),
                     "institution_successors": editions.successors(),
+                    "seeds_digest": _seeds_digest(),
+                    **(beside or {}),
                 }
             ),
             *(

@@ -36,6 +36,8 @@ REFUSED = [
     ("restore {home}/nosuch", 1, "this is no backup"),
     ("monitor --port high", 2, INTEGER),
     ("dbt-docs", 1, NO_SERVER),
+    ("verify", 1, NO_SERVER),
+    ("verify all", 2, "all"),
     ("dbt-docs --to", 2, "--to"),
     ("monitor", 1, NO_SERVER),
     ("status --airflow-url nowhere", 1, "no address of an Airflow"),

@@ -70,7 +70,7 @@ def test_sql_that_breaks_the_contract_of_its_model_is_refused(built, monkeypatch
     node = parsed.nodes["model.yuyan.dim_urgent_list"]
     others = ", ".join(column for column in node.columns if column != "urgent_list_id")
     node.raw_code = f"select {select.format(others=others)} from ({node.raw_code}) as made"
-    monkeypatch.setattr(transform, "_kept", lambda: parsed)
+    monkeypatch.setattr(transform, "_kept", lambda beside: parsed)
     monkeypatch.setitem(transform.SELECTIONS, "star", ("dim_urgent_list",))
     rows = built.execute("select count(*) from star.dim_urgent_list").fetchone()
     built.commit()

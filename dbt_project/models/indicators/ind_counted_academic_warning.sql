@@ -1,4 +1,5 @@
 -- M18.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_academic_warning': 'academic_year'}}) }}
 with by_row_rows as (
     select
         f.academic_year,
@@ -6,7 +7,7 @@ with by_row_rows as (
         f.due_count,
         f.closed_in_time_count
     from {{ ref('fct_academic_warning') }} as f
-    where f.academic_year is not null
+    where f.academic_year is not null and {{ touched('f.academic_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- M19.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_accountability_case_year': 'calendar_year'}}) }}
 with by_row_rows as (
     select
         f.calendar_year,
@@ -7,7 +8,7 @@ with by_row_rows as (
         f.is_open,
         f.is_past_due
     from {{ ref('fct_accountability_case_year') }} as f
-    where f.calendar_year is not null
+    where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_row as (

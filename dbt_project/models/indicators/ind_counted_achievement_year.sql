@@ -1,11 +1,12 @@
 -- H07：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_achievement_year': 'calendar_year'}}) }}
 with by_canonical_id_rows as (
     select
         f.calendar_year,
         f.canonical_id,
         f.kind_code
     from {{ ref('fct_achievement_year') }} as f
-    where f.calendar_year is not null and f.canonical_id is not null
+    where f.calendar_year is not null and f.canonical_id is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_canonical_id_once as (
@@ -43,7 +44,7 @@ by_row_rows as (
         f.credit_share,
         f.kind_code
     from {{ ref('fct_achievement_year') }} as f
-    where f.calendar_year is not null
+    where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_row as (

@@ -8,7 +8,7 @@ with by_person_key_rows as (
         f.is_registered,
         f.is_urgent_discipline
     from {{ ref('fct_admission') }} as f
-    where f.exam_year is not null and f.person_key is not null
+    where f.exam_year is not null and f.person_key is not null and {{ touched('f.exam_year') }}
 ),
 
 by_person_key_once as (

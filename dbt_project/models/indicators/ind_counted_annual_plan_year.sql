@@ -1,11 +1,12 @@
 -- M21.3：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_annual_plan_year': 'calendar_year'}}) }}
 with by_row_rows as (
     select
         f.calendar_year,
         f.inst_code,
         f.is_whole
     from {{ ref('fct_annual_plan_year') }} as f
-    where f.calendar_year is not null
+    where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- H02：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_cluster_overlap': 'award_year'}}) }}
 with by_row_rows as (
     select
         f.award_year,
@@ -7,7 +8,7 @@ with by_row_rows as (
         f.is_of_city,
         f.cluster_code
     from {{ ref('fct_cluster_overlap') }} as f
-    where f.award_year is not null
+    where f.award_year is not null and {{ touched('f.award_year') }}
 ),
 
 by_row as (

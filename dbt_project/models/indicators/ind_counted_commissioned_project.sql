@@ -10,7 +10,7 @@ with by_contract_no_digest_rows as (
         f.contract_amount_cny,
         f.cluster_code
     from {{ ref('fct_commissioned_project') }} as f
-    where f.signed_year is not null and f.contract_no_digest is not null
+    where f.signed_year is not null and f.contract_no_digest is not null and {{ touched('f.signed_year') }}
 ),
 
 by_contract_no_digest_once as (

@@ -9,7 +9,7 @@ with by_row_rows as (
         f.received_on,
         f.cluster_code
     from {{ ref('fct_commissioned_receipt') }} as f
-    where f.received_year is not null
+    where f.received_year is not null and {{ touched('f.received_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- M02.1, M08.3：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_compliance_census': 'census_year'}}) }}
 with by_person_key_rows as (
     select
         f.census_year,
@@ -11,7 +12,7 @@ with by_person_key_rows as (
         f.is_lab_access_valid,
         case when f.discipline_code is not null then f.degree_point_id end as degree_point_id
     from {{ ref('fct_compliance_census') }} as f
-    where f.census_year is not null and f.person_key is not null
+    where f.census_year is not null and f.person_key is not null and {{ touched('f.census_year') }}
 ),
 
 by_person_key_once as (

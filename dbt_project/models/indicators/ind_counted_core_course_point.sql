@@ -1,4 +1,5 @@
 -- M06.1：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_core_course_point': 'academic_year'}}) }}
 with by_course_id_rows as (
     select
         f.academic_year,
@@ -11,7 +12,7 @@ with by_course_id_rows as (
         f.is_renewed_3y,
         case when f.discipline_code is not null then f.degree_point_id end as degree_point_id
     from {{ ref('fct_core_course_point') }} as f
-    where f.academic_year is not null and f.course_id is not null
+    where f.academic_year is not null and f.course_id is not null and {{ touched('f.academic_year') }}
 ),
 
 by_course_id_once as (

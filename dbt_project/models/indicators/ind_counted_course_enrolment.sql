@@ -1,4 +1,5 @@
 -- M06.4, M16.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_course_enrolment': 'academic_year'}}) }}
 with by_row_rows as (
     select
         f.academic_year,
@@ -8,7 +9,7 @@ with by_row_rows as (
         f.credits_recognised,
         f.is_sichuan_partner
     from {{ ref('fct_course_enrolment') }} as f
-    where f.academic_year is not null
+    where f.academic_year is not null and {{ touched('f.academic_year') }}
 ),
 
 by_row as (

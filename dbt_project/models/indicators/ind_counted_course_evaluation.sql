@@ -1,4 +1,5 @@
 -- H06：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_course_evaluation': 'academic_year'}}) }}
 with by_row_rows as (
     select
         f.academic_year,
@@ -9,7 +10,7 @@ with by_row_rows as (
         f.score_sum,
         f.eligible_count
     from {{ ref('fct_course_evaluation') }} as f
-    where f.academic_year is not null
+    where f.academic_year is not null and {{ touched('f.academic_year') }}
 ),
 
 by_row as (

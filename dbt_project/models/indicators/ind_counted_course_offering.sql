@@ -1,4 +1,5 @@
 -- M01.1, M06.4, M13.1：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_course_offering': 'academic_year'}}) }}
 with by_course_id_rows as (
     select
         f.academic_year,
@@ -7,7 +8,7 @@ with by_course_id_rows as (
         f.is_ideology_course,
         f.is_interdisciplinary_course
     from {{ ref('fct_course_offering') }} as f
-    where f.academic_year is not null and f.course_id is not null
+    where f.academic_year is not null and f.course_id is not null and {{ touched('f.academic_year') }}
 ),
 
 by_course_id_once as (
@@ -51,7 +52,7 @@ by_row_rows as (
         f.inst_code,
         f.is_cross_institution_open
     from {{ ref('fct_course_offering') }} as f
-    where f.academic_year is not null
+    where f.academic_year is not null and {{ touched('f.academic_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- H12, M06.2, M14.2, M14.3：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_degree_award': 'academic_year'}, 'days': {'fct_degree_award': ['awarded_on']}}) }}
 with by_row_rows as (
     select
         f.academic_year,
@@ -13,7 +14,7 @@ with by_row_rows as (
         f.basis_code,
         case when f.discipline_code is not null then f.degree_point_id end as degree_point_id
     from {{ ref('fct_degree_award') }} as f
-    where f.academic_year is not null
+    where f.academic_year is not null and {{ touched('f.academic_year') }}
 ),
 
 by_row as (
@@ -62,7 +63,7 @@ by_student_id_rows as (
         f.awarded_on,
         f.has_innovation_course
     from {{ ref('fct_degree_award') }} as f
-    where f.academic_year is not null and f.student_id is not null
+    where f.academic_year is not null and f.student_id is not null and {{ touched('f.academic_year') }}
 ),
 
 by_student_id_once as (

@@ -1,4 +1,5 @@
 -- M03.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_degree_point_application': 'applied_year'}}) }}
 with by_row_rows as (
     select
         f.applied_year,
@@ -8,7 +9,7 @@ with by_row_rows as (
         f.result_code,
         f.is_granted
     from {{ ref('fct_degree_point_application') }} as f
-    where f.applied_year is not null
+    where f.applied_year is not null and {{ touched('f.applied_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- M03.1, M03.3, M05.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_degree_point_year': 'calendar_year'}}) }}
 with by_row_rows as (
     select
         f.calendar_year,
@@ -11,7 +12,7 @@ with by_row_rows as (
         f.is_granted,
         f.is_withdrawn
     from {{ ref('fct_degree_point_year') }} as f
-    where f.calendar_year is not null
+    where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_row as (

@@ -1,10 +1,11 @@
 -- M04.1：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_demand_cluster_year': 'calendar_year'}}) }}
 with by_row_rows as (
     select
         f.calendar_year,
         f.is_covered
     from {{ ref('fct_demand_cluster_year') }} as f
-    where f.calendar_year is not null
+    where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_row as (

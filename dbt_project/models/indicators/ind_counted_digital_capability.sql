@@ -1,4 +1,5 @@
 -- M18.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_digital_capability': 'report_year'}}) }}
 with by_row_rows as (
     select
         f.report_year,
@@ -6,7 +7,7 @@ with by_row_rows as (
         f.is_enabled,
         f.capability_code
     from {{ ref('fct_digital_capability') }} as f
-    where f.report_year is not null
+    where f.report_year is not null and {{ touched('f.report_year') }}
 ),
 
 by_row as (

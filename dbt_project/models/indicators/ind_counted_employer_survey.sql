@@ -1,4 +1,5 @@
 -- H15：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_employer_survey': 'survey_year'}}) }}
 with by_row_rows as (
     select
         f.survey_year,
@@ -9,7 +10,7 @@ with by_row_rows as (
         f.weighted_score,
         case when f.discipline_code is not null then f.degree_point_id end as degree_point_id
     from {{ ref('fct_employer_survey') }} as f
-    where f.survey_year is not null
+    where f.survey_year is not null and {{ touched('f.survey_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- H02, H13, H14：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_employment': 'grad_year'}}) }}
 with by_row_rows as (
     select
         f.grad_year,
@@ -17,7 +18,7 @@ with by_row_rows as (
         case when f.discipline_code is not null then f.degree_point_id end as degree_point_id,
         f.resolved_cluster_code as cluster_code
     from {{ ref('fct_employment') }} as f
-    where f.grad_year is not null
+    where f.grad_year is not null and {{ touched('f.grad_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- H02, H03, H04, M03.1, M07.2, M10.1, M11.1, M13.1, M14.1, M15.1, M17.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_enrolment_census': 'census_year'}}) }}
 with by_person_key_rows as (
     select
         f.census_year,
@@ -19,7 +20,7 @@ with by_person_key_rows as (
     from {{ ref('fct_enrolment_census') }} as f
     left join {{ ref('bridge_key_cluster') }} as m
         on m.discipline_code = f.discipline_code and m.is_matched
-    where f.census_year is not null and f.person_key is not null
+    where f.census_year is not null and f.person_key is not null and {{ touched('f.census_year') }}
 ),
 
 by_person_key_once as (

@@ -10,7 +10,7 @@ with by_row_rows as (
         f.is_fiscal_source,
         f.fund_source_code
     from {{ ref('fct_fund_ledger') }} as f
-    where f.fiscal_year is not null
+    where f.fiscal_year is not null and {{ touched('f.fiscal_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- H02：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_match_point': 'census_year'}}) }}
 with by_degree_point_id_rows as (
     select
         f.census_year,
@@ -9,7 +10,7 @@ with by_degree_point_id_rows as (
     from {{ ref('fct_match_point') }} as f
     left join {{ ref('bridge_key_cluster') }} as m
         on m.discipline_code = f.discipline_code and m.is_matched
-    where f.census_year is not null and f.degree_point_id is not null
+    where f.census_year is not null and f.degree_point_id is not null and {{ touched('f.census_year') }}
 ),
 
 by_degree_point_id_once as (

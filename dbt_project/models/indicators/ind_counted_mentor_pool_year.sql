@@ -1,4 +1,5 @@
 -- M07.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_mentor_pool_year': 'calendar_year'}}) }}
 with by_person_key_rows as (
     select
         f.calendar_year,
@@ -9,7 +10,7 @@ with by_person_key_rows as (
         f.is_exited,
         f.is_first_appointed
     from {{ ref('fct_mentor_pool_year') }} as f
-    where f.calendar_year is not null and f.person_key is not null
+    where f.calendar_year is not null and f.person_key is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_person_key_once as (

@@ -1,4 +1,5 @@
 -- M13.1：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_org_unit_year': 'calendar_year'}}) }}
 with by_row_rows as (
     select
         f.calendar_year,
@@ -6,7 +7,7 @@ with by_row_rows as (
         f.unit_kind_code,
         f.is_entity
     from {{ ref('fct_org_unit_year') }} as f
-    where f.calendar_year is not null
+    where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_row as (

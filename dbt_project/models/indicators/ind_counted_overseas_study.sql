@@ -8,7 +8,7 @@ with by_person_key_rows as (
         f.purpose_code,
         f.is_departed
     from {{ ref('fct_overseas_study') }} as f
-    where f.selected_year is not null and f.person_key is not null
+    where f.selected_year is not null and f.person_key is not null and {{ touched('f.selected_year') }}
 ),
 
 by_person_key_once as (
@@ -54,7 +54,7 @@ by_row_rows as (
         f.is_departed,
         f.is_recognised
     from {{ ref('fct_overseas_study') }} as f
-    where f.departed_academic_year is not null
+    where f.departed_academic_year is not null and {{ touched('f.departed_academic_year') }}
 ),
 
 by_row as (

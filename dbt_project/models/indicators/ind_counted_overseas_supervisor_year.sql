@@ -1,11 +1,12 @@
 -- M17.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_overseas_supervisor_year': 'calendar_year'}}) }}
 with by_person_key_rows as (
     select
         f.calendar_year,
         f.person_key,
         f.inst_code
     from {{ ref('fct_overseas_supervisor_year') }} as f
-    where f.calendar_year is not null and f.person_key is not null
+    where f.calendar_year is not null and f.person_key is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_person_key_once as (

@@ -1,4 +1,5 @@
 -- M04.3, M09.2, M10.1, M11.1, M12.1：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_platform_activity': 'activity_year'}}) }}
 with by_institution_key_rows as (
     select
         f.activity_year,
@@ -6,7 +7,7 @@ with by_institution_key_rows as (
         f.inst_code,
         f.is_urgent_layout
     from {{ ref('fct_platform_activity') }} as f
-    where f.activity_year is not null and f.institution_key is not null
+    where f.activity_year is not null and f.institution_key is not null and {{ touched('f.activity_year') }}
 ),
 
 by_institution_key_once as (
@@ -47,7 +48,7 @@ by_platform_id_rows as (
         f.inst_code,
         f.is_urgent_layout
     from {{ ref('fct_platform_activity') }} as f
-    where f.activity_year is not null and f.platform_id is not null
+    where f.activity_year is not null and f.platform_id is not null and {{ touched('f.activity_year') }}
 ),
 
 by_platform_id_once as (
@@ -93,7 +94,7 @@ by_row_rows as (
         f.is_at_major_platform,
         f.cluster_code
     from {{ ref('fct_platform_activity') }} as f
-    where f.activity_year is not null
+    where f.activity_year is not null and {{ touched('f.activity_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- M10.1, M15.1：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_platform_partner_year': 'calendar_year'}}) }}
 with by_partner_key_rows as (
     select
         f.calendar_year,
@@ -8,7 +9,7 @@ with by_partner_key_rows as (
         f.is_outside_first_class,
         f.is_in_special_training
     from {{ ref('fct_platform_partner_year') }} as f
-    where f.calendar_year is not null and f.partner_key is not null
+    where f.calendar_year is not null and f.partner_key is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_partner_key_once as (

@@ -1,11 +1,12 @@
 -- M19.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_point_trigger': 'calendar_year'}}) }}
 with by_row_rows as (
     select
         f.calendar_year,
         f.is_due,
         f.is_acted_in_time
     from {{ ref('fct_point_trigger') }} as f
-    where f.calendar_year is not null
+    where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_row as (

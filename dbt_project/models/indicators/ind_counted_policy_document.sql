@@ -1,10 +1,11 @@
 -- M21.3：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_policy_document': 'issued_year'}}) }}
 with by_row_rows as (
     select
         f.issued_year,
         f.kind_code
     from {{ ref('fct_policy_document') }} as f
-    where f.issued_year is not null
+    where f.issued_year is not null and {{ touched('f.issued_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- H08：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_practice_year': 'academic_year'}}) }}
 with by_person_key_rows as (
     select
         f.academic_year,
@@ -16,7 +17,7 @@ with by_person_key_rows as (
     from {{ ref('fct_practice_year') }} as f
     left join {{ ref('bridge_key_cluster') }} as m
         on m.discipline_code = f.discipline_code and m.is_matched
-    where f.academic_year is not null and f.person_key is not null
+    where f.academic_year is not null and f.person_key is not null and {{ touched('f.academic_year') }}
 ),
 
 by_person_key_once as (

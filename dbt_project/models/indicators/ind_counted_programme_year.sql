@@ -1,4 +1,5 @@
 -- M08.2, M13.1：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_programme_year': 'calendar_year'}}) }}
 with by_row_rows as (
     select
         f.calendar_year,
@@ -9,7 +10,7 @@ with by_row_rows as (
         f.is_interdisciplinary,
         case when f.discipline_code is not null then f.degree_point_id end as degree_point_id
     from {{ ref('fct_programme_year') }} as f
-    where f.calendar_year is not null
+    where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- M19.1：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_quality_report_year': 'due_year'}}) }}
 with by_row_rows as (
     select
         f.due_year,
@@ -11,7 +12,7 @@ with by_row_rows as (
         f.is_passed,
         f.is_digest_equal
     from {{ ref('fct_quality_report_year') }} as f
-    where f.due_year is not null
+    where f.due_year is not null and {{ touched('f.due_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- M08.1：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_research_training_year': 'academic_year'}}) }}
 with by_person_key_rows as (
     select
         f.academic_year,
@@ -10,7 +11,7 @@ with by_person_key_rows as (
         f.is_in_commissioned,
         f.is_in_innovation
     from {{ ref('fct_research_training_year') }} as f
-    where f.academic_year is not null and f.person_key is not null
+    where f.academic_year is not null and f.person_key is not null and {{ touched('f.academic_year') }}
 ),
 
 by_person_key_once as (

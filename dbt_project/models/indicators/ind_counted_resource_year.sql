@@ -1,4 +1,5 @@
 -- M20.2, M20.4：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_resource_year': 'fiscal_year'}}) }}
 with by_row_rows as (
     select
         f.fiscal_year,
@@ -11,7 +12,7 @@ with by_row_rows as (
         f.frontline_count_3y,
         f.is_cost_reported
     from {{ ref('fct_resource_year') }} as f
-    where f.fiscal_year is not null
+    where f.fiscal_year is not null and {{ touched('f.fiscal_year') }}
 ),
 
 by_row as (

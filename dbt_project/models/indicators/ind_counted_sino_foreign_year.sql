@@ -1,10 +1,11 @@
 -- M17.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_sino_foreign_year': 'calendar_year'}}) }}
 with by_row_rows as (
     select
         f.calendar_year,
         f.inst_code
     from {{ ref('fct_sino_foreign_year') }} as f
-    where f.calendar_year is not null
+    where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- M17.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_student_lifecycle': 'left_year'}}) }}
 with by_row_rows as (
     select
         f.left_year,
@@ -7,7 +8,7 @@ with by_row_rows as (
         f.degree_level,
         f.is_awarded
     from {{ ref('fct_student_lifecycle') }} as f
-    where f.left_year is not null
+    where f.left_year is not null and {{ touched('f.left_year') }}
 ),
 
 by_row as (

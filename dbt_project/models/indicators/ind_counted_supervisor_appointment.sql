@@ -1,11 +1,12 @@
 -- M16.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_supervisor_appointment': 'appointed_year'}}) }}
 with by_row_rows as (
     select
         f.appointed_year,
         f.inst_code,
         f.is_from_sichuan
     from {{ ref('fct_supervisor_appointment') }} as f
-    where f.appointed_year is not null
+    where f.appointed_year is not null and {{ touched('f.appointed_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- M07.4：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_supervisor_load': 'census_year'}}) }}
 with by_row_rows as (
     select
         f.census_year,
@@ -6,7 +7,7 @@ with by_row_rows as (
         f.student_count,
         f.doctoral_student_count
     from {{ ref('fct_supervisor_load') }} as f
-    where f.census_year is not null
+    where f.census_year is not null and {{ touched('f.census_year') }}
 ),
 
 by_row as (

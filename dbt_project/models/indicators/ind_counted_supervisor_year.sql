@@ -1,4 +1,5 @@
 -- M02.2, M07.3：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_supervisor_year': 'calendar_year'}}) }}
 with by_row_rows as (
     select
         f.calendar_year,
@@ -7,7 +8,7 @@ with by_row_rows as (
         f.is_ideology_failed,
         f.is_trained
     from {{ ref('fct_supervisor_year') }} as f
-    where f.calendar_year is not null
+    where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_row as (

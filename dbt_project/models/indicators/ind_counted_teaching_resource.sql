@@ -1,4 +1,5 @@
 -- M06.3：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_teaching_resource': 'completed_year'}}) }}
 with by_row_rows as (
     select
         f.completed_year,
@@ -6,7 +7,7 @@ with by_row_rows as (
         f.kind_code,
         f.is_with_enterprise
     from {{ ref('fct_teaching_resource') }} as f
-    where f.completed_year is not null
+    where f.completed_year is not null and {{ touched('f.completed_year') }}
 ),
 
 by_row as (

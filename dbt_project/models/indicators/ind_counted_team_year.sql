@@ -1,4 +1,5 @@
 -- M07.1：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_team_year': 'calendar_year'}}) }}
 with by_row_rows as (
     select
         f.calendar_year,
@@ -6,7 +7,7 @@ with by_row_rows as (
         f.is_cross_unit,
         f.is_school_enterprise
     from {{ ref('fct_team_year') }} as f
-    where f.calendar_year is not null
+    where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_row as (

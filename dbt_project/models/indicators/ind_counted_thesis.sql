@@ -1,4 +1,5 @@
 -- H12：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_thesis': 'opened_academic_year'}, 'days': {'fct_thesis': ['opened_on']}}) }}
 with by_row_rows as (
     select
         f.opened_academic_year,
@@ -10,7 +11,7 @@ with by_row_rows as (
         f.is_frontline_evidenced,
         case when f.discipline_code is not null then f.degree_point_id end as degree_point_id
     from {{ ref('fct_thesis') }} as f
-    where f.opened_academic_year is not null
+    where f.opened_academic_year is not null and {{ touched('f.opened_academic_year') }}
 ),
 
 by_row as (

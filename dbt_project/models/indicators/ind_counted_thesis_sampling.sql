@@ -1,4 +1,5 @@
 -- H09：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_thesis_sampling': 'sampling_year'}}) }}
 with by_row_rows as (
     select
         f.sampling_year,
@@ -12,7 +13,7 @@ with by_row_rows as (
         f.degree_type,
         case when f.discipline_code is not null then f.degree_point_id end as degree_point_id
     from {{ ref('fct_thesis_sampling') }} as f
-    where f.sampling_year is not null
+    where f.sampling_year is not null and {{ touched('f.sampling_year') }}
 ),
 
 by_row as (

@@ -1,4 +1,5 @@
 -- M20.4：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_training_cost': 'fiscal_year'}}) }}
 with by_row_rows as (
     select
         f.fiscal_year,
@@ -10,7 +11,7 @@ with by_row_rows as (
         f.student_fte,
         f.training_spending_cny
     from {{ ref('fct_training_cost') }} as f
-    where f.fiscal_year is not null
+    where f.fiscal_year is not null and {{ touched('f.fiscal_year') }}
 ),
 
 by_row as (

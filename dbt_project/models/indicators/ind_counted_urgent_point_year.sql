@@ -1,4 +1,5 @@
 -- H01, M04.2：由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。
+{{ config(follows={'key': 'period_code', 'rows': {'fct_urgent_point_year': 'calendar_year'}}) }}
 with by_degree_point_id_rows as (
     select
         f.calendar_year,
@@ -12,7 +13,7 @@ with by_degree_point_id_rows as (
     from {{ ref('fct_urgent_point_year') }} as f
     left join {{ ref('bridge_key_cluster') }} as m
         on m.discipline_code = f.discipline_code and m.is_matched
-    where f.calendar_year is not null and f.degree_point_id is not null
+    where f.calendar_year is not null and f.degree_point_id is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_degree_point_id_once as (
@@ -70,7 +71,7 @@ by_row_rows as (
         f.is_granted_in_year,
         f.days_since_list
     from {{ ref('fct_urgent_point_year') }} as f
-    where f.calendar_year is not null
+    where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
 by_row as (

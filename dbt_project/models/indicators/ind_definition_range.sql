@@ -1,3 +1,4 @@
+{{ config(follows={'key': 'unit_code', 'rows': {'ind_value': 'unit_code', 'ind_match_threshold': 'unit_code'}}) }}
 -- How far an official value depends on its definition: the range over the official variant and its alternatives, and
 -- where the registry says so (threshold_range) over the thresholds of the map.
 with definitions as (
@@ -19,14 +20,14 @@ defined as (
     from {{ ref('ind_value') }} as v
     inner join comparable as c
         on c.variant_code = v.variant_code and c.definition_version = v.definition_version
-    where v.value is not null
+    where v.value is not null and {{ touched('v.unit_code') }}
 
     union all
 
     select d.indicator_code, t.grain, t.unit_code, t.period_year, t.value
     from {{ ref('ind_match_threshold') }} as t
     inner join definitions as d on d.threshold_range and d.is_in_force
-    where t.threshold <> {{ var('map_strength_minimum') }}
+    where t.threshold <> {{ var('map_strength_minimum') }} and {{ touched('t.unit_code') }}
 )
 
 select

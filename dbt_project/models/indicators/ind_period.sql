@@ -1,7 +1,7 @@
 with years as (
     select distinct calendar_year as start_year
     from {{ ref('dim_date') }}
-    where calendar_year between (select min(first_year) from {{ ref('indicator') }}) and {{ year_of(as_of()) }}
+    where calendar_year between (select min(first_year) from {{ ref('indicator') }}) and {{ this_year() }}
 ),
 
 periods as (

@@ -1,3 +1,4 @@
+{{ config(follows={'key': 'unit_code', 'rows': {'ind_value': 'unit_code', 'ind_case_count': 'unit_code'}}) }}
 {# The target of a count is a quantity of the whole city; in a simulated one it is compared at that size. A growth rate is not scaled. #}
 {% set scale = "case when v.value_kind = 'count' and t.path_kind <> 'CAGR' then " ~ population_scale() ~ " else 1 end" -%}
 {# Ways from a baseline to a level; they differ in where the path is, not in how it is judged. #}
@@ -64,6 +65,7 @@ compared as (
         and guard.grain = v.grain
         and guard.unit_code = v.unit_code
         and guard.period_code = v.period_code
+    where {{ touched('v.unit_code') }}
     window
         unit as (partition by p.doc_version, v.variant_code, v.definition_version, v.grain, v.unit_code),
         series as (unit order by v.period_year)

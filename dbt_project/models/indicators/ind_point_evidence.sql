@@ -13,7 +13,7 @@ years as (
         {{ make_date('calendar_year', 9, 30) }} as census_on,
         {{ make_date('calendar_year', 12, 31) }} as end_on
     from {{ ref('dim_date') }}
-    where calendar_year between {{ first_year }} and {{ year_of(as_of()) }}
+    where calendar_year between {{ first_year }} and {{ this_year() }}
 ),
 
 -- variants of the registry that are counted by degree point

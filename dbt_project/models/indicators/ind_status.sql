@@ -1,3 +1,4 @@
+{{ config(follows={'key': 'unit_code', 'rows': {'ind_plan_status': 'unit_code'}}) }}
 -- the plan in force
 select
     variant_code,
@@ -17,4 +18,4 @@ select
     status_code,
     status_reason_code
 from {{ ref('ind_plan_status') }}
-where doc_version = '{{ var("plan_doc_version") }}'
+where doc_version = '{{ var("plan_doc_version") }}' and {{ touched('unit_code') }}

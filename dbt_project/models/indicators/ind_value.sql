@@ -1,5 +1,6 @@
+{{ config(follows={'key': 'unit_code', 'rows': {'ind_counted_*': 'unit_code', 'ind_unit': 'unit_code'}}) }}
 with counted as (
-    select * from {{ ref('ind_counted') }}
+    select * from {{ ref('ind_counted') }} where {{ touched('unit_code') }}
 ),
 
 -- the periods of every variant in every version of its definition
@@ -18,6 +19,7 @@ grid as (
     from variant_periods as v
     inner join {{ ref('ind_unit') }} as u
         on u.grain in ('city', 'institution') and ';' || v.grains || ';' like '%;' || u.grain || ';%'
+    where {{ touched('u.unit_code') }}
 ),
 
 -- finer units: a row where something was counted

@@ -111,4 +111,4 @@ left join degrees on degrees.match_year = s.match_year and degrees.discipline_co
 left join {{ ref('dim_discipline') }} as discipline on discipline.discipline_code = s.discipline_code
 left join {{ ref('cluster') }} as cluster on cluster.code = s.cluster_code
 -- from the first year of any series on, and no year that has not begun
-where s.match_year between (select min(first_year) from {{ ref('indicator') }}) and {{ year_of(as_of()) }}
+where s.match_year between (select min(first_year) from {{ ref('indicator') }}) and {{ this_year() }}

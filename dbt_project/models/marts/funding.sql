@@ -12,7 +12,7 @@ with entries as (
         coalesce(sum(amount_cny) filter (where direction_code = 'IN' and list_project_id is not null), 0) as list_project_cny,
         count(*) as entry_count
     from {{ ref('fct_fund_ledger') }}
-    where fiscal_year between 2022 and {{ year_of(as_of()) }}
+    where fiscal_year between 2022 and {{ this_year() }}
     group by grouping sets (
         (fiscal_year, fund_source_code, purpose_code),
         (fiscal_year, fund_source_code, purpose_code, inst_code)

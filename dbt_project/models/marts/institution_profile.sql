@@ -33,7 +33,7 @@ courses as (
 years as (
     select distinct calendar_year as profile_year
     from {{ ref('dim_date') }}
-    where calendar_year between 2016 and {{ year_of(as_of()) }}
+    where calendar_year between 2016 and {{ this_year() }}
 )
 
 select

@@ -16,7 +16,7 @@ with units as (
 years as (
     select distinct calendar_year, {{ make_date('calendar_year', 12, 31) }} as period_end_on
     from {{ ref('dim_date') }}
-    where calendar_year between 2016 and {{ year_of(as_of()) }}
+    where calendar_year between 2016 and {{ this_year() }}
 ),
 
 sent as (
@@ -104,7 +104,7 @@ figures as (
         coalesce({{ part }}.{{ column }}, 0) as {{ column }},
         {% endfor -%}
         {% endfor -%}
-        case when y.calendar_year = {{ year_of(as_of()) }} then coalesce(enrolled.enrolled_count, 0) end as enrolled_count
+        case when y.calendar_year = {{ this_year() }} then coalesce(enrolled.enrolled_count, 0) end as enrolled_count
     from years as y
     cross join units as u
     {%- for part in parts %}

@@ -16,7 +16,7 @@ wanted as (
     select p.*, cast(p.cycle_code as integer) as cycle_year
     from {{ ref('list_progress') }} as p
     where p.list_kind_code = 'Z' and coalesce(p.deadline_reason_code, '') <> 'NO-DEADLINE'
-        and (p.period_kind_code = 'ONCE' or cast(p.cycle_code as integer) <= {{ year_of(as_of()) }})
+        and (p.period_kind_code = 'ONCE' or cast(p.cycle_code as integer) <= {{ this_year() }})
 ),
 
 paired as (

@@ -2,7 +2,7 @@ with cycles as (
     select p.*
     from {{ ref('list_progress') }} as p
     where coalesce(p.deadline_reason_code, '') <> 'NO-DEADLINE'
-        and (p.period_kind_code = 'ONCE' or cast(p.cycle_code as integer) <= {{ year_of(as_of()) }})
+        and (p.period_kind_code = 'ONCE' or cast(p.cycle_code as integer) <= {{ this_year() }})
 ),
 
 stages as (

@@ -38,7 +38,7 @@ counted as (
         count(distinct source_id) as thing_count,
         count(distinct source_id) filter (where is_true) as true_count
     from asked
-    where cycle_year between 2023 and {{ year_of(as_of()) }}
+    where cycle_year between 2023 and {{ this_year() }}
     group by grouping sets ((item_code, doc_version, measure_code, cycle_year), (item_code, doc_version, measure_code, cycle_year, inst_code))
     having grouping(inst_code) = 1 or inst_code is not null
 )

@@ -5,7 +5,7 @@
 with years as (
     select distinct calendar_year, {{ make_date('calendar_year', 12, 31) }} as period_end_on
     from {{ ref('dim_date') }}
-    where calendar_year between 2022 and {{ year_of(as_of()) }}
+    where calendar_year between 2022 and {{ this_year() }}
 ),
 
 -- P10: who was newly hired out of the mentor pool since the plan began, each person once

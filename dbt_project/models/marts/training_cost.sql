@@ -1,7 +1,7 @@
 with points as (
     select *, case when is_documented and student_count >= {{ var('small_cell_minimum') }} then training_spending_cny / student_fte end as point_cost_cny
     from {{ ref('fct_training_cost') }}
-    where fiscal_year between 2022 and {{ year_of(as_of()) }} and degree_level is not null and discipline_code is not null
+    where fiscal_year between 2022 and {{ this_year() }} and degree_level is not null and discipline_code is not null
 ),
 
 counted as (

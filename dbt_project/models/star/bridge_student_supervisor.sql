@@ -1,3 +1,7 @@
+{{ config(follows={
+    'key': 'student_id', 'rows': {'student_supervisor': 'student_id', 'dim_student': 'student_id'},
+    'looks_up': {'dim_supervisor': 'supervisor_id'}, 'days': {'student_supervisor': ['from_on', 'to_on']},
+}) }}
 select
     r.student_id,
     r.supervisor_id,
@@ -16,3 +20,4 @@ left join {{ ref('dim_student') }} as student on student.student_id = r.student_
 left join {{ ref('dim_supervisor') }} as supervisor
     on supervisor.supervisor_id = r.supervisor_id and supervisor.is_current
 {{ join_name('supervision_role', 'r.role_code', 'role') }}
+where {{ touched('r.student_id') }}

@@ -1,5 +1,5 @@
 with days as (
-    {{ day_series("cast('1980-01-01' as date)", make_date(year_of(as_of()) ~ ' + 10', 12, 31)) }}
+    {{ day_series("cast('1980-01-01' as date)", make_date(this_year() ~ ' + 10', 12, 31)) }}
 ),
 
 parts as (

@@ -1,3 +1,7 @@
+{{ config(follows={
+    'key': 'student_id', 'rows': {'student': 'student_id'},
+    'looks_up': {'degree_point': 'degree_point_id', 'programme': 'programme_id'},
+}) }}
 with history as (
     {{ history('student', 'student_id', [
         'person_key', 'inst_code', 'unit_code', 'degree_point_id', 'programme_id', 'degree_level', 'degree_type',

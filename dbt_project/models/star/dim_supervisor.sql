@@ -1,3 +1,4 @@
+{{ config(follows={'key': 'supervisor_id', 'rows': {'supervisor': 'supervisor_id'}}) }}
 -- The institution is the one that reports the supervisor: industry supervisors have no inst_code of their own.
 with history as (
     {{ history('supervisor', 'supervisor_id', [

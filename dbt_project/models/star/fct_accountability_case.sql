@@ -57,7 +57,7 @@ select
     cast(coalesce(before_cut.quota_count, 0) as integer) as quota_before_count,
     cast(coalesce(after_cut.quota_count, 0) as integer) as quota_after_count,
     case
-        when c.quota_cut_on is null or c.degree_point_id is null or {{ year_of('c.quota_cut_on') }} >= {{ year_of(as_of()) }} then null
+        when c.quota_cut_on is null or c.degree_point_id is null or {{ year_of('c.quota_cut_on') }} >= {{ this_year() }} then null
         else coalesce(after_cut.quota_count, 0) <= coalesce(before_cut.quota_count, 0) - c.quota_cut
     end as is_quota_cut_done,
     c.doc_no

@@ -1,3 +1,7 @@
+{{ config(follows={
+    'key': 'admission_id', 'rows': {'admission': 'admission_id'},
+    'looks_up': {'dim_degree_point': 'degree_point_id', 'programme': 'programme_id'},
+}) }}
 select
     a.admission_id,
     a.person_key,
@@ -26,3 +30,4 @@ left join {{ source('accepted', 'programme') }} as programme on programme.progra
 left join {{ ref('dim_discipline') }} as discipline
     on discipline.discipline_code = coalesce(programme_succession.discipline_code, degree_point_now.discipline_code)
 {{ join_name('admission_type', 'a.admission_mode', 'admission_mode') }}
+where {{ touched('a.admission_id') }}

@@ -5,7 +5,7 @@ with years as (
         {{ make_date('calendar_year', 1, 1) }} as first_on,
         least({{ make_date('calendar_year', 12, 31) }}, {{ as_of() }}) as last_on
     from {{ ref('dim_date') }}
-    where calendar_year between {{ var('plan_start')[:4] }} and {{ year_of(as_of()) }}
+    where calendar_year between {{ var('plan_start')[:4] }} and {{ this_year() }}
 ),
 
 assigned as (

@@ -1,3 +1,4 @@
+{{ config(follows={'key': 'student_id', 'rows': {'fct_enrolment_census': 'student_id', 'compliance_training': 'student_id'}}) }}
 -- M02.1, M08.3: who in study on the census date must have been taught standards and safety, passed all of it and still may enter the laboratory
 with trained as (
     select
@@ -13,7 +14,7 @@ with trained as (
         ), false) as is_safety_valid
     from {{ ref('fct_enrolment_census') }} as c
     inner join {{ source('accepted', 'compliance_training') }} as t on t.student_id = c.student_id
-    where c.census_year >= 2021
+    where c.census_year >= 2021 and {{ touched('t.student_id') }}
     group by c.census_year, c.student_id
 )
 

@@ -1,3 +1,7 @@
+{{ config(follows={
+    'key': 'student_id', 'rows': {'course_enrolment': 'student_id', 'dim_student': 'student_id'},
+    'looks_up': {'fct_course_offering': 'offering_id'},
+}) }}
 -- The greatest table: the student's present version and the offering are looked up once each, by hash. Institution: the student's.
 select
     e.enrolment_id,
@@ -29,3 +33,4 @@ from {{ source('accepted', 'course_enrolment') }} as e
 left join {{ ref('dim_student') }} as student on student.student_id = e.student_id and student.is_current
 left join {{ ref('fct_course_offering') }} as offering on offering.offering_id = e.offering_id
 {{ join_name('course_result', 'e.result_code', 'result') }}
+where {{ touched('e.student_id') }}

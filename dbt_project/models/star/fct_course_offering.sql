@@ -1,3 +1,4 @@
+{{ config(follows={'key': 'offering_id', 'rows': {'course_offering': 'offering_id'}, 'looks_up': {'dim_course': 'course_id'}}) }}
 -- Institution of record: the course's; an offering whose course is not accepted counts for the institution that reports it.
 select
     o.offering_id,
@@ -24,3 +25,4 @@ from {{ source('accepted', 'course_offering') }} as o
 left join {{ ref('dim_course') }} as course on course.course_id = o.course_id
 {{ join_name('term', 'o.term_code', 'term') }}
 {{ join_name('delivery_mode', 'o.delivery_mode', 'delivery_mode') }}
+where {{ touched('o.offering_id') }}

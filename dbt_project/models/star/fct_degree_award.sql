@@ -1,7 +1,11 @@
+{{ config(follows={
+    'key': 'student_id', 'rows': {'degree_award': 'student_id', 'dim_student': 'student_id', 'fct_course_enrolment': 'student_id'},
+    'looks_up': {'dim_degree_point': 'degree_point_id', 'fct_thesis': 'thesis_id'},
+}) }}
 with innovation as (
     select distinct student_id
     from {{ ref('fct_course_enrolment') }}
-    where is_passed and is_innovation_course
+    where is_passed and is_innovation_course and {{ touched('student_id') }}
 )
 
 select
@@ -39,3 +43,4 @@ left join {{ ref('fct_thesis') }} as thesis on thesis.thesis_id = a.thesis_id
 {{ join_name('degree', 'a.degree_code', 'degree') }}
 {{ join_name('award_basis', 'a.basis_code', 'basis') }}
 {{ join_name('applicant_kind', 'a.applicant_kind', 'applicant_kind') }}
+where {{ touched('a.student_id') }}

@@ -6,7 +6,7 @@ with years as (
         {{ make_date('calendar_year', 9, 30) }} as census_on,
         least(date_on, {{ as_of() }}) as year_end_on
     from {{ ref('dim_date') }}
-    where month_number = 12 and day_number = 31 and calendar_year between 2016 and {{ year_of(as_of()) }}
+    where month_number = 12 and day_number = 31 and calendar_year between 2016 and {{ this_year() }}
 ),
 
 states as (

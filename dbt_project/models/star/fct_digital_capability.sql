@@ -5,7 +5,7 @@ with asked as (
     cross join {{ ref('code') }} as c
     cross join (
         select distinct calendar_year from {{ ref('dim_date') }}
-        where calendar_year between 2023 and {{ year_of(as_of()) }}
+        where calendar_year between 2023 and {{ this_year() }}
     ) as d
     where c.code_set = 'digital_capability'
 )

@@ -1,3 +1,11 @@
+{{ config(follows={
+    'key': 'student_id', 'rows': {'employment': 'student_id', 'dim_student': 'student_id', 'fct_honour': 'student_id'},
+    'looks_up': {
+        'dim_degree_point': 'degree_point_id', 'dim_enterprise': ['uscc', 'employer_uscc'],
+        'dim_cluster': ['cluster_code', 'employer_cluster_code'],
+    },
+    'days': {'fct_honour': ['granted_on']},
+}) }}
 with outstanding_students as (
     select distinct student_id
     from {{ ref('fct_honour') }}
@@ -57,3 +65,4 @@ left join outstanding_students as outstanding on outstanding.student_id = e.stud
 left join {{ ref('destination_scope') }} as scope on scope.destination_code = e.destination_code
 {{ join_name('graduation_destination', 'e.destination_code', 'destination') }}
 {{ join_name('verify_state', 'e.verify_state', 'verify_state') }}
+where {{ touched('e.student_id') }}

@@ -1,7 +1,11 @@
+{{ config(follows={
+    'key': 'student_id', 'rows': {'dim_student': 'student_id', 'bridge_student_supervisor': 'student_id'},
+    'looks_up': {'dim_degree_point': 'degree_point_id', 'dim_programme': 'programme_key'},
+}) }}
 with censuses as (
     select d.date_on as census_on, d.calendar_year as census_year
     from {{ ref('dim_date') }} as d
-    where d.is_census_date and d.calendar_year >= 2016 and d.date_on <= {{ as_of() }}
+    where d.is_census_date and d.calendar_year >= 2016 and d.date_on <= {{ last_census() }}
 ),
 
 in_study as (
@@ -9,7 +13,7 @@ in_study as (
     from censuses as c
     inner join {{ ref('dim_student') }} as s
         on s.entry_on <= c.census_on and (s.left_on is null or s.left_on > c.census_on)
-    where s.is_current and s.status_code <> '30' and s.degree_level in ('1', '2')
+    where s.is_current and s.status_code <> '30' and s.degree_level in ('1', '2') and {{ touched('s.student_id') }}
 ),
 
 -- guided by an industry supervisor on the day
@@ -18,6 +22,7 @@ with_industry as (
     from censuses as c
     inner join {{ ref('bridge_student_supervisor') }} as r
         on r.role_code = '30' and r.from_on <= c.census_on and (r.to_on is null or r.to_on >= c.census_on)
+    where {{ touched('r.student_id') }}
 )
 
 select

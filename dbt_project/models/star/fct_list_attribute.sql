@@ -85,9 +85,9 @@ things as (
     -- the present state, in the year of the run
     select 'programme', p.programme_id, p.inst_code, p.calendar_year, 'LICENCE-LINKED', p.is_licence_linked
     from {{ ref('fct_programme_year') }} as p
-    where p.degree_type = '2' and p.calendar_year = {{ year_of(as_of()) }}
+    where p.degree_type = '2' and p.calendar_year = {{ this_year() }}
     union all
-    select 'institution', d.inst_code, d.inst_code, {{ year_of(as_of()) }}, 'DEGREE-STANDARD-FILED', f.inst_code is not null
+    select 'institution', d.inst_code, d.inst_code, {{ this_year() }}, 'DEGREE-STANDARD-FILED', f.inst_code is not null
     from (
         select distinct inst_code
         from {{ ref('dim_degree_point') }}
@@ -95,7 +95,7 @@ things as (
     ) as d
     left join filed as f on f.inst_code = d.inst_code and f.kind_code = '20'
     union all
-    select 'institution', s.inst_code, s.inst_code, {{ year_of(as_of()) }}, 'SUPERVISOR-STANDARD-FILED', f.inst_code is not null
+    select 'institution', s.inst_code, s.inst_code, {{ this_year() }}, 'SUPERVISOR-STANDARD-FILED', f.inst_code is not null
     from (select distinct inst_code from {{ ref('dim_supervisor') }} where is_current) as s
     left join filed as f on f.inst_code = s.inst_code and f.kind_code = '30'
     union all

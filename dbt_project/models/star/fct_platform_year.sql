@@ -2,7 +2,7 @@
 with years as (
     select distinct calendar_year, least({{ make_date('calendar_year', 12, 31) }}, {{ as_of() }}) as last_on
     from {{ ref('dim_date') }}
-    where calendar_year between 2026 and {{ year_of(as_of()) }}
+    where calendar_year between 2026 and {{ this_year() }}
 ),
 
 delivered as (

@@ -1,3 +1,7 @@
+{{ config(follows={
+    'key': 'student_id', 'rows': {'practice_participation': 'student_id', 'dim_student': 'student_id'},
+    'looks_up': {'dim_degree_point': 'degree_point_id', 'dim_practice_project': 'project_id'},
+}) }}
 select
     p.participation_id,
     p.project_id,
@@ -30,3 +34,4 @@ from {{ source('accepted', 'practice_participation') }} as p
 {{ join_version_then('dim_degree_point', 'student_now.degree_point_id', 'p.from_on') }}
 left join {{ ref('dim_practice_project') }} as project on project.project_id = p.project_id
 {{ join_name('participation_role', 'p.role_code', 'role') }}
+where {{ touched('p.student_id') }}

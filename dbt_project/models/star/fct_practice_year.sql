@@ -1,3 +1,8 @@
+{{ config(follows={
+    'key': 'student_id',
+    'rows': {'fct_student_lifecycle': 'student_id', 'fct_practice_participation': 'student_id', 'fct_enrolment_census': 'student_id'},
+    'days': {'fct_practice_participation': ['from_on']},
+}) }}
 -- H08: who took part in a major industry project in an academic year, and who was in study on the two censuses between which it
 -- lies; until the second has come, the first stands for both
 with participations as (
@@ -8,6 +13,7 @@ with participations as (
         and major_basis_code is not null
         and participation_days_count >= {{ var('practice_days_minimum') }}
         and from_on <= {{ as_of() }}
+        and {{ touched('student_id') }}
 ),
 
 years as (
@@ -15,7 +21,7 @@ years as (
         academic_year, start_year, start_on, end_on,
         {{ make_date('start_year + 1', 9, 1) }} as next_start_on,
         {{ make_date('start_year + 1', 9, 30) }} as second_census_on,
-        {{ make_date('start_year + 1', 9, 30) }} <= {{ as_of() }} as has_second_census
+        {{ make_date('start_year + 1', 9, 30) }} <= {{ last_census() }} as has_second_census
     from {{ ref('dim_academic_year') }}
     where start_year >= 2016
 ),
@@ -48,6 +54,7 @@ records as (
         on first_census.student_id = s.student_id and first_census.census_year = y.start_year
     left join {{ ref('fct_enrolment_census') }} as second_census
         on second_census.student_id = s.student_id and second_census.census_year = y.start_year + 1
+    where {{ touched('s.student_id') }}
 )
 
 select

@@ -4,7 +4,7 @@ with due as (
     from {{ ref('dim_institution') }} as i
     cross join (
         select distinct calendar_year from {{ ref('dim_date') }}
-        where calendar_year between 2023 and {{ year_of(as_of()) }}
+        where calendar_year between 2023 and {{ this_year() }}
     ) as d
 ),
 

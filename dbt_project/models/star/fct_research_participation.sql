@@ -1,3 +1,4 @@
+{{ config(follows={'key': 'student_id', 'rows': {'research_participation': 'student_id', 'dim_student': 'student_id'}}) }}
 select
     p.participation_id,
     p.project_kind as project_kind_code,
@@ -15,3 +16,4 @@ from {{ source('accepted', 'research_participation') }} as p
 {{ join_version_then('dim_student', 'p.student_id', 'p.from_on') }}
 {{ join_name('participation_project_kind', 'p.project_kind', 'project_kind') }}
 {{ join_name('participation_role', 'p.role_code', 'role') }}
+where {{ touched('p.student_id') }}

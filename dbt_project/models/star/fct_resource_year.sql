@@ -2,7 +2,7 @@
 with years as (
     select distinct calendar_year as fiscal_year
     from {{ ref('dim_date') }}
-    where calendar_year between 2022 and {{ year_of(as_of()) }}
+    where calendar_year between 2022 and {{ this_year() }}
 ),
 
 inputs as (

@@ -1,12 +1,19 @@
+{{ config(follows={
+    'key': 'student_id',
+    'rows': {'dim_student': 'student_id', 'thesis': 'student_id', 'degree_award': 'student_id', 'employment': 'student_id'},
+    'looks_up': {'dim_degree_point': 'degree_point_id'}, 'days': {'dim_student': ['left_on']},
+}) }}
 with theses as (
     select t.student_id, min(t.opened_on) as first_opened_on, max(t.submitted_on) as last_submitted_on
     from {{ source('accepted', 'thesis') }} as t
+    where {{ touched('t.student_id') }}
     group by t.student_id
 ),
 
 awards as (
     select a.student_id, min(a.awarded_on) as first_awarded_on
     from {{ source('accepted', 'degree_award') }} as a
+    where {{ touched('a.student_id') }}
     group by a.student_id
 ),
 
@@ -14,7 +21,7 @@ jobs as (
     select e.student_id, min(e.status_on) as first_employed_on
     from {{ source('accepted', 'employment') }} as e
     inner join {{ ref('destination_scope') }} as scope on scope.destination_code = e.destination_code
-    where scope.is_employed
+    where scope.is_employed and {{ touched('e.student_id') }}
     group by e.student_id
 )
 
@@ -52,4 +59,4 @@ left join {{ ref('dim_degree_point') }} as degree_point
 left join theses on theses.student_id = s.student_id
 left join awards on awards.student_id = s.student_id
 left join jobs on jobs.student_id = s.student_id
-where s.is_current
+where s.is_current and {{ touched('s.student_id') }}

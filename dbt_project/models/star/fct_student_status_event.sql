@@ -1,3 +1,7 @@
+{{ config(follows={
+    'key': 'student_id', 'rows': {'student_status_event': 'student_id', 'dim_student': 'student_id'},
+    'looks_up': {'dim_degree_point': 'degree_point_id', 'dim_programme': ['programme_id', 'to_programme_id']},
+}) }}
 select
     e.event_id,
     {{ institution_of('e.student_id') }} as inst_code,
@@ -23,3 +27,4 @@ from {{ source('accepted', 'student_status_event') }} as e
 {{ join_version_then('dim_degree_point', 'student_now.degree_point_id', 'e.event_on') }}
 left join {{ ref('dim_programme') }} as to_programme on to_programme.programme_id = e.to_programme_id
 {{ join_name('student_status_event_type', 'e.event_type', 'event_type') }}
+where {{ touched('e.student_id') }}

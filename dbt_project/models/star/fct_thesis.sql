@@ -1,3 +1,10 @@
+{{ config(follows={
+    'key': 'student_id', 'rows': {'thesis': 'student_id', 'dim_student': 'student_id'},
+    'looks_up': {
+        'dim_degree_point': 'degree_point_id', 'dim_supervisor': 'supervisor_id',
+        'commissioned_project': ['project_id', 'source_project_id'], 'practice_project': ['project_id', 'source_project_id'],
+    },
+}) }}
 with projects as (
     select project_id from {{ source('accepted', 'commissioned_project') }}
     union
@@ -47,3 +54,4 @@ left join projects on projects.project_id = t.source_project_id
 {{ join_name('output_kind', 't.output_kind', 'output_kind') }}
 {{ join_name('thesis_topic_source', 't.topic_source_code', 'topic_source') }}
 {{ join_name('frontline_evidence', 't.frontline_evidence_code', 'evidence') }}
+where {{ touched('t.student_id') }}

@@ -1,3 +1,4 @@
+{{ config(follows={'key': 'review_id', 'rows': {'thesis_review': 'review_id'}, 'looks_up': {'fct_thesis': 'thesis_id'}}) }}
 -- Institution of record: the thesis's.
 select
     r.review_id,
@@ -23,3 +24,4 @@ left join {{ ref('fct_thesis') }} as thesis on thesis.thesis_id = r.thesis_id
 {{ join_name('review_kind', 'r.review_kind', 'review_kind') }}
 {{ join_name('reviewer_kind', 'r.reviewer_kind', 'reviewer_kind') }}
 {{ join_name('review_result', 'r.result_code', 'result') }}
+where {{ touched('r.review_id') }}

@@ -26,7 +26,7 @@ revocations as (
 years as (
     select calendar_year, date_on as year_end_on
     from {{ ref('dim_date') }}
-    where month_number = 12 and day_number = 31 and calendar_year <= {{ year_of(as_of()) }}
+    where month_number = 12 and day_number = 31 and calendar_year <= {{ this_year() }}
 )
 
 select y.calendar_year, g.*, y.calendar_year = {{ year_of('g.event_on') }} as is_granted_in_year

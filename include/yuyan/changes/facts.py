@@ -61,7 +61,7 @@ def _fact(name: str, sql: str) -> Fact:
     of_fact = [v for v in indicators.variants() if v.fact == name]
     measures = {m for v in of_fact for m in _measures(v)}
     keys = tuple(dict.fromkeys(m.key for m in measures if m.key))
-    dates = tuple(dict.fromkeys(re.findall(r"\b(\w+) [<>]=? \{\{ as_of\(\) \}\}", sql)))
+    dates = tuple(dict.fromkeys(counting_models.COMPARED_WITH_DAY.findall(sql)))
     constant = any(side and not side.terms for v in of_fact for value in v.values.values() for side in value)
     return Fact(name, sql, {c: known[c] for c in used}, tuple(sorted(keys)), dates, constant)
 

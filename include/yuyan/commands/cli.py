@@ -229,6 +229,20 @@ def dbt_docs(
     terminal().print(f"已写出模型文档：{written}", highlight=False, soft_wrap=True)
 
 
+@app.command("verify")
+def verify_layers(as_json: Json = False) -> None:
+    """Make the star and the indicators whole beside those that stand, and compare every row; exit 1 where one differs."""
+    from yuyan import transform, verify
+
+    with expected(verify.NotBuilt, verify.Differs, transform.TransformFailed):
+        os.environ[settings.dsn_variable("transform")] = warehouse_dsn("transform")  # dbt reads it there
+        equal = verify.verify()
+    if as_json:
+        print_marked(tables=equal)
+        return
+    terminal().print(f"整表重建与现有的逐行一致：{equal} 张表", highlight=False)
+
+
 @dsn_app.command("warehouse")
 def dsn_warehouse(
     role: Annotated[str, typer.Option(help="Which role of include/roles.yml (default: its first).")] = "",

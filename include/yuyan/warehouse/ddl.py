@@ -65,6 +65,10 @@ def create(connection: psycopg.Connection) -> None:
         for i, f in enumerate(c.columns, start=1)
     ]
     with connection.cursor() as cursor:
+        cursor.execute("delete from ops.followed")
+        cursor.executemany(
+            "insert into ops.followed values (%s, %s)", [(c.entity, followed_by(c)) for c in load().values()]
+        )
         cursor.execute("delete from ops.contract_field")
         cursor.executemany("insert into ops.contract_field values (%s, %s, %s, %s, %s, %s, %s, %s, %s)", rows)
 
@@ -121,6 +125,21 @@ def sql_type(f: Field) -> str:
     return {"string": "text", "array": "text[]"}.get(f.type, f.sql_type)
 
 
+_NOTED = {
+    "insert": "referencing new table as fresh",
+    "update": "referencing old table as gone new table as fresh",
+    "delete": "referencing old table as gone",
+    "truncate": "",
+}
+
+
+def followed_by(contract: Contract) -> str | None:
+    """The column by which models follow an entity's changes (docs/incremental.md): its student, else a key of one field."""
+    if any(f.name == "student_id" for f in contract.columns):
+        return "student_id"
+    return contract.key[0] if len(contract.key) == 1 else None
+
+
 def _accepted_table(connection: psycopg.Connection, contract: Contract) -> None:
     """accepted.<entity>: the last accepted version of every record that is not deleted; kept by the validate stage."""
     table = f"accepted.{contract.entity}"
@@ -139,6 +158,11 @@ def _accepted_table(connection: psycopg.Connection, contract: Contract) -> None:
     connection.execute(
         f"create index if not exists {contract.entity}_key on {table} ({', '.join(contract.key)})"
     )
+    for event, rows in _NOTED.items():
+        connection.execute(
+            f"create or replace trigger noted_{event} after {event} on {table} {rows} "
+            "for each statement execute function ops.note_accepted()"
+        )
     _comment(connection, f"table {table}", f"{contract.label}：已接收的最后版本")
     for f in contract.columns:
         _comment(connection, f"column {table}.{f.name}", f.label)

@@ -14,6 +14,8 @@ from yuyan.domain.indicators import BY_DISCIPLINE, Side, Term, Variant
 
 GENERATED = "由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。"
 CATEGORY = "substr(discipline_code, 1, 2)"
+COMPARED_WITH_DAY = re.compile(r"\b(\w+) [<>]=? \{\{ as_of\(\) \}\}")
+"""A column that a condition compares with the run's date."""
 PARTS = {
     "city": (),
     "institution": ("inst_code",),
@@ -92,8 +94,20 @@ def _model(fact: str, of_fact: list[Variant]) -> str:
     for name, basis in shifted:
         scan = next(s for s in scans.values() if s.name == name)
         parts.append(_shifted_cte(scan, basis, selects))
-    head = f"-- {', '.join(codes)}：{GENERATED}\nwith "
-    return head + ",\n\n".join(parts) + "\n\n" + "\nunion all\n".join(_union(selects)) + "\n"
+    sql = "with " + ",\n\n".join(parts) + "\n\n" + "\nunion all\n".join(_union(selects)) + "\n"
+    return f"-- {', '.join(codes)}：{GENERATED}\n" + _follows(fact, scans.values(), bool(shifted), sql) + sql
+
+
+def _follows(fact: str, scans: Iterable[_Scan], is_shifted: bool, sql: str) -> str:
+    """What dbt is told so that only periods of which rows changed are counted anew; nothing where a period's count is made
+    of rows of other periods, or of rows by two columns."""
+    columns = {scan.period for scan in scans}
+    if is_shifted or len(columns) > 1:
+        return ""
+    rows = f"'key': 'period_code', 'rows': {{'{fact}': '{columns.pop()}'}}"
+    dates = list(dict.fromkeys(COMPARED_WITH_DAY.findall(sql)))
+    days = f", 'days': {{'{fact}': {dates}}}" if dates else ""
+    return f"{{{{ config(follows={{{rows}{days}}}) }}}}\n"
 
 
 def _by_value(variant: Variant) -> list[tuple[tuple[str, ...], tuple[Side, Side | None]]]:
@@ -248,6 +262,7 @@ def _rows(scan: _Scan, grains: list[str]) -> str:
             own if scan.cluster == "cluster_code" else f"{own} as cluster_code"
         ]
     where = " and ".join(f"f.{c} is not null" for c in (scan.period, scan.key) if c)
+    where += f" and {{{{ touched('f.{scan.period}') }}}}"
     return _cte(
         f"{scan.name}_rows", names, f"from {{{{ ref('{scan.fact}') }}}} as f{joined}\n    where {where}"
     )

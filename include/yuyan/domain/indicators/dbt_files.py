@@ -28,7 +28,9 @@ COLUMNS = (
 
 def render(model: str, ref: Callable[[str], str], variables: dict[str, str]) -> str:
     """The model as SQL of PostgreSQL: `ref` names a table, `variables` holds the vars and `as_of`."""
-    text = re.sub(r"\{\{ ref\('(\w+)'\) \}\}", lambda m: ref(m[1]), model)
+    text = re.sub(r"\{\{ config\(.*?\) \}\}\n", "", model)
+    text = re.sub(r" and \{\{ touched\('[\w.]+'\) \}\}", "", text)
+    text = re.sub(r"\{\{ ref\('(\w+)'\) \}\}", lambda m: ref(m[1]), text)
     text = re.sub(r"""\{\{ var\(['"](\w+)['"]\) \}\}""", lambda m: str(variables[m[1]]), text)
     return text.replace("{{ as_of() }}", f"cast('{variables['as_of']}' as date)")
 

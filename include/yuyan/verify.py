@@ -1,0 +1,136 @@
+"""Whether what was made in part is what it would be if it were made whole: both are compared, row by row.
+
+The star and the indicators are made anew only where something changed (docs/incremental.md). Here they are made whole in
+schemas beside them and compared; a table that differs is named in `ops.verification` and made whole by the next run.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+import psycopg
+from psycopg import sql
+
+from yuyan import settings, transform
+
+LAYERS = ("star", "indicators")
+STALE = """
+select distinct r.model, r.relation from ops.read_version as r
+left join ops.table_version as v using (relation)
+where split_part(r.model, '.', 1) = any(%s) and coalesce(v.version, 0) <> r.version
+order by 1, 2 limit 3
+"""
+DAY = "select max(as_of) from ops.table_version where split_part(relation, '.', 1) = any(%s)"
+TABLES = """
+select split_part(relation, '.', 1), split_part(relation, '.', 2) from ops.table_version
+where split_part(relation, '.', 1) = any(%s) and made_from is not null order by relation
+"""
+"""Not those that are made whole every time, since they read what changes unnoticed."""
+COUNT_DIFFERING = """
+select (select count(*) from (select {columns} from {stands} except all select {columns} from {beside}) as a),
+    (select count(*) from (select {columns} from {beside} except all select {columns} from {stands}) as b)
+"""
+
+
+class NotBuilt(RuntimeError):
+    """The layers are not of what is accepted now, so there is nothing to compare; the message says what to do."""
+
+
+class Differs(RuntimeError):
+    """Tables that were made in part are not what they would be if made whole; the message names them."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Rows of a table that only stand, and rows that only its rebuilding has."""
+
+    table: str
+    standing: int
+    rebuilt: int
+
+
+def verify() -> int:
+    """Compare every table of the star and the indicators with itself made whole; returns how many are equal.
+
+    Raises NotBuilt, and Differs once the tables that differ are recorded in ops.verification and marked to be made whole by
+    the next run.
+
+    >>> verify()
+    """
+    with psycopg.connect(settings.warehouse_dsn("transform"), autocommit=True) as connection:
+        as_of = _day(connection)
+        transform.build_beside(as_of, _scale(connection))
+        _refuse_stale(connection)
+        tables = [(layer, name) for layer, name in connection.execute(TABLES, [list(LAYERS)]).fetchall()]
+        found = [_compare(connection, layer, name) for layer, name in tables]
+        for layer in LAYERS:
+            _drop(connection, transform.BESIDE + layer)
+        differing = [d for d in found if d.standing or d.rebuilt]
+        _record(connection, as_of, found)
+    if differing:
+        named = "; ".join(
+            f"{d.table}: {d.standing} rows stand that are not made, {d.rebuilt} are made that do not stand"
+            for d in differing
+        )
+        raise Differs(
+            f"{named}. The next warehouse run makes them whole; start one, and report it: some model's `follows` is wrong"
+        )
+    return len(found)
+
+
+def _day(connection: psycopg.Connection) -> date:
+    """The day of which the layers are."""
+    _refuse_stale(connection)
+    (as_of,) = connection.execute(DAY, [list(LAYERS)]).fetchone()
+    if as_of is None:
+        raise NotBuilt("nothing was built yet: run the DAG `warehouse` first")
+    return as_of
+
+
+def _scale(connection: psycopg.Connection) -> float | None:
+    """The size of the simulated city that the marts are of, whatever this process was told; None where sources are real."""
+    if not connection.execute("select to_regclass('marts.indicator_value') is not null").fetchone()[0]:
+        return settings.simulated_scale()
+    found = connection.execute(
+        "select city_scale from marts.indicator_value where is_simulated limit 1"
+    ).fetchone()
+    return found[0] if found else None
+
+
+def _refuse_stale(connection: psycopg.Connection) -> None:
+    stale = connection.execute(STALE, [list(LAYERS)]).fetchall()
+    if stale:
+        named = ", ".join(f"{relation} changed since {model} read it" for model, relation in stale)
+        raise NotBuilt(f"the layers are not of what is accepted now ({named}): run the DAG `warehouse` first")
+
+
+def _compare(connection: psycopg.Connection, layer: str, name: str) -> Difference:
+    names = connection.execute(
+        "select column_name from information_schema.columns where table_schema = %s and table_name = %s order by 1",
+        [layer, name],
+    ).fetchall()
+    parts = {
+        "columns": sql.SQL(", ").join(sql.Identifier(n) for (n,) in names),
+        "stands": sql.Identifier(layer, name),
+        "beside": sql.Identifier(transform.BESIDE + layer, name),
+    }
+    return Difference(
+        f"{layer}.{name}", *connection.execute(sql.SQL(COUNT_DIFFERING).format(**parts)).fetchone()
+    )
+
+
+def _drop(connection: psycopg.Connection, schema: str) -> None:
+    query = "select relname from pg_class where relnamespace = %s::regnamespace and relkind = 'r'"
+    for (name,) in connection.execute(query, [schema]).fetchall():
+        connection.execute(sql.SQL("drop table {} cascade").format(sql.Identifier(schema, name)))
+
+
+def _record(connection: psycopg.Connection, as_of: date, found: list[Difference]) -> None:
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into ops.verification (as_of, relation, standing, rebuilt) values (%s, %s, %s, %s)",
+            [(as_of, d.table, d.standing, d.rebuilt) for d in found],
+        )
+        cursor.executemany(
+            "update ops.table_version set made_from = null where relation = %s",
+            [(d.table,) for d in found if d.standing or d.rebuilt],
+        )

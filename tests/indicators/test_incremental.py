@@ -1,0 +1,150 @@
+"""What is made in part is what it would be if it were made whole (docs/incremental.md).
+
+The days are those of real runs: dbt makes the layers in the warehouse; `verify` makes them whole beside and compares every
+row of every table. Records of all kinds come, are corrected, deleted, kept out and healed, and the date moves, also back.
+"""
+
+import random
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import psycopg
+import pytest
+
+from marts.test_indicator_change import CORRECTIONS, NEW_KEYS, move
+from support.changing import Records
+from support.copies import copy_of
+from yuyan import settings, transform, verify
+
+pytestmark = pytest.mark.database
+
+DAYS = 10
+SEEDS = (1, 2)
+MADE = """
+select split_part(node_id, '.', 3), message from ops.model_result where run_id = 'a-day' and resource_type = 'model'
+"""
+
+
+@pytest.fixture
+def line(pg_home, simulated_city_dsn, simulated_city_home, simulated_city, monkeypatch) -> Iterator["Line"]:
+    """The built city as a copy of its own."""
+    for dsn in copy_of(pg_home, simulated_city_dsn):
+        monkeypatch.setenv("YUYAN_HOME", str(simulated_city_home))
+        monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
+        monkeypatch.setenv("YUYAN_SIMULATED", "0.01")
+        yield Line(dsn, simulated_city.as_of)
+
+
+class Line:
+    """A warehouse and the day that it is of."""
+
+    def __init__(self, dsn: str, as_of: date) -> None:
+        self.dsn, self.as_of = dsn, as_of
+
+    def run(self, days: int = 1) -> dict[str, str]:
+        """Build the star and the indicators for the day so many days later; model -> how it was made."""
+        self.as_of += timedelta(days=days)
+        for layer in verify.LAYERS:
+            transform.run_layer(layer, "a-day", self.as_of)
+        with self.connected() as connection:
+            return dict(connection.execute(MADE).fetchall())
+
+    def connected(self) -> psycopg.Connection:
+        return psycopg.connect(self.dsn)
+
+
+def made(found: dict[str, str], way: str) -> set[str]:
+    return {model for model, message in found.items() if message == way}
+
+
+def test_a_day_makes_anew_what_changed_and_the_result_is_that_of_a_whole_build(line):
+    with line.connected() as connection:
+        for entity in ("employment", "student", "course_evaluation"):
+            records = Records(connection, entity)
+            records.correct(records.some(4, 1), **CORRECTIONS[entity])
+        thesis = Records(connection, "thesis")
+        thesis.delete(thesis.some(2, 1))
+    found = line.run()
+    in_part, unchanged = made(found, "IN PART"), made(found, "UNCHANGED")
+    assert {"dim_student", "fct_employment", "fct_thesis", "fct_enrolment_census", "ind_value"} <= in_part
+    assert {"dim_date", "dim_discipline", "dim_cluster", "ind_counted_employer_survey"} <= unchanged
+    assert found["fct_course_evaluation"].startswith("INSERT")  # it follows nothing, and has changed
+    assert verify.verify() == len(compared(line))
+
+
+def compared(line: Line) -> list[tuple]:
+    with line.connected() as connection:
+        found = connection.execute("select relation, standing + rebuilt from ops.verification").fetchall()
+    assert {differing for _, differing in found} == {0}
+    return found
+
+
+@pytest.mark.long
+def test_ten_days_of_every_kind_of_change_are_as_if_made_whole(line):
+    waiting: dict[str, list[int]] = {}
+    ways: dict[str, set[str]] = {}
+    for day in range(1, DAYS + 1):
+        with line.connected() as connection:
+            move(connection, day, waiting)
+        for model, message in line.run().items():
+            ways.setdefault(message, set()).add(model)
+        verify.verify()
+    follow = {
+        path.stem
+        for path in settings.DBT_PROJECT.glob("models/*/*.sql")
+        if "config(follows" in path.read_text(encoding="utf-8")
+    }
+    assert ways["IN PART"] >= {m for m in follow if m.startswith(("dim", "bridge", "fct"))} - {
+        "dim_supervisor",
+        "fct_course_offering",
+    }
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", SEEDS)
+def test_drawn_days_are_as_if_made_whole(line, seed):
+    drawn = random.Random(seed)
+    for day in range(1, 4):
+        with line.connected() as connection:
+            for entity in drawn.sample(sorted({*CORRECTIONS, *NEW_KEYS}), 6):
+                change(drawn, Records(connection, entity), day)
+        line.run(drawn.choice((0, 1, 30, 80, -5)))
+        verify.verify()
+
+
+def change(drawn: random.Random, records: Records, day: int) -> None:
+    chosen = records.some(drawn.choice((1, 5, 200)), day)
+    ways = [records.delete, records.quarantine]
+    if records.entity in CORRECTIONS:
+        ways.append(lambda ids: records.correct(ids, **CORRECTIONS[records.entity]))
+    if records.entity in NEW_KEYS:
+        keys = {column: sql.format(day=day) for column, sql in NEW_KEYS[records.entity].items()}
+        ways.append(lambda ids: records.add(ids, day, **keys))
+    drawn.choice(ways)(chosen)
+
+
+@pytest.mark.long
+def test_a_row_that_is_not_what_it_should_be_is_found_and_made_anew(line):
+    line.run()
+    with line.connected() as connection:
+        connection.execute(
+            "update star.fct_thesis set similarity_share = 0.99 "
+            "where thesis_id = (select min(thesis_id) from star.fct_thesis)"
+        )
+    with pytest.raises(
+        verify.Differs,
+        match=r"star\.fct_thesis: 1 rows stand that are not made, 1 are made that do not stand",
+    ):
+        verify.verify()
+    assert line.run(0)["fct_thesis"].startswith("INSERT")
+    verify.verify()
+
+
+def test_layers_that_are_older_than_what_is_accepted_are_not_compared(line):
+    with line.connected() as connection:
+        records = Records(connection, "thesis")
+        records.delete(records.some(1, 1))
+    with pytest.raises(verify.NotBuilt, match=r"accepted\.thesis changed since"):
+        verify.verify()
+    with line.connected() as connection:
+        assert connection.execute("select count(*) from ops.verification").fetchone() == (0,)
