@@ -32,9 +32,9 @@
     {{ return(modules.re.sub('true /\\* in part: (.*?) \\*/', '\\1', sql)) }}
 {%- endmacro %}
 
-{# What a model reads: `tables`, by schema and name, views resolved; whether it reads a seed; whether what changes unnoticed. #}
+{# What a model reads: `tables`, by schema and name, views resolved, whose SQL are `views`; whether a seed; whether what changes unnoticed. #}
 {% macro inputs_of(node) -%}
-    {%- set tables, reads = [], namespace(seed=false, unnoticed=false) -%}
+    {%- set tables, views, reads = [], [], namespace(seed=false, unnoticed=false) -%}
     {%- for id in node.depends_on.nodes -%}
         {%- if id.startswith('seed.') -%}
             {%- set reads.seed = true -%}
@@ -48,13 +48,14 @@
         {%- elif graph.nodes[id].config.materialized == 'view' -%}
             {%- set behind = inputs_of(graph.nodes[id]) -%}
             {%- do tables.extend(behind.tables) -%}
+            {%- do views.extend([graph.nodes[id].raw_code] + behind.views) -%}
             {%- set reads.seed = reads.seed or behind.seed -%}
             {%- set reads.unnoticed = reads.unnoticed or behind.unnoticed -%}
         {%- elif id.startswith('model.') -%}
             {%- do tables.append(graph.nodes[id].schema ~ '.' ~ graph.nodes[id].alias) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return({'tables': tables | unique | list, 'seed': reads.seed, 'unnoticed': reads.unnoticed}) }}
+    {{ return({'tables': tables | unique | list, 'views': views, 'seed': reads.seed, 'unnoticed': reads.unnoticed}) }}
 {%- endmacro %}
 
 {# Columns of this model whose changed values others ask for. #}
@@ -102,7 +103,7 @@
 
 {#
   What is known of a table or test since it was last made: `is_same` where its SQL is and it is there, `read`: table it reads ->
-  [version read, version now, columns of which changed keys were noted in between, whether any row may have changed].
+  [version read, version now, columns of which keys were noted with every change in between, whether any row may have changed].
 #}
 {% macro state_of(name, tables, made_from, is_there) -%}
     {%- call statement('state', fetch_result=True) -%}
@@ -111,8 +112,11 @@
             cast(coalesce((
                 select jsonb_object_agg(i.relation, jsonb_build_array(
                     coalesce(r.version, -1), coalesce(v.version, 0),
-                    (select coalesce(jsonb_agg(distinct k.column_name), '[]') from ops.changed_key as k
-                        where k.relation = i.relation and k.version > r.version and k.key is not null),
+                    (select coalesce(jsonb_agg(c.column_name), '[]') from (
+                        select k.column_name, count(distinct k.version) as versions, max(count(distinct k.version)) over () as of_all
+                        from ops.changed_key as k where k.relation = i.relation and k.version > r.version and k.key is not null
+                        group by rollup (k.column_name)
+                    ) as c where c.column_name is not null and c.versions = c.of_all),
                     exists (select from ops.changed_key as k where k.relation = i.relation and k.version > r.version and k.key is null)
                 ))
                 from unnest(array[{% for table in tables %}'{{ table }}'{{ ', ' if not loop.last }}{% endfor %}]::text[]) as i (relation)
@@ -141,7 +145,7 @@
 #}
 {% macro plan_of(target, sql) -%}
     {%- set name, inputs, follows = noted_name(target), inputs_of(model), config.get('follows') -%}
-    {%- set made_of = [var('as_of')[:4], without_day(sql), model.columns | string, model.constraints | string, config.get('indexes', []) | string, model.description, config.get('post-hook', []) | string, (follows or {}) | string] -%}
+    {%- set made_of = [var('as_of')[:4], without_day(sql), model.columns | string, model.constraints | string, config.get('indexes', []) | string, model.description, config.get('post-hook', []) | string, (follows or {}) | string] + inputs.views -%}
     {%- set plan = namespace(way='whole', name=name, unnoticed=inputs.unnoticed, digest=none,
         made_from=local_md5((made_of + ([var('seeds_digest', '')] if inputs.seed else [])) | join('\n'))) -%}
     {%- set state = state_of(name.removeprefix('beside_'), inputs.tables, plan.made_from, "to_regclass('" ~ name ~ "') is not null") -%}
@@ -216,11 +220,12 @@
 {% macro make_in_part(target, sql, plan) -%}
     {%- set columns, key = model.columns.keys() | join(', '), "coalesce(cast(" ~ config.get('follows').key ~ " as text), '')" -%}
     create temp table held on commit drop as select {{ columns }} from {{ target }} where {{ key }} in (select key from touched);
-    create temp table made on commit drop as
+    create temp table made (like {{ target }}) on commit drop;
+    insert into made ({{ columns }})
         select {{ columns }} from ({{ restricted(sql) }}) as made where {{ key }} in (select key from touched);
     create temp table differing on commit drop as
-        (select cast(-1 as int) as side, * from (select * from held except all select * from made) as gone)
-        union all select 1, * from (select * from made except all select * from held) as come;
+        (select cast(-1 as int) as side, * from (select {{ columns }} from held except all select {{ columns }} from made) as gone)
+        union all select 1, * from (select {{ columns }} from made except all select {{ columns }} from held) as come;
     create temp table moved on commit drop as select distinct {{ key }} as key from differing;
     analyze moved;
     delete from {{ target }} where {{ key }} in (select key from moved);

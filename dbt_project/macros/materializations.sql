@@ -9,6 +9,7 @@
     {%- set plan = plan_of(target, sql) -%}
 
     {% if plan.way == 'unchanged' %}
+        {% call statement('seen') %}update ops.table_version set as_of = {{ as_of() }} where relation = '{{ plan.name }}'{% endcall %}
         {% call noop_statement('main', 'UNCHANGED') %}{% endcall %}
     {% elif plan.way == 'in_part' %}
         {% call statement('made') %}{{ make_in_part(target, sql, plan) }}{% endcall %}
@@ -52,7 +53,7 @@
 {# A test that passed passes again while nothing that it reads has changed; it is asked again only then. #}
 {% materialization test, adapter='postgres' %}
     {%- set inputs = inputs_of(model) -%}
-    {%- set plan = namespace(name=model.unique_id, made_from=local_md5(var('as_of')[:4] ~ without_day(sql) ~ (var('as_of') if as_of() in sql else '') ~ (var('seeds_digest', '') if inputs.seed else ''))) -%}
+    {%- set plan = namespace(name=model.unique_id, made_from=local_md5(var('as_of')[:4] ~ without_day(sql) ~ inputs.views | join ~ (var('as_of') if as_of() in sql else '') ~ (var('seeds_digest', '') if inputs.seed else ''))) -%}
     {%- set state = state_of(plan.name, inputs.tables, plan.made_from, 'true') -%}
     {%- set plan.read = state.read -%}
     {% if state.is_same and not inputs.unnoticed and not changed_of(state.read) %}

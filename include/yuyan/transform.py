@@ -92,6 +92,12 @@ def _seeds_digest() -> str:
     return digest.hexdigest()
 
 
+def _seeds_of(manifest: Any) -> str:
+    """The digest of the seeds that a build reads: those in the warehouse, or those of the files, where it loads them itself.
+    Parsing reads none."""
+    return (_loaded_seeds() or _seeds_digest()) if manifest is not None else ""
+
+
 def _loaded_seeds() -> str | None:
     """The digest of the seeds that the warehouse has; None where one of their tables is not there."""
     wanted = sorted(path.stem for path in settings.SEEDS.rglob("*.csv"))
@@ -258,7 +264,7 @@ def _run(command: list[str], as_of: date, manifest: Any = None, beside: dict[str
                     "as_of": as_of.isoformat(),
                     "simulated_scale": settings.simulated_scale(),
                     "institution_successors": editions.successors(),
-                    "seeds_digest": _seeds_digest(),
+                    "seeds_digest": _seeds_of(manifest),
                     **(beside or {}),
                 }
             ),

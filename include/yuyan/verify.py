@@ -19,7 +19,11 @@ left join ops.table_version as v using (relation)
 where split_part(r.model, '.', 1) = any(%s) and coalesce(v.version, 0) <> r.version
 order by 1, 2 limit 3
 """
-DAY = "select max(as_of) from ops.table_version where split_part(relation, '.', 1) = any(%s)"
+STATE = """
+select max(version), min(as_of), max(as_of) from ops.table_version
+where split_part(relation, '.', 1) = any(%s) and made_from is not null
+"""
+CHANGED = "select max(version) from ops.table_version where relation like 'accepted.%'"
 TABLES = """
 select split_part(relation, '.', 1), split_part(relation, '.', 2) from ops.table_version
 where split_part(relation, '.', 1) = any(%s) and made_from is not null order by relation
@@ -57,15 +61,20 @@ def verify() -> int:
     >>> verify()
     """
     with psycopg.connect(settings.warehouse_dsn("transform"), autocommit=True) as connection:
-        as_of = _day(connection)
-        transform.build_beside(as_of, _scale(connection))
-        _refuse_stale(connection)
-        tables = [(layer, name) for layer, name in connection.execute(TABLES, [list(LAYERS)]).fetchall()]
-        found = [_compare(connection, layer, name) for layer, name in tables]
+        state = _state(connection)
+        transform.build_beside(state[-1], _scale(connection))
+        with connection.transaction():
+            connection.execute("set transaction isolation level repeatable read")
+            if _state(connection) != state:
+                raise NotBuilt(
+                    "the layers were built anew meanwhile: try again when no run of the DAG `warehouse` works"
+                )
+            tables = [(layer, name) for layer, name in connection.execute(TABLES, [list(LAYERS)]).fetchall()]
+            found = [_compare(connection, layer, name) for layer, name in tables]
         for layer in LAYERS:
             _drop(connection, transform.BESIDE + layer)
         differing = [d for d in found if d.standing or d.rebuilt]
-        _record(connection, as_of, found)
+        _record(connection, state[-1], found)
     if differing:
         named = "; ".join(
             f"{d.table}: {d.standing} rows stand that are not made, {d.rebuilt} are made that do not stand"
@@ -77,13 +86,21 @@ def verify() -> int:
     return len(found)
 
 
-def _day(connection: psycopg.Connection) -> date:
-    """The day of which the layers are."""
-    _refuse_stale(connection)
-    (as_of,) = connection.execute(DAY, [list(LAYERS)]).fetchone()
-    if as_of is None:
-        raise NotBuilt("nothing was built yet: run the DAG `warehouse` first")
-    return as_of
+def _state(connection: psycopg.Connection) -> tuple:
+    """What the layers are: their newest change, that of what is accepted, and last their day.
+
+    Raises NotBuilt where they are not of what is accepted now, or of several days.
+    """
+    stale = connection.execute(STALE, [list(LAYERS)]).fetchall()
+    if stale:
+        named = ", ".join(f"{relation} changed since {model} read it" for model, relation in stale)
+        raise NotBuilt(f"the layers are not of what is accepted now ({named}): run the DAG `warehouse` first")
+    newest, first, last = connection.execute(STATE, [list(LAYERS)]).fetchone()
+    if last is None or first != last:
+        raise NotBuilt(
+            f"the layers are of {first or 'no day'} and {last or 'no day'}: run the DAG `warehouse` first"
+        )
+    return newest, *connection.execute(CHANGED).fetchone(), last
 
 
 def _scale(connection: psycopg.Connection) -> float | None:
@@ -94,13 +111,6 @@ def _scale(connection: psycopg.Connection) -> float | None:
         "select city_scale from marts.indicator_value where is_simulated limit 1"
     ).fetchone()
     return found[0] if found else None
-
-
-def _refuse_stale(connection: psycopg.Connection) -> None:
-    stale = connection.execute(STALE, [list(LAYERS)]).fetchall()
-    if stale:
-        named = ", ".join(f"{relation} changed since {model} read it" for model, relation in stale)
-        raise NotBuilt(f"the layers are not of what is accepted now ({named}): run the DAG `warehouse` first")
 
 
 def _compare(connection: psycopg.Connection, layer: str, name: str) -> Difference:

@@ -14,7 +14,7 @@ from yuyan.domain.indicators import BY_DISCIPLINE, Side, Term, Variant
 
 GENERATED = "由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。"
 CATEGORY = "substr(discipline_code, 1, 2)"
-COMPARED_WITH_DAY = re.compile(r"\b(\w+) [<>]=? \{\{ as_of\(\) \}\}")
+COMPARED_WITH_DAY = re.compile(r"\b(\w+) (?:<>|[<>]=?|=) \{\{ as_of\(\) \}\}")
 """A column that a condition compares with the run's date."""
 PARTS = {
     "city": (),

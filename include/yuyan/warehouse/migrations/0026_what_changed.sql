@@ -58,10 +58,14 @@ begin
 end
 $$;
 
--- Called after every statement that changes an accepted table; `gone` and `fresh` are its rows before and after.
+-- Called after every statement that changes an accepted table; `gone` and `fresh` are its rows before and after. A table that
+-- no model has read (a first load) has no keys to note.
 create or replace function ops.note_accepted() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
 declare
-    followed constant text = (select f.column_name from ops.followed as f where f.entity = tg_table_name);
+    followed constant text = (
+        select f.column_name from ops.followed as f
+        where f.entity = tg_table_name and exists (select from ops.read_version as r where r.relation = 'accepted.' || f.entity)
+    );
     touched constant text = case tg_op
         when 'INSERT' then 'select * from fresh' when 'DELETE' then 'select * from gone'
         when 'UPDATE' then 'select * from gone union all select * from fresh'
@@ -72,7 +76,7 @@ begin
     if tg_op <> 'TRUNCATE' then
         execute format('select exists (%s)', touched) into is_touched;
         if followed is not null then
-            execute format('select array_agg(key) from (select distinct coalesce(t.%I, '''') as key from (%s) as t limit 50001) as k',
+            execute format('select array_agg(key) from (select distinct coalesce(t.%I::text, '''') as key from (%s) as t limit 50001) as k',
                 followed, touched) into keys;
         end if;
     end if;
@@ -83,32 +87,38 @@ begin
 end
 $$;
 
--- A tombstone also ends the history of a record of which nothing is in the accepted table (its last good version had stood down).
-create or replace function ops.note_ended() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
+-- Every version of a judged batch that is not in quarantine belongs to its record's history (accepted.<entity>_versions), also
+-- where a newer one took its place in the same judgement, or where nothing of it is in the accepted table.
+create or replace function ops.note_judged() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
 declare
-    ended record;
+    judged record;
     keys text[];
 begin
-    for ended in
+    for judged in
         select f.entity, f.column_name from ops.followed as f
-        where f.column_name is not null and f.entity in (select j.entity from fresh as j)
+        where f.entity in (select j.entity from fresh as j)
+            and exists (select from ops.read_version as r where r.relation = 'accepted.' || f.entity)
     loop
-        execute format(
-            'select array_agg(distinct coalesce(v.%I, '''')) from fresh as j '
-            'inner join raw.%I as r on r.batch_id = j.batch_id and r.is_deleted '
-            'inner join raw.%I as v on v.src_inst_code = r.src_inst_code and v.src_record_id = r.src_record_id '
-            'where j.entity = %L',
-            ended.column_name, ended.entity, ended.entity, ended.entity
-        ) into keys;
-        if keys is not null then
-            perform ops.note_keys(ended.entity, keys);
+        keys = null;
+        if judged.column_name is not null then
+            execute format(
+                'select array_agg(key) from (select distinct coalesce(v.%I, '''') as key from fresh as j '
+                'inner join raw.%I as r on r.batch_id = j.batch_id '
+                'inner join raw.%I as v on v.src_inst_code = r.src_inst_code and v.src_record_id = r.src_record_id '
+                'where j.entity = %L limit 50001) as k',
+                judged.column_name, judged.entity, judged.entity, judged.entity
+            ) into keys;
+            continue when keys is null;
         end if;
+        perform ops.note_keys(judged.entity, keys);
     end loop;
     return null;
 end
 $$;
-create trigger ended after insert on quality.judged referencing new table as fresh
-for each statement execute function ops.note_ended();
+create trigger noted after insert on quality.judged referencing new table as fresh
+for each statement execute function ops.note_judged();
+-- a trigger needs no right to be called; whoever may attach one to a table of its own would have the owner's rights in it
+revoke execute on function ops.note_accepted(), ops.note_judged(), ops.note_keys(text, text[]) from public;
 
 create table if not exists ops.verification (
     verified_at timestamptz not null default clock_timestamp(),
