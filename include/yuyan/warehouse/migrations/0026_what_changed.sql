@@ -102,12 +102,13 @@ begin
         keys = null;
         if judged.column_name is not null then
             execute format(
-                'select array_agg(key) from (select distinct coalesce(v.%I, '''') as key from fresh as j '
-                'inner join raw.%I as r on r.batch_id = j.batch_id '
-                'inner join raw.%I as v on v.src_inst_code = r.src_inst_code and v.src_record_id = r.src_record_id '
-                'where j.entity = %L limit 50001) as k',
-                judged.column_name, judged.entity, judged.entity, judged.entity
-            ) into keys;
+                'select array_agg(key) from (select distinct v.key from '
+                '(select distinct src_inst_code, src_record_id from raw.%I where batch_id = any ($1)) as r '
+                'cross join lateral (select coalesce(v.%I, '''') as key from raw.%I as v '
+                'where v.src_inst_code = r.src_inst_code and v.src_record_id = r.src_record_id offset 0) as v '
+                'limit 50001) as k',
+                judged.entity, judged.column_name, judged.entity
+            ) into keys using (select array_agg(j.batch_id) from fresh as j where j.entity = judged.entity);
             continue when keys is null;
         end if;
         perform ops.note_keys(judged.entity, keys);
