@@ -5,6 +5,7 @@ row of every table. Records of all kinds come, are corrected, deleted, kept out 
 """
 
 import random
+import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 
@@ -26,10 +27,14 @@ select split_part(node_id, '.', 3), message from ops.model_result where run_id =
 
 
 @pytest.fixture
-def line(pg_home, simulated_city_dsn, simulated_city_home, simulated_city, monkeypatch) -> Iterator["Line"]:
-    """The built city as a copy of its own."""
+def line(
+    pg_home, simulated_city_dsn, simulated_city_home, simulated_city, tmp_path, monkeypatch
+) -> Iterator["Line"]:
+    """The built city as a copy of its own; what dbt compiles for it is not what others read of the city."""
+    (tmp_path / "dbt").mkdir()
+    shutil.copy(simulated_city_home / "dbt" / "parsed.msgpack", tmp_path / "dbt")
     for dsn in copy_of(pg_home, simulated_city_dsn):
-        monkeypatch.setenv("YUYAN_HOME", str(simulated_city_home))
+        monkeypatch.setenv("YUYAN_HOME", str(tmp_path))
         monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", dsn)
         monkeypatch.setenv("YUYAN_SIMULATED", "0.01")
         yield Line(dsn, simulated_city.as_of)
