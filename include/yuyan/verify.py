@@ -62,17 +62,12 @@ def verify() -> int:
     """
     with psycopg.connect(settings.warehouse_dsn("transform"), autocommit=True) as connection:
         state = _state(connection)
-        transform.build_beside(state[-1], _scale(connection))
-        with connection.transaction():
-            connection.execute("set transaction isolation level repeatable read")
-            if _state(connection) != state:
-                raise NotBuilt(
-                    "the layers were built anew meanwhile: try again when no run of the DAG `warehouse` works"
-                )
-            tables = [(layer, name) for layer, name in connection.execute(TABLES, [list(LAYERS)]).fetchall()]
-            found = [_compare(connection, layer, name) for layer, name in tables]
-        for layer in LAYERS:
-            _drop(connection, transform.BESIDE + layer)
+        try:
+            transform.build_beside(state[-1], _scale(connection))
+            found = _compare_all(connection, state)
+        finally:  # a copy of the whole star stays nowhere
+            for layer in LAYERS:
+                _drop(connection, transform.BESIDE + layer)
         differing = [d for d in found if d.standing or d.rebuilt]
         _record(connection, state[-1], found)
     if differing:
@@ -113,6 +108,18 @@ def _scale(connection: psycopg.Connection) -> float | None:
     return found[0] if found else None
 
 
+def _compare_all(connection: psycopg.Connection, state: tuple) -> list[Difference]:
+    """All tables as of one moment. Raises NotBuilt where the layers are not what they were when building beside began."""
+    with connection.transaction():
+        connection.execute("set transaction isolation level repeatable read")
+        if _state(connection) != state:
+            raise NotBuilt(
+                "the layers were built anew meanwhile: try again when no run of the DAG `warehouse` works"
+            )
+        tables = connection.execute(TABLES, [list(LAYERS)]).fetchall()
+        return [_compare(connection, layer, name) for layer, name in tables]
+
+
 def _compare(connection: psycopg.Connection, layer: str, name: str) -> Difference:
     names = connection.execute(
         "select column_name from information_schema.columns where table_schema = %s and table_name = %s order by 1",
@@ -129,7 +136,7 @@ def _compare(connection: psycopg.Connection, layer: str, name: str) -> Differenc
 
 
 def _drop(connection: psycopg.Connection, schema: str) -> None:
-    query = "select relname from pg_class where relnamespace = %s::regnamespace and relkind = 'r'"
+    query = "select tablename from pg_tables where schemaname = %s"
     for (name,) in connection.execute(query, [schema]).fetchall():
         connection.execute(sql.SQL("drop table {} cascade").format(sql.Identifier(schema, name)))
 
