@@ -18,7 +18,7 @@ from yuyan.warehouse import ddl
 
 META = ("src_inst_code", "src_record_id", "raw_id", "batch_id")
 OF_ONE_CLASS = re.compile(r"([\w.]+|coalesce\([\w.]+, ''\)) ~ '\^(?:\[([^]^\\]+)\]|\\d)\{(\d+)\}\$'")
-AFTER_A_TEXT = re.compile(r"([\w.]+) ~ '([^]\\'[(){}.*+?^$|]{2,})\[[^']*'")
+AFTER_A_TEXT = re.compile(r"([\w.]+) ~ '([^]\\'[(){}.*+?^$|]{2,})\[[^'|]*'")
 FAILS, UNVERIFIABLE, HOLDS = "'0'::\"char\"", "'1'::\"char\"", "'2'::\"char\""
 
 
