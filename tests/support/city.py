@@ -119,7 +119,7 @@ class City:
 
     def truth(self, number: int) -> Path:
         """Write what the simulator says that the warehouse must hold on a day; returns the folder."""
-        folder = self.home / "simulator" / "truth" / f"day_{number}"
+        folder = self.home.parent / "truth" / f"day_{number}"
         truth.write(population.build(scale=float(SCALE), day=number), folder)
         return folder
 

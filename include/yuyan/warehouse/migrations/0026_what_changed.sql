@@ -116,7 +116,7 @@ begin
     return null;
 end
 $$;
-create trigger noted after insert on quality.judged referencing new table as fresh
+create or replace trigger noted after insert on quality.judged referencing new table as fresh
 for each statement execute function ops.note_judged();
 -- a trigger needs no right to be called; whoever may attach one to a table of its own would have the owner's rights in it
 revoke execute on function ops.note_accepted(), ops.note_judged(), ops.note_keys(text, text[]) from public;
