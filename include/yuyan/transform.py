@@ -250,6 +250,9 @@ def _run(command: list[str], as_of: date, manifest: Any = None, beside: dict[str
         dbtRunner,
     )  # a second to import; DAG files and the command line must not pay for it
 
+    from yuyan import dbt_connections
+
+    dbt_connections.keep()
     target = str(settings.home() / "dbt")
     options = [
         *("--project-dir", str(settings.DBT_PROJECT), "--profiles-dir", str(settings.DBT_PROJECT)),

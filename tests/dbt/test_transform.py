@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import tiny
 import yaml
+from dbt.adapters.postgres import connections
 
 from yuyan import openlineage, settings, transform
 
@@ -167,3 +168,21 @@ def test_the_formulas_pass_their_unit_tests(built, manifest):
     outcomes = [r for r in result.result.results if str(r.node.resource_type) == "unit_test"]
     assert [(r.node.name, r.message) for r in outcomes if str(r.status) != "pass"] == []
     assert len(outcomes) == len(manifest["unit_tests"])
+
+
+def test_connections_are_kept_from_node_to_node_and_closed_at_the_end(built, monkeypatch):
+    opened = []
+
+    def connect(**wanted):
+        opened.append(psycopg2_connect(**wanted))
+        return opened[-1]
+
+    psycopg2_connect = connections.psycopg2.connect
+    monkeypatch.setattr(connections.psycopg2, "connect", connect)
+    monkeypatch.setenv("DBT_THREADS", "1")
+    monkeypatch.setitem(transform.SELECTIONS, "star", ("dim_date", "dim_discipline", "dim_urgent_list"))
+    summary = transform.run_layer("star", "kept", tiny.AS_OF)
+    of_dbt = [c for c in opened if "application_name=yuyan-dbt" in c.dsn]
+    assert summary["models"] + summary["tests"] == 6
+    assert 1 <= len(of_dbt) <= 3, "of the nodes' thread, of the one that lists relations, of the command"
+    assert all(c.closed for c in opened)

@@ -335,6 +335,7 @@ def until(dsn: str, query: str) -> None:
     pytest.fail(f"never came true: {query}")
 
 
+@pytest.mark.long
 def test_a_platform_down_all_day_stops_nobody_else(city, third):
     assert (third["state"], third["failures"], third["as_of"]) == ("partial", [], "2026-10-17")
     assert [line.startswith(DOWN) for line in third["unfinished"]] == [True]
@@ -360,6 +361,7 @@ def test_a_platform_down_all_day_stops_nobody_else(city, third):
             assert held == dict(expected.select("src_inst_code", "rows").rows())
 
 
+@pytest.mark.long
 def test_an_interrupted_day_is_taken_up_and_what_is_collected_meanwhile_is_judged_on_the_newest(city, third):
     day = date(2026, 10, 17)
     assert city.rows(f"select count(*) from ops.run where kind = 'collect' and as_of = '{day}'") == [(1,)]
