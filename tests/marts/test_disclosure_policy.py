@@ -146,6 +146,26 @@ def test_what_the_last_round_left_is_attacked_too(monkeypatch):
     assert (found["told"], found["narrow"], found["hidden"]) == (1, 1, 1)
 
 
+def test_company_that_follows_all_the_same_is_shown(monkeypatch):
+    """Shown 13 = 3 + 10 and shown 30 = 12 + 18: the 10 keeps the 3 back; the 12, had it been hidden, keeps back nothing."""
+    no = np.zeros(6, dtype=bool)
+    system = System(
+        value=np.array([13.0, 3, 10, 30, 12, 18]), least=np.zeros(6), need=np.full(6, 5.0), is_money=no,
+        is_open=no.copy(), is_hidden=np.array([False, True, False, False, False, False]), total=np.array([0, 3]),
+        start=np.array([0, 2, 4]), member=np.array([1, 2, 4, 5]), rest=np.zeros(2),
+    )  # fmt: skip
+    cells = SimpleNamespace(system=system, refs=pl.DataFrame({"cell": range(6)}))
+
+    def protect(system: System) -> int:
+        system.is_hidden[[2, 4]] = True
+        return 0
+
+    monkeypatch.setattr(run, "protect", protect)
+    found = run.secure(cells, system.least.copy(), np.full(6, np.inf))
+    assert (found["told"], found["narrow"], found["hidden"]) == (0, 0, 2)
+    assert system.is_hidden.tolist() == [False, True, True, False, False, False]
+
+
 @pytest.mark.database
 def test_a_share_of_many_persons_is_shown_to_three_places_and_fits_five_figures(warehouse):
     """(records, right ones) of students and of degree points, from one fewer than enough."""

@@ -52,13 +52,18 @@ def publish(run_id: str, as_of: date) -> dict[str, Any]:
 
 
 def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
-    """Hide until an attack finds nothing more that hiding could help; returns what it finds then."""
+    """Hide until an attack finds nothing more that hiding could help; returns what it finds then.
+
+    Company that follows from what is shown all the same is shown: hidden it keeps nothing back, and on another day it would
+    stand among what must not be told.
+    """
     system = cells.system
     real = np.zeros(len(system.value), dtype=bool)
     real[cells.refs["cell"].drop_nulls().to_numpy()] = True
     # what is hidden for its own sake; company may be computed where nothing of this follows
     secret = system.is_hidden.copy()
     told, narrow, changed = np.zeros(len(real), dtype=bool), np.zeros(len(real), dtype=bool), None
+    follows = told.copy()
 
     def seen() -> tuple[System, np.ndarray]:
         """What readers have (what no table shows can only be computed), and the cells that an attack is judged by."""
@@ -75,7 +80,8 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
         readers, judged = seen()
         before = system.is_hidden.copy()
         algebra = attack.Algebra(readers, changed)
-        told = judged & np.where(algebra.is_looked_at, algebra.told(), told)
+        follows = np.where(algebra.is_looked_at, algebra.told(), follows)
+        told = judged & follows
         proofs = algebra.proofs(np.flatnonzero(told & algebra.is_core))
         more = sum(refute(system, *proof) for proof in proofs)
         more += harden(system, told & ~algebra.is_core)
@@ -89,7 +95,9 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
     else:  # nobody has looked at what the last round left
         readers, judged = seen()
         exact, narrow = bounded(readers, judged)
-        told = exact | (judged & attack.Algebra(readers, None).told())
+        follows = attack.Algebra(readers, None).told()
+        told = exact | (judged & follows)
+    system.is_hidden[follows & ~secret] = False
     return {
         "cells": int(real.sum()),
         "sums": len(system.total),
