@@ -22,10 +22,10 @@ help: ## show this list
 run: $(INSTALLED) ## install, start everything, run the next simulated day, print the indicators
 	@$(BIN)/yuyan run $(if $(SCALE),--scale $(SCALE)) $(if $(SEED),--seed $(SEED))
 
-test: $(INSTALLED) ## install and run the tests, but for the eleven longest
+test: $(INSTALLED) ## install and run the tests, but for the thirteen longest
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
-test-long: $(INSTALLED) ## run the eleven that take a minute or more each: how-tos followed to the end, every layer on rows let pass and on extreme values, a replay from elsewhere, what is made in part day by day beside the whole
+test-long: $(INSTALLED) ## run the thirteen that take a minute or more each: how-tos followed to the end, a day through Airflow that is interrupted, every layer on rows let pass and on extreme values, a replay from elsewhere, what is made in part day by day beside the whole
 	@$(BIN)/python -m pytest -n 2 --dist loadscope -m long
 
 down: $(INSTALLED) ## stop everything; data stay
