@@ -14,7 +14,7 @@ FLOORS = (
     {"files"},
     {"settings", "secrets"},
     {"domain"},
-    {"warehouse", "collect", "decisions", "openlineage"},
+    {"warehouse", "collect", "decisions", "openlineage", "dbt_connections"},
     {"load", "validate", "transform", "estimate", "changes", "disclosure", "suppliers"},
     {"assess", "allocate", "early_warning", "check", "line_state", "verify"},
     {"pages", "manifest", "runs", "access"},

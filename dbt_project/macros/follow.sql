@@ -48,7 +48,7 @@
         {%- elif graph.nodes[id].config.materialized == 'view' -%}
             {%- set behind = inputs_of(graph.nodes[id]) -%}
             {%- do tables.extend(behind.tables) -%}
-            {%- do views.extend([graph.nodes[id].raw_code] + behind.views) -%}
+            {%- do views.extend([graph.nodes[id].raw_code ~ (var('as_of') if 'as_of(' in graph.nodes[id].raw_code)] + behind.views) -%}
             {%- set reads.seed = reads.seed or behind.seed -%}
             {%- set reads.unnoticed = reads.unnoticed or behind.unnoticed -%}
         {%- elif id.startswith('model.') -%}

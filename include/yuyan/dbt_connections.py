@@ -5,22 +5,32 @@ a process of the server with empty caches, a quarter of the layer's processor ti
 but takes up a connection that it finds open. Importing this module takes the time of importing dbt.
 """
 
+import psycopg2
 from dbt.adapters.postgres import PostgresAdapter
 from dbt.adapters.postgres.connections import PostgresConnectionManager
 
 
 class KeptConnections(PostgresConnectionManager):
-    """Releases a connection by rolling back what a node left open, as closing it would; closes one that is broken."""
+    """Releases a connection by rolling back what a node left open, as closing it would; closes one that is broken, and the
+    command's own ("master"), which would be idle as long as all nodes take."""
 
     def release(self) -> None:
         connection = self.get_if_exists()
         if connection is None:
             return
-        if connection.state != "open" or connection.handle.closed:
+        if connection.state != "open" or connection.handle.closed or connection.name == "master":
             self.close(connection)
-        else:
+            return
+        try:
             connection.handle.rollback()
-            connection.transaction_open = False
+        except psycopg2.Error:
+            self.close(connection)
+        connection.transaction_open = False
+
+    def add_commit_query(self) -> None:
+        """Commit by the driver, so that it knows: of dbt's `COMMIT` it would not, and would roll back with a warning."""
+        with self.exception_handler("COMMIT"):
+            self.get_thread_connection().handle.commit()
 
 
 def keep() -> None:

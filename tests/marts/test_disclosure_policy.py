@@ -146,24 +146,24 @@ def test_what_the_last_round_left_is_attacked_too(monkeypatch):
     assert (found["told"], found["narrow"], found["hidden"]) == (1, 1, 1)
 
 
-def test_company_that_follows_all_the_same_is_shown(monkeypatch):
-    """Shown 13 = 3 + 10 and shown 30 = 12 + 18: the 10 keeps the 3 back; the 12, had it been hidden, keeps back nothing."""
-    no = np.zeros(6, dtype=bool)
+def test_company_that_follows_all_the_same_is_shown_and_another_is_found():
+    """12 = 1 + 1 + 10, 50 = 10 + 30 + 10 and 40 = 30 + 10, all shown but the 30 and its 10: a 10 = 50 - 40 keeps nothing of
+    the two 1 back that are known to be somebody, so the 12 is hidden, too."""
+    no = np.zeros(8, dtype=bool)
+    total, one, another, company, whole, rest, part, other = range(8)
     system = System(
-        value=np.array([13.0, 3, 10, 30, 12, 18]), least=np.zeros(6), need=np.full(6, 5.0), is_money=no,
-        is_open=no.copy(), is_hidden=np.array([False, True, False, False, False, False]), total=np.array([0, 3]),
-        start=np.array([0, 2, 4]), member=np.array([1, 2, 4, 5]), rest=np.zeros(2),
+        value=np.array([12.0, 1, 1, 10, 50, 40, 30, 10]), least=np.array([0.0, 1, 1, 0, 0, 0, 0, 0]), need=np.full(8, 5.0),
+        is_money=no, is_open=no.copy(), is_hidden=no.copy(), total=np.array([total, whole, rest]),
+        start=np.array([0, 3, 6, 8]), member=np.array([one, another, company, company, part, other, part, other]),
+        rest=np.zeros(3),
     )  # fmt: skip
-    cells = SimpleNamespace(system=system, refs=pl.DataFrame({"cell": range(6)}))
-
-    def protect(system: System) -> int:
-        system.is_hidden[[2, 4]] = True
-        return 0
-
-    monkeypatch.setattr(run, "protect", protect)
-    found = run.secure(cells, system.least.copy(), np.full(6, np.inf))
-    assert (found["told"], found["narrow"], found["hidden"]) == (0, 0, 2)
-    assert system.is_hidden.tolist() == [False, True, True, False, False, False]
+    system.is_hidden[[one, another, part, other]] = True
+    system.is_open[[whole, rest]] = True
+    cells = SimpleNamespace(system=system, refs=pl.DataFrame({"cell": range(8)}))
+    found = run.secure(cells, system.least.copy(), np.full(8, np.inf))
+    assert (found["told"], found["narrow"], found["unprotected"]) == (0, 0, 0)
+    assert not system.is_hidden[company]
+    assert system.is_hidden[[total, one, another]].all()
 
 
 @pytest.mark.database

@@ -92,6 +92,28 @@ def test_every_version_of_a_judged_batch_is_of_the_history(connection):
     assert noted(connection) == ["k1", "k2", "k3"]
 
 
+def test_what_enters_and_leaves_quarantine_changes_the_history_of_its_record(connection):
+    """The second version has another key: while it is out, the first is valid on."""
+    for number, student in enumerate(("k1", "k2"), start=1):
+        connection.execute(
+            f"insert into raw.student {RAW} values ('10611', 'r', %s, false, '', %s, 1, '2026-10-15', %s)",
+            [number, f"b{number}", student],
+        )
+    hold = (
+        "insert into quality.quarantine (entity, raw_id, src_inst_code, src_record_id, batch_id, rule_ids, "
+        "since_run_id, last_run_id) select 'student', raw_id, src_inst_code, src_record_id, batch_id, '{}', 'run', "
+        "'run' from raw.student where batch_id = 'b2' on conflict (entity, raw_id) do update set last_run_id = 'next'"
+    )
+    connection.execute(hold)
+    assert noted(connection) == ["k1", "k2"]
+    connection.execute(hold)
+    assert noted(connection) == []
+    connection.execute("update quality.quarantine set state = 'stood_down'")
+    assert noted(connection) == ["k1", "k2"]
+    connection.execute("delete from quality.quarantine")
+    assert noted(connection) == ["k1", "k2"]
+
+
 def test_who_may_not_write_the_notes_cannot_have_them_written_from_a_table_of_its_own(connection):
     allowed = connection.execute(
         "select p.proname from pg_proc as p, aclexplode(p.proacl) as granted "
@@ -101,4 +123,4 @@ def test_who_may_not_write_the_notes_cannot_have_them_written_from_a_table_of_it
         "select count(*) from pg_proc "
         "where pronamespace = 'ops'::regnamespace and proname like 'note%' and proacl is not null"
     ).fetchone()
-    assert (allowed, revoked) == ([], (3,))
+    assert (allowed, revoked) == ([], (4,))

@@ -76,7 +76,10 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
         return judged & (room < attack.TOLERANCE), judged & (room < system.need - 2)
 
     for _ in range(ROUNDS):
+        start = system.is_hidden.copy()
         unprotected = protect(system)
+        if changed is not None:
+            changed |= system.is_hidden & ~start
         readers, judged = seen()
         before = system.is_hidden.copy()
         algebra = attack.Algebra(readers, changed)
@@ -89,15 +92,18 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
             exact, narrow = bounded(readers, judged)
             told |= exact
             more = harden(system, narrow | told)
-        if not more:
-            break
         changed = system.is_hidden & ~before
+        if not more:
+            useless = follows & system.is_hidden & ~secret & ~system.is_open
+            if not useless.any():
+                break
+            system.is_hidden[useless] = False
+            system.is_open[useless] = True
+            changed = None
     else:  # nobody has looked at what the last round left
         readers, judged = seen()
         exact, narrow = bounded(readers, judged)
-        follows = attack.Algebra(readers, None).told()
-        told = exact | (judged & follows)
-    system.is_hidden[follows & ~secret] = False
+        told = exact | (judged & attack.Algebra(readers, None).told())
     return {
         "cells": int(real.sum()),
         "sums": len(system.total),

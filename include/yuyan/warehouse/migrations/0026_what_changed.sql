@@ -48,7 +48,7 @@ declare
     number bigint;
 begin
     insert into ops.table_version as v (relation, version) values (of_table, ops.next_change())
-    on conflict (relation) do update set version = excluded.version
+    on conflict (relation) do update set version = ops.next_change()  -- drawn when the row is held: versions only grow
     returning version into number;
     if followed is null or keys is null or cardinality(keys) > 50000 then
         insert into ops.changed_key values (of_table, number, coalesce(followed, ''), null);
@@ -118,8 +118,43 @@ end
 $$;
 create or replace trigger noted after insert on quality.judged referencing new table as fresh
 for each statement execute function ops.note_judged();
+
+-- What enters quarantine or leaves it is no version of its record's history, or is one again: another version of the record, with
+-- another key maybe, is then valid for longer.
+create or replace function ops.note_held() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
+declare
+    held constant text = case when tg_op = 'UPDATE'
+        then 'select f.* from fresh as f join gone as g using (entity, raw_id) where f.state <> g.state' else 'select * from fresh' end;
+    of_entity text;
+    of_column text;
+    keys text[];
+begin
+    for of_entity, of_column in
+        execute format('select f.entity, f.column_name from ops.followed as f where f.column_name is not null '
+            'and f.entity in (select h.entity from (%s) as h) '
+            'and exists (select from ops.read_version as r where r.relation = ''accepted.'' || f.entity)', held)
+    loop
+        execute format(
+            'select array_agg(key) from (select distinct v.key from '
+            '(select distinct src_inst_code, src_record_id from (%s) as h where entity = $1) as r '
+            'cross join lateral (select coalesce(v.%I, '''') as key from raw.%I as v '
+            'where v.src_inst_code = r.src_inst_code and v.src_record_id = r.src_record_id offset 0) as v '
+            'limit 50001) as k',
+            held, of_column, of_entity
+        ) into keys using of_entity;
+        perform ops.note_keys(of_entity, keys);
+    end loop;
+    return null;
+end
+$$;
+create or replace trigger noted_insert after insert on quality.quarantine referencing new table as fresh
+for each statement execute function ops.note_held();
+create or replace trigger noted_update after update on quality.quarantine referencing old table as gone new table as fresh
+for each statement execute function ops.note_held();
+create or replace trigger noted_delete after delete on quality.quarantine referencing old table as fresh
+for each statement execute function ops.note_held();
 -- a trigger needs no right to be called; whoever may attach one to a table of its own would have the owner's rights in it
-revoke execute on function ops.note_accepted(), ops.note_judged(), ops.note_keys(text, text[]) from public;
+revoke execute on function ops.note_accepted(), ops.note_judged(), ops.note_held(), ops.note_keys(text, text[]) from public;
 
 create table if not exists ops.verification (
     verified_at timestamptz not null default clock_timestamp(),
