@@ -3,6 +3,8 @@
 import psycopg
 import pytest
 
+from yuyan.warehouse import ddl
+
 pytestmark = pytest.mark.database
 
 RAW = "(src_inst_code, src_record_id, source_version, is_deleted, row_hash, batch_id, row_no, as_of, student_id)"
@@ -112,6 +114,17 @@ def test_what_enters_and_leaves_quarantine_changes_the_history_of_its_record(con
     assert noted(connection) == ["k1", "k2"]
     connection.execute("delete from quality.quarantine")
     assert noted(connection) == ["k1", "k2"]
+
+
+def test_a_history_that_a_release_tells_otherwise_may_have_changed_in_any_row(connection):
+    (told,) = connection.execute("select pg_get_viewdef('accepted.student_versions')").fetchone()
+    connection.execute(
+        f"create or replace view accepted.student_versions as select * from ({told.rstrip(';')}) as v where not is_deleted"
+    )
+    ddl.create(connection)
+    assert (noted(connection), noted(connection, "accepted.admission_plan")) == ([None], [])
+    ddl.create(connection)
+    assert noted(connection) == []
 
 
 def test_who_may_not_write_the_notes_cannot_have_them_written_from_a_table_of_its_own(connection):

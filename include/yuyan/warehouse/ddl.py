@@ -169,21 +169,33 @@ def _accepted_table(connection: psycopg.Connection, contract: Contract) -> None:
 
 
 def _views(connection: psycopg.Connection, contract: Contract) -> None:
-    """accepted.<entity>_versions: every judged and accepted version, tombstones included; latest.<entity>: newest, typed."""
+    """accepted.<entity>_versions: every judged and accepted version, tombstones included; latest.<entity>: newest, typed.
+
+    A history that is told otherwise than before is a change of any row, for the models that follow it.
+    """
     entity, columns = contract.entity, typed_columns(contract)
+    history = f"accepted.{entity}_versions"
+    definition = _definition(connection, history)
     own = [*META_COLUMNS, *(f.name for f in contract.columns)]  # not *: columns may have been added
     meta = "r.src_inst_code, r.src_record_id, r.record_key, r.raw_id, r.batch_id, r.source_version, r.is_deleted, r.as_of"
     _view(
         connection,
-        f"accepted.{entity}_versions",
+        history,
         f"select {meta}, {columns} from raw.{entity} r where {records.was_accepted('r', entity)}",
     )
+    if definition not in (None, _definition(connection, history)):
+        connection.execute("select ops.note_keys(%s, null)", [entity])
     newest = records.newest(entity, ", ".join(f"r.{name}" for name in own))
     _view(
         connection,
         f"latest.{entity}",
         f"select {meta}, {columns} from ({newest}) r where not r.is_deleted",
     )
+
+
+def _definition(connection: psycopg.Connection, view: str) -> str | None:
+    """What PostgreSQL says that a view is; None where it is not there."""
+    return connection.execute("select pg_get_viewdef(to_regclass(%s))", [view]).fetchone()[0]
 
 
 def _view(connection: psycopg.Connection, name: str, query: str) -> None:
