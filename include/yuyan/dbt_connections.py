@@ -28,9 +28,16 @@ class KeptConnections(PostgresConnectionManager):
         connection.transaction_open = False
 
     def add_commit_query(self) -> None:
-        """Commit by the driver, so that it knows: of dbt's `COMMIT` it would not, and would roll back with a warning."""
+        """Commit a node by the driver, so that it knows: of dbt's `COMMIT` it would not, and would roll back with a warning.
+
+        Hooks of a command rely on that `COMMIT`: they run outside a transaction, because the driver believes in one.
+        """
+        connection = self.get_thread_connection()
+        if connection.name == "master":
+            super().add_commit_query()
+            return
         with self.exception_handler("COMMIT"):
-            self.get_thread_connection().handle.commit()
+            connection.handle.commit()
 
 
 def keep() -> None:

@@ -186,3 +186,12 @@ def test_connections_are_kept_from_node_to_node_and_closed_at_the_end(built, mon
     assert summary["models"] + summary["tests"] == 6
     assert 1 <= len(of_dbt) <= 3, "of the nodes' thread, of the one that lists relations, of the command"
     assert all(c.closed for c in opened)
+
+
+def test_what_a_commands_hook_did_stays(built, monkeypatch):
+    built.execute("comment on schema star is null")
+    built.commit()
+    monkeypatch.setitem(transform.SELECTIONS, "star", ("dim_urgent_list",))
+    transform.run_layer("star", "hooked", tiny.AS_OF)
+    (comment,) = built.execute("select obj_description('star'::regnamespace)").fetchone()
+    assert comment.startswith("星型模型")
