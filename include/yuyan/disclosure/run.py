@@ -62,8 +62,8 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
     real[cells.refs["cell"].drop_nulls().to_numpy()] = True
     # what is hidden for its own sake; company may be computed where nothing of this follows
     secret = system.is_hidden.copy()
-    told, narrow, changed = np.zeros(len(real), dtype=bool), np.zeros(len(real), dtype=bool), None
-    follows = told.copy()
+    told = narrow = follows = np.zeros(len(real), dtype=bool)
+    attacked = None  # what was hidden when algebra looked last
 
     def seen() -> tuple[System, np.ndarray]:
         """What readers have (what no table shows can only be computed), and the cells that an attack is judged by."""
@@ -76,13 +76,10 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
         return judged & (room < attack.TOLERANCE), judged & (room < system.need - 2)
 
     for _ in range(ROUNDS):
-        start = system.is_hidden.copy()
         unprotected = protect(system)
-        if changed is not None:
-            changed |= system.is_hidden & ~start
         readers, judged = seen()
-        before = system.is_hidden.copy()
-        algebra = attack.Algebra(readers, changed)
+        algebra = attack.Algebra(readers, None if attacked is None else system.is_hidden & ~attacked)
+        attacked = system.is_hidden.copy()
         follows = np.where(algebra.is_looked_at, algebra.told(), follows)
         told = judged & follows
         proofs = algebra.proofs(np.flatnonzero(told & algebra.is_core))
@@ -92,14 +89,13 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
             exact, narrow = bounded(readers, judged)
             told |= exact
             more = harden(system, narrow | told)
-        changed = system.is_hidden & ~before
         if not more:
             useless = follows & system.is_hidden & ~secret & ~system.is_open
             if not useless.any():
                 break
             system.is_hidden[useless] = False
             system.is_open[useless] = True
-            changed = None
+            attacked = None
     else:  # nobody has looked at what the last round left
         readers, judged = seen()
         exact, narrow = bounded(readers, judged)

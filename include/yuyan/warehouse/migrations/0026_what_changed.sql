@@ -87,6 +87,19 @@ begin
 end
 $$;
 
+-- A query of the keys of all versions of some records: those of the rows of another query.
+create or replace function ops.keys_of_records(of_entity text, of_column text, records text) returns text
+language sql immutable set search_path = pg_catalog as $$
+    select format(
+        'select array_agg(key) from (select distinct v.key from '
+        '(select distinct src_inst_code, src_record_id from (%s) as rows_of_records) as r '
+        'cross join lateral (select coalesce(v.%I, '''') as key from raw.%I as v '
+        'where v.src_inst_code = r.src_inst_code and v.src_record_id = r.src_record_id offset 0) as v '
+        'limit 50001) as k',
+        records, of_column, of_entity
+    )
+$$;
+
 -- Every version of a judged batch that is not in quarantine belongs to its record's history (accepted.<entity>_versions), also
 -- where a newer one took its place in the same judgement, or where nothing of it is in the accepted table.
 create or replace function ops.note_judged() returns trigger language plpgsql security definer set search_path = pg_catalog as $$
@@ -101,13 +114,8 @@ begin
     loop
         keys = null;
         if judged.column_name is not null then
-            execute format(
-                'select array_agg(key) from (select distinct v.key from '
-                '(select distinct src_inst_code, src_record_id from raw.%I where batch_id = any ($1)) as r '
-                'cross join lateral (select coalesce(v.%I, '''') as key from raw.%I as v '
-                'where v.src_inst_code = r.src_inst_code and v.src_record_id = r.src_record_id offset 0) as v '
-                'limit 50001) as k',
-                judged.entity, judged.column_name, judged.entity
+            execute ops.keys_of_records(
+                judged.entity, judged.column_name, format('select * from raw.%I where batch_id = any ($1)', judged.entity)
             ) into keys using (select array_agg(j.batch_id) from fresh as j where j.entity = judged.entity);
             continue when keys is null;
         end if;
@@ -134,14 +142,8 @@ begin
             'and f.entity in (select h.entity from (%s) as h) '
             'and exists (select from ops.read_version as r where r.relation = ''accepted.'' || f.entity)', held)
     loop
-        execute format(
-            'select array_agg(key) from (select distinct v.key from '
-            '(select distinct src_inst_code, src_record_id from (%s) as h where entity = $1) as r '
-            'cross join lateral (select coalesce(v.%I, '''') as key from raw.%I as v '
-            'where v.src_inst_code = r.src_inst_code and v.src_record_id = r.src_record_id offset 0) as v '
-            'limit 50001) as k',
-            held, of_column, of_entity
-        ) into keys using of_entity;
+        execute ops.keys_of_records(of_entity, of_column, format('select * from (%s) as h where entity = $1', held))
+        into keys using of_entity;
         perform ops.note_keys(of_entity, keys);
     end loop;
     return null;
