@@ -24,10 +24,11 @@
 {% macro make_whole(target, sql, plan) %}
     {%- set made = beside(target) -%}
     {%- set columns, notes = model.columns.keys() | join(', '), '' -%}
+    {%- set keys = adapter.render_raw_model_constraints(raw_constraints=model['constraints']) -%}
     {{ run_hooks(pre_hooks) }}
     {% call statement('shape') -%}
         drop table if exists {{ made }} cascade;
-        create table {{ made }} {{ table_columns_and_constraints() }};
+        create table {{ made }} ({{ adapter.render_raw_columns_constraints(raw_columns=model['columns']) | join(', ') }});
         {{ assert_contract(made, sql) }}
     {%- endcall %}
     {% call statement('main') -%}
@@ -42,10 +43,16 @@
     {% endif %}
     {% call statement('place') -%}
         {{ notes }}
+        {%- for key in keys %}
+        alter table {{ made }} add {{ key }};
+        {%- endfor %}
         {%- for index in config.get('indexes', default=[]) %}
         {{ get_create_index_sql(made, index) }};
         {%- endfor %}
         {{ take_place(made, target) }}
+        {%- if keys %}
+        alter table {{ target }} rename constraint {{ made.identifier }}_pkey to {{ target.identifier }}_pkey;
+        {%- endif %}
     {%- endcall %}
     {{ run_hooks(post_hooks) }}
 {% endmacro %}

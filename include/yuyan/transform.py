@@ -357,6 +357,11 @@ def _report(layer: str, failures: list[dict[str, Any]], outcomes: list[dict[str,
             line for line in said if line and not line.startswith("> ")
         )  # without dbt's own macro stack
         lines.append(f"  {o['node_id'].split('.', 2)[2]} ({o['resource_type']}, {o['status']}): {message}")
+    if any("is duplicated" in line for line in lines):
+        lines.append(
+            "a doubled key: look its value up in accepted. Two records there mean that a key rule was switched off in "
+            "validation, one means that a join in the model multiplies. The table of the run before stands"
+        )
     lines.append(
         "remedy: the header of a test in dbt_project/tests says what its failure means; the SQL that ran is in "
         f"{settings.home() / 'dbt'} (run, compiled); correct the model or the data and run the layer again"

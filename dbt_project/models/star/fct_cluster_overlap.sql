@@ -47,9 +47,9 @@ select
     s.institution_key,
     s.cluster_code,
     s.inst_code is null as is_of_city,
-    cast(s.supply_share as double precision) as supply_share,
-    cast(coalesce(d.demand_share, 0) as double precision) as demand_share,
-    cast(least(s.supply_share, coalesce(d.demand_share, 0)) as double precision) as overlap_share
+    cast(s.supply_share as numeric(19, 18)) as supply_share,
+    cast(coalesce(d.demand_share, 0) as numeric(19, 18)) as demand_share,
+    cast(least(s.supply_share, coalesce(d.demand_share, 0)) as numeric(19, 18)) as overlap_share
 from supply_shares as s
 left join demand_shares as d on d.demand_year = s.award_year and d.cluster_code = s.cluster_code
 where s.award_year in (select demand_year from demand)

@@ -70,12 +70,13 @@ def models(path: str) -> list[dict[str, Any]]:
 
 
 def _test(model: dict[str, Any], name: str) -> dict[str, Any]:
-    return next((t[name]["arguments"] for t in model["data_tests"] if isinstance(t, dict) and name in t), {})
+    tests = model.get("data_tests", [])
+    return next((t[name]["arguments"] for t in tests if isinstance(t, dict) and name in t), {})
 
 
 def key(model: dict[str, Any]) -> list[str]:
     """The columns of the table's grain."""
-    return _test(model, "grain")["columns"]
+    return next(c["columns"] for c in model["constraints"] if c["type"] == "primary_key")
 
 
 def is_mandatory(model: dict[str, Any], name: str) -> bool:
