@@ -11,10 +11,9 @@ from pathlib import Path
 
 import polars as pl
 import psycopg
-import yaml
 
 from yuyan import settings
-from yuyan.domain import contracts
+from yuyan.domain import contracts, yaml_file
 from yuyan.domain.contracts import Contract
 from yuyan.warehouse import ddl
 from yuyan_demo.simulator.products.assignment import LEGACY, VERSIONED, product_of
@@ -221,9 +220,7 @@ def rules(contract: Contract, as_of: str) -> list[tuple[str, str, str]]:
     if contract.owner == "university" and any(f.name == "inst_code" for f in contract.columns):
         made.append((f"QR.{entity}.inst_code.7", "ERROR", f"{head} where r.inst_code <> r.src_inst_code"))
     document = (
-        yaml.safe_load((settings.EXPECTATIONS / f"{entity}.yml").read_text(encoding="utf-8"))
-        if _has_rules(entity)
-        else {"rules": {}}
+        yaml_file.read(settings.EXPECTATIONS / f"{entity}.yml") if _has_rules(entity) else {"rules": {}}
     )
     for name, rule in document["rules"].items():
         if "single_row" in rule:
