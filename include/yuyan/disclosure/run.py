@@ -64,6 +64,7 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
     secret = system.is_hidden.copy()
     told = narrow = follows = np.zeros(len(real), dtype=bool)
     attacked = None  # what was hidden when algebra looked last
+    is_looked_over = True  # by algebra, all of it, since company was shown
 
     def seen() -> tuple[System, np.ndarray]:
         """What readers have (what no table shows can only be computed), and the cells that an attack is judged by."""
@@ -85,17 +86,23 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
         proofs = algebra.proofs(np.flatnonzero(told & algebra.is_core))
         more = sum(refute(system, *proof) for proof in proofs)
         more += harden(system, told & ~algebra.is_core)
-        if not more:
-            exact, narrow = bounded(readers, judged)
-            told |= exact
-            more = harden(system, narrow | told)
-        if not more:
-            useless = follows & system.is_hidden & ~secret & ~system.is_open
-            if not useless.any():
-                break
+        if more:
+            continue
+        useless = follows & system.is_hidden & ~secret & ~system.is_open
+        if (
+            useless.any()
+        ):  # readers know it already: showing it tells algebra nothing, but its sums want other company
             system.is_hidden[useless] = False
             system.is_open[useless] = True
-            attacked = None
+            is_looked_over = False
+            continue
+        exact, narrow = bounded(readers, judged)
+        told |= exact
+        if harden(system, narrow | told):
+            continue
+        if is_looked_over:
+            break
+        attacked, is_looked_over = None, True
     else:  # nobody has looked at what the last round left
         readers, judged = seen()
         exact, narrow = bounded(readers, judged)
