@@ -126,6 +126,12 @@ def test_every_table_has_its_key(models):
     assert keyless == set()
 
 
+def test_what_the_star_hands_on_to_be_added_up_is_exact(models):
+    kinds = {c["data_type"] for m in models["star"] for c in m["columns"].values()}
+    assert {"integer", "numeric(19,18)"} <= kinds
+    assert kinds & {"double precision", "float8", "real", "float4", "float"} == set()
+
+
 def test_every_fact_has_its_keys_tested(models, tests_of):
     for model in models["star"]:
         if not model["name"].startswith("dim_"):

@@ -89,9 +89,8 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
         if more:
             continue
         useless = follows & system.is_hidden & ~secret & ~system.is_open
-        if (
-            useless.any()
-        ):  # readers know it already: showing it tells algebra nothing, but its sums want other company
+        # readers know it already: showing it tells algebra nothing, but its sums want other company
+        if useless.any():
             system.is_hidden[useless] = False
             system.is_open[useless] = True
             is_looked_over = False
