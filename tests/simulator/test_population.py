@@ -119,6 +119,20 @@ def test_the_next_day_changes_little_and_every_change_has_a_newer_version(days):
         assert 0.001 < changed / sum(map(len, before.frames.values())) < 0.01
 
 
+def test_the_city_goes_on_when_no_sampling_is_open_any_more(days):
+    """The verdicts of a day are a quarter of the open ones, at least two; a tiny city has none left on its third day."""
+    day, is_open = days[-1], (pl.col("verdict_code") == "0") & ~pl.col("src_record_id").str.starts_with("x")
+    while day.day < 12:
+        before, day = day, population.following(day)
+        sampling = day.frames["thesis_sampling"]
+        left, was_left = sampling.filter(is_open), before.frames["thesis_sampling"].filter(is_open)
+        assert len(left) == max(0, len(was_left) - max(2, len(was_left) // 4))
+        if was_left.is_empty():
+            assert sampling.equals(before.frames["thesis_sampling"])
+        assert not day.frames["student"].equals(before.frames["student"])
+    assert left.is_empty()
+
+
 def test_days_bring_deletions_key_changes_late_changes_and_a_stale_version(days):
     first, second, _ = days
     assert sum(f["is_deleted"].sum() for f in second.frames.values()) >= 8

@@ -232,19 +232,20 @@ def _lists(d: Day) -> None:
 
 
 def _verdicts(d: Day) -> None:
-    """A quarter of the open samplings is decided by three experts each; one thesis, no honoured one, has problems."""
+    """A quarter of the open samplings is decided by three experts each; one thesis, no honoured one, has problems.
+
+    After some days none is open any more.
+    """
     pending = d.frames["thesis_sampling"].filter(pl.col("verdict_code") == "0").height
     open_ones = (pl.col("verdict_code") == "0") & ~pl.col("src_record_id").str.starts_with("x")
     decided = d.some("thesis_sampling", 0, max(2, pending // 4), open_ones)
     honoured = d.frames["honour"].filter(pl.col("honour_code") == "02")["holder_id"]
-    problem = int((~decided["thesis_id"].is_in(honoured.implode())).arg_max())
+    sound = decided.filter(~pl.col("thesis_id").is_in(honoured.implode()))
+    has_problems = pl.col("sampling_id").is_in(sound["sampling_id"].head(1).implode())
     d.change(
         "thesis_sampling",
         decided,
-        pl.when(pl.int_range(pl.len()) == problem)
-        .then(pl.lit("2"))
-        .otherwise(pl.lit("1"))
-        .alias("verdict_code"),
+        pl.when(has_problems).then(pl.lit("2")).otherwise(pl.lit("1")).alias("verdict_code"),
         pl.lit(d.today).alias("verdict_on"),
     )
     templates = d.frames["thesis_sampling_review"].filter(
@@ -256,7 +257,7 @@ def _verdicts(d: Day) -> None:
     )
     first = d.rng.integers(0, len(templates), len(decided))
     rows = templates[(first[seats["nth"].to_numpy()] + seats["seat"].to_numpy()) % len(templates)]
-    failed = (seats["nth"] == problem) & (seats["seat"] < 3)
+    failed = seats.select(has_problems & (pl.col("seat") < 3)).to_series()
     d.new(
         "thesis_sampling_review",
         rows,
