@@ -40,7 +40,7 @@ FORKS = textwrap.dedent(
 @pytest.fixture
 def project(tmp_path) -> Path:
     """A copy of what of the project is imported and read."""
-    for folder in (settings.PROJECT / "include", settings.EXPECTATIONS, settings.SEEDS):
+    for folder in (settings.PROJECT / "include", settings.EXPECTATIONS, settings.DBT_PROJECT):
         shutil.copytree(folder, tmp_path / folder.relative_to(settings.PROJECT))
     return tmp_path
 

@@ -31,7 +31,7 @@ MODULES = (
     "yuyan.validate.run",
 )
 """The stages' entry points and the connectors."""
-READ = (settings.PROJECT / "include", settings.PROJECT / "expectations", settings.SEEDS)
+READ = (settings.PROJECT / "include", settings.EXPECTATIONS, settings.DBT_PROJECT)
 """Folders of what is imported and read."""
 
 Stamp = tuple[tuple[str, int, int], ...]
