@@ -9,6 +9,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from support import scratch, units
 from support.built_city import simulated_city, simulated_city_dsn, simulated_city_home  # noqa: F401 - fixtures
+from support.parsed import parsed  # noqa: F401 - fixture
 from support.signed_city import city, quick_schemes, signed_city  # noqa: F401 - fixtures
 from yuyan.warehouse import ddl
 from yuyan_demo.runtime import postgres

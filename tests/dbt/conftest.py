@@ -14,13 +14,10 @@ from yuyan_demo.runtime import postgres
 
 
 @pytest.fixture(scope="session")
-def dbt_home(tmp_path_factory) -> Path:
-    """YUYAN_HOME of the session's dbt runs, so that they share one parse; restored afterwards."""
+def dbt_home(tmp_path_factory, parsed) -> Path:
+    """YUYAN_HOME of the session's dbt runs."""
     home = tmp_path_factory.mktemp("dbt-home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("YUYAN_HOME", str(home))
-        patch.delenv("YUYAN_WAREHOUSE_DSN", raising=False)
-        transform.prepare_manifest(tiny.AS_OF)
+    parsed(home)
     return home
 
 

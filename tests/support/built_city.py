@@ -37,9 +37,11 @@ def simulated_city() -> population.Population:
 
 
 @pytest.fixture(scope="session")
-def simulated_city_home(tmp_path_factory) -> Path:
-    """YUYAN_HOME of the city's dbt runs, so that they share one parse."""
-    return tmp_path_factory.mktemp("simulated-city")
+def simulated_city_home(tmp_path_factory, parsed) -> Path:
+    """YUYAN_HOME of the city's dbt runs."""
+    home = tmp_path_factory.mktemp("simulated-city")
+    parsed(home)
+    return home
 
 
 @pytest.fixture(scope="session")
