@@ -96,12 +96,12 @@ def move(connection: psycopg.Connection, day: int, waiting: dict[str, list[int]]
 
 def shrink(connection: psycopg.Connection) -> None:
     """Leave two universities and the commission in a copy of the city; nothing has changed yet."""
-    for entity in contracts.load():
-        for schema in ("accepted", "raw"):
-            connection.execute(f"delete from {schema}.{entity} where src_inst_code <> all(%s)", [list(KEPT)])
+    tables = [f"{schema}.{entity}" for entity in contracts.load() for schema in ("accepted", "raw")]
+    for table in tables:
+        connection.execute(f"delete from {table} where src_inst_code <> all(%s)", [list(KEPT)])
     connection.execute("delete from accepted.institution where inst_code <> all(%s)", [list(KEPT)])
     connection.execute("truncate changes.publication, changes.cell, changes.part, changes.record_count")
-    connection.execute("vacuum analyze")
+    connection.execute(f"vacuum analyze {', '.join(tables)}")
 
 
 def unexplained(connection: psycopg.Connection) -> list[tuple]:

@@ -61,13 +61,14 @@ class Compiled:
     def _fill(self, connection: psycopg.Connection, node: dict, day: date) -> None:
         table = f"{node['schema']}.{node['name']}"
         sql = (self.folder / node["original_file_path"]).read_text(encoding="utf-8")
-        columns = ", ".join(
-            name
-            for (name,) in connection.execute(
-                "select column_name from information_schema.columns where table_schema = %s and table_name = %s",
-                [node["schema"], node["name"]],
-            )
-        )
-        connection.execute(f"delete from {table}")
+        columns = ", ".join(node["columns"])
         compiled = DATABASE.sub("", sql.replace(str(self.as_of), str(day)))
-        connection.execute(f"insert into {table} ({columns}) select {columns} from ({compiled}) as compiled")
+        with connection.transaction():
+            connection.execute(f"truncate {table}")
+            for hook in node["config"]["pre-hook"]:  # how it is to be planned
+                connection.execute(hook["sql"])
+            connection.execute(
+                f"insert into {table} ({columns}) select {columns} from ({compiled}) as compiled"
+            )
+            if node["config"]["pre-hook"]:
+                connection.execute("set local enable_nestloop = on; set local enable_mergejoin = on")
