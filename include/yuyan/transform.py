@@ -248,7 +248,7 @@ def _project_digest() -> str:
 def _run(command: list[str], as_of: date, manifest: Any = None, beside: dict[str, Any] | None = None) -> Any:
     from dbt.cli.main import (
         dbtRunner,
-    )  # a second to import; DAG files and the command line must not pay for it
+    )  # a second to import; DAG files must not pay for it
 
     from yuyan import dbt_connections
 

@@ -5,6 +5,8 @@ Exit 2: the command line is wrong (Typer's habit). Exit 1: it could not be done.
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -234,6 +236,25 @@ def test_every_command_prints_json_or_has_its_reason():
         if not any("--json" in option.opts for option in command.params):
             without.add(" ".join(leaf))
     assert without == set(NO_JSON)
+
+
+IMPORTED = """
+import sys
+from yuyan.commands.cli import app
+app(sys.argv[1:], standalone_mode=False)
+print(*sorted(name for name in sys.modules if name.startswith(("yuyan.commands.", "scipy", "polars", "dbt."))))
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "modules"),
+    [(["--version"], {"cli"}), (["hold", "--help"], {"cli", "console", "hold", "life_cycle"})],
+)
+def test_a_command_imports_what_it_needs_and_no_other_command(asked, modules):
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED, *asked], capture_output=True, text=True, check=True
+    )
+    assert {name.rpartition(".")[2] for name in done.stdout.splitlines()[-1].split()} == modules
 
 
 def test_what_stops_and_clears_says_so_as_json(home):

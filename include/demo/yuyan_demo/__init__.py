@@ -1,4 +1,4 @@
 """The line on one machine without a university: simulated platforms and an embedded PostgreSQL and Airflow.
 
-Its own distribution: a production image does without it. The product knows nothing of it but two entry points.
+Its own distribution: a production image does without it. The product knows nothing of it but three groups of entry points.
 """

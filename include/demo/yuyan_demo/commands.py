@@ -1,4 +1,7 @@
-"""The commands of the demonstration: run the line on simulated platforms, see what is up, stop it."""
+"""The commands of the demonstration: run the line on simulated platforms, see what is up, stop it.
+
+The product finds them by the entry points of this distribution.
+"""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -8,21 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from yuyan import settings
-from yuyan.commands import replay, report, status
+from yuyan.commands import replay, report
 from yuyan.commands.console import Json, OperatorError, expected, print_json, print_marked, terminal
 from yuyan.domain import labels
 from yuyan.files import DamagedFile
 from yuyan_demo.runtime import day, deployed, line, services
-
-app = typer.Typer()
-
-
-def register(yuyan: typer.Typer) -> None:
-    """Add these commands to the product's, and do here what those do elsewhere on a deployed line."""
-    yuyan.registered_commands = [*app.registered_commands, *yuyan.registered_commands]
-    replay.here.append(_replay)
-    status.here.append(_status)
-
 
 Seed = Annotated[int | None, typer.Option(help="Seed of the simulated city (default 20261015).")]
 Scale = Annotated[
@@ -33,7 +26,6 @@ Scale = Annotated[
 ]
 
 
-@app.command()
 def run(seed: Seed = None, scale: Scale = None, as_json: Json = False) -> None:
     """Run the next simulated day: collect, load, validate, transform, compute; then print the indicators.
 
@@ -43,7 +35,6 @@ def run(seed: Seed = None, scale: Scale = None, as_json: Json = False) -> None:
     _line(line.run, as_json, seed, scale)
 
 
-@app.command()
 def up(seed: Seed = None, scale: Scale = None, as_json: Json = False) -> None:
     """Start PostgreSQL, the simulated platforms and Airflow, without running the line."""
     console = terminal(as_json)
@@ -56,7 +47,6 @@ def up(seed: Seed = None, scale: Scale = None, as_json: Json = False) -> None:
             _where(console, up.runtime)
 
 
-@app.command()
 def down(as_json: Json = False) -> None:
     """Stop everything that `yuyan run` or `yuyan up` started. Data stay."""
     with expected():
@@ -67,7 +57,6 @@ def down(as_json: Json = False) -> None:
         terminal().print(f"已停止：{'、'.join(stopped)}" if stopped else "没有在运行的服务")
 
 
-@app.command()
 def clean(as_json: Json = False) -> None:
     """Stop everything and forget all data: databases, landing, simulated city, logs, secrets. What is installed stays."""
     with expected(), services.exclusive(settings.home()):
@@ -78,7 +67,6 @@ def clean(as_json: Json = False) -> None:
         terminal().print(f"已清除：{'、'.join(removed)}" if removed else "没有可清除的数据")
 
 
-@app.command()
 def simulate(
     port: Annotated[int, typer.Option(help="Port on which the simulated platforms are served.")],
     seed: Seed = None,
@@ -99,7 +87,7 @@ def simulate(
     )
 
 
-def _status(as_json: bool) -> None:
+def status(as_json: bool) -> None:
     """What is up, which day it is and how the last runs went."""
     with expected():
         home = settings.home()
@@ -154,7 +142,8 @@ def _status(as_json: bool) -> None:
         )
 
 
-def _replay(request: replay.Request, as_json: bool) -> None:
+def repeat(request: replay.Request, as_json: bool) -> None:
+    """Repeat a part of the line of this work folder, and print how it went."""
     _line(lambda home, console, state: line.replay(home, console, state, request), as_json)
 
 

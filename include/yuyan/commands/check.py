@@ -5,7 +5,7 @@ from contextlib import redirect_stdout
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import psycopg
 import typer
@@ -13,13 +13,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from yuyan import settings
+from yuyan.check import run, trial
+from yuyan.check.run import Report, Tried
 from yuyan.collect.moments import BEIJING
 from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal, warehouse_dsn
 from yuyan.domain import institutions
 from yuyan.domain.institutions import InstitutionError
-
-if TYPE_CHECKING:
-    from yuyan.check.run import Report, Tried
 
 
 class Against(StrEnum):
@@ -40,11 +39,6 @@ def check(
 ) -> None:
     """Try an institution without loading anything: connection, tables and columns, mapping and rules on the first rows, a
     proposal for what is not mapped, and what is missing."""
-    from yuyan.check import (
-        run,
-        trial,
-    )  # Great Expectations is slow to import, and only this command needs it here
-
     with expected(InstitutionError, trial.Busy):
         one = _institution(institution)
         dsn, without = _warehouse()

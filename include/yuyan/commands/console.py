@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -61,6 +61,12 @@ def warehouse_dsn(stage: str = "decide") -> str:
         for point in entry_points(group="yuyan.warehouse"):
             return point.load()(settings.home(), stage)
     raise OperatorError(f"{missing}; set it to the warehouse's URL, see .env.example")
+
+
+def here(command: str) -> Callable[..., None] | None:
+    """What does a command on the line of this work folder, where a distribution that has such a line is installed beside the
+    product (entry points `yuyan.here`)."""
+    return next((point.load() for point in entry_points(group="yuyan.here", name=command)), None)
 
 
 def fail(message: str) -> NoReturn:

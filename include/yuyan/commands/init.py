@@ -61,7 +61,7 @@ def init(home: Path) -> bool:
 
 def metadata_database() -> None:
     """Make Airflow's database, and its login if that is another than the warehouse's owner on the same server."""
-    from sqlalchemy.engine import make_url  # heavy, and every command imports this module
+    from sqlalchemy.engine import make_url  # heavy, and commands that start services import this module
 
     url = make_url(os.environ[METADATA])
     if url.get_backend_name() != "postgresql":

@@ -1,7 +1,6 @@
 """`yuyan replay …`: repeat part of the line, deployed or of this work folder, and follow it to its end."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 
 from yuyan import runs as line_runs
 from yuyan.commands import deployed, report
-from yuyan.commands.console import Json, OperatorError, expected, print_marked, terminal
+from yuyan.commands.console import Json, OperatorError, expected, here, print_marked, terminal
 from yuyan.commands.deployed import AirflowUrl
 from yuyan.commands.follow import follow
 from yuyan.decisions.life_cycle import DecisionError, today
@@ -47,11 +46,6 @@ class Request:
         """How many institutions report a result of their own."""
         return len(self.institutions) if self.mode == "recollect" else 0
 
-
-here: list[Callable[[Request, bool], None]] = []
-"""Who repeats a part of the line of this work folder and prints how it went, for people or as JSON; a runtime that is
-installed beside the product adds itself.
-"""
 
 Institutions = Annotated[
     list[str] | None, typer.Option("--institution", help="Institution code; may be repeated (default: all).")
@@ -114,8 +108,8 @@ def _replay(
     with expected(DecisionError):
         if airflow_url:
             _deployed(airflow_url, request, as_json)
-        elif here:
-            here[-1](request, as_json)
+        elif repeat := here("replay"):
+            repeat(request, as_json)
         else:
             raise OperatorError(
                 "YUYAN_AIRFLOW_URL is not set: name the line's Airflow by it or by --airflow-url"

@@ -1,18 +1,13 @@
 """`yuyan status`: how the line is, deployed or of this work folder."""
 
-from collections.abc import Callable
-
 from rich.console import Console
 from rich.table import Table
 
 from yuyan.commands import deployed, report
-from yuyan.commands.console import Json, OperatorError, expected, print_json, terminal
+from yuyan.commands.console import Json, OperatorError, expected, here, print_json, terminal
 from yuyan.commands.deployed import AirflowUrl
 from yuyan.domain import labels
 from yuyan.line_state import LineState, read
-
-here: list[Callable[[bool], None]] = []
-"""Who says how the line of this work folder is; a runtime that is installed beside the product adds itself."""
 
 
 def status(as_json: Json = False, airflow_url: AirflowUrl = None) -> None:
@@ -20,8 +15,8 @@ def status(as_json: Json = False, airflow_url: AirflowUrl = None) -> None:
     with expected():
         if airflow_url:
             _deployed(airflow_url, as_json)
-        elif here:
-            here[-1](as_json)
+        elif say := here("status"):
+            say(as_json)
         else:
             raise OperatorError(
                 "YUYAN_AIRFLOW_URL is not set: name the line's Airflow by it or by --airflow-url"
