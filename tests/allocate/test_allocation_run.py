@@ -5,14 +5,13 @@ from shutil import copytree
 
 import psycopg
 import pytest
-import yaml
 from psycopg.rows import dict_row
 
 from support.copies import copy_of
 from yuyan import settings
 from yuyan.allocate import guards, inputs, run, scheme, sources
 from yuyan.allocate import rows as rows_of_a_run
-from yuyan.domain import stewards
+from yuyan.domain import stewards, yaml_file
 
 pytestmark = [pytest.mark.database, pytest.mark.usefixtures("quick")]
 
@@ -130,7 +129,7 @@ def test_every_table_of_the_run_is_filled_and_every_column_has_a_run(allocated):
 def test_the_views_show_the_run_and_their_examples_find_something(allocated):
     dsn, number = allocated
     folder = settings.DBT_PROJECT / "models" / "marts" / "allocation"
-    models = yaml.safe_load((folder / "_allocation.yml").read_text(encoding="utf-8"))["models"]
+    models = yaml_file.read(folder / "_allocation.yml")["models"]
     assert {m["name"] for m in models} == {p.stem for p in folder.glob("*.sql")}
     for model in models:
         (example,) = re.findall(r"示例：(select .*)$", model["description"].strip())

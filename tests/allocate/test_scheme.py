@@ -5,8 +5,9 @@ import yaml
 
 from yuyan import settings
 from yuyan.allocate import scheme
+from yuyan.domain import yaml_file
 
-GOOD = yaml.safe_load((settings.PROJECT / "include" / "schemes" / "default.yml").read_text(encoding="utf-8"))
+GOOD = yaml_file.read(settings.PROJECT / "include" / "schemes" / "default.yml")
 
 
 TWICE = {"H06": GOOD["pillars"]["quality"]["indicators"]["H06"] | {"weight": 1}}

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from support import fill, how_to
 from yuyan import settings
 from yuyan.commands.cli import app
-from yuyan.domain import contracts, institutions, registration, stewards
+from yuyan.domain import contracts, institutions, registration, stewards, yaml_file
 from yuyan.load.run import collect_institution
 from yuyan.validate.run import validate
 
@@ -252,7 +252,7 @@ def test_a_platform_with_a_database_of_its_own(city, connect, tmp_path):
     )
 
     path = settings.institutions_dir() / "19002.yml"
-    file = yaml.safe_load(path.read_text(encoding="utf-8")) | {"entities": yaml.safe_load(STAFF)}
+    file = yaml_file.read(path) | {"entities": yaml.safe_load(STAFF)}
     path.write_text(yaml.safe_dump(file, allow_unicode=True), encoding="utf-8")
     commission_delivers(city, "19002")
     tried = check("19002")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from yuyan import settings
 from yuyan.commands.cli import app
-from yuyan.domain import contracts, odcs
+from yuyan.domain import contracts, odcs, yaml_file
 
 FILES = sorted(path for path in settings.CONTRACTS.glob("*.yml") if path.stem != contracts.LIBRARY)
 
@@ -73,7 +73,7 @@ def test_the_command_exports_all_or_the_named_ones(tmp_path):
 
 def test_the_library_has_what_several_entities_share_and_nothing_else():
     used = [f.name for c in contracts.load().values() for f in c.fields]
-    library = yaml.safe_load((settings.CONTRACTS / "fields.yml").read_text(encoding="utf-8"))
+    library = yaml_file.read(settings.CONTRACTS / "fields.yml")
     assert {name for name in used if used.count(name) > 1} == set(library)
 
 

@@ -4,16 +4,15 @@ import csv
 from pathlib import Path
 
 import pytest
-import yaml
 
 from yuyan import settings
-from yuyan.domain import contracts, indicators
+from yuyan.domain import contracts, indicators, yaml_file
 
 FILES = sorted(settings.SEEDS.glob("*/*.csv"))
 DESCRIBED = {
     seed["name"]: seed
     for path in settings.SEEDS.glob("*/*.yml")
-    for seed in yaml.safe_load(path.read_text(encoding="utf-8")).get("seeds", [])
+    for seed in yaml_file.read(path).get("seeds", [])
 }
 
 

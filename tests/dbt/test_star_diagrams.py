@@ -2,15 +2,12 @@
 
 import re
 
-import yaml
-
+from yuyan.domain import yaml_file
 from yuyan.pages import erd
 
 
 def models() -> list[dict]:
-    return [
-        m for p in erd.STAR.glob("*.yml") for m in yaml.safe_load(p.read_text(encoding="utf-8"))["models"]
-    ]
+    return [m for p in erd.STAR.glob("*.yml") for m in yaml_file.read(p)["models"]]
 
 
 def test_every_table_is_drawn_with_its_key():

@@ -11,14 +11,13 @@ import polars as pl
 import psutil
 import psycopg
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from support.city import SCALE
 from yuyan import settings
 from yuyan.commands.airflow_api import Client
 from yuyan.commands.cli import app
-from yuyan.domain import indicators, institutions
+from yuyan.domain import indicators, institutions, yaml_file
 from yuyan_demo.runtime import postgres, processes, services
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.database]
@@ -249,11 +248,7 @@ def test_a_changed_mapping_is_replayed_from_landing(city, home, second, monkeypa
     runtime = services.load(home)
     monkeypatch.setenv("YUYAN_WAREHOUSE_DSN", runtime.warehouse_dsn)
     monkeypatch.setenv("YUYAN_INSTITUTIONS", str(city.institutions))
-    legacy = next(
-        p
-        for p in city.institutions.glob("*.yml")
-        if yaml.safe_load(p.read_text())["product"] == "rest-legacy"
-    )
+    legacy = next(p for p in city.institutions.glob("*.yml") if yaml_file.read(p)["product"] == "rest-legacy")
     day = date(2026, 10, 16)
     assert remap(legacy.stem, "replay-same", day)["batches"] == 0
     agreed = legacy.read_text(encoding="utf-8")

@@ -6,18 +6,14 @@ from datetime import date
 import polars as pl
 import pytest
 import sqlalchemy
-import yaml
 
 from support.examples import MODELS, PAGE
 from yuyan import settings
-from yuyan.domain import indicators
+from yuyan.domain import indicators, yaml_file
 
 pytestmark = pytest.mark.database
 
-VIEWS = {
-    m["name"]: m
-    for m in yaml.safe_load((MODELS / "marts" / "views" / "_views.yml").read_text(encoding="utf-8"))["models"]
-}
+VIEWS = {m["name"]: m for m in yaml_file.read(MODELS / "marts" / "views" / "_views.yml")["models"]}
 ROWS = re.findall(r"^\| `(select [^`]+)` \| (right|wrong|impossible) \| ([^|]+) \|$", PAGE, re.M)
 
 

@@ -4,10 +4,10 @@ import re
 
 import pytest
 import sqlalchemy
-import yaml
 
 from support import built_city
 from support.examples import MODELS, PAGE, described, of_marts
+from yuyan.domain import yaml_file
 from yuyan.pages import published
 
 pytestmark = pytest.mark.database
@@ -131,7 +131,7 @@ def test_no_mart_holds_a_person_or_free_text(inspector):
 
 
 def test_exposures_name_every_mart_and_are_in_chinese():
-    exposures = yaml.safe_load((MODELS / "exposures.yml").read_text(encoding="utf-8"))["exposures"]
+    exposures = yaml_file.read(MODELS / "exposures.yml")["exposures"]
     used = {re.fullmatch(r"ref\('(\w+)'\)", r).group(1) for e in exposures for r in e["depends_on"]}
     assert used == set(described())
     assert all(re.search(r"[一-鿿]", e["label"] + e["description"]) for e in exposures)

@@ -11,18 +11,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import yaml
 from fakeredis import TcpFakeServer
 from psycopg.conninfo import conninfo_to_dict
 
 from yuyan import settings
-from yuyan.domain import stewards
+from yuyan.domain import stewards, yaml_file
 from yuyan.warehouse import line_roles, logins
 from yuyan_demo.runtime import postgres, processes, sockets
 
 pytestmark = pytest.mark.database
 
-COMPOSE = yaml.safe_load((settings.PROJECT / "docker-compose.yml").read_text())
+COMPOSE = yaml_file.read(settings.PROJECT / "docker-compose.yml")
 
 
 @pytest.fixture(scope="module")

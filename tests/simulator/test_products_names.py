@@ -2,10 +2,8 @@
 
 from collections import Counter
 
-import yaml
-
 from yuyan import settings
-from yuyan.domain import contracts
+from yuyan.domain import contracts, yaml_file
 from yuyan_demo.simulator.products import assignment, legacy
 
 
@@ -24,6 +22,6 @@ def test_names_are_unique_within_a_table_and_regular():
 
 
 def test_the_line_believes_in_the_same_products():
-    files = [yaml.safe_load(p.read_text(encoding="utf-8")) for p in settings.INSTITUTIONS.glob("*.yml")]
+    files = [yaml_file.read(p) for p in settings.INSTITUTIONS.glob("*.yml")]
     believed = {f["inst_code"]: f["product"] for f in files}
     assert believed == {inst: product for product, insts in assignment.ASSIGNMENT.items() for inst in insts}

@@ -2,9 +2,8 @@
 
 import re
 
-import yaml
-
 from yuyan import settings
+from yuyan.domain import yaml_file
 
 MODELS = settings.DBT_PROJECT / "models"
 PAGE = (settings.PROJECT / "docs" / "marts.md").read_text(encoding="utf-8")
@@ -12,7 +11,7 @@ PAGE = (settings.PROJECT / "docs" / "marts.md").read_text(encoding="utf-8")
 
 def described() -> dict[str, dict]:
     """Mart -> its entry in the models' yml."""
-    documents = [yaml.safe_load(p.read_text(encoding="utf-8")) for p in (MODELS / "marts").glob("*.yml")]
+    documents = [yaml_file.read(p) for p in (MODELS / "marts").glob("*.yml")]
     return {m["name"]: m for document in documents for m in document["models"]}
 
 

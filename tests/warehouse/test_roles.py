@@ -4,11 +4,11 @@ import shutil
 
 import psycopg
 import pytest
-import yaml
 from psycopg import errors, sql
 
 from support import how_to
 from yuyan import settings
+from yuyan.domain import yaml_file
 from yuyan.warehouse import line_roles, logins, roles
 
 pytestmark = pytest.mark.database
@@ -147,7 +147,7 @@ def test_persons_are_read_with_a_stated_purpose_only(warehouse, readers):
 
 def test_every_table_of_the_star_asks_for_the_purpose():
     """The policy is made in the transaction that makes the table."""
-    project = yaml.safe_load((settings.DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
+    project = yaml_file.read(settings.DBT_PROJECT / "dbt_project.yml")
     hooks = project["models"]["yuyan"]["star"]["+post-hook"]
     assert any("enable row level security" in hook for hook in hooks)
     assert any("disclosure.has_purpose()" in hook for hook in hooks)
