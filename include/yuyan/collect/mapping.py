@@ -63,10 +63,10 @@ def record_key(contract: Contract) -> pl.Expr:
     return pl.concat_str([pl.col(name) for name in contract.key], separator="|")
 
 
-def record_id(mapping: EntityMap) -> pl.Expr:
+def record_id(mapping: EntityMap, plain: frozenset[str] = frozenset()) -> pl.Expr:
     """The source's record id, normalised as every identifier; of several columns as a|b, a bar within one as \\|. NULL if a
-    part is NULL."""
-    parts = [text.identifier(pl.col(name)) for name in mapping.record_id]
+    part is NULL. `plain` as in `columns`."""
+    parts = [pl.col(name) if name in plain else text.identifier(pl.col(name)) for name in mapping.record_id]
     if len(parts) == 1:
         return parts[0]
     return pl.concat_str([part.str.replace_all(r"([\\|])", r"\${1}") for part in parts], separator="|")
@@ -88,12 +88,14 @@ def normalised(
 ) -> dict[str, int]:
     """Source column -> rows in which normalising changed its text; only columns where it did. `plain` as in `columns`."""
     how = dict.fromkeys(mapping.record_id, text.identifier) | dict(_cleaned(contract, mapping))
+    if plain.issuperset(how):
+        return {}
     counts = frame.select(
         (pl.col(name).fill_null("") != clean(pl.col(name)).fill_null("")).sum().alias(name)
         for name, clean in how.items()
         if name not in plain
     )
-    return {name: rows for name, rows in counts.to_dicts()[0].items() if rows} if counts.width else {}
+    return {name: rows for name, rows in counts.to_dicts()[0].items() if rows}
 
 
 def _cleaned(contract: Contract, mapping: EntityMap) -> list[tuple[str, Callable[[pl.Expr], pl.Expr]]]:

@@ -77,7 +77,11 @@ def _joined(frame: pl.DataFrame) -> pl.DataFrame:
     """Lists as text. Items that are null are left out."""
     lists = [name for name, kind in frame.schema.items() if kind == pl.List]
     text = {name: pl.col(name).list.join(";", ignore_nulls=True) for name in lists}
-    return frame.with_columns(pl.when(t != "").then(t).alias(name) for name, t in text.items())
+    return (
+        frame.with_columns(pl.when(t != "").then(t).alias(name) for name, t in text.items())
+        if text
+        else frame
+    )
 
 
 def _unannounced(raw: bytes, frame: pl.DataFrame, nulls: int) -> bool:

@@ -46,10 +46,9 @@ def protect(
             )
     names = columns(contract, mapping)
     wanted = {f.name for f in contract.columns if f.derived}
-    frame = frame.with_columns(value.alias(name) for name, value in derived.items() if name in wanted)
-    return frame.with_columns(pl.lit(None, pl.String).alias(n) for n in wanted - set(frame.columns)).select(
-        names
-    )
+    made = {name: value for name, value in derived.items() if name in wanted}
+    made |= dict.fromkeys(wanted - set(frame.columns) - set(made), pl.lit(None, pl.String))
+    return (frame.with_columns(value.alias(n) for n, value in made.items()) if made else frame)[names]
 
 
 def _text(frame: pl.DataFrame, mapping: EntityMap, field: str) -> pl.Series:

@@ -81,26 +81,29 @@ def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: 
         frame = pl.read_parquet(file).with_row_index("row_no", offset=1)
     # A batch that landed before a field was agreed on has no column for it.
     lacking = mapped.sources(contract, mapping) - set(frame.columns)
-    frame = frame.filter(pl.col("_feed") != KEY_CHANGES).with_columns(
-        pl.lit(None, pl.String).alias(n) for n in lacking
-    )
+    if (frame["_feed"] == KEY_CHANGES).any():
+        frame = frame.filter(pl.col("_feed") != KEY_CHANGES)
+    if lacking:
+        frame = frame.with_columns(pl.lit(None, pl.String).alias(n) for n in lacking)
     plain = text.plain(frame)
-    stated = frame.select(
-        "row_no",
-        mark=mapped.is_deleted(mapping),
-        version=mapped.source_version(mapping, landed.manifest["version"]),
-        is_said=mapped.says_version(mapping),
-    )
     latest, instead = mapped.version_bounds(mapping, date.fromisoformat(landed.manifest["as_of"]))
-    in_future = pl.lit(False) if latest is None else pl.col("version") > latest
+    in_future = pl.lit(False) if latest is None else pl.col("_stated") > latest
     rows = frame.select(
-        mapped.record_id(mapping).alias("id"),
-        stated.select(pl.when(in_future).then(instead).otherwise("version")).to_series().alias("version"),
+        mapped.record_id(mapping, plain).alias("id"),
         pl.col("row_no").cast(pl.Int64),
-        (stated["mark"].fill_null(False) | (frame["_feed"] == DELETES)).alias("gone"),
+        (pl.col("_feed") == DELETES).alias("_deletes"),
         *mapped.columns(contract, mapping, plain),
-    ).with_columns(record_key=mapped.record_key(contract))
-    rows = rows.with_columns(mapped.bounded(rows["id"]))
+        _mark=mapped.is_deleted(mapping),
+        _stated=mapped.source_version(mapping, landed.manifest["version"]),
+        _is_said=mapped.says_version(mapping),
+    ).with_columns(
+        version=pl.when(in_future).then(instead).otherwise("_stated"),
+        gone=pl.col("_mark").fill_null(False) | pl.col("_deletes"),
+        record_key=mapped.record_key(contract),
+    )
+    ids = rows["id"]
+    if (bounded := mapped.bounded(ids)) is not ids:
+        rows = rows.with_columns(bounded)
     return Batch(
         landed,
         contract,
@@ -109,14 +112,17 @@ def prepare(landed: Landed, contract: Contract, mapping: EntityMap, correction: 
         correction,
         None,
         {
-            mapping.version_column: tuple(
-                stated.filter(pl.col("is_said") & pl.col("version").is_null())["row_no"]
-            ),
-            mapping.deleted: tuple(stated.filter(pl.col("mark").is_null())["row_no"]),
+            mapping.version_column: _where(rows, "_stated", pl.col("_is_said") & pl.col("_stated").is_null()),
+            mapping.deleted: _where(rows, "_mark", pl.col("_mark").is_null()),
         },
-        tuple(stated.filter(in_future)["row_no"]),
+        () if latest is None else tuple(rows.filter(in_future)["row_no"]),
         mapped.normalised(frame, contract, mapping, plain),
     )
+
+
+def _where(rows: pl.DataFrame, column: str, is_so: pl.Expr) -> tuple[int, ...]:
+    """Numbers of the rows where something is so of a column that is NULL there."""
+    return tuple(rows.filter(is_so)["row_no"]) if rows[column].has_nulls() else ()
 
 
 def check(batch: Batch, seen: pl.DataFrame) -> None:
@@ -132,12 +138,12 @@ def digested(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     mark = pl.when("gone").then(pl.lit("t")).otherwise(pl.lit("f")).alias("mark")
     line = lines.copy_text(rows.select(mark, *(f.name for f in contract.columns)))
     known = [n for n in ("id", "version", "order", "record_key", "row_no", "gone") if n in rows.columns]
-    return rows.select(known).with_columns(hash=lines.digests(line), text=line)
+    return rows[known].hstack([lines.digests(line).alias("hash"), line.alias("text")])
 
 
 def _refuse_nameless(batch: Batch) -> None:
-    nameless = batch.rows.filter(pl.col("id").is_null() | (pl.col("id") == ""))["row_no"]
-    if nameless.len():
+    if batch.rows["id"].has_nulls() or (batch.rows["id"] == "").any():
+        nameless = batch.rows.filter(pl.col("id").is_null() | (pl.col("id") == ""))["row_no"]
         ids = "、".join(batch.mapping.record_id)
         chinese, english = said("nameless", rows=nameless.len(), row=nameless[0], column=ids, **_what(batch))
         raise LoadError(f"{batch.who}：{chinese}。/ {english}")

@@ -26,8 +26,8 @@ def copy_text(frame: pl.DataFrame) -> pl.Series:
 def digests(text: pl.Series) -> pl.Series:
     """Digest per row of `copy_text`, as hexadecimal text."""
     blake2b = hashlib.blake2b
-    made = [blake2b(line, digest_size=16).digest() for line in text.cast(pl.Binary).to_list()]
-    return pl.Series(made, dtype=pl.Binary).bin.encode("hex")
+    made = [blake2b(line, digest_size=16).hexdigest() for line in text.cast(pl.Binary).to_list()]
+    return pl.Series(made, dtype=pl.String)
 
 
 def buffer(lines: pl.Series) -> memoryview:

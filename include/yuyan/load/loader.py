@@ -99,7 +99,9 @@ class Loader:
     def load(self, batch: Batch, cursor: str | None = None) -> Loaded:
         """Load a batch; the last one of its window moves the watermark to `cursor` (None: leave it). Raises LoadError."""
         so_far = sum(frame.height for frame in self._seen)
-        own = batch.rows.select(SEEN_COLUMNS).with_columns(pl.col("row_no") + so_far)
+        own = batch.rows[list(SEEN_COLUMNS)]
+        if so_far:
+            own = own.with_columns(pl.col("row_no") + so_far)
         before = own.clear()
         if self._seen:
             before = pl.concat(self._seen).join(own, on="id", how="semi")
@@ -152,10 +154,9 @@ class Loader:
             where = self._connection, batch.mapping.inst_code, batch.contract.entity
             later = versions.landed_after(*where, batch.landed.uri)
         new, counts.unchanged = versions.keep(newest, current, batch.is_present_state, later)
-        was_live, gone = pl.col("was_live"), pl.col("gone")
-        ended = new.filter(was_live & gone)["id"]
-        appeared = new.filter(~was_live & ~gone)["id"]
-        changed = new.filter(was_live & ~gone & ~pl.col("is_same")).select("id", "hash")
+        was_live, gone, ids = new["was_live"], new["gone"], new["id"]
+        ended, appeared = ids.filter(was_live & gone), ids.filter(~(was_live | gone))
+        changed = new[["id", "hash"]].filter(was_live & ~(gone | new["is_same"]))
         new = new.drop("was_live", "is_same")
         counts.stored = new.height
         counts.older = counts.received - counts.stored - counts.unchanged - counts.repeated
@@ -198,7 +199,7 @@ class Loader:
             sql.Identifier(batch.contract.entity),
             sql.SQL(", ").join(map(sql.Identifier, names)),
         )
-        keys = lines.copy_text(rows.select("id", "record_key"))
+        keys = lines.copy_text(rows[["id", "record_key"]])
         stated = pl.when(pl.col("version") != pl.col("order")).then(pl.col("version").cast(pl.String))
         meta = pl.concat_str(
             pl.lit(batch.mapping.inst_code),

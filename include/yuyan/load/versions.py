@@ -48,7 +48,7 @@ def loaded(connection: psycopg.Connection, inst_code: str, entity: str) -> tuple
 
 def newest(rows: pl.DataFrame) -> pl.DataFrame:
     """The newest row of every record in a batch (of two alike, the later), in the batch's order."""
-    if not rows["id"].is_duplicated().any():
+    if rows["id"].n_unique() == rows.height:
         return rows
     return rows.sort("version", "row_no").unique("id", keep="last").sort("row_no")
 
@@ -82,7 +82,7 @@ def current(
 
 def colliding(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of one record at one version that say different things, by record: which one is right, nobody can tell."""
-    if not rows["id"].is_duplicated().any():
+    if rows["id"].n_unique() == rows.height:
         return rows.clear()
     live = rows.filter(~pl.col("gone") & pl.col("id").is_duplicated())
     return (
@@ -105,7 +105,8 @@ def keep(
     `later`: the rows are a correction of a landed batch, and these batches landed after it; what they brought stays, and
     what was deleted stays deleted.
     """
-    current = current.join(rows, on="id", how="semi")
+    if not current.is_empty():
+        current = current.join(rows, on="id", how="semi")
     if current.is_empty():
         return rows.with_columns(order=pl.col("version").fill_null(0), was_live=False, is_same=False), 0
     compared = rows.join(current, on="id", how="left", maintain_order="left")
@@ -138,6 +139,8 @@ def after(current: pl.DataFrame, new: pl.DataFrame, ref_period: str) -> pl.DataF
 
 def missing(listed: pl.DataFrame, current: pl.DataFrame, ref_period: str | None) -> pl.DataFrame:
     """Current live records (of a period) that a complete listing does not have."""
+    if current.is_empty():
+        return current
     absent = current.filter(~pl.col("current_gone")).join(listed, on="id", how="anti")
     return absent if ref_period is None else absent.filter(pl.col("ref_period") == ref_period)
 
