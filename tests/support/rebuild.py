@@ -52,23 +52,22 @@ class Compiled:
         return found
 
     def fill_models(self, connection: psycopg.Connection, day: date, *names: str) -> None:
-        """Replace the rows of these models, planned as the marts' hooks ask for."""
-        connection.execute("set enable_nestloop = off")
+        """Replace the rows of these models."""
         for name in names:
             self._fill(connection, self.models[name], day)
-        connection.execute("reset enable_nestloop")
 
     def _fill(self, connection: psycopg.Connection, node: dict, day: date) -> None:
+        """Replace its rows, planned as its hooks ask for."""
         table = f"{node['schema']}.{node['name']}"
         sql = (self.folder / node["original_file_path"]).read_text(encoding="utf-8")
         columns = ", ".join(node["columns"])
         compiled = DATABASE.sub("", sql.replace(str(self.as_of), str(day)))
         with connection.transaction():
             connection.execute(f"truncate {table}")
-            for hook in node["config"]["pre-hook"]:  # how it is to be planned
+            for hook in node["config"]["pre-hook"]:
                 connection.execute(hook["sql"])
             connection.execute(
                 f"insert into {table} ({columns}) select {columns} from ({compiled}) as compiled"
             )
             if node["config"]["pre-hook"]:
-                connection.execute("set local enable_nestloop = on; set local enable_mergejoin = on")
+                connection.execute("reset enable_nestloop; reset enable_mergejoin")

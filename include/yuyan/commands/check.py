@@ -78,7 +78,7 @@ def _warehouse() -> tuple[str | None, str]:
         return None, str(error)
 
 
-def _print(report: "Report", without: str) -> None:
+def _print(report: Report, without: str) -> None:
     console = terminal()
 
     def say(text: str) -> None:
@@ -120,7 +120,7 @@ def _title(seen: "object") -> str:
     return "　".join(filter(None, parts))
 
 
-def _print_tried(console: object, one: "Tried") -> None:
+def _print_tried(console: object, one: Tried) -> None:
     verdict = one.verdict
     head = f"[bold]{one.label} {one.entity}[/]　{escape(one.table)}　试了 {one.rows} 行{'（全部）' if one.is_all else ''}"
     if verdict and not verdict.refused:
