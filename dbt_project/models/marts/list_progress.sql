@@ -120,18 +120,14 @@ counted as (
         w.item_code,
         w.doc_version,
         w.cycle_year,
-        100.0 * count(distinct c.course_id) filter (
-            where exists (
-                select 1
-                from taught as t
-                where t.course_id = c.course_id
-                    and {{ term_start('t.renewed_term') }} between w.quantity_from_on and least(w.quantity_due_on, {{ as_of() }})
-                    and t.taught_year <= {{ academic_year('least(w.quantity_due_on, ' ~ as_of() ~ ')') }}
-            )
-        ) / nullif(count(distinct c.course_id), 0)
+        100.0 * count(distinct t.course_id) / nullif(count(distinct c.course_id), 0)
     from cycles as w
     inner join courses as c
         on c.core_from_on <= least(w.quantity_due_on, {{ as_of() }}) and c.core_to_on >= w.quantity_from_on
+    left join taught as t
+        on t.course_id = c.course_id
+        and {{ term_start('t.renewed_term') }} between w.quantity_from_on and least(w.quantity_due_on, {{ as_of() }})
+        and t.taught_year <= {{ academic_year('least(w.quantity_due_on, ' ~ as_of() ~ ')') }}
     where w.counts = 'SHARE'
     group by w.item_code, w.doc_version, w.cycle_year
 ),
