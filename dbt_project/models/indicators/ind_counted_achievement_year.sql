@@ -9,6 +9,34 @@ with by_canonical_id_rows as (
     where f.calendar_year is not null and f.canonical_id is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_canonical_id_several as (
+    select
+        calendar_year,
+        canonical_id
+    from by_canonical_id_rows
+    group by calendar_year, canonical_id
+    having count(*) > 1
+),
+
+by_canonical_id_alone as (
+    select
+        r.calendar_year,
+        count(*) as h07_achievements,
+        count(*) filter (where kind_code in ('40', '50')) as h07a_achievements,
+        count(*) filter (where not kind_code in ('40', '50')) as h07b_achievements
+    from by_canonical_id_rows as r
+    where not exists (select 1 from by_canonical_id_several as s where s.calendar_year = r.calendar_year and s.canonical_id = r.canonical_id)
+    group by r.calendar_year
+),
+
+by_canonical_id_repeated as (
+    select
+        r.*
+    from by_canonical_id_rows as r
+    inner join by_canonical_id_several as s
+        on s.calendar_year = r.calendar_year and s.canonical_id = r.canonical_id
+),
+
 by_canonical_id_once as (
     select
         calendar_year,
@@ -18,10 +46,36 @@ by_canonical_id_once as (
         true as h07_achievements,
         bool_or(kind_code in ('40', '50')) as h07a_achievements,
         bool_or(not kind_code in ('40', '50')) as h07b_achievements
-    from by_canonical_id_rows
+    from by_canonical_id_repeated
     group by grouping sets (
         (calendar_year, canonical_id)
     )
+),
+
+by_canonical_id_parts as (
+    select
+        calendar_year,
+        'city' as grain,
+        '{{ var("city_code") }}' as unit_code,
+        sum(h07_achievements) as h07_achievements,
+        sum(h07a_achievements) as h07a_achievements,
+        sum(h07b_achievements) as h07b_achievements
+    from by_canonical_id_alone
+    group by grouping sets (
+        (calendar_year)
+    )
+
+    union all
+
+    select
+        calendar_year,
+        grain,
+        unit_code,
+        count(*) filter (where h07_achievements) as h07_achievements,
+        count(*) filter (where h07a_achievements) as h07a_achievements,
+        count(*) filter (where h07b_achievements) as h07b_achievements
+    from by_canonical_id_once
+    group by calendar_year, grain, unit_code
 ),
 
 by_canonical_id as (
@@ -30,10 +84,10 @@ by_canonical_id as (
         cast(calendar_year as text) as period_code,
         grain,
         unit_code,
-        count(*) filter (where h07_achievements) as h07_achievements,
-        count(*) filter (where h07a_achievements) as h07a_achievements,
-        count(*) filter (where h07b_achievements) as h07b_achievements
-    from by_canonical_id_once
+        sum(h07_achievements) as h07_achievements,
+        sum(h07a_achievements) as h07a_achievements,
+        sum(h07b_achievements) as h07b_achievements
+    from by_canonical_id_parts
     group by calendar_year, grain, unit_code
 ),
 

@@ -11,6 +11,35 @@ with by_person_key_rows as (
     where f.exam_year is not null and f.person_key is not null and {{ touched('f.exam_year') }}
 ),
 
+by_person_key_several as (
+    select
+        exam_year,
+        person_key
+    from by_person_key_rows
+    group by exam_year, person_key
+    having count(*) > 1
+),
+
+by_person_key_alone as (
+    select
+        r.exam_year,
+        r.inst_code,
+        r.discipline_code,
+        count(*) filter (where is_registered and is_urgent_discipline) as h05_urgent,
+        count(*) filter (where is_registered) as h05_entrants
+    from by_person_key_rows as r
+    where not exists (select 1 from by_person_key_several as s where s.exam_year = r.exam_year and s.person_key = r.person_key)
+    group by r.exam_year, r.inst_code, r.discipline_code
+),
+
+by_person_key_repeated as (
+    select
+        r.*
+    from by_person_key_rows as r
+    inner join by_person_key_several as s
+        on s.exam_year = r.exam_year and s.person_key = r.person_key
+),
+
 by_person_key_once as (
     select
         exam_year,
@@ -33,7 +62,7 @@ by_person_key_once as (
         end as unit_code,
         bool_or(is_registered and is_urgent_discipline) as h05_urgent,
         bool_or(is_registered) as h05_entrants
-    from by_person_key_rows
+    from by_person_key_repeated
     group by grouping sets (
         (exam_year, person_key),
         (exam_year, person_key, inst_code),
@@ -44,15 +73,58 @@ by_person_key_once as (
     )
 ),
 
+by_person_key_parts as (
+    select
+        exam_year,
+        case grouping(inst_code, substr(discipline_code, 1, 2), discipline_code)
+            when 7 then 'city'
+            when 3 then 'institution'
+            when 5 then 'category'
+            when 6 then 'discipline'
+            when 1 then 'institution_category'
+            when 2 then 'institution_discipline'
+        end as grain,
+        case grouping(inst_code, substr(discipline_code, 1, 2), discipline_code)
+            when 7 then '{{ var("city_code") }}'
+            when 3 then inst_code
+            when 5 then substr(discipline_code, 1, 2)
+            when 6 then discipline_code
+            when 1 then inst_code || '-' || substr(discipline_code, 1, 2)
+            when 2 then inst_code || '-' || discipline_code
+        end as unit_code,
+        sum(h05_urgent) as h05_urgent,
+        sum(h05_entrants) as h05_entrants
+    from by_person_key_alone
+    group by grouping sets (
+        (exam_year),
+        (exam_year, inst_code),
+        (exam_year, substr(discipline_code, 1, 2)),
+        (exam_year, discipline_code),
+        (exam_year, inst_code, substr(discipline_code, 1, 2)),
+        (exam_year, inst_code, discipline_code)
+    )
+
+    union all
+
+    select
+        exam_year,
+        grain,
+        unit_code,
+        count(*) filter (where h05_urgent) as h05_urgent,
+        count(*) filter (where h05_entrants) as h05_entrants
+    from by_person_key_once
+    group by exam_year, grain, unit_code
+),
+
 by_person_key as (
     select
         exam_year,
         cast(exam_year as text) as period_code,
         grain,
         unit_code,
-        count(*) filter (where h05_urgent) as h05_urgent,
-        count(*) filter (where h05_entrants) as h05_entrants
-    from by_person_key_once
+        sum(h05_urgent) as h05_urgent,
+        sum(h05_entrants) as h05_entrants
+    from by_person_key_parts
     group by exam_year, grain, unit_code
 ),
 

@@ -13,6 +13,35 @@ with by_contract_no_digest_rows as (
     where f.signed_year is not null and f.contract_no_digest is not null and {{ touched('f.signed_year') }}
 ),
 
+by_contract_no_digest_several as (
+    select
+        signed_year,
+        contract_no_digest
+    from by_contract_no_digest_rows
+    group by signed_year, contract_no_digest
+    having count(*) > 1
+),
+
+by_contract_no_digest_alone as (
+    select
+        r.signed_year,
+        r.inst_code,
+        r.cluster_code,
+        count(*) filter (where fund_source_code = '10' and client_kind in ('10', '20') and signed_on <= {{ as_of() }}) as h10_contracts,
+        coalesce(sum(contract_amount_cny) filter (where fund_source_code = '10' and client_kind in ('10', '20') and signed_on <= {{ as_of() }}), 0) as h11_contract_amount
+    from by_contract_no_digest_rows as r
+    where not exists (select 1 from by_contract_no_digest_several as s where s.signed_year = r.signed_year and s.contract_no_digest = r.contract_no_digest)
+    group by r.signed_year, r.inst_code, r.cluster_code
+),
+
+by_contract_no_digest_repeated as (
+    select
+        r.*
+    from by_contract_no_digest_rows as r
+    inner join by_contract_no_digest_several as s
+        on s.signed_year = r.signed_year and s.contract_no_digest = r.contract_no_digest
+),
+
 by_contract_no_digest_once as (
     select
         signed_year,
@@ -29,12 +58,46 @@ by_contract_no_digest_once as (
         end as unit_code,
         bool_or(fund_source_code = '10' and client_kind in ('10', '20') and signed_on <= {{ as_of() }}) as h10_contracts,
         max(contract_amount_cny) filter (where fund_source_code = '10' and client_kind in ('10', '20') and signed_on <= {{ as_of() }}) as h11_contract_amount
-    from by_contract_no_digest_rows
+    from by_contract_no_digest_repeated
     group by grouping sets (
         (signed_year, contract_no_digest),
         (signed_year, contract_no_digest, inst_code),
         (signed_year, contract_no_digest, cluster_code)
     )
+),
+
+by_contract_no_digest_parts as (
+    select
+        signed_year,
+        case grouping(inst_code, cluster_code)
+            when 3 then 'city'
+            when 1 then 'institution'
+            when 2 then 'cluster'
+        end as grain,
+        case grouping(inst_code, cluster_code)
+            when 3 then '{{ var("city_code") }}'
+            when 1 then inst_code
+            when 2 then cluster_code
+        end as unit_code,
+        sum(h10_contracts) as h10_contracts,
+        sum(h11_contract_amount) as h11_contract_amount
+    from by_contract_no_digest_alone
+    group by grouping sets (
+        (signed_year),
+        (signed_year, inst_code),
+        (signed_year, cluster_code)
+    )
+
+    union all
+
+    select
+        signed_year,
+        grain,
+        unit_code,
+        count(*) filter (where h10_contracts) as h10_contracts,
+        coalesce(sum(h11_contract_amount), 0) as h11_contract_amount
+    from by_contract_no_digest_once
+    group by signed_year, grain, unit_code
 ),
 
 by_contract_no_digest as (
@@ -43,9 +106,9 @@ by_contract_no_digest as (
         cast(signed_year as text) as period_code,
         grain,
         unit_code,
-        count(*) filter (where h10_contracts) as h10_contracts,
-        coalesce(sum(h11_contract_amount), 0) as h11_contract_amount
-    from by_contract_no_digest_once
+        sum(h10_contracts) as h10_contracts,
+        sum(h11_contract_amount) as h11_contract_amount
+    from by_contract_no_digest_parts
     group by signed_year, grain, unit_code
 ),
 

@@ -15,6 +15,38 @@ with by_person_key_rows as (
     where f.census_year is not null and f.person_key is not null and {{ touched('f.census_year') }}
 ),
 
+by_person_key_several as (
+    select
+        census_year,
+        person_key
+    from by_person_key_rows
+    group by census_year, person_key
+    having count(*) > 1
+),
+
+by_person_key_alone as (
+    select
+        r.census_year,
+        r.inst_code,
+        r.degree_point_id,
+        count(*) filter (where is_required) as m02_1_required,
+        count(*) filter (where is_required and is_compliant) as m02_1_compliant,
+        count(*) filter (where has_lab_access) as m08_3_admitted,
+        count(*) filter (where has_lab_access and is_lab_access_valid) as m08_3_valid,
+        count(*) filter (where has_lab_access and not is_lab_access_valid) as m08_3_violations
+    from by_person_key_rows as r
+    where not exists (select 1 from by_person_key_several as s where s.census_year = r.census_year and s.person_key = r.person_key)
+    group by r.census_year, r.inst_code, r.degree_point_id
+),
+
+by_person_key_repeated as (
+    select
+        r.*
+    from by_person_key_rows as r
+    inner join by_person_key_several as s
+        on s.census_year = r.census_year and s.person_key = r.person_key
+),
+
 by_person_key_once as (
     select
         census_year,
@@ -34,7 +66,7 @@ by_person_key_once as (
         bool_or(has_lab_access) as m08_3_admitted,
         bool_or(has_lab_access and is_lab_access_valid) as m08_3_valid,
         bool_or(has_lab_access and not is_lab_access_valid) as m08_3_violations
-    from by_person_key_rows
+    from by_person_key_repeated
     group by grouping sets (
         (census_year, person_key),
         (census_year, person_key, inst_code),
@@ -42,10 +74,35 @@ by_person_key_once as (
     )
 ),
 
-by_person_key as (
+by_person_key_parts as (
     select
         census_year,
-        cast(census_year as text) as period_code,
+        case grouping(inst_code, degree_point_id)
+            when 3 then 'city'
+            when 1 then 'institution'
+            when 2 then 'degree_point'
+        end as grain,
+        case grouping(inst_code, degree_point_id)
+            when 3 then '{{ var("city_code") }}'
+            when 1 then inst_code
+            when 2 then degree_point_id
+        end as unit_code,
+        sum(m02_1_required) as m02_1_required,
+        sum(m02_1_compliant) as m02_1_compliant,
+        sum(m08_3_admitted) as m08_3_admitted,
+        sum(m08_3_valid) as m08_3_valid,
+        sum(m08_3_violations) as m08_3_violations
+    from by_person_key_alone
+    group by grouping sets (
+        (census_year),
+        (census_year, inst_code),
+        (census_year, degree_point_id)
+    )
+
+    union all
+
+    select
+        census_year,
         grain,
         unit_code,
         count(*) filter (where m02_1_required) as m02_1_required,
@@ -54,6 +111,21 @@ by_person_key as (
         count(*) filter (where m08_3_valid) as m08_3_valid,
         count(*) filter (where m08_3_violations) as m08_3_violations
     from by_person_key_once
+    group by census_year, grain, unit_code
+),
+
+by_person_key as (
+    select
+        census_year,
+        cast(census_year as text) as period_code,
+        grain,
+        unit_code,
+        sum(m02_1_required) as m02_1_required,
+        sum(m02_1_compliant) as m02_1_compliant,
+        sum(m08_3_admitted) as m08_3_admitted,
+        sum(m08_3_valid) as m08_3_valid,
+        sum(m08_3_violations) as m08_3_violations
+    from by_person_key_parts
     group by census_year, grain, unit_code
 )
 

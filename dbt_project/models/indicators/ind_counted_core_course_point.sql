@@ -15,6 +15,37 @@ with by_course_id_rows as (
     where f.academic_year is not null and f.course_id is not null and {{ touched('f.academic_year') }}
 ),
 
+by_course_id_several as (
+    select
+        academic_year,
+        course_id
+    from by_course_id_rows
+    group by academic_year, course_id
+    having count(*) > 1
+),
+
+by_course_id_alone as (
+    select
+        r.academic_year,
+        r.inst_code,
+        r.degree_point_id,
+        count(*) filter (where is_core_5y) as m06_1_core,
+        count(*) filter (where is_core_5y and is_renewed_5y) as m06_1_renewed,
+        count(*) filter (where is_core_3y) as m06_1_core_of_three,
+        count(*) filter (where is_core_3y and is_renewed_3y) as m06_1_renewed_in_three
+    from by_course_id_rows as r
+    where not exists (select 1 from by_course_id_several as s where s.academic_year = r.academic_year and s.course_id = r.course_id)
+    group by r.academic_year, r.inst_code, r.degree_point_id
+),
+
+by_course_id_repeated as (
+    select
+        r.*
+    from by_course_id_rows as r
+    inner join by_course_id_several as s
+        on s.academic_year = r.academic_year and s.course_id = r.course_id
+),
+
 by_course_id_once as (
     select
         academic_year,
@@ -33,12 +64,50 @@ by_course_id_once as (
         bool_or(is_core_5y and is_renewed_5y) as m06_1_renewed,
         bool_or(is_core_3y) as m06_1_core_of_three,
         bool_or(is_core_3y and is_renewed_3y) as m06_1_renewed_in_three
-    from by_course_id_rows
+    from by_course_id_repeated
     group by grouping sets (
         (academic_year, course_id),
         (academic_year, course_id, inst_code),
         (academic_year, course_id, degree_point_id)
     )
+),
+
+by_course_id_parts as (
+    select
+        academic_year,
+        case grouping(inst_code, degree_point_id)
+            when 3 then 'city'
+            when 1 then 'institution'
+            when 2 then 'degree_point'
+        end as grain,
+        case grouping(inst_code, degree_point_id)
+            when 3 then '{{ var("city_code") }}'
+            when 1 then inst_code
+            when 2 then degree_point_id
+        end as unit_code,
+        sum(m06_1_core) as m06_1_core,
+        sum(m06_1_renewed) as m06_1_renewed,
+        sum(m06_1_core_of_three) as m06_1_core_of_three,
+        sum(m06_1_renewed_in_three) as m06_1_renewed_in_three
+    from by_course_id_alone
+    group by grouping sets (
+        (academic_year),
+        (academic_year, inst_code),
+        (academic_year, degree_point_id)
+    )
+
+    union all
+
+    select
+        academic_year,
+        grain,
+        unit_code,
+        count(*) filter (where m06_1_core) as m06_1_core,
+        count(*) filter (where m06_1_renewed) as m06_1_renewed,
+        count(*) filter (where m06_1_core_of_three) as m06_1_core_of_three,
+        count(*) filter (where m06_1_renewed_in_three) as m06_1_renewed_in_three
+    from by_course_id_once
+    group by academic_year, grain, unit_code
 ),
 
 by_course_id as (
@@ -47,11 +116,11 @@ by_course_id as (
         academic_year as period_code,
         grain,
         unit_code,
-        count(*) filter (where m06_1_core) as m06_1_core,
-        count(*) filter (where m06_1_renewed) as m06_1_renewed,
-        count(*) filter (where m06_1_core_of_three) as m06_1_core_of_three,
-        count(*) filter (where m06_1_renewed_in_three) as m06_1_renewed_in_three
-    from by_course_id_once
+        sum(m06_1_core) as m06_1_core,
+        sum(m06_1_renewed) as m06_1_renewed,
+        sum(m06_1_core_of_three) as m06_1_core_of_three,
+        sum(m06_1_renewed_in_three) as m06_1_renewed_in_three
+    from by_course_id_parts
     group by academic_year, grain, unit_code
 )
 

@@ -11,6 +11,35 @@ with by_course_id_rows as (
     where f.academic_year is not null and f.course_id is not null and {{ touched('f.academic_year') }}
 ),
 
+by_course_id_several as (
+    select
+        academic_year,
+        course_id
+    from by_course_id_rows
+    group by academic_year, course_id
+    having count(*) > 1
+),
+
+by_course_id_alone as (
+    select
+        r.academic_year,
+        r.inst_code,
+        count(*) as m01_1_offered,
+        count(*) filter (where is_ideology_course) as m01_1_ideology,
+        count(*) filter (where is_interdisciplinary_course) as m13_1_courses
+    from by_course_id_rows as r
+    where not exists (select 1 from by_course_id_several as s where s.academic_year = r.academic_year and s.course_id = r.course_id)
+    group by r.academic_year, r.inst_code
+),
+
+by_course_id_repeated as (
+    select
+        r.*
+    from by_course_id_rows as r
+    inner join by_course_id_several as s
+        on s.academic_year = r.academic_year and s.course_id = r.course_id
+),
+
 by_course_id_once as (
     select
         academic_year,
@@ -26,11 +55,44 @@ by_course_id_once as (
         true as m01_1_offered,
         bool_or(is_ideology_course) as m01_1_ideology,
         bool_or(is_interdisciplinary_course) as m13_1_courses
-    from by_course_id_rows
+    from by_course_id_repeated
     group by grouping sets (
         (academic_year, course_id),
         (academic_year, course_id, inst_code)
     )
+),
+
+by_course_id_parts as (
+    select
+        academic_year,
+        case grouping(inst_code)
+            when 1 then 'city'
+            when 0 then 'institution'
+        end as grain,
+        case grouping(inst_code)
+            when 1 then '{{ var("city_code") }}'
+            when 0 then inst_code
+        end as unit_code,
+        sum(m01_1_offered) as m01_1_offered,
+        sum(m01_1_ideology) as m01_1_ideology,
+        sum(m13_1_courses) as m13_1_courses
+    from by_course_id_alone
+    group by grouping sets (
+        (academic_year),
+        (academic_year, inst_code)
+    )
+
+    union all
+
+    select
+        academic_year,
+        grain,
+        unit_code,
+        count(*) filter (where m01_1_offered) as m01_1_offered,
+        count(*) filter (where m01_1_ideology) as m01_1_ideology,
+        count(*) filter (where m13_1_courses) as m13_1_courses
+    from by_course_id_once
+    group by academic_year, grain, unit_code
 ),
 
 by_course_id as (
@@ -39,10 +101,10 @@ by_course_id as (
         academic_year as period_code,
         grain,
         unit_code,
-        count(*) filter (where m01_1_offered) as m01_1_offered,
-        count(*) filter (where m01_1_ideology) as m01_1_ideology,
-        count(*) filter (where m13_1_courses) as m13_1_courses
-    from by_course_id_once
+        sum(m01_1_offered) as m01_1_offered,
+        sum(m01_1_ideology) as m01_1_ideology,
+        sum(m13_1_courses) as m13_1_courses
+    from by_course_id_parts
     group by academic_year, grain, unit_code
 ),
 

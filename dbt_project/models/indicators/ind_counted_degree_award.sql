@@ -66,6 +66,34 @@ by_student_id_rows as (
     where f.academic_year is not null and f.student_id is not null and {{ touched('f.academic_year') }}
 ),
 
+by_student_id_several as (
+    select
+        academic_year,
+        student_id
+    from by_student_id_rows
+    group by academic_year, student_id
+    having count(*) > 1
+),
+
+by_student_id_alone as (
+    select
+        r.academic_year,
+        r.inst_code,
+        count(*) filter (where awarded_on <= {{ as_of() }}) as m06_2_graduates,
+        count(*) filter (where awarded_on <= {{ as_of() }} and has_innovation_course) as m06_2_with_course
+    from by_student_id_rows as r
+    where not exists (select 1 from by_student_id_several as s where s.academic_year = r.academic_year and s.student_id = r.student_id)
+    group by r.academic_year, r.inst_code
+),
+
+by_student_id_repeated as (
+    select
+        r.*
+    from by_student_id_rows as r
+    inner join by_student_id_several as s
+        on s.academic_year = r.academic_year and s.student_id = r.student_id
+),
+
 by_student_id_once as (
     select
         academic_year,
@@ -80,11 +108,42 @@ by_student_id_once as (
         end as unit_code,
         bool_or(awarded_on <= {{ as_of() }}) as m06_2_graduates,
         bool_or(awarded_on <= {{ as_of() }} and has_innovation_course) as m06_2_with_course
-    from by_student_id_rows
+    from by_student_id_repeated
     group by grouping sets (
         (academic_year, student_id),
         (academic_year, student_id, inst_code)
     )
+),
+
+by_student_id_parts as (
+    select
+        academic_year,
+        case grouping(inst_code)
+            when 1 then 'city'
+            when 0 then 'institution'
+        end as grain,
+        case grouping(inst_code)
+            when 1 then '{{ var("city_code") }}'
+            when 0 then inst_code
+        end as unit_code,
+        sum(m06_2_graduates) as m06_2_graduates,
+        sum(m06_2_with_course) as m06_2_with_course
+    from by_student_id_alone
+    group by grouping sets (
+        (academic_year),
+        (academic_year, inst_code)
+    )
+
+    union all
+
+    select
+        academic_year,
+        grain,
+        unit_code,
+        count(*) filter (where m06_2_graduates) as m06_2_graduates,
+        count(*) filter (where m06_2_with_course) as m06_2_with_course
+    from by_student_id_once
+    group by academic_year, grain, unit_code
 ),
 
 by_student_id as (
@@ -93,9 +152,9 @@ by_student_id as (
         academic_year as period_code,
         grain,
         unit_code,
-        count(*) filter (where m06_2_graduates) as m06_2_graduates,
-        count(*) filter (where m06_2_with_course) as m06_2_with_course
-    from by_student_id_once
+        sum(m06_2_graduates) as m06_2_graduates,
+        sum(m06_2_with_course) as m06_2_with_course
+    from by_student_id_parts
     group by academic_year, grain, unit_code
 )
 

@@ -15,12 +15,62 @@ with by_person_key_rows as (
         f.special_programme_code,
         f.is_interdisciplinary,
         f.is_alternation,
-        f.is_international,
-        m.cluster_code
+        f.is_international
     from {{ ref('fct_enrolment_census') }} as f
-    left join {{ ref('bridge_key_cluster') }} as m
-        on m.discipline_code = f.discipline_code and m.is_matched
     where f.census_year is not null and f.person_key is not null and {{ touched('f.census_year') }}
+),
+
+by_person_key_several as (
+    select
+        census_year,
+        person_key
+    from by_person_key_rows
+    group by census_year, person_key
+    having count(*) > 1
+),
+
+by_person_key_alone as (
+    select
+        r.census_year,
+        r.inst_code,
+        r.degree_level,
+        r.degree_type,
+        r.discipline_code,
+        count(*) filter (where is_in_match_scope) as h02_persons,
+        count(*) filter (where is_in_match_scope and is_discipline_matched) as h02_matched_persons,
+        count(*) as h03_persons,
+        count(*) filter (where study_mode = '1') as h03_ft_persons,
+        count(*) filter (where study_mode = '2') as h03_pt_persons,
+        count(*) filter (where degree_level = '1') as h04_doctoral,
+        count(*) filter (where degree_level in ('1', '2')) as m03_1_students,
+        count(*) filter (where degree_level in ('1', '2') and degree_type = '2') as m03_1_professional_students,
+        count(*) filter (where degree_type = '2') as m07_2_professional,
+        count(*) filter (where degree_type = '2' and has_industry_supervisor) as m07_2_with_industry,
+        count(*) filter (where special_programme_code = '07') as m10_1_students,
+        count(*) filter (where special_programme_code = '06') as m11_1_students,
+        count(*) filter (where is_interdisciplinary) as m13_1_students,
+        count(*) filter (where degree_type = '2' and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861')) as m14_1_students,
+        count(*) filter (where degree_type = '2' and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861') and is_alternation) as m14_1_alternating,
+        count(*) filter (where special_programme_code in ('02', '03', '04', '08')) as m15_1_students,
+        count(*) filter (where special_programme_code = '08') as m15_1_basic,
+        count(*) filter (where special_programme_code = '02') as m15_1_physicians,
+        count(*) filter (where special_programme_code = '03') as m15_1_advisers,
+        count(*) filter (where special_programme_code = '04') as m15_1_dual,
+        count(*) filter (where is_international) as m17_2_international
+    from by_person_key_rows as r
+    where not exists (select 1 from by_person_key_several as s where s.census_year = r.census_year and s.person_key = r.person_key)
+    group by r.census_year, r.inst_code, r.degree_level, r.degree_type, r.discipline_code
+),
+
+by_person_key_repeated as (
+    select
+        r.*,
+        m.cluster_code
+    from by_person_key_rows as r
+    inner join by_person_key_several as s
+        on s.census_year = r.census_year and s.person_key = r.person_key
+    left join {{ ref('bridge_key_cluster') }} as m
+        on m.discipline_code = r.discipline_code and m.is_matched
 ),
 
 by_person_key_once as (
@@ -70,7 +120,7 @@ by_person_key_once as (
         bool_or(special_programme_code = '03') as m15_1_advisers,
         bool_or(special_programme_code = '04') as m15_1_dual,
         bool_or(is_international) as m17_2_international
-    from by_person_key_rows
+    from by_person_key_repeated
     group by grouping sets (
         (census_year, person_key),
         (census_year, person_key, inst_code),
@@ -84,10 +134,66 @@ by_person_key_once as (
     )
 ),
 
-by_person_key as (
+by_person_key_parts as (
     select
         census_year,
-        cast(census_year as text) as period_code,
+        case grouping(inst_code, degree_level, degree_type, substr(discipline_code, 1, 2), discipline_code)
+            when 31 then 'city'
+            when 15 then 'institution'
+            when 19 then 'level_type'
+            when 29 then 'category'
+            when 30 then 'discipline'
+            when 3 then 'institution_level_type'
+            when 13 then 'institution_category'
+            when 14 then 'institution_discipline'
+        end as grain,
+        case grouping(inst_code, degree_level, degree_type, substr(discipline_code, 1, 2), discipline_code)
+            when 31 then '{{ var("city_code") }}'
+            when 15 then inst_code
+            when 19 then degree_level || '-' || degree_type
+            when 29 then substr(discipline_code, 1, 2)
+            when 30 then discipline_code
+            when 3 then inst_code || '-' || degree_level || '-' || degree_type
+            when 13 then inst_code || '-' || substr(discipline_code, 1, 2)
+            when 14 then inst_code || '-' || discipline_code
+        end as unit_code,
+        sum(h02_persons) as h02_persons,
+        sum(h02_matched_persons) as h02_matched_persons,
+        sum(h03_persons) as h03_persons,
+        sum(h03_ft_persons) as h03_ft_persons,
+        sum(h03_pt_persons) as h03_pt_persons,
+        sum(h04_doctoral) as h04_doctoral,
+        sum(m03_1_students) as m03_1_students,
+        sum(m03_1_professional_students) as m03_1_professional_students,
+        sum(m07_2_professional) as m07_2_professional,
+        sum(m07_2_with_industry) as m07_2_with_industry,
+        sum(m10_1_students) as m10_1_students,
+        sum(m11_1_students) as m11_1_students,
+        sum(m13_1_students) as m13_1_students,
+        sum(m14_1_students) as m14_1_students,
+        sum(m14_1_alternating) as m14_1_alternating,
+        sum(m15_1_students) as m15_1_students,
+        sum(m15_1_basic) as m15_1_basic,
+        sum(m15_1_physicians) as m15_1_physicians,
+        sum(m15_1_advisers) as m15_1_advisers,
+        sum(m15_1_dual) as m15_1_dual,
+        sum(m17_2_international) as m17_2_international
+    from by_person_key_alone
+    group by grouping sets (
+        (census_year),
+        (census_year, inst_code),
+        (census_year, degree_level, degree_type),
+        (census_year, substr(discipline_code, 1, 2)),
+        (census_year, discipline_code),
+        (census_year, inst_code, degree_level, degree_type),
+        (census_year, inst_code, substr(discipline_code, 1, 2)),
+        (census_year, inst_code, discipline_code)
+    )
+
+    union all
+
+    select
+        census_year,
         grain,
         unit_code,
         count(*) filter (where h02_persons) as h02_persons,
@@ -112,6 +218,69 @@ by_person_key as (
         count(*) filter (where m15_1_dual) as m15_1_dual,
         count(*) filter (where m17_2_international) as m17_2_international
     from by_person_key_once
+    group by census_year, grain, unit_code
+
+    union all
+
+    select
+        r.census_year,
+        'cluster' as grain,
+        m.cluster_code as unit_code,
+        sum(r.h02_persons) as h02_persons,
+        sum(r.h02_matched_persons) as h02_matched_persons,
+        sum(r.h03_persons) as h03_persons,
+        sum(r.h03_ft_persons) as h03_ft_persons,
+        sum(r.h03_pt_persons) as h03_pt_persons,
+        sum(r.h04_doctoral) as h04_doctoral,
+        sum(r.m03_1_students) as m03_1_students,
+        sum(r.m03_1_professional_students) as m03_1_professional_students,
+        sum(r.m07_2_professional) as m07_2_professional,
+        sum(r.m07_2_with_industry) as m07_2_with_industry,
+        sum(r.m10_1_students) as m10_1_students,
+        sum(r.m11_1_students) as m11_1_students,
+        sum(r.m13_1_students) as m13_1_students,
+        sum(r.m14_1_students) as m14_1_students,
+        sum(r.m14_1_alternating) as m14_1_alternating,
+        sum(r.m15_1_students) as m15_1_students,
+        sum(r.m15_1_basic) as m15_1_basic,
+        sum(r.m15_1_physicians) as m15_1_physicians,
+        sum(r.m15_1_advisers) as m15_1_advisers,
+        sum(r.m15_1_dual) as m15_1_dual,
+        sum(r.m17_2_international) as m17_2_international
+    from by_person_key_alone as r
+    inner join {{ ref('bridge_key_cluster') }} as m
+        on m.discipline_code = r.discipline_code and m.is_matched
+    group by r.census_year, m.cluster_code
+),
+
+by_person_key as (
+    select
+        census_year,
+        cast(census_year as text) as period_code,
+        grain,
+        unit_code,
+        sum(h02_persons) as h02_persons,
+        sum(h02_matched_persons) as h02_matched_persons,
+        sum(h03_persons) as h03_persons,
+        sum(h03_ft_persons) as h03_ft_persons,
+        sum(h03_pt_persons) as h03_pt_persons,
+        sum(h04_doctoral) as h04_doctoral,
+        sum(m03_1_students) as m03_1_students,
+        sum(m03_1_professional_students) as m03_1_professional_students,
+        sum(m07_2_professional) as m07_2_professional,
+        sum(m07_2_with_industry) as m07_2_with_industry,
+        sum(m10_1_students) as m10_1_students,
+        sum(m11_1_students) as m11_1_students,
+        sum(m13_1_students) as m13_1_students,
+        sum(m14_1_students) as m14_1_students,
+        sum(m14_1_alternating) as m14_1_alternating,
+        sum(m15_1_students) as m15_1_students,
+        sum(m15_1_basic) as m15_1_basic,
+        sum(m15_1_physicians) as m15_1_physicians,
+        sum(m15_1_advisers) as m15_1_advisers,
+        sum(m15_1_dual) as m15_1_dual,
+        sum(m17_2_international) as m17_2_international
+    from by_person_key_parts
     group by census_year, grain, unit_code
 ),
 

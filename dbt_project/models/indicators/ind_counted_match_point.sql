@@ -6,11 +6,41 @@ with by_degree_point_id_rows as (
         f.degree_point_id,
         f.inst_code,
         f.is_discipline_matched,
-        m.cluster_code
+        f.discipline_code
     from {{ ref('fct_match_point') }} as f
-    left join {{ ref('bridge_key_cluster') }} as m
-        on m.discipline_code = f.discipline_code and m.is_matched
     where f.census_year is not null and f.degree_point_id is not null and {{ touched('f.census_year') }}
+),
+
+by_degree_point_id_several as (
+    select
+        census_year,
+        degree_point_id
+    from by_degree_point_id_rows
+    group by census_year, degree_point_id
+    having count(*) > 1
+),
+
+by_degree_point_id_alone as (
+    select
+        r.census_year,
+        r.inst_code,
+        r.discipline_code,
+        count(*) as h02_points,
+        count(*) filter (where is_discipline_matched) as h02_matched_points
+    from by_degree_point_id_rows as r
+    where not exists (select 1 from by_degree_point_id_several as s where s.census_year = r.census_year and s.degree_point_id = r.degree_point_id)
+    group by r.census_year, r.inst_code, r.discipline_code
+),
+
+by_degree_point_id_repeated as (
+    select
+        r.*,
+        m.cluster_code
+    from by_degree_point_id_rows as r
+    inner join by_degree_point_id_several as s
+        on s.census_year = r.census_year and s.degree_point_id = r.degree_point_id
+    left join {{ ref('bridge_key_cluster') }} as m
+        on m.discipline_code = r.discipline_code and m.is_matched
 ),
 
 by_degree_point_id_once as (
@@ -29,12 +59,56 @@ by_degree_point_id_once as (
         end as unit_code,
         true as h02_points,
         bool_or(is_discipline_matched) as h02_matched_points
-    from by_degree_point_id_rows
+    from by_degree_point_id_repeated
     group by grouping sets (
         (census_year, degree_point_id),
         (census_year, degree_point_id, inst_code),
         (census_year, degree_point_id, cluster_code)
     )
+),
+
+by_degree_point_id_parts as (
+    select
+        census_year,
+        case grouping(inst_code)
+            when 1 then 'city'
+            when 0 then 'institution'
+        end as grain,
+        case grouping(inst_code)
+            when 1 then '{{ var("city_code") }}'
+            when 0 then inst_code
+        end as unit_code,
+        sum(h02_points) as h02_points,
+        sum(h02_matched_points) as h02_matched_points
+    from by_degree_point_id_alone
+    group by grouping sets (
+        (census_year),
+        (census_year, inst_code)
+    )
+
+    union all
+
+    select
+        census_year,
+        grain,
+        unit_code,
+        count(*) filter (where h02_points) as h02_points,
+        count(*) filter (where h02_matched_points) as h02_matched_points
+    from by_degree_point_id_once
+    group by census_year, grain, unit_code
+
+    union all
+
+    select
+        r.census_year,
+        'cluster' as grain,
+        m.cluster_code as unit_code,
+        sum(r.h02_points) as h02_points,
+        sum(r.h02_matched_points) as h02_matched_points
+    from by_degree_point_id_alone as r
+    inner join {{ ref('bridge_key_cluster') }} as m
+        on m.discipline_code = r.discipline_code and m.is_matched
+    group by r.census_year, m.cluster_code
 ),
 
 by_degree_point_id as (
@@ -43,9 +117,9 @@ by_degree_point_id as (
         cast(census_year as text) as period_code,
         grain,
         unit_code,
-        count(*) filter (where h02_points) as h02_points,
-        count(*) filter (where h02_matched_points) as h02_matched_points
-    from by_degree_point_id_once
+        sum(h02_points) as h02_points,
+        sum(h02_matched_points) as h02_matched_points
+    from by_degree_point_id_parts
     group by census_year, grain, unit_code
 ),
 

@@ -13,6 +13,36 @@ with by_person_key_rows as (
     where f.calendar_year is not null and f.person_key is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_person_key_several as (
+    select
+        calendar_year,
+        person_key
+    from by_person_key_rows
+    group by calendar_year, person_key
+    having count(*) > 1
+),
+
+by_person_key_alone as (
+    select
+        r.calendar_year,
+        r.inst_code,
+        count(*) filter (where is_in_stock) as m07_2_stock,
+        count(*) filter (where is_entered) as m07_2_entered,
+        count(*) filter (where is_exited) as m07_2_exited,
+        count(*) filter (where is_first_appointed) as m07_2_appointed
+    from by_person_key_rows as r
+    where not exists (select 1 from by_person_key_several as s where s.calendar_year = r.calendar_year and s.person_key = r.person_key)
+    group by r.calendar_year, r.inst_code
+),
+
+by_person_key_repeated as (
+    select
+        r.*
+    from by_person_key_rows as r
+    inner join by_person_key_several as s
+        on s.calendar_year = r.calendar_year and s.person_key = r.person_key
+),
+
 by_person_key_once as (
     select
         calendar_year,
@@ -29,11 +59,46 @@ by_person_key_once as (
         bool_or(is_entered) as m07_2_entered,
         bool_or(is_exited) as m07_2_exited,
         bool_or(is_first_appointed) as m07_2_appointed
-    from by_person_key_rows
+    from by_person_key_repeated
     group by grouping sets (
         (calendar_year, person_key),
         (calendar_year, person_key, inst_code)
     )
+),
+
+by_person_key_parts as (
+    select
+        calendar_year,
+        case grouping(inst_code)
+            when 1 then 'city'
+            when 0 then 'institution'
+        end as grain,
+        case grouping(inst_code)
+            when 1 then '{{ var("city_code") }}'
+            when 0 then inst_code
+        end as unit_code,
+        sum(m07_2_stock) as m07_2_stock,
+        sum(m07_2_entered) as m07_2_entered,
+        sum(m07_2_exited) as m07_2_exited,
+        sum(m07_2_appointed) as m07_2_appointed
+    from by_person_key_alone
+    group by grouping sets (
+        (calendar_year),
+        (calendar_year, inst_code)
+    )
+
+    union all
+
+    select
+        calendar_year,
+        grain,
+        unit_code,
+        count(*) filter (where m07_2_stock) as m07_2_stock,
+        count(*) filter (where m07_2_entered) as m07_2_entered,
+        count(*) filter (where m07_2_exited) as m07_2_exited,
+        count(*) filter (where m07_2_appointed) as m07_2_appointed
+    from by_person_key_once
+    group by calendar_year, grain, unit_code
 ),
 
 by_person_key as (
@@ -42,11 +107,11 @@ by_person_key as (
         cast(calendar_year as text) as period_code,
         grain,
         unit_code,
-        count(*) filter (where m07_2_stock) as m07_2_stock,
-        count(*) filter (where m07_2_entered) as m07_2_entered,
-        count(*) filter (where m07_2_exited) as m07_2_exited,
-        count(*) filter (where m07_2_appointed) as m07_2_appointed
-    from by_person_key_once
+        sum(m07_2_stock) as m07_2_stock,
+        sum(m07_2_entered) as m07_2_entered,
+        sum(m07_2_exited) as m07_2_exited,
+        sum(m07_2_appointed) as m07_2_appointed
+    from by_person_key_parts
     group by calendar_year, grain, unit_code
 )
 

@@ -11,6 +11,35 @@ with by_person_key_rows as (
     where f.selected_year is not null and f.person_key is not null and {{ touched('f.selected_year') }}
 ),
 
+by_person_key_several as (
+    select
+        selected_year,
+        person_key
+    from by_person_key_rows
+    group by selected_year, person_key
+    having count(*) > 1
+),
+
+by_person_key_alone as (
+    select
+        r.selected_year,
+        r.inst_code,
+        count(*) filter (where selected_on <= {{ as_of() }} and purpose_code in ('1', '2')) as m17_1_for_degrees,
+        count(*) filter (where selected_on <= {{ as_of() }} and purpose_code in ('1', '2') and is_departed) as m17_1_departed,
+        count(*) filter (where selected_on <= {{ as_of() }} and purpose_code in ('1', '2', '3')) as m17_1_with_joint
+    from by_person_key_rows as r
+    where not exists (select 1 from by_person_key_several as s where s.selected_year = r.selected_year and s.person_key = r.person_key)
+    group by r.selected_year, r.inst_code
+),
+
+by_person_key_repeated as (
+    select
+        r.*
+    from by_person_key_rows as r
+    inner join by_person_key_several as s
+        on s.selected_year = r.selected_year and s.person_key = r.person_key
+),
+
 by_person_key_once as (
     select
         selected_year,
@@ -26,11 +55,44 @@ by_person_key_once as (
         bool_or(selected_on <= {{ as_of() }} and purpose_code in ('1', '2')) as m17_1_for_degrees,
         bool_or(selected_on <= {{ as_of() }} and purpose_code in ('1', '2') and is_departed) as m17_1_departed,
         bool_or(selected_on <= {{ as_of() }} and purpose_code in ('1', '2', '3')) as m17_1_with_joint
-    from by_person_key_rows
+    from by_person_key_repeated
     group by grouping sets (
         (selected_year, person_key),
         (selected_year, person_key, inst_code)
     )
+),
+
+by_person_key_parts as (
+    select
+        selected_year,
+        case grouping(inst_code)
+            when 1 then 'city'
+            when 0 then 'institution'
+        end as grain,
+        case grouping(inst_code)
+            when 1 then '{{ var("city_code") }}'
+            when 0 then inst_code
+        end as unit_code,
+        sum(m17_1_for_degrees) as m17_1_for_degrees,
+        sum(m17_1_departed) as m17_1_departed,
+        sum(m17_1_with_joint) as m17_1_with_joint
+    from by_person_key_alone
+    group by grouping sets (
+        (selected_year),
+        (selected_year, inst_code)
+    )
+
+    union all
+
+    select
+        selected_year,
+        grain,
+        unit_code,
+        count(*) filter (where m17_1_for_degrees) as m17_1_for_degrees,
+        count(*) filter (where m17_1_departed) as m17_1_departed,
+        count(*) filter (where m17_1_with_joint) as m17_1_with_joint
+    from by_person_key_once
+    group by selected_year, grain, unit_code
 ),
 
 by_person_key as (
@@ -39,10 +101,10 @@ by_person_key as (
         cast(selected_year as text) as period_code,
         grain,
         unit_code,
-        count(*) filter (where m17_1_for_degrees) as m17_1_for_degrees,
-        count(*) filter (where m17_1_departed) as m17_1_departed,
-        count(*) filter (where m17_1_with_joint) as m17_1_with_joint
-    from by_person_key_once
+        sum(m17_1_for_degrees) as m17_1_for_degrees,
+        sum(m17_1_departed) as m17_1_departed,
+        sum(m17_1_with_joint) as m17_1_with_joint
+    from by_person_key_parts
     group by selected_year, grain, unit_code
 ),
 

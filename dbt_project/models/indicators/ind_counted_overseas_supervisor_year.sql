@@ -9,6 +9,33 @@ with by_person_key_rows as (
     where f.calendar_year is not null and f.person_key is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_person_key_several as (
+    select
+        calendar_year,
+        person_key
+    from by_person_key_rows
+    group by calendar_year, person_key
+    having count(*) > 1
+),
+
+by_person_key_alone as (
+    select
+        r.calendar_year,
+        r.inst_code,
+        count(*) as m17_2_overseas
+    from by_person_key_rows as r
+    where not exists (select 1 from by_person_key_several as s where s.calendar_year = r.calendar_year and s.person_key = r.person_key)
+    group by r.calendar_year, r.inst_code
+),
+
+by_person_key_repeated as (
+    select
+        r.*
+    from by_person_key_rows as r
+    inner join by_person_key_several as s
+        on s.calendar_year = r.calendar_year and s.person_key = r.person_key
+),
+
 by_person_key_once as (
     select
         calendar_year,
@@ -22,11 +49,40 @@ by_person_key_once as (
             when 0 then inst_code
         end as unit_code,
         true as m17_2_overseas
-    from by_person_key_rows
+    from by_person_key_repeated
     group by grouping sets (
         (calendar_year, person_key),
         (calendar_year, person_key, inst_code)
     )
+),
+
+by_person_key_parts as (
+    select
+        calendar_year,
+        case grouping(inst_code)
+            when 1 then 'city'
+            when 0 then 'institution'
+        end as grain,
+        case grouping(inst_code)
+            when 1 then '{{ var("city_code") }}'
+            when 0 then inst_code
+        end as unit_code,
+        sum(m17_2_overseas) as m17_2_overseas
+    from by_person_key_alone
+    group by grouping sets (
+        (calendar_year),
+        (calendar_year, inst_code)
+    )
+
+    union all
+
+    select
+        calendar_year,
+        grain,
+        unit_code,
+        count(*) filter (where m17_2_overseas) as m17_2_overseas
+    from by_person_key_once
+    group by calendar_year, grain, unit_code
 ),
 
 by_person_key as (
@@ -35,8 +91,8 @@ by_person_key as (
         cast(calendar_year as text) as period_code,
         grain,
         unit_code,
-        count(*) filter (where m17_2_overseas) as m17_2_overseas
-    from by_person_key_once
+        sum(m17_2_overseas) as m17_2_overseas
+    from by_person_key_parts
     group by calendar_year, grain, unit_code
 )
 

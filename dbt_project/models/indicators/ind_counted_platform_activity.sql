@@ -10,6 +10,33 @@ with by_institution_key_rows as (
     where f.activity_year is not null and f.institution_key is not null and {{ touched('f.activity_year') }}
 ),
 
+by_institution_key_several as (
+    select
+        activity_year,
+        institution_key
+    from by_institution_key_rows
+    group by activity_year, institution_key
+    having count(*) > 1
+),
+
+by_institution_key_alone as (
+    select
+        r.activity_year,
+        r.inst_code,
+        count(*) filter (where is_urgent_layout) as m04_3_units
+    from by_institution_key_rows as r
+    where not exists (select 1 from by_institution_key_several as s where s.activity_year = r.activity_year and s.institution_key = r.institution_key)
+    group by r.activity_year, r.inst_code
+),
+
+by_institution_key_repeated as (
+    select
+        r.*
+    from by_institution_key_rows as r
+    inner join by_institution_key_several as s
+        on s.activity_year = r.activity_year and s.institution_key = r.institution_key
+),
+
 by_institution_key_once as (
     select
         activity_year,
@@ -23,11 +50,40 @@ by_institution_key_once as (
             when 0 then inst_code
         end as unit_code,
         bool_or(is_urgent_layout) as m04_3_units
-    from by_institution_key_rows
+    from by_institution_key_repeated
     group by grouping sets (
         (activity_year, institution_key),
         (activity_year, institution_key, inst_code)
     )
+),
+
+by_institution_key_parts as (
+    select
+        activity_year,
+        case grouping(inst_code)
+            when 1 then 'city'
+            when 0 then 'institution'
+        end as grain,
+        case grouping(inst_code)
+            when 1 then '{{ var("city_code") }}'
+            when 0 then inst_code
+        end as unit_code,
+        sum(m04_3_units) as m04_3_units
+    from by_institution_key_alone
+    group by grouping sets (
+        (activity_year),
+        (activity_year, inst_code)
+    )
+
+    union all
+
+    select
+        activity_year,
+        grain,
+        unit_code,
+        count(*) filter (where m04_3_units) as m04_3_units
+    from by_institution_key_once
+    group by activity_year, grain, unit_code
 ),
 
 by_institution_key as (
@@ -36,8 +92,8 @@ by_institution_key as (
         cast(activity_year as text) as period_code,
         grain,
         unit_code,
-        count(*) filter (where m04_3_units) as m04_3_units
-    from by_institution_key_once
+        sum(m04_3_units) as m04_3_units
+    from by_institution_key_parts
     group by activity_year, grain, unit_code
 ),
 
@@ -49,6 +105,33 @@ by_platform_id_rows as (
         f.is_urgent_layout
     from {{ ref('fct_platform_activity') }} as f
     where f.activity_year is not null and f.platform_id is not null and {{ touched('f.activity_year') }}
+),
+
+by_platform_id_several as (
+    select
+        activity_year,
+        platform_id
+    from by_platform_id_rows
+    group by activity_year, platform_id
+    having count(*) > 1
+),
+
+by_platform_id_alone as (
+    select
+        r.activity_year,
+        r.inst_code,
+        count(*) filter (where is_urgent_layout) as m04_3_platforms
+    from by_platform_id_rows as r
+    where not exists (select 1 from by_platform_id_several as s where s.activity_year = r.activity_year and s.platform_id = r.platform_id)
+    group by r.activity_year, r.inst_code
+),
+
+by_platform_id_repeated as (
+    select
+        r.*
+    from by_platform_id_rows as r
+    inner join by_platform_id_several as s
+        on s.activity_year = r.activity_year and s.platform_id = r.platform_id
 ),
 
 by_platform_id_once as (
@@ -64,11 +147,40 @@ by_platform_id_once as (
             when 0 then inst_code
         end as unit_code,
         bool_or(is_urgent_layout) as m04_3_platforms
-    from by_platform_id_rows
+    from by_platform_id_repeated
     group by grouping sets (
         (activity_year, platform_id),
         (activity_year, platform_id, inst_code)
     )
+),
+
+by_platform_id_parts as (
+    select
+        activity_year,
+        case grouping(inst_code)
+            when 1 then 'city'
+            when 0 then 'institution'
+        end as grain,
+        case grouping(inst_code)
+            when 1 then '{{ var("city_code") }}'
+            when 0 then inst_code
+        end as unit_code,
+        sum(m04_3_platforms) as m04_3_platforms
+    from by_platform_id_alone
+    group by grouping sets (
+        (activity_year),
+        (activity_year, inst_code)
+    )
+
+    union all
+
+    select
+        activity_year,
+        grain,
+        unit_code,
+        count(*) filter (where m04_3_platforms) as m04_3_platforms
+    from by_platform_id_once
+    group by activity_year, grain, unit_code
 ),
 
 by_platform_id as (
@@ -77,8 +189,8 @@ by_platform_id as (
         cast(activity_year as text) as period_code,
         grain,
         unit_code,
-        count(*) filter (where m04_3_platforms) as m04_3_platforms
-    from by_platform_id_once
+        sum(m04_3_platforms) as m04_3_platforms
+    from by_platform_id_parts
     group by activity_year, grain, unit_code
 ),
 

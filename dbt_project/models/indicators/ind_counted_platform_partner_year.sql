@@ -12,6 +12,34 @@ with by_partner_key_rows as (
     where f.calendar_year is not null and f.partner_key is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_partner_key_several as (
+    select
+        calendar_year,
+        partner_key
+    from by_partner_key_rows
+    group by calendar_year, partner_key
+    having count(*) > 1
+),
+
+by_partner_key_alone as (
+    select
+        r.calendar_year,
+        r.inst_code,
+        count(*) filter (where platform_kind_code = 'P01' and is_outside_first_class) as m10_1_universities,
+        count(*) filter (where is_in_special_training) as m15_1_partners
+    from by_partner_key_rows as r
+    where not exists (select 1 from by_partner_key_several as s where s.calendar_year = r.calendar_year and s.partner_key = r.partner_key)
+    group by r.calendar_year, r.inst_code
+),
+
+by_partner_key_repeated as (
+    select
+        r.*
+    from by_partner_key_rows as r
+    inner join by_partner_key_several as s
+        on s.calendar_year = r.calendar_year and s.partner_key = r.partner_key
+),
+
 by_partner_key_once as (
     select
         calendar_year,
@@ -26,11 +54,42 @@ by_partner_key_once as (
         end as unit_code,
         bool_or(platform_kind_code = 'P01' and is_outside_first_class) as m10_1_universities,
         bool_or(is_in_special_training) as m15_1_partners
-    from by_partner_key_rows
+    from by_partner_key_repeated
     group by grouping sets (
         (calendar_year, partner_key),
         (calendar_year, partner_key, inst_code)
     )
+),
+
+by_partner_key_parts as (
+    select
+        calendar_year,
+        case grouping(inst_code)
+            when 1 then 'city'
+            when 0 then 'institution'
+        end as grain,
+        case grouping(inst_code)
+            when 1 then '{{ var("city_code") }}'
+            when 0 then inst_code
+        end as unit_code,
+        sum(m10_1_universities) as m10_1_universities,
+        sum(m15_1_partners) as m15_1_partners
+    from by_partner_key_alone
+    group by grouping sets (
+        (calendar_year),
+        (calendar_year, inst_code)
+    )
+
+    union all
+
+    select
+        calendar_year,
+        grain,
+        unit_code,
+        count(*) filter (where m10_1_universities) as m10_1_universities,
+        count(*) filter (where m15_1_partners) as m15_1_partners
+    from by_partner_key_once
+    group by calendar_year, grain, unit_code
 ),
 
 by_partner_key as (
@@ -39,9 +98,9 @@ by_partner_key as (
         cast(calendar_year as text) as period_code,
         grain,
         unit_code,
-        count(*) filter (where m10_1_universities) as m10_1_universities,
-        count(*) filter (where m15_1_partners) as m15_1_partners
-    from by_partner_key_once
+        sum(m10_1_universities) as m10_1_universities,
+        sum(m15_1_partners) as m15_1_partners
+    from by_partner_key_parts
     group by calendar_year, grain, unit_code
 )
 

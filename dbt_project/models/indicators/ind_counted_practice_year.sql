@@ -12,12 +12,49 @@ with by_person_key_rows as (
         f.degree_type,
         f.is_continuing,
         f.is_continuing_at_second_census,
-        case when f.discipline_code is not null then f.degree_point_id end as degree_point_id,
-        m.cluster_code
+        case when f.discipline_code is not null then f.degree_point_id end as degree_point_id
     from {{ ref('fct_practice_year') }} as f
-    left join {{ ref('bridge_key_cluster') }} as m
-        on m.discipline_code = f.discipline_code and m.is_matched
     where f.academic_year is not null and f.person_key is not null and {{ touched('f.academic_year') }}
+),
+
+by_person_key_several as (
+    select
+        academic_year,
+        person_key
+    from by_person_key_rows
+    group by academic_year, person_key
+    having count(*) > 1
+),
+
+by_person_key_alone as (
+    select
+        r.academic_year,
+        r.inst_code,
+        r.degree_point_id,
+        r.discipline_code,
+        count(*) filter (where is_at_first_census) as h08_at_first_census,
+        count(*) filter (where is_at_second_census) as h08_at_second_census,
+        count(*) filter (where is_participant) as h08_participants,
+        count(*) filter (where degree_type = '2' and is_at_first_census) as h08b_at_first_census,
+        count(*) filter (where degree_type = '2' and is_at_second_census) as h08b_at_second_census,
+        count(*) filter (where degree_type = '2' and is_participant) as h08b_participants,
+        count(*) filter (where is_at_first_census and is_continuing) as h08_continuing_at_first,
+        count(*) filter (where is_at_second_census and is_continuing_at_second_census) as h08_continuing_at_second,
+        count(*) filter (where is_participant and is_continuing) as h08_continuing_participants
+    from by_person_key_rows as r
+    where not exists (select 1 from by_person_key_several as s where s.academic_year = r.academic_year and s.person_key = r.person_key)
+    group by r.academic_year, r.inst_code, r.degree_point_id, r.discipline_code
+),
+
+by_person_key_repeated as (
+    select
+        r.*,
+        m.cluster_code
+    from by_person_key_rows as r
+    inner join by_person_key_several as s
+        on s.academic_year = r.academic_year and s.person_key = r.person_key
+    left join {{ ref('bridge_key_cluster') }} as m
+        on m.discipline_code = r.discipline_code and m.is_matched
 ),
 
 by_person_key_once as (
@@ -45,7 +82,7 @@ by_person_key_once as (
         bool_or(is_at_first_census and is_continuing) as h08_continuing_at_first,
         bool_or(is_at_second_census and is_continuing_at_second_census) as h08_continuing_at_second,
         bool_or(is_participant and is_continuing) as h08_continuing_participants
-    from by_person_key_rows
+    from by_person_key_repeated
     group by grouping sets (
         (academic_year, person_key),
         (academic_year, person_key, inst_code),
@@ -54,10 +91,39 @@ by_person_key_once as (
     )
 ),
 
-by_person_key as (
+by_person_key_parts as (
     select
         academic_year,
-        academic_year as period_code,
+        case grouping(inst_code, degree_point_id)
+            when 3 then 'city'
+            when 1 then 'institution'
+            when 2 then 'degree_point'
+        end as grain,
+        case grouping(inst_code, degree_point_id)
+            when 3 then '{{ var("city_code") }}'
+            when 1 then inst_code
+            when 2 then degree_point_id
+        end as unit_code,
+        sum(h08_at_first_census) as h08_at_first_census,
+        sum(h08_at_second_census) as h08_at_second_census,
+        sum(h08_participants) as h08_participants,
+        sum(h08b_at_first_census) as h08b_at_first_census,
+        sum(h08b_at_second_census) as h08b_at_second_census,
+        sum(h08b_participants) as h08b_participants,
+        sum(h08_continuing_at_first) as h08_continuing_at_first,
+        sum(h08_continuing_at_second) as h08_continuing_at_second,
+        sum(h08_continuing_participants) as h08_continuing_participants
+    from by_person_key_alone
+    group by grouping sets (
+        (academic_year),
+        (academic_year, inst_code),
+        (academic_year, degree_point_id)
+    )
+
+    union all
+
+    select
+        academic_year,
         grain,
         unit_code,
         count(*) filter (where h08_at_first_census) as h08_at_first_census,
@@ -70,6 +136,45 @@ by_person_key as (
         count(*) filter (where h08_continuing_at_second) as h08_continuing_at_second,
         count(*) filter (where h08_continuing_participants) as h08_continuing_participants
     from by_person_key_once
+    group by academic_year, grain, unit_code
+
+    union all
+
+    select
+        r.academic_year,
+        'cluster' as grain,
+        m.cluster_code as unit_code,
+        sum(r.h08_at_first_census) as h08_at_first_census,
+        sum(r.h08_at_second_census) as h08_at_second_census,
+        sum(r.h08_participants) as h08_participants,
+        sum(r.h08b_at_first_census) as h08b_at_first_census,
+        sum(r.h08b_at_second_census) as h08b_at_second_census,
+        sum(r.h08b_participants) as h08b_participants,
+        sum(r.h08_continuing_at_first) as h08_continuing_at_first,
+        sum(r.h08_continuing_at_second) as h08_continuing_at_second,
+        sum(r.h08_continuing_participants) as h08_continuing_participants
+    from by_person_key_alone as r
+    inner join {{ ref('bridge_key_cluster') }} as m
+        on m.discipline_code = r.discipline_code and m.is_matched
+    group by r.academic_year, m.cluster_code
+),
+
+by_person_key as (
+    select
+        academic_year,
+        academic_year as period_code,
+        grain,
+        unit_code,
+        sum(h08_at_first_census) as h08_at_first_census,
+        sum(h08_at_second_census) as h08_at_second_census,
+        sum(h08_participants) as h08_participants,
+        sum(h08b_at_first_census) as h08b_at_first_census,
+        sum(h08b_at_second_census) as h08b_at_second_census,
+        sum(h08b_participants) as h08b_participants,
+        sum(h08_continuing_at_first) as h08_continuing_at_first,
+        sum(h08_continuing_at_second) as h08_continuing_at_second,
+        sum(h08_continuing_participants) as h08_continuing_participants
+    from by_person_key_parts
     group by academic_year, grain, unit_code
 )
 

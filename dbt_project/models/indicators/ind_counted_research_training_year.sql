@@ -14,6 +14,38 @@ with by_person_key_rows as (
     where f.academic_year is not null and f.person_key is not null and {{ touched('f.academic_year') }}
 ),
 
+by_person_key_several as (
+    select
+        academic_year,
+        person_key
+    from by_person_key_rows
+    group by academic_year, person_key
+    having count(*) > 1
+),
+
+by_person_key_alone as (
+    select
+        r.academic_year,
+        r.inst_code,
+        count(*) as m08_1_students,
+        count(*) filter (where is_in_project) as m08_1_in_project,
+        count(*) filter (where is_in_practice) as m08_1_in_practice,
+        count(*) filter (where is_in_research) as m08_1_in_research,
+        count(*) filter (where is_in_commissioned) as m08_1_in_commissioned,
+        count(*) filter (where is_in_innovation) as m08_1_in_innovation
+    from by_person_key_rows as r
+    where not exists (select 1 from by_person_key_several as s where s.academic_year = r.academic_year and s.person_key = r.person_key)
+    group by r.academic_year, r.inst_code
+),
+
+by_person_key_repeated as (
+    select
+        r.*
+    from by_person_key_rows as r
+    inner join by_person_key_several as s
+        on s.academic_year = r.academic_year and s.person_key = r.person_key
+),
+
 by_person_key_once as (
     select
         academic_year,
@@ -32,17 +64,40 @@ by_person_key_once as (
         bool_or(is_in_research) as m08_1_in_research,
         bool_or(is_in_commissioned) as m08_1_in_commissioned,
         bool_or(is_in_innovation) as m08_1_in_innovation
-    from by_person_key_rows
+    from by_person_key_repeated
     group by grouping sets (
         (academic_year, person_key),
         (academic_year, person_key, inst_code)
     )
 ),
 
-by_person_key as (
+by_person_key_parts as (
     select
         academic_year,
-        academic_year as period_code,
+        case grouping(inst_code)
+            when 1 then 'city'
+            when 0 then 'institution'
+        end as grain,
+        case grouping(inst_code)
+            when 1 then '{{ var("city_code") }}'
+            when 0 then inst_code
+        end as unit_code,
+        sum(m08_1_students) as m08_1_students,
+        sum(m08_1_in_project) as m08_1_in_project,
+        sum(m08_1_in_practice) as m08_1_in_practice,
+        sum(m08_1_in_research) as m08_1_in_research,
+        sum(m08_1_in_commissioned) as m08_1_in_commissioned,
+        sum(m08_1_in_innovation) as m08_1_in_innovation
+    from by_person_key_alone
+    group by grouping sets (
+        (academic_year),
+        (academic_year, inst_code)
+    )
+
+    union all
+
+    select
+        academic_year,
         grain,
         unit_code,
         count(*) filter (where m08_1_students) as m08_1_students,
@@ -52,6 +107,22 @@ by_person_key as (
         count(*) filter (where m08_1_in_commissioned) as m08_1_in_commissioned,
         count(*) filter (where m08_1_in_innovation) as m08_1_in_innovation
     from by_person_key_once
+    group by academic_year, grain, unit_code
+),
+
+by_person_key as (
+    select
+        academic_year,
+        academic_year as period_code,
+        grain,
+        unit_code,
+        sum(m08_1_students) as m08_1_students,
+        sum(m08_1_in_project) as m08_1_in_project,
+        sum(m08_1_in_practice) as m08_1_in_practice,
+        sum(m08_1_in_research) as m08_1_in_research,
+        sum(m08_1_in_commissioned) as m08_1_in_commissioned,
+        sum(m08_1_in_innovation) as m08_1_in_innovation
+    from by_person_key_parts
     group by academic_year, grain, unit_code
 )
 

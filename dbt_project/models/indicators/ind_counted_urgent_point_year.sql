@@ -9,11 +9,46 @@ with by_degree_point_id_rows as (
         f.degree_type,
         f.is_joint_built,
         f.event_type,
-        m.cluster_code
+        f.discipline_code
     from {{ ref('fct_urgent_point_year') }} as f
-    left join {{ ref('bridge_key_cluster') }} as m
-        on m.discipline_code = f.discipline_code and m.is_matched
     where f.calendar_year is not null and f.degree_point_id is not null and {{ touched('f.calendar_year') }}
+),
+
+by_degree_point_id_several as (
+    select
+        calendar_year,
+        degree_point_id
+    from by_degree_point_id_rows
+    group by calendar_year, degree_point_id
+    having count(*) > 1
+),
+
+by_degree_point_id_alone as (
+    select
+        r.calendar_year,
+        r.inst_code,
+        r.degree_level,
+        r.degree_type,
+        r.discipline_code,
+        count(*) as h01_points,
+        count(*) filter (where degree_level = '1') as h01b_points,
+        count(*) filter (where is_joint_built) as h01c_points,
+        count(*) filter (where event_type in ('11', '13')) as h01d_points,
+        count(*) filter (where event_type = '12') as h01e_points
+    from by_degree_point_id_rows as r
+    where not exists (select 1 from by_degree_point_id_several as s where s.calendar_year = r.calendar_year and s.degree_point_id = r.degree_point_id)
+    group by r.calendar_year, r.inst_code, r.degree_level, r.degree_type, r.discipline_code
+),
+
+by_degree_point_id_repeated as (
+    select
+        r.*,
+        m.cluster_code
+    from by_degree_point_id_rows as r
+    inner join by_degree_point_id_several as s
+        on s.calendar_year = r.calendar_year and s.degree_point_id = r.degree_point_id
+    left join {{ ref('bridge_key_cluster') }} as m
+        on m.discipline_code = r.discipline_code and m.is_matched
 ),
 
 by_degree_point_id_once as (
@@ -39,7 +74,7 @@ by_degree_point_id_once as (
         bool_or(is_joint_built) as h01c_points,
         bool_or(event_type in ('11', '13')) as h01d_points,
         bool_or(event_type = '12') as h01e_points
-    from by_degree_point_id_rows
+    from by_degree_point_id_repeated
     group by grouping sets (
         (calendar_year, degree_point_id),
         (calendar_year, degree_point_id, inst_code),
@@ -49,10 +84,38 @@ by_degree_point_id_once as (
     )
 ),
 
-by_degree_point_id as (
+by_degree_point_id_parts as (
     select
         calendar_year,
-        cast(calendar_year as text) as period_code,
+        case grouping(inst_code, degree_level, degree_type)
+            when 7 then 'city'
+            when 3 then 'institution'
+            when 4 then 'level_type'
+            when 0 then 'institution_level_type'
+        end as grain,
+        case grouping(inst_code, degree_level, degree_type)
+            when 7 then '{{ var("city_code") }}'
+            when 3 then inst_code
+            when 4 then degree_level || '-' || degree_type
+            when 0 then inst_code || '-' || degree_level || '-' || degree_type
+        end as unit_code,
+        sum(h01_points) as h01_points,
+        sum(h01b_points) as h01b_points,
+        sum(h01c_points) as h01c_points,
+        sum(h01d_points) as h01d_points,
+        sum(h01e_points) as h01e_points
+    from by_degree_point_id_alone
+    group by grouping sets (
+        (calendar_year),
+        (calendar_year, inst_code),
+        (calendar_year, degree_level, degree_type),
+        (calendar_year, inst_code, degree_level, degree_type)
+    )
+
+    union all
+
+    select
+        calendar_year,
         grain,
         unit_code,
         count(*) filter (where h01_points) as h01_points,
@@ -61,6 +124,37 @@ by_degree_point_id as (
         count(*) filter (where h01d_points) as h01d_points,
         count(*) filter (where h01e_points) as h01e_points
     from by_degree_point_id_once
+    group by calendar_year, grain, unit_code
+
+    union all
+
+    select
+        r.calendar_year,
+        'cluster' as grain,
+        m.cluster_code as unit_code,
+        sum(r.h01_points) as h01_points,
+        sum(r.h01b_points) as h01b_points,
+        sum(r.h01c_points) as h01c_points,
+        sum(r.h01d_points) as h01d_points,
+        sum(r.h01e_points) as h01e_points
+    from by_degree_point_id_alone as r
+    inner join {{ ref('bridge_key_cluster') }} as m
+        on m.discipline_code = r.discipline_code and m.is_matched
+    group by r.calendar_year, m.cluster_code
+),
+
+by_degree_point_id as (
+    select
+        calendar_year,
+        cast(calendar_year as text) as period_code,
+        grain,
+        unit_code,
+        sum(h01_points) as h01_points,
+        sum(h01b_points) as h01b_points,
+        sum(h01c_points) as h01c_points,
+        sum(h01d_points) as h01d_points,
+        sum(h01e_points) as h01e_points
+    from by_degree_point_id_parts
     group by calendar_year, grain, unit_code
 ),
 

@@ -1,34 +1,21 @@
 """One model of dbt per fact that an indicator counts, as SQL: all grains and all indicators of the fact in one scan.
 
-Plain rows are counted in one scan, and what counts once by a key in one scan per key (grouping sets). A row stands only
-where something was counted.
+Plain rows are counted in one scan, and what counts once by a key in one scan per key (`scans`). A row stands only where
+something was counted.
 """
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from yuyan.domain import indicators
 from yuyan.domain.conditions import Condition, all_of
-from yuyan.domain.indicators import BY_DISCIPLINE, Side, Term, Variant
+from yuyan.domain.indicators import Side, Term, Variant
+from yuyan.domain.indicators.scans import Count, Scan, cte, ctes
 
 GENERATED = "由 `python -m yuyan.pages.documentation` 按 include/indicators 生成，请勿手工修改。"
-CATEGORY = "substr(discipline_code, 1, 2)"
 COMPARED_WITH_DAY = re.compile(r"\b(\w+) (?:<>|[<>]=?|=) \{\{ as_of\(\) \}\}")
 """A column that a condition compares with the run's date."""
-PARTS = {
-    "city": (),
-    "institution": ("inst_code",),
-    "level_type": ("degree_level", "degree_type"),
-    "category": (CATEGORY,),
-    "discipline": ("discipline_code",),
-    "institution_level_type": ("inst_code", "degree_level", "degree_type"),
-    "institution_category": ("inst_code", CATEGORY),
-    "institution_discipline": ("inst_code", "discipline_code"),
-    "degree_point": ("degree_point_id",),
-    "cluster": ("cluster_code",),
-}
-"""Grain -> the expressions whose combination is one unit."""
 WITHIN = {
     "base": "{year} = {{{{ var('base_year') }}}}",
     "previous": "{year} = {period} - 1",
@@ -36,37 +23,6 @@ WITHIN = {
     "three_years_before": "{year} between {period} - 3 and {period} - 1",
 }
 """Shift of a measure -> the years that it adds up, of the counted year and the period's."""
-
-
-@dataclass
-class _Count:
-    """One aggregate of a scan: column name, the column that is summed (None counts), the condition."""
-
-    name: str
-    amount: str | None
-    where: str | None
-
-
-@dataclass
-class _Scan:
-    """What is counted of one fact by one period column and key: aggregates and the grains of all their variants."""
-
-    name: str
-    fact: str
-    period: str
-    key: str | None
-    counts: dict[tuple[str | None, str | None], _Count] = field(default_factory=dict)
-    grains: set[str] = field(default_factory=set)
-    cluster: str | None = None
-    of_city: set[str] = field(default_factory=set)
-    """Names of denominators that are the city's on the rows of some grain."""
-
-    @property
-    def year_kind(self) -> str:
-        return indicators.facts()[self.fact][self.period]
-
-    def ordered_grains(self) -> list[str]:
-        return [g for g in indicators.known_grains() if g in self.grains]
 
 
 def models() -> dict[str, str]:
@@ -82,14 +38,14 @@ def _model_name(fact: str) -> str:
 
 
 def _model(fact: str, of_fact: list[Variant]) -> str:
-    scans: dict[tuple[str, str | None], _Scan] = {}
+    scans: dict[tuple[str, str | None], Scan] = {}
     selects = []
     for variant in of_fact:
         for grains, (numerator, denominator) in _by_value(variant):
             scan = _scan(scans, variant, grains, numerator)
             selects.append(_select(scan, variant, grains, numerator, denominator))
     codes = sorted({v.indicator for v in of_fact})
-    parts = [p for scan in scans.values() for p in _ctes(scan)]
+    parts = [p for scan in scans.values() for p in ctes(scan)]
     shifted = sorted({(s.scan.name, s.basis) for s in selects if s.shifted})
     for name, basis in shifted:
         scan = next(s for s in scans.values() if s.name == name)
@@ -98,7 +54,7 @@ def _model(fact: str, of_fact: list[Variant]) -> str:
     return f"-- {', '.join(codes)}：{GENERATED}\n" + _follows(fact, scans.values(), bool(shifted), sql) + sql
 
 
-def _follows(fact: str, scans: Iterable[_Scan], is_shifted: bool, sql: str) -> str:
+def _follows(fact: str, scans: Iterable[Scan], is_shifted: bool, sql: str) -> str:
     """What dbt is told so that only periods of which rows changed are counted anew; nothing where a period's count is made
     of rows of other periods, or of rows by two columns."""
     columns = {scan.period for scan in scans}
@@ -118,13 +74,13 @@ def _by_value(variant: Variant) -> list[tuple[tuple[str, ...], tuple[Side, Side 
     return [(tuple(grains), value) for value, grains in found.items()]
 
 
-def _scan(scans: dict, variant: Variant, grains: Iterable[str], numerator: Side) -> _Scan:
+def _scan(scans: dict, variant: Variant, grains: Iterable[str], numerator: Side) -> Scan:
     measure = indicators.load()[variant.indicator].measures[numerator.terms[0].measure]
     name = f"by_{measure.key or 'row'}"
     if any(s.name == name and s.period != variant.period_column for s in scans.values()):
         name = f"{name}_of_{variant.period_column}"
     key = variant.period_column, measure.key
-    scan = scans.setdefault(key, _Scan(name, variant.fact, *key))
+    scan = scans.setdefault(key, Scan(name, variant.fact, *key))
     scan.grains.update(grains)
     if "cluster" in grains:
         if scan.cluster not in (None, variant.cluster):
@@ -137,7 +93,7 @@ def _scan(scans: dict, variant: Variant, grains: Iterable[str], numerator: Side)
 
 @dataclass
 class _Select:
-    scan: _Scan
+    scan: Scan
     variant: Variant
     grains: tuple[str, ...]
     numerator: str
@@ -149,7 +105,7 @@ class _Select:
 
 
 def _select(
-    scan: _Scan, variant: Variant, grains: tuple[str, ...], numerator: Side, denominator: Side | None
+    scan: Scan, variant: Variant, grains: tuple[str, ...], numerator: Side, denominator: Side | None
 ) -> _Select:
     shifted: list[tuple[str, str]] = []
     is_shifted = any(t.shift for s in (numerator, denominator) if s for t in s.terms)
@@ -179,7 +135,7 @@ def _select(
     return _Select(scan, variant, grains, side(numerator), written, cases, shifted, variant.basis)
 
 
-def _count(scan: _Scan, variant: Variant, term: Term) -> str:
+def _count(scan: Scan, variant: Variant, term: Term) -> str:
     """The scan's column for a measure under a variant's condition; equal counts share one."""
     measure = indicators.load()[variant.indicator].measures[term.measure]
     where = all_of([variant.where, measure.where])
@@ -194,7 +150,7 @@ def _count(scan: _Scan, variant: Variant, term: Term) -> str:
         f"{variant.code}_v{variant.version}_{measure.name}",
     )
     name = next(n for n in (re.sub(r"[.-]", "_", w.lower()) for w in wished) if n not in taken)
-    scan.counts[measure.amount, written] = _Count(name, measure.amount, written)
+    scan.counts[measure.amount, written] = Count(name, measure.amount, written)
     return name
 
 
@@ -207,113 +163,7 @@ def _parameter(name: str) -> str:
     return f"'{{{{ var('{name}') }}}}'" if isinstance(value, str) else f"{{{{ var('{name}') }}}}"
 
 
-def _period_code(scan: _Scan) -> str:
-    return scan.period if scan.year_kind == "text" else f"cast({scan.period} as text)"
-
-
-def _cte(name: str, columns: Iterable[str], source: str) -> str:
-    return f"{name} as (\n    select\n        " + ",\n        ".join(columns) + f"\n    {source}\n)"
-
-
-def _ctes(scan: _Scan) -> list[str]:
-    """The rows of a scan with the columns of its grains, each key of a unit once, and the counts by unit."""
-    grains, counts = scan.ordered_grains(), list(scan.counts.values())
-    parts, source = [_rows(scan, grains)], f"{scan.name}_rows"
-    units, group = [_grain_columns(grains)], _by_grain([scan.period], grains)
-    if scan.key:
-        once = [scan.period, scan.key, *units, *(f"{_once(c)} as {c.name}" for c in counts)]
-        parts.append(
-            _cte(
-                f"{scan.name}_once", once, f"from {source}\n    {_by_grain([scan.period, scan.key], grains)}"
-            )
-        )
-        source = f"{scan.name}_once"
-        units, group = ["grain", "unit_code"], f"group by {scan.period}, grain, unit_code"
-    period = [scan.period, f"{_period_code(scan)} as period_code"]
-    counted = [f"{_aggregate(c, scan.key)} as {c.name}" for c in counts]
-    parts.append(_cte(scan.name, [*period, *units, *counted], f"from {source}\n    {group}"))
-    if scan.of_city:
-        over = f"filter (where grain = 'city') over (partition by {scan.period})"
-        city = [f"max({n}) {over} as {n}_of_city" for n in sorted(scan.of_city)]
-        parts.append(_cte(f"{scan.name}_of_city", ["*", *city], f"from {scan.name}"))
-    return parts
-
-
-def _rows(scan: _Scan, grains: list[str]) -> str:
-    """The fact's columns that the scan needs."""
-    columns = dict.fromkeys(c for g in grains if g != "cluster" for c in indicators.GRAIN_COLUMNS[g])
-    columns.pop("degree_point_id", None)
-    for count in scan.counts.values():
-        columns.update(
-            dict.fromkeys([*([count.amount] if count.amount else []), *_columns_of(count.where, scan.fact)])
-        )
-    names = [f"f.{c}" for c in dict.fromkeys([scan.period, *([scan.key] if scan.key else []), *columns])]
-    joined = ""
-    if "degree_point" in grains:
-        # a record whose degree point is not accepted has no discipline and is of no degree point
-        names.append("case when f.discipline_code is not null then f.degree_point_id end as degree_point_id")
-    if "cluster" in grains and scan.cluster == BY_DISCIPLINE:
-        names.append("m.cluster_code")
-        joined = "\n    left join {{ ref('bridge_key_cluster') }} as m"
-        joined += "\n        on m.discipline_code = f.discipline_code and m.is_matched"
-    elif "cluster" in grains:
-        own = f"f.{scan.cluster}"
-        names = [n for n in names if n != own] + [
-            own if scan.cluster == "cluster_code" else f"{own} as cluster_code"
-        ]
-    where = " and ".join(f"f.{c} is not null" for c in (scan.period, scan.key) if c)
-    where += f" and {{{{ touched('f.{scan.period}') }}}}"
-    return _cte(
-        f"{scan.name}_rows", names, f"from {{{{ ref('{scan.fact}') }}}} as f{joined}\n    where {where}"
-    )
-
-
-def _columns_of(where: str | None, fact: str) -> list[str]:
-    """The fact's columns that a written condition names."""
-    text = re.sub(r"'[^']*'|\{\{.*?\}\}", "", where or "")
-    return [w for w in re.findall(r"[a-z_]\w*", text) if w in indicators.facts()[fact]]
-
-
-def _once(count: _Count) -> str:
-    """A key's part in a count: whether one of its rows meets the condition, or its greatest amount."""
-    if count.amount:
-        return f"max({count.amount})" + (f" filter (where {count.where})" if count.where else "")
-    return f"bool_or({count.where})" if count.where else "true"
-
-
-def _aggregate(count: _Count, key: str | None) -> str:
-    if key:
-        return f"coalesce(sum({count.name}), 0)" if count.amount else f"count(*) filter (where {count.name})"
-    within = f" filter (where {count.where})" if count.where else ""
-    return f"coalesce(sum({count.amount}){within}, 0)" if count.amount else f"count(*){within}"
-
-
-def _grain_columns(grains: list[str]) -> str:
-    """Grain and unit of a grouping set; grouping() has a bit per column, the first the highest, set if not grouped by."""
-    columns = list(dict.fromkeys(p for g in grains for p in PARTS[g]))
-    if not columns:
-        return "'city' as grain,\n        '{{ var(\"city_code\") }}' as unit_code"
-    bits = {
-        g: sum((c not in PARTS[g]) << (len(columns) - 1 - i) for i, c in enumerate(columns)) for g in grains
-    }
-    which = f"grouping({', '.join(columns)})"
-    names = "".join(f"\n            when {bits[g]} then '{g}'" for g in grains)
-    city = "'{{ var(\"city_code\") }}'"
-    units = "".join(
-        f"\n            when {bits[g]} then {' || chr(45) || '.join(PARTS[g]) or city}" for g in grains
-    )
-    units = units.replace("chr(45)", "'-'")
-    return (
-        f"case {which}{names}\n        end as grain,\n        case {which}{units}\n        end as unit_code"
-    )
-
-
-def _by_grain(keys: list[str], grains: list[str]) -> str:
-    sets = ",\n        ".join(f"({', '.join([*keys, *PARTS[g]])})" for g in grains)
-    return f"group by grouping sets (\n        {sets}\n    )"
-
-
-def _shifted_cte(scan: _Scan, basis: str, selects: list[_Select]) -> str:
+def _shifted_cte(scan: Scan, basis: str, selects: list[_Select]) -> str:
     """Counts by period of a basis, with those of other years beside them."""
     wanted = dict.fromkeys(pair for s in selects if s.scan is scan and s.basis == basis for pair in s.shifted)
     year, period = f"c.{scan.period}", "p.period_year"
@@ -328,7 +178,7 @@ def _shifted_cte(scan: _Scan, basis: str, selects: list[_Select]) -> str:
         f"        on {year} between {period} - 3 and {period} or {year} = {{{{ var('base_year') }}}}\n"
         f"    where p.period_basis = '{basis}'\n    group by p.period_code, c.grain, c.unit_code"
     )
-    return _cte(f"{scan.name}_{basis.lower()}", ["p.period_code", "c.grain", "c.unit_code", *columns], join)
+    return cte(f"{scan.name}_{basis.lower()}", ["p.period_code", "c.grain", "c.unit_code", *columns], join)
 
 
 def _union(selects: list[_Select]) -> list[str]:
