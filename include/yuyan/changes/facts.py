@@ -94,13 +94,17 @@ class Comparison:
             self.connection.execute(
                 f"create table previous.{self.fact.name} as select from star.{self.fact.name} limit 0"
             )
+        seen = (
+            f"(select {self._seen(self.before, held)}, -1 as side from previous.{self.fact.name} "
+            f"union all select {self._seen(self.after)}, 1 from star.{self.fact.name}) as both_states"
+        )
+        digest = f"hash_record_extended(row({columns}), 0)"  # grouping by it takes a fifth of the time
+        moved = f"select {digest} from {seen} group by 1 having sum(side) <> 0"
         self.connection.execute(
             f"create temp table {self.difference} on commit drop as "
             f"select {columns}, cast(sign(sides) as int) as side, cast(null as int) as cause from ("
-            f"select {columns}, cast(sum(side) as int) as sides from ("
-            f"select {self._seen(self.before, held)}, -1 as side from previous.{self.fact.name} "
-            f"union all select {self._seen(self.after)}, 1 from star.{self.fact.name}"
-            f") as both_states group by {columns} having sum(side) <> 0"
+            f"select {columns}, cast(sum(side) as int) as sides from {seen} where {digest} in ({moved}) "
+            f"group by {columns} having sum(side) <> 0"
             ") as moved cross join lateral generate_series(1, abs(sides))"
         )
         if self.connection.execute(f"select exists (select from {self.difference})").fetchone()[0]:
