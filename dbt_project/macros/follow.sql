@@ -172,12 +172,20 @@
     {{ return(plan) }}
 {%- endmacro %}
 
-{# Fills the temporary table `touched`; whether it has at most two thirds of the keys: the whole costs less than more of them. #}
+{# Fills the temporary table `touched`; whether it has at most two thirds of the keys (as statistics have them, where
+  there are any): the whole costs less than more of them. #}
 {% macro is_worth_it(keys, target, key) -%}
     {%- call statement('touched', fetch_result=True) -%}
         create temp table touched on commit drop as select distinct key from ({{ keys }}) as keys (key) where key is not null;
         analyze touched;
-        select 3 * (select count(*) from touched) <= 2 * (select count(distinct {{ key }}) from {{ target }})
+        select 3 * (select count(*) from touched) <= 2 * coalesce(
+            (
+                select nullif(case when s.n_distinct < 0 then -s.n_distinct * c.reltuples else s.n_distinct end, 0)
+                from pg_stats as s inner join pg_class as c on c.oid = to_regclass('{{ target }}')
+                where s.schemaname = '{{ target.schema }}' and s.tablename = '{{ target.identifier }}' and s.attname = '{{ key }}'
+            ),
+            (select count(distinct {{ key }}) from {{ target }})
+        )
     {%- endcall -%}
     {{ return(load_result('touched').data[0][0]) }}
 {%- endmacro %}
