@@ -14,6 +14,7 @@ COLUMNS = (
 FILES = {credibility_rules.SUBJECT: "credibility.csv", case_rules.SUBJECT: "case.csv"}
 EXPLAINS = ("message", "why", "fix", "owner", "indicators")
 """Columns that may change under one version."""
+MAY_CHANGE = (*EXPLAINS, "is_current")
 
 
 def register(connection: psycopg.Connection, catalogue: Catalogue, run_id: str) -> None:
@@ -24,38 +25,52 @@ def register(connection: psycopg.Connection, catalogue: Catalogue, run_id: str) 
     business rules whose content changed under an unchanged version, before anything is written.
     """
     known: dict[str, dict[int, tuple[str, str]]] = {}
-    for rule_id, version, digest, first_run in connection.execute(
-        "select rule_id, version, digest, first_run_id from quality.rule"
+    stored: dict[tuple[str, int], tuple] = {}
+    for rule_id, version, digest, first_run, *rest in connection.execute(
+        f"select rule_id, version, digest, first_run_id, {', '.join(MAY_CHANGE)} from quality.rule"
     ):
         known.setdefault(rule_id, {})[version] = digest, first_run
-    of_all = [(entity, rule) for entity, rules in catalogue.rules.items() for rule in rules]
-    of_all += [(credibility_rules.SUBJECT, rule) for rule in credibility_rules.rules()]
-    of_all += [(case_rules.SUBJECT, rule) for rule in case_rules.rules()]
+        stored[rule_id, version] = tuple(rest)
+    of_all = [(entity, rule, rule.digest) for entity, rules in catalogue.rules.items() for rule in rules]
+    of_all += [(credibility_rules.SUBJECT, rule, rule.digest) for rule in credibility_rules.rules()]
+    of_all += [(case_rules.SUBJECT, rule, rule.digest) for rule in case_rules.rules()]
     if refused := [
-        text for entity, rule in of_all if (text := _problem(entity, rule, known.get(rule.rule_id, {})))
+        text
+        for entity, rule, digest in of_all
+        if (text := _problem(entity, rule, digest, known.get(rule.rule_id, {})))
     ]:
         raise RuleError("; ".join(refused))
+    present = {}
+    for entity, rule, digest in of_all:
+        version = _version(rule, digest, known.get(rule.rule_id, {}))
+        present[rule.rule_id, version] = _row(entity, rule, version, digest, run_id)
+    gone = [key for key, (*_, is_current) in stored.items() if is_current and key not in present]
+    changed = [row for key, row in present.items() if stored.get(key) != (*_explains(row), True)]
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute("create temp table present (like quality.rule) on commit drop")
-        with cursor.copy(f"copy present ({', '.join(COLUMNS)}) from stdin") as copy:
-            for entity, rule in of_all:
-                copy.write_row(_row(entity, rule, _version(rule, known.get(rule.rule_id, {})), run_id))
-        cursor.execute(
-            "update quality.rule r set is_current = false where is_current and not exists "
-            "(select 1 from present p where p.rule_id = r.rule_id and p.version = r.version)"
-        )
-        names = [*EXPLAINS, "is_current"]
-        setters = ", ".join(f"{n} = excluded.{n}" for n in names)
-        old, new = (", ".join(f"{alias}.{n}" for n in names) for alias in ("r", "excluded"))
-        cursor.execute(
-            f"insert into quality.rule as r ({', '.join(COLUMNS)}) select {', '.join(COLUMNS)} from present "
-            f"on conflict (rule_id, version) do update set {setters} where ({old}) is distinct from ({new})"
-        )
+        if gone:
+            cursor.executemany(
+                "update quality.rule set is_current = false where (rule_id, version) = (%s, %s)", gone
+            )
+        if changed:
+            _store(cursor, changed)
 
 
-def _problem(entity: str, rule: Rule, versions: dict[int, tuple[str, str]]) -> str | None:
-    digest, run_id = versions.get(rule.version, (rule.digest, None))
-    if digest == rule.digest or not rule.is_business:
+def _store(cursor: psycopg.Cursor, rows: list[tuple]) -> None:
+    """Add versions that are new; of one that is known, what may change."""
+    cursor.execute("create temp table present (like quality.rule) on commit drop")
+    with cursor.copy(f"copy present ({', '.join(COLUMNS)}) from stdin") as copy:
+        for row in rows:
+            copy.write_row(row)
+    setters = ", ".join(f"{name} = excluded.{name}" for name in MAY_CHANGE)
+    cursor.execute(
+        f"insert into quality.rule ({', '.join(COLUMNS)}) select {', '.join(COLUMNS)} from present "
+        f"on conflict (rule_id, version) do update set {setters}"
+    )
+
+
+def _problem(entity: str, rule: Rule, digest: str, versions: dict[int, tuple[str, str]]) -> str | None:
+    before, run_id = versions.get(rule.version, (digest, None))
+    if digest == before or not rule.is_business:
         return None
     path = settings.EXPECTATIONS / FILES.get(entity, f"{entity}.yml")
     return (
@@ -64,16 +79,21 @@ def _problem(entity: str, rule: Rule, versions: dict[int, tuple[str, str]]) -> s
     )
 
 
-def _version(rule: Rule, versions: dict[int, tuple[str, str]]) -> int:
+def _version(rule: Rule, digest: str, versions: dict[int, tuple[str, str]]) -> int:
     if rule.is_business:
         return rule.version
-    same = [version for version, (digest, _) in versions.items() if digest == rule.digest]
+    same = [version for version, (before, _) in versions.items() if before == digest]
     return max(same) if same else max(versions, default=0) + 1
 
 
-def _row(entity: str, rule: Rule, version: int, run_id: str) -> tuple:
+def _row(entity: str, rule: Rule, version: int, digest: str, run_id: str) -> tuple:
     return (
         rule.rule_id, version, entity, rule.column, rule.level, rule.severity, rule.when, rule.assert_,
         rule.tolerance.rows, rule.tolerance.pct, rule.override, rule.message, rule.why, rule.fix, rule.owner,
-        list(rule.indicators), rule.valid_from, rule.valid_to, rule.digest, run_id, True,
+        list(rule.indicators), rule.valid_from, rule.valid_to, digest, run_id, True,
     )  # fmt: skip
+
+
+def _explains(row: tuple) -> tuple:
+    """The columns EXPLAINS of a row of COLUMNS."""
+    return tuple(row[COLUMNS.index(name)] for name in EXPLAINS)
