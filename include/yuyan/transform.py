@@ -139,9 +139,12 @@ def _forget_changes(layer: Layer, results: list[Any]) -> None:
 def prepare_manifest(as_of: date = settings.FIRST_AS_OF) -> None:
     """Parse the project into `<home>/dbt/manifest.json`, from which DAG files read the models of each layer.
 
-    Needs no database. What was parsed is kept beside it, so that no layer parses again. Raises TransformFailed when the
-    project does not parse.
+    Needs no database. What was parsed is kept beside it, so that no layer parses again; where that is there already, it is
+    written from it. Raises TransformFailed when the project does not parse.
     """
+    if kept := _kept():
+        kept.write(str(settings.home() / "dbt" / "manifest.json"))
+        return
     result = _parse(as_of)
     if not result.success:
         raise TransformFailed(f"the dbt project does not parse: {result.exception}") from result.exception
