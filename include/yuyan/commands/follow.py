@@ -17,7 +17,8 @@ from yuyan.commands.airflow_api import Client
 from yuyan.commands.report import STAGES
 
 FOLLOWED = tuple(STAGES)[3:-1]
-POLL_SECONDS = 1.0
+POLL_SECONDS = 2.0
+"""Each look costs Airflow's API server a tenth of a second of processor time."""
 ENDED = ("success", "failed")
 HANDOVER_SECONDS = 120
 

@@ -70,7 +70,7 @@ PACE = {
     "AIRFLOW__TRIGGERER__CAPACITY": "10",
     "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "3",
     "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING http.access=WARNING httpx=WARNING",
-    # One BLAS or polars thread pool per task would fight over the same two cores.
+    # One BLAS thread pool per task would fight over the same two cores.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
