@@ -23,10 +23,10 @@ run: $(INSTALLED) ## install, start everything, run the next simulated day, prin
 	@$(BIN)/yuyan run $(if $(SCALE),--scale $(SCALE)) $(if $(SEED),--seed $(SEED))
 
 test: $(INSTALLED) ## install and run the tests, but for the thirteen longest
-	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	@POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 test-long: $(INSTALLED) ## run the thirteen that take a minute or more each: how-tos followed to the end, a day through Airflow that is interrupted, every layer on rows let pass and on extreme values, a replay from elsewhere, what is made in part day by day beside the whole
-	@$(BIN)/python -m pytest -n 2 --dist loadscope -m long
+	@POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -m long
 
 down: $(INSTALLED) ## stop everything; data stay
 	@$(BIN)/yuyan down

@@ -11,10 +11,11 @@ from yuyan import settings
 
 
 @pytest.fixture(scope="session")
-def city() -> City:
-    """A work folder; whatever runs in it is stopped at the end."""
+def city(parsed) -> City:
+    """A work folder in which dbt has parsed the project; whatever runs in it is stopped at the end."""
     with scratch.folder("yuyan-city-") as folder:
         city = City(Path(folder) / "home", Path(folder) / "institutions")
+        parsed(city.home)
         shutil.copytree(settings.INSTITUTIONS, city.institutions)
         yield city
         city.yuyan("down")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from tiny_city import SEED, SMALL
 from typer.testing import CliRunner
 
 from yuyan.domain import contracts
@@ -18,7 +19,6 @@ from yuyan_demo.simulator.__main__ import app
 from yuyan_demo.simulator.planting import KEY
 from yuyan_demo.simulator.population import META
 
-SMALL, SEED = 0.004, 20261015
 SHAPES = {
     "integer": r"^-?\d+$",
     "number": r"^-?\d+\.\d+$",
@@ -31,12 +31,6 @@ SHAPES = {
 def clean() -> dict[str, pl.DataFrame]:
     """Day 1 without defects, 3 % of the city."""
     return population.clean(SEED, 0.03)
-
-
-@pytest.fixture(scope="module")
-def days() -> list[population.Population]:
-    """The first three days of a tiny city."""
-    return [population.build(SEED, SMALL, n) for n in (1, 2, 3)]
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path):

@@ -5,20 +5,13 @@ from datetime import date
 import judge
 import polars as pl
 import pytest
+from tiny_city import SEED, SMALL
 
 from yuyan import settings
 from yuyan.domain import catalogue, contracts
 from yuyan_demo.simulator import day_files, population, truth
 from yuyan_demo.simulator.planting import KEY
 from yuyan_demo.simulator.truth_table import CITY
-
-SMALL, SEED = 0.004, 20261015
-
-
-@pytest.fixture(scope="module")
-def days() -> list[population.Population]:
-    """The first three days of a tiny city."""
-    return [population.build(SEED, SMALL, n) for n in (1, 2, 3)]
 
 
 @pytest.fixture(scope="module")

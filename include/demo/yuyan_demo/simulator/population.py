@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -66,7 +67,7 @@ class Population:
         """The day's date."""
         return as_of(self.day)
 
-    @property
+    @cached_property
     def defects(self) -> pl.DataFrame:
         """Everything a correct validator reports as open: src_inst_code, entity, src_record_id, rule_id, severity, state."""
         names = ("src_inst_code", "entity", "src_record_id", "rule_id", "severity")
