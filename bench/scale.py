@@ -1,6 +1,6 @@
 """The whole line at several sizes, two days each: rows, seconds per stage, peak memory, and how they grow.
 
-    python bench/scale.py [size …]      (default 0.0667 and 1; a city of size 1 takes twenty minutes and 25 GB of disk)
+    python bench/scale.py [size …]      (default 0.0667 and 1; a city of size 1 takes an hour and more and 30 GB of disk)
 
 Each size runs as a user runs it (`yuyan run`, in a work folder of its own that is removed afterwards). Memory is that of the
 line's services and tasks together, a page that processes share counted once, sampled every two seconds; the simulated
@@ -28,6 +28,8 @@ STAGES = (
     "collect", "validate", "reconcile", "star", "indicators", "assess", "estimate", "warn", "changes", "marts", "disclosure",
     "docs", "feedback",
 )  # fmt: skip
+ALL = "all stages"
+DAYS = ("first day, everything", "the day after, changes only")
 Figures = dict[str, float]
 
 
@@ -72,8 +74,9 @@ def day(env: dict[str, str], scale: float) -> Figures:
         ).fetchone()
         (disk,) = connection.execute("select pg_database_size(current_database()) / 1e6").fetchone()
     found = {"rows received": received, "rows stored": stored, "line MB": memory.line}
-    found |= {"platforms MB": memory.platforms, "database MB": disk}
-    return {k: float(v) for k, v in {**found, **dict(seconds), "collect": collect}.items()}
+    found |= {"platforms MB": memory.platforms, "database MB": disk} | dict(seconds) | {"collect": collect}
+    figures = {name: float(figure) for name, figure in found.items()}
+    return figures | {ALL: sum(figures.get(stage, 0) for stage in STAGES)}
 
 
 def exponent(figures: dict[float, float]) -> float:
@@ -86,28 +89,33 @@ def exponent(figures: dict[float, float]) -> float:
 
 
 def main(*sizes: float) -> None:
-    """All sizes, two days each; prints Markdown."""
+    """All sizes, two days each; prints Markdown. Each day is told on stderr when it has ended."""
     found = {}
     for size in sizes:
         env = environment.inherited() | {"YUYAN_HOME": str(HOME)}
         subprocess.run(["yuyan", "clean"], env=env, check=True, stdout=subprocess.DEVNULL)
         try:
-            found[size] = [day(env, size) for _ in range(2)]
+            found[size] = [_told(size, title, day(env, size)) for title in DAYS]
             if size == max(sizes):
                 queries.report(services.load(HOME).warehouse_dsn)
         finally:
             subprocess.run(["yuyan", "clean"], env=env, check=True, stdout=subprocess.DEVNULL)
-    for number, title in enumerate(("first day, everything", "the day after, changes only")):
+    for number, title in enumerate(DAYS):
         of_day = {size: days[number] for size, days in found.items()}
         heads = " | ".join(f"scale {size:.3g}" for size in sizes)
         print(f"\n| {title} | {heads} | exponent |\n|---|{'--:|' * (len(sizes) + 1)}")
-        for name in ("rows received", "rows stored", "database MB", "line MB", "platforms MB", *STAGES):
-            _print(name, {size: figures.get(name, 0) for size, figures in of_day.items()}, name in STAGES)
-        _print(
-            "all stages, seconds",
-            {size: sum(f.get(s, 0) for s in STAGES) for size, f in of_day.items()},
-            True,
-        )
+        for name in ("rows received", "rows stored", "database MB", "line MB", "platforms MB", *STAGES, ALL):
+            _print(
+                name, {size: figures.get(name, 0) for size, figures in of_day.items()}, name in (*STAGES, ALL)
+            )
+    ratios = " | ".join(f"{after[ALL] / first[ALL]:.2f}" for first, after in found.values())
+    print(f"| day after / first day, all stages | {ratios} | |")
+
+
+def _told(size: float, title: str, figures: Figures) -> Figures:
+    written = ", ".join(f"{name} {figure:,.1f}" for name, figure in figures.items())
+    print(f"scale {size:.3g}, {title}: {written}", file=sys.stderr, flush=True)
+    return figures
 
 
 def _print(name: str, figures: dict[float, float], is_fine: bool) -> None:
