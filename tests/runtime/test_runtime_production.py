@@ -37,11 +37,9 @@ def broker():
 
 
 @pytest.fixture(scope="module")
-def deployment(pg_home, broker, tmp_path_factory, parsed):
+def deployment(pg_home, broker, tmp_path_factory):
     """The Compose file's own variables, with addresses of this machine in place of the containers'."""
     home = tmp_path_factory.mktemp("production") / "home"
-    parsed(home)
-    (home / "dbt" / "manifest.json").unlink()  # that is for `init` to write
     names = {"warehouse": f"prod_{secrets.token_hex(4)}", "airflow": f"meta_{secrets.token_hex(4)}"}
     warehouse = postgres.create_database(pg_home, names["warehouse"])
     metadata = logins.dsn(postgres.dsn(pg_home, names["airflow"]), names["airflow"], "a-password")
