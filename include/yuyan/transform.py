@@ -142,7 +142,7 @@ def prepare_manifest(as_of: date = settings.FIRST_AS_OF) -> None:
     Needs no database. What was parsed is kept beside it, so that no layer parses again; nothing is done where both are there
     of the project as it is. Raises TransformFailed when the project does not parse.
     """
-    if _kept() is not None and (settings.home() / "dbt" / "manifest.json").exists():
+    if _parsed() is not None and (settings.home() / "dbt" / "manifest.json").exists():
         return
     result = _parse(as_of)
     if not result.success:
@@ -191,12 +191,12 @@ def invoke(command: list[str], as_of: date, beside: dict[str, Any] | None = None
     every database, which takes longer than most layers, although nothing it parses depends on either: models ask for the
     day when they are compiled.
     """
-    manifest = _manifest(bool(beside))
+    manifest = _kept(bool(beside))
     if manifest is None:
         parsed = _parse(as_of)
         if not parsed.success:
             return parsed
-        manifest = _manifest(bool(beside))
+        manifest = _kept(bool(beside))
     return _run(command, as_of, manifest, beside)
 
 
@@ -210,22 +210,22 @@ def _parse(as_of: date) -> Any:
     return result
 
 
-def _kept() -> bytes | None:
+def _parsed() -> bytes | None:
     """What was kept of the project as it is, None if nothing was."""
     digest, path = _project_digest().encode(), _kept_path()
     kept = path.read_bytes() if path.exists() else b""
     return kept.removeprefix(digest) if kept.startswith(digest) else None
 
 
-def _manifest(beside: bool = False) -> Any:
+def _kept(beside: bool = False) -> Any:
     """The manifest that was kept, for the database of this environment; None if there is none of the project as it is."""
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
 
-    kept = _kept()
-    if kept is None:
+    parsed = _parsed()
+    if parsed is None:
         return None
-    manifest = Manifest.from_msgpack(kept, decoder=extended_mashumuro_decoder)
+    manifest = Manifest.from_msgpack(parsed, decoder=extended_mashumuro_decoder)
     with _connection_in_environment():
         database = os.environ.get("DBT_DBNAME", DATABASE)
     for node in (*manifest.nodes.values(), *manifest.sources.values()):

@@ -16,15 +16,16 @@ WRITTEN = ("parsed.msgpack", "manifest.json")
 
 @pytest.fixture(scope="session")
 def parsed(tmp_path_factory) -> Callable[[Path], None]:
-    """Gives a work folder (YUYAN_HOME) what parsing the project leaves, so that nothing parses it there."""
+    """Gives a work folder (YUYAN_HOME) what parsing the project leaves, for its owner alone: nothing parses it there."""
     own = tmp_path_factory.getbasetemp()
     shared = (own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own) / "parsed-project"
 
     def give(home: Path) -> None:
         _parse(shared)
-        (home / "dbt").mkdir(parents=True, exist_ok=True)
+        (home / "dbt").mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in WRITTEN:
             shutil.copy(shared / "dbt" / name, home / "dbt")
+            (home / "dbt" / name).chmod(0o600)
 
     return give
 
