@@ -4,37 +4,28 @@ with by_canonical_id_rows as (
     select
         f.calendar_year,
         f.canonical_id,
-        f.kind_code
+        f.kind_code,
+        count(*) over (partition by f.calendar_year, f.canonical_id) as rows_of_key
     from {{ ref('fct_achievement_year') }} as f
     where f.calendar_year is not null and f.canonical_id is not null and {{ touched('f.calendar_year') }}
 ),
 
-by_canonical_id_several as (
-    select
-        calendar_year,
-        canonical_id
-    from by_canonical_id_rows
-    group by calendar_year, canonical_id
-    having count(*) > 1
-),
-
 by_canonical_id_alone as (
     select
-        r.calendar_year,
+        calendar_year,
         count(*) as h07_achievements,
         count(*) filter (where kind_code in ('40', '50')) as h07a_achievements,
         count(*) filter (where not kind_code in ('40', '50')) as h07b_achievements
-    from by_canonical_id_rows as r
-    where not exists (select 1 from by_canonical_id_several as s where s.calendar_year = r.calendar_year and s.canonical_id = r.canonical_id)
-    group by r.calendar_year
+    from by_canonical_id_rows
+    where rows_of_key = 1
+    group by calendar_year
 ),
 
 by_canonical_id_repeated as (
     select
         r.*
     from by_canonical_id_rows as r
-    inner join by_canonical_id_several as s
-        on s.calendar_year = r.calendar_year and s.canonical_id = r.canonical_id
+    where r.rows_of_key > 1
 ),
 
 by_canonical_id_once as (

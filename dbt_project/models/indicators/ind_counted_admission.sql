@@ -6,38 +6,29 @@ with by_person_key_rows as (
         f.inst_code,
         f.discipline_code,
         f.is_registered,
-        f.is_urgent_discipline
+        f.is_urgent_discipline,
+        count(*) over (partition by f.exam_year, f.person_key) as rows_of_key
     from {{ ref('fct_admission') }} as f
     where f.exam_year is not null and f.person_key is not null and {{ touched('f.exam_year') }}
 ),
 
-by_person_key_several as (
-    select
-        exam_year,
-        person_key
-    from by_person_key_rows
-    group by exam_year, person_key
-    having count(*) > 1
-),
-
 by_person_key_alone as (
     select
-        r.exam_year,
-        r.inst_code,
-        r.discipline_code,
+        exam_year,
+        inst_code,
+        discipline_code,
         count(*) filter (where is_registered and is_urgent_discipline) as h05_urgent,
         count(*) filter (where is_registered) as h05_entrants
-    from by_person_key_rows as r
-    where not exists (select 1 from by_person_key_several as s where s.exam_year = r.exam_year and s.person_key = r.person_key)
-    group by r.exam_year, r.inst_code, r.discipline_code
+    from by_person_key_rows
+    where rows_of_key = 1
+    group by exam_year, inst_code, discipline_code
 ),
 
 by_person_key_repeated as (
     select
         r.*
     from by_person_key_rows as r
-    inner join by_person_key_several as s
-        on s.exam_year = r.exam_year and s.person_key = r.person_key
+    where r.rows_of_key > 1
 ),
 
 by_person_key_once as (

@@ -8,38 +8,29 @@ with by_contract_no_digest_rows as (
         f.client_kind,
         f.signed_on,
         f.contract_amount_cny,
-        f.cluster_code
+        f.cluster_code,
+        count(*) over (partition by f.signed_year, f.contract_no_digest) as rows_of_key
     from {{ ref('fct_commissioned_project') }} as f
     where f.signed_year is not null and f.contract_no_digest is not null and {{ touched('f.signed_year') }}
 ),
 
-by_contract_no_digest_several as (
-    select
-        signed_year,
-        contract_no_digest
-    from by_contract_no_digest_rows
-    group by signed_year, contract_no_digest
-    having count(*) > 1
-),
-
 by_contract_no_digest_alone as (
     select
-        r.signed_year,
-        r.inst_code,
-        r.cluster_code,
+        signed_year,
+        inst_code,
+        cluster_code,
         count(*) filter (where fund_source_code = '10' and client_kind in ('10', '20') and signed_on <= {{ as_of() }}) as h10_contracts,
         coalesce(sum(contract_amount_cny) filter (where fund_source_code = '10' and client_kind in ('10', '20') and signed_on <= {{ as_of() }}), 0) as h11_contract_amount
-    from by_contract_no_digest_rows as r
-    where not exists (select 1 from by_contract_no_digest_several as s where s.signed_year = r.signed_year and s.contract_no_digest = r.contract_no_digest)
-    group by r.signed_year, r.inst_code, r.cluster_code
+    from by_contract_no_digest_rows
+    where rows_of_key = 1
+    group by signed_year, inst_code, cluster_code
 ),
 
 by_contract_no_digest_repeated as (
     select
         r.*
     from by_contract_no_digest_rows as r
-    inner join by_contract_no_digest_several as s
-        on s.signed_year = r.signed_year and s.contract_no_digest = r.contract_no_digest
+    where r.rows_of_key > 1
 ),
 
 by_contract_no_digest_once as (

@@ -10,41 +10,32 @@ with by_person_key_rows as (
         f.is_compliant,
         f.has_lab_access,
         f.is_lab_access_valid,
-        case when f.discipline_code is not null then f.degree_point_id end as degree_point_id
+        case when f.discipline_code is not null then f.degree_point_id end as degree_point_id,
+        count(*) over (partition by f.census_year, f.person_key) as rows_of_key
     from {{ ref('fct_compliance_census') }} as f
     where f.census_year is not null and f.person_key is not null and {{ touched('f.census_year') }}
 ),
 
-by_person_key_several as (
-    select
-        census_year,
-        person_key
-    from by_person_key_rows
-    group by census_year, person_key
-    having count(*) > 1
-),
-
 by_person_key_alone as (
     select
-        r.census_year,
-        r.inst_code,
-        r.degree_point_id,
+        census_year,
+        inst_code,
+        degree_point_id,
         count(*) filter (where is_required) as m02_1_required,
         count(*) filter (where is_required and is_compliant) as m02_1_compliant,
         count(*) filter (where has_lab_access) as m08_3_admitted,
         count(*) filter (where has_lab_access and is_lab_access_valid) as m08_3_valid,
         count(*) filter (where has_lab_access and not is_lab_access_valid) as m08_3_violations
-    from by_person_key_rows as r
-    where not exists (select 1 from by_person_key_several as s where s.census_year = r.census_year and s.person_key = r.person_key)
-    group by r.census_year, r.inst_code, r.degree_point_id
+    from by_person_key_rows
+    where rows_of_key = 1
+    group by census_year, inst_code, degree_point_id
 ),
 
 by_person_key_repeated as (
     select
         r.*
     from by_person_key_rows as r
-    inner join by_person_key_several as s
-        on s.census_year = r.census_year and s.person_key = r.person_key
+    where r.rows_of_key > 1
 ),
 
 by_person_key_once as (

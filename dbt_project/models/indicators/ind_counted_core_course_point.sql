@@ -10,40 +10,31 @@ with by_course_id_rows as (
         f.is_renewed_5y,
         f.is_core_3y,
         f.is_renewed_3y,
-        case when f.discipline_code is not null then f.degree_point_id end as degree_point_id
+        case when f.discipline_code is not null then f.degree_point_id end as degree_point_id,
+        count(*) over (partition by f.academic_year, f.course_id) as rows_of_key
     from {{ ref('fct_core_course_point') }} as f
     where f.academic_year is not null and f.course_id is not null and {{ touched('f.academic_year') }}
 ),
 
-by_course_id_several as (
-    select
-        academic_year,
-        course_id
-    from by_course_id_rows
-    group by academic_year, course_id
-    having count(*) > 1
-),
-
 by_course_id_alone as (
     select
-        r.academic_year,
-        r.inst_code,
-        r.degree_point_id,
+        academic_year,
+        inst_code,
+        degree_point_id,
         count(*) filter (where is_core_5y) as m06_1_core,
         count(*) filter (where is_core_5y and is_renewed_5y) as m06_1_renewed,
         count(*) filter (where is_core_3y) as m06_1_core_of_three,
         count(*) filter (where is_core_3y and is_renewed_3y) as m06_1_renewed_in_three
-    from by_course_id_rows as r
-    where not exists (select 1 from by_course_id_several as s where s.academic_year = r.academic_year and s.course_id = r.course_id)
-    group by r.academic_year, r.inst_code, r.degree_point_id
+    from by_course_id_rows
+    where rows_of_key = 1
+    group by academic_year, inst_code, degree_point_id
 ),
 
 by_course_id_repeated as (
     select
         r.*
     from by_course_id_rows as r
-    inner join by_course_id_several as s
-        on s.academic_year = r.academic_year and s.course_id = r.course_id
+    where r.rows_of_key > 1
 ),
 
 by_course_id_once as (

@@ -6,38 +6,29 @@ with by_course_id_rows as (
         f.course_id,
         f.inst_code,
         f.is_ideology_course,
-        f.is_interdisciplinary_course
+        f.is_interdisciplinary_course,
+        count(*) over (partition by f.academic_year, f.course_id) as rows_of_key
     from {{ ref('fct_course_offering') }} as f
     where f.academic_year is not null and f.course_id is not null and {{ touched('f.academic_year') }}
 ),
 
-by_course_id_several as (
-    select
-        academic_year,
-        course_id
-    from by_course_id_rows
-    group by academic_year, course_id
-    having count(*) > 1
-),
-
 by_course_id_alone as (
     select
-        r.academic_year,
-        r.inst_code,
+        academic_year,
+        inst_code,
         count(*) as m01_1_offered,
         count(*) filter (where is_ideology_course) as m01_1_ideology,
         count(*) filter (where is_interdisciplinary_course) as m13_1_courses
-    from by_course_id_rows as r
-    where not exists (select 1 from by_course_id_several as s where s.academic_year = r.academic_year and s.course_id = r.course_id)
-    group by r.academic_year, r.inst_code
+    from by_course_id_rows
+    where rows_of_key = 1
+    group by academic_year, inst_code
 ),
 
 by_course_id_repeated as (
     select
         r.*
     from by_course_id_rows as r
-    inner join by_course_id_several as s
-        on s.academic_year = r.academic_year and s.course_id = r.course_id
+    where r.rows_of_key > 1
 ),
 
 by_course_id_once as (

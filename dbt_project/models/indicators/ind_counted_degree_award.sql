@@ -61,37 +61,28 @@ by_student_id_rows as (
         f.student_id,
         f.inst_code,
         f.awarded_on,
-        f.has_innovation_course
+        f.has_innovation_course,
+        count(*) over (partition by f.academic_year, f.student_id) as rows_of_key
     from {{ ref('fct_degree_award') }} as f
     where f.academic_year is not null and f.student_id is not null and {{ touched('f.academic_year') }}
 ),
 
-by_student_id_several as (
-    select
-        academic_year,
-        student_id
-    from by_student_id_rows
-    group by academic_year, student_id
-    having count(*) > 1
-),
-
 by_student_id_alone as (
     select
-        r.academic_year,
-        r.inst_code,
+        academic_year,
+        inst_code,
         count(*) filter (where awarded_on <= {{ as_of() }}) as m06_2_graduates,
         count(*) filter (where awarded_on <= {{ as_of() }} and has_innovation_course) as m06_2_with_course
-    from by_student_id_rows as r
-    where not exists (select 1 from by_student_id_several as s where s.academic_year = r.academic_year and s.student_id = r.student_id)
-    group by r.academic_year, r.inst_code
+    from by_student_id_rows
+    where rows_of_key = 1
+    group by academic_year, inst_code
 ),
 
 by_student_id_repeated as (
     select
         r.*
     from by_student_id_rows as r
-    inner join by_student_id_several as s
-        on s.academic_year = r.academic_year and s.student_id = r.student_id
+    where r.rows_of_key > 1
 ),
 
 by_student_id_once as (

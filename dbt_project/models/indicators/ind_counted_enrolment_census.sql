@@ -15,27 +15,19 @@ with by_person_key_rows as (
         f.special_programme_code,
         f.is_interdisciplinary,
         f.is_alternation,
-        f.is_international
+        f.is_international,
+        count(*) over (partition by f.census_year, f.person_key) as rows_of_key
     from {{ ref('fct_enrolment_census') }} as f
     where f.census_year is not null and f.person_key is not null and {{ touched('f.census_year') }}
 ),
 
-by_person_key_several as (
-    select
-        census_year,
-        person_key
-    from by_person_key_rows
-    group by census_year, person_key
-    having count(*) > 1
-),
-
 by_person_key_alone as (
     select
-        r.census_year,
-        r.inst_code,
-        r.degree_level,
-        r.degree_type,
-        r.discipline_code,
+        census_year,
+        inst_code,
+        degree_level,
+        degree_type,
+        discipline_code,
         count(*) filter (where is_in_match_scope) as h02_persons,
         count(*) filter (where is_in_match_scope and is_discipline_matched) as h02_matched_persons,
         count(*) as h03_persons,
@@ -57,9 +49,9 @@ by_person_key_alone as (
         count(*) filter (where special_programme_code = '03') as m15_1_advisers,
         count(*) filter (where special_programme_code = '04') as m15_1_dual,
         count(*) filter (where is_international) as m17_2_international
-    from by_person_key_rows as r
-    where not exists (select 1 from by_person_key_several as s where s.census_year = r.census_year and s.person_key = r.person_key)
-    group by r.census_year, r.inst_code, r.degree_level, r.degree_type, r.discipline_code
+    from by_person_key_rows
+    where rows_of_key = 1
+    group by census_year, inst_code, degree_level, degree_type, discipline_code
 ),
 
 by_person_key_repeated as (
@@ -67,10 +59,9 @@ by_person_key_repeated as (
         r.*,
         m.cluster_code
     from by_person_key_rows as r
-    inner join by_person_key_several as s
-        on s.census_year = r.census_year and s.person_key = r.person_key
     left join {{ ref('bridge_key_cluster') }} as m
         on m.discipline_code = r.discipline_code and m.is_matched
+    where r.rows_of_key > 1
 ),
 
 by_person_key_once as (

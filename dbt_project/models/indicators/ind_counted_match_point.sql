@@ -6,30 +6,22 @@ with by_degree_point_id_rows as (
         f.degree_point_id,
         f.inst_code,
         f.is_discipline_matched,
-        f.discipline_code
+        f.discipline_code,
+        count(*) over (partition by f.census_year, f.degree_point_id) as rows_of_key
     from {{ ref('fct_match_point') }} as f
     where f.census_year is not null and f.degree_point_id is not null and {{ touched('f.census_year') }}
 ),
 
-by_degree_point_id_several as (
-    select
-        census_year,
-        degree_point_id
-    from by_degree_point_id_rows
-    group by census_year, degree_point_id
-    having count(*) > 1
-),
-
 by_degree_point_id_alone as (
     select
-        r.census_year,
-        r.inst_code,
-        r.discipline_code,
+        census_year,
+        inst_code,
+        discipline_code,
         count(*) as h02_points,
         count(*) filter (where is_discipline_matched) as h02_matched_points
-    from by_degree_point_id_rows as r
-    where not exists (select 1 from by_degree_point_id_several as s where s.census_year = r.census_year and s.degree_point_id = r.degree_point_id)
-    group by r.census_year, r.inst_code, r.discipline_code
+    from by_degree_point_id_rows
+    where rows_of_key = 1
+    group by census_year, inst_code, discipline_code
 ),
 
 by_degree_point_id_repeated as (
@@ -37,10 +29,9 @@ by_degree_point_id_repeated as (
         r.*,
         m.cluster_code
     from by_degree_point_id_rows as r
-    inner join by_degree_point_id_several as s
-        on s.census_year = r.census_year and s.degree_point_id = r.degree_point_id
     left join {{ ref('bridge_key_cluster') }} as m
         on m.discipline_code = r.discipline_code and m.is_matched
+    where r.rows_of_key > 1
 ),
 
 by_degree_point_id_once as (

@@ -8,39 +8,30 @@ with by_person_key_rows as (
         f.is_in_stock,
         f.is_entered,
         f.is_exited,
-        f.is_first_appointed
+        f.is_first_appointed,
+        count(*) over (partition by f.calendar_year, f.person_key) as rows_of_key
     from {{ ref('fct_mentor_pool_year') }} as f
     where f.calendar_year is not null and f.person_key is not null and {{ touched('f.calendar_year') }}
 ),
 
-by_person_key_several as (
-    select
-        calendar_year,
-        person_key
-    from by_person_key_rows
-    group by calendar_year, person_key
-    having count(*) > 1
-),
-
 by_person_key_alone as (
     select
-        r.calendar_year,
-        r.inst_code,
+        calendar_year,
+        inst_code,
         count(*) filter (where is_in_stock) as m07_2_stock,
         count(*) filter (where is_entered) as m07_2_entered,
         count(*) filter (where is_exited) as m07_2_exited,
         count(*) filter (where is_first_appointed) as m07_2_appointed
-    from by_person_key_rows as r
-    where not exists (select 1 from by_person_key_several as s where s.calendar_year = r.calendar_year and s.person_key = r.person_key)
-    group by r.calendar_year, r.inst_code
+    from by_person_key_rows
+    where rows_of_key = 1
+    group by calendar_year, inst_code
 ),
 
 by_person_key_repeated as (
     select
         r.*
     from by_person_key_rows as r
-    inner join by_person_key_several as s
-        on s.calendar_year = r.calendar_year and s.person_key = r.person_key
+    where r.rows_of_key > 1
 ),
 
 by_person_key_once as (

@@ -6,38 +6,29 @@ with by_person_key_rows as (
         f.inst_code,
         f.selected_on,
         f.purpose_code,
-        f.is_departed
+        f.is_departed,
+        count(*) over (partition by f.selected_year, f.person_key) as rows_of_key
     from {{ ref('fct_overseas_study') }} as f
     where f.selected_year is not null and f.person_key is not null and {{ touched('f.selected_year') }}
 ),
 
-by_person_key_several as (
-    select
-        selected_year,
-        person_key
-    from by_person_key_rows
-    group by selected_year, person_key
-    having count(*) > 1
-),
-
 by_person_key_alone as (
     select
-        r.selected_year,
-        r.inst_code,
+        selected_year,
+        inst_code,
         count(*) filter (where selected_on <= {{ as_of() }} and purpose_code in ('1', '2')) as m17_1_for_degrees,
         count(*) filter (where selected_on <= {{ as_of() }} and purpose_code in ('1', '2') and is_departed) as m17_1_departed,
         count(*) filter (where selected_on <= {{ as_of() }} and purpose_code in ('1', '2', '3')) as m17_1_with_joint
-    from by_person_key_rows as r
-    where not exists (select 1 from by_person_key_several as s where s.selected_year = r.selected_year and s.person_key = r.person_key)
-    group by r.selected_year, r.inst_code
+    from by_person_key_rows
+    where rows_of_key = 1
+    group by selected_year, inst_code
 ),
 
 by_person_key_repeated as (
     select
         r.*
     from by_person_key_rows as r
-    inner join by_person_key_several as s
-        on s.selected_year = r.selected_year and s.person_key = r.person_key
+    where r.rows_of_key > 1
 ),
 
 by_person_key_once as (

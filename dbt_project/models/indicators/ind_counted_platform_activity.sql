@@ -5,36 +5,27 @@ with by_institution_key_rows as (
         f.activity_year,
         f.institution_key,
         f.inst_code,
-        f.is_urgent_layout
+        f.is_urgent_layout,
+        count(*) over (partition by f.activity_year, f.institution_key) as rows_of_key
     from {{ ref('fct_platform_activity') }} as f
     where f.activity_year is not null and f.institution_key is not null and {{ touched('f.activity_year') }}
 ),
 
-by_institution_key_several as (
-    select
-        activity_year,
-        institution_key
-    from by_institution_key_rows
-    group by activity_year, institution_key
-    having count(*) > 1
-),
-
 by_institution_key_alone as (
     select
-        r.activity_year,
-        r.inst_code,
+        activity_year,
+        inst_code,
         count(*) filter (where is_urgent_layout) as m04_3_units
-    from by_institution_key_rows as r
-    where not exists (select 1 from by_institution_key_several as s where s.activity_year = r.activity_year and s.institution_key = r.institution_key)
-    group by r.activity_year, r.inst_code
+    from by_institution_key_rows
+    where rows_of_key = 1
+    group by activity_year, inst_code
 ),
 
 by_institution_key_repeated as (
     select
         r.*
     from by_institution_key_rows as r
-    inner join by_institution_key_several as s
-        on s.activity_year = r.activity_year and s.institution_key = r.institution_key
+    where r.rows_of_key > 1
 ),
 
 by_institution_key_once as (
@@ -102,36 +93,27 @@ by_platform_id_rows as (
         f.activity_year,
         f.platform_id,
         f.inst_code,
-        f.is_urgent_layout
+        f.is_urgent_layout,
+        count(*) over (partition by f.activity_year, f.platform_id) as rows_of_key
     from {{ ref('fct_platform_activity') }} as f
     where f.activity_year is not null and f.platform_id is not null and {{ touched('f.activity_year') }}
 ),
 
-by_platform_id_several as (
-    select
-        activity_year,
-        platform_id
-    from by_platform_id_rows
-    group by activity_year, platform_id
-    having count(*) > 1
-),
-
 by_platform_id_alone as (
     select
-        r.activity_year,
-        r.inst_code,
+        activity_year,
+        inst_code,
         count(*) filter (where is_urgent_layout) as m04_3_platforms
-    from by_platform_id_rows as r
-    where not exists (select 1 from by_platform_id_several as s where s.activity_year = r.activity_year and s.platform_id = r.platform_id)
-    group by r.activity_year, r.inst_code
+    from by_platform_id_rows
+    where rows_of_key = 1
+    group by activity_year, inst_code
 ),
 
 by_platform_id_repeated as (
     select
         r.*
     from by_platform_id_rows as r
-    inner join by_platform_id_several as s
-        on s.activity_year = r.activity_year and s.platform_id = r.platform_id
+    where r.rows_of_key > 1
 ),
 
 by_platform_id_once as (

@@ -7,37 +7,28 @@ with by_partner_key_rows as (
         f.inst_code,
         f.platform_kind_code,
         f.is_outside_first_class,
-        f.is_in_special_training
+        f.is_in_special_training,
+        count(*) over (partition by f.calendar_year, f.partner_key) as rows_of_key
     from {{ ref('fct_platform_partner_year') }} as f
     where f.calendar_year is not null and f.partner_key is not null and {{ touched('f.calendar_year') }}
 ),
 
-by_partner_key_several as (
-    select
-        calendar_year,
-        partner_key
-    from by_partner_key_rows
-    group by calendar_year, partner_key
-    having count(*) > 1
-),
-
 by_partner_key_alone as (
     select
-        r.calendar_year,
-        r.inst_code,
+        calendar_year,
+        inst_code,
         count(*) filter (where platform_kind_code = 'P01' and is_outside_first_class) as m10_1_universities,
         count(*) filter (where is_in_special_training) as m15_1_partners
-    from by_partner_key_rows as r
-    where not exists (select 1 from by_partner_key_several as s where s.calendar_year = r.calendar_year and s.partner_key = r.partner_key)
-    group by r.calendar_year, r.inst_code
+    from by_partner_key_rows
+    where rows_of_key = 1
+    group by calendar_year, inst_code
 ),
 
 by_partner_key_repeated as (
     select
         r.*
     from by_partner_key_rows as r
-    inner join by_partner_key_several as s
-        on s.calendar_year = r.calendar_year and s.partner_key = r.partner_key
+    where r.rows_of_key > 1
 ),
 
 by_partner_key_once as (

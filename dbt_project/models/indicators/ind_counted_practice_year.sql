@@ -12,26 +12,18 @@ with by_person_key_rows as (
         f.degree_type,
         f.is_continuing,
         f.is_continuing_at_second_census,
-        case when f.discipline_code is not null then f.degree_point_id end as degree_point_id
+        case when f.discipline_code is not null then f.degree_point_id end as degree_point_id,
+        count(*) over (partition by f.academic_year, f.person_key) as rows_of_key
     from {{ ref('fct_practice_year') }} as f
     where f.academic_year is not null and f.person_key is not null and {{ touched('f.academic_year') }}
 ),
 
-by_person_key_several as (
-    select
-        academic_year,
-        person_key
-    from by_person_key_rows
-    group by academic_year, person_key
-    having count(*) > 1
-),
-
 by_person_key_alone as (
     select
-        r.academic_year,
-        r.inst_code,
-        r.degree_point_id,
-        r.discipline_code,
+        academic_year,
+        inst_code,
+        degree_point_id,
+        discipline_code,
         count(*) filter (where is_at_first_census) as h08_at_first_census,
         count(*) filter (where is_at_second_census) as h08_at_second_census,
         count(*) filter (where is_participant) as h08_participants,
@@ -41,9 +33,9 @@ by_person_key_alone as (
         count(*) filter (where is_at_first_census and is_continuing) as h08_continuing_at_first,
         count(*) filter (where is_at_second_census and is_continuing_at_second_census) as h08_continuing_at_second,
         count(*) filter (where is_participant and is_continuing) as h08_continuing_participants
-    from by_person_key_rows as r
-    where not exists (select 1 from by_person_key_several as s where s.academic_year = r.academic_year and s.person_key = r.person_key)
-    group by r.academic_year, r.inst_code, r.degree_point_id, r.discipline_code
+    from by_person_key_rows
+    where rows_of_key = 1
+    group by academic_year, inst_code, degree_point_id, discipline_code
 ),
 
 by_person_key_repeated as (
@@ -51,10 +43,9 @@ by_person_key_repeated as (
         r.*,
         m.cluster_code
     from by_person_key_rows as r
-    inner join by_person_key_several as s
-        on s.academic_year = r.academic_year and s.person_key = r.person_key
     left join {{ ref('bridge_key_cluster') }} as m
         on m.discipline_code = r.discipline_code and m.is_matched
+    where r.rows_of_key > 1
 ),
 
 by_person_key_once as (

@@ -9,41 +9,32 @@ with by_person_key_rows as (
         f.is_in_practice,
         f.is_in_research,
         f.is_in_commissioned,
-        f.is_in_innovation
+        f.is_in_innovation,
+        count(*) over (partition by f.academic_year, f.person_key) as rows_of_key
     from {{ ref('fct_research_training_year') }} as f
     where f.academic_year is not null and f.person_key is not null and {{ touched('f.academic_year') }}
 ),
 
-by_person_key_several as (
-    select
-        academic_year,
-        person_key
-    from by_person_key_rows
-    group by academic_year, person_key
-    having count(*) > 1
-),
-
 by_person_key_alone as (
     select
-        r.academic_year,
-        r.inst_code,
+        academic_year,
+        inst_code,
         count(*) as m08_1_students,
         count(*) filter (where is_in_project) as m08_1_in_project,
         count(*) filter (where is_in_practice) as m08_1_in_practice,
         count(*) filter (where is_in_research) as m08_1_in_research,
         count(*) filter (where is_in_commissioned) as m08_1_in_commissioned,
         count(*) filter (where is_in_innovation) as m08_1_in_innovation
-    from by_person_key_rows as r
-    where not exists (select 1 from by_person_key_several as s where s.academic_year = r.academic_year and s.person_key = r.person_key)
-    group by r.academic_year, r.inst_code
+    from by_person_key_rows
+    where rows_of_key = 1
+    group by academic_year, inst_code
 ),
 
 by_person_key_repeated as (
     select
         r.*
     from by_person_key_rows as r
-    inner join by_person_key_several as s
-        on s.academic_year = r.academic_year and s.person_key = r.person_key
+    where r.rows_of_key > 1
 ),
 
 by_person_key_once as (

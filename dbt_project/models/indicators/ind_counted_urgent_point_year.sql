@@ -9,35 +9,27 @@ with by_degree_point_id_rows as (
         f.degree_type,
         f.is_joint_built,
         f.event_type,
-        f.discipline_code
+        f.discipline_code,
+        count(*) over (partition by f.calendar_year, f.degree_point_id) as rows_of_key
     from {{ ref('fct_urgent_point_year') }} as f
     where f.calendar_year is not null and f.degree_point_id is not null and {{ touched('f.calendar_year') }}
 ),
 
-by_degree_point_id_several as (
-    select
-        calendar_year,
-        degree_point_id
-    from by_degree_point_id_rows
-    group by calendar_year, degree_point_id
-    having count(*) > 1
-),
-
 by_degree_point_id_alone as (
     select
-        r.calendar_year,
-        r.inst_code,
-        r.degree_level,
-        r.degree_type,
-        r.discipline_code,
+        calendar_year,
+        inst_code,
+        degree_level,
+        degree_type,
+        discipline_code,
         count(*) as h01_points,
         count(*) filter (where degree_level = '1') as h01b_points,
         count(*) filter (where is_joint_built) as h01c_points,
         count(*) filter (where event_type in ('11', '13')) as h01d_points,
         count(*) filter (where event_type = '12') as h01e_points
-    from by_degree_point_id_rows as r
-    where not exists (select 1 from by_degree_point_id_several as s where s.calendar_year = r.calendar_year and s.degree_point_id = r.degree_point_id)
-    group by r.calendar_year, r.inst_code, r.degree_level, r.degree_type, r.discipline_code
+    from by_degree_point_id_rows
+    where rows_of_key = 1
+    group by calendar_year, inst_code, degree_level, degree_type, discipline_code
 ),
 
 by_degree_point_id_repeated as (
@@ -45,10 +37,9 @@ by_degree_point_id_repeated as (
         r.*,
         m.cluster_code
     from by_degree_point_id_rows as r
-    inner join by_degree_point_id_several as s
-        on s.calendar_year = r.calendar_year and s.degree_point_id = r.degree_point_id
     left join {{ ref('bridge_key_cluster') }} as m
         on m.discipline_code = r.discipline_code and m.is_matched
+    where r.rows_of_key > 1
 ),
 
 by_degree_point_id_once as (

@@ -101,8 +101,7 @@ def _by_key(scan: Scan, grains: list[str], period: list[str]) -> list[str]:
     has_clusters = _joins_clusters(scan, grains)
     own = [g for g in grains if g != "cluster" or not has_clusters]
     columns = [scan.period, *_unit_columns(own), *(["discipline_code"] if has_clusters else [])]
-    columns = [f"r.{c}" for c in dict.fromkeys(columns)]
-    same_key = f"s.{scan.period} = r.{scan.period} and s.{scan.key} = r.{scan.key}"
+    columns = list(dict.fromkeys(columns))
     added = [f"sum({c.name}) as {c.name}" for c in counts]
     units = [scan.period, "grain", "unit_code"]
     parts = [
@@ -128,21 +127,16 @@ def _by_key(scan: Scan, grains: list[str], period: list[str]) -> list[str]:
         )
     return [
         cte(
-            f"{name}_several",
-            keys,
-            f"from {name}_rows\n    group by {', '.join(keys)}\n    having count(*) > 1",
-        ),
-        cte(
             f"{name}_alone",
             [*columns, *(f"{_aggregate(c)} as {c.name}" for c in counts)],
-            f"from {name}_rows as r\n    where not exists (select 1 from {name}_several as s where {same_key})\n"
-            f"    group by {', '.join(columns)}",
+            f"from {name}_rows\n    where rows_of_key = 1\n    group by {', '.join(columns)}",
         ),
         cte(
             f"{name}_repeated",
             ["r.*", *(["m.cluster_code"] if has_clusters else [])],
-            f"from {name}_rows as r\n    inner join {name}_several as s\n        on {same_key}"
-            + (f"\n    left {CLUSTERS.format(rows='r')}" if has_clusters else ""),
+            f"from {name}_rows as r"
+            + (f"\n    left {CLUSTERS.format(rows='r')}" if has_clusters else "")
+            + "\n    where r.rows_of_key > 1",
         ),
         cte(
             f"{name}_once",
@@ -191,6 +185,8 @@ def _rows(scan: Scan, grains: list[str]) -> str:
         names = [n for n in names if n != own] + [
             own if scan.cluster == "cluster_code" else f"{own} as cluster_code"
         ]
+    if scan.key:
+        names.append(f"count(*) over (partition by f.{scan.period}, f.{scan.key}) as rows_of_key")
     where = " and ".join(f"f.{c} is not null" for c in (scan.period, scan.key) if c)
     where += f" and {{{{ touched('f.{scan.period}') }}}}"
     return cte(
