@@ -142,11 +142,19 @@ def prepare_manifest(as_of: date = settings.FIRST_AS_OF) -> None:
     Needs no database. What was parsed is kept beside it, so that no layer parses again; nothing is done where both are there
     of the project as it is. Raises TransformFailed when the project does not parse.
     """
-    if _parsed() is not None and (settings.home() / "dbt" / "manifest.json").exists():
+    if _parsed() is not None and _is_whole(settings.home() / "dbt" / "manifest.json"):
         return
     result = _parse(as_of)
     if not result.success:
         raise TransformFailed(f"the dbt project does not parse: {result.exception}") from result.exception
+
+
+def _is_whole(manifest: Path) -> bool:
+    """Whether it is there and was written to its end."""
+    try:
+        return bool(json.loads(manifest.read_bytes()))
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 NO_NETWORK = """<meta http-equiv="Content-Security-Policy"

@@ -155,6 +155,27 @@ def test_what_was_parsed_serves_every_database_until_the_project_changes(dbt_hom
     assert transform._kept() is None
 
 
+@pytest.mark.parametrize(
+    ("spoil", "is_parsed_again"),
+    [
+        (lambda dbt: None, False),
+        (lambda dbt: (dbt / "manifest.json").unlink(), True),
+        (lambda dbt: (dbt / "manifest.json").write_bytes((dbt / "manifest.json").read_bytes()[:1000]), True),
+        (lambda dbt: (dbt / "parsed.msgpack").write_bytes(b"of another project"), True),
+    ],
+)
+def test_what_is_prepared_is_left_and_what_is_missing_or_damaged_is_made(
+    parsed, tmp_path, monkeypatch, spoil, is_parsed_again
+):
+    monkeypatch.setenv("YUYAN_HOME", str(tmp_path))
+    parsed(tmp_path)
+    spoil(tmp_path / "dbt")
+    calls = []
+    monkeypatch.setattr(transform, "_parse", lambda day: calls.append(day) or SimpleNamespace(success=True))
+    transform.prepare_manifest()
+    assert bool(calls) == is_parsed_again
+
+
 def test_nothing_that_is_parsed_asks_for_what_a_run_brings(manifest):
     """Day, scale and successors are asked for in SQL and macros, which are compiled for each run."""
     brought = re.compile(r"as_of\(|var\(.as_of|simulated_scale|institution_successors")
