@@ -14,6 +14,8 @@ BENCH_VENV := .yuyan/bench-venv
 BENCH_INSTALLED := $(BENCH_VENV)/.installed-$(call digest,bench.txt)
 S3_VENV := .yuyan/s3-venv
 S3_INSTALLED := $(S3_VENV)/.installed-$(call digest,s3.txt)
+# Two workers of one thread each: polars' own pool, on tables of some rows, mostly waits for itself.
+TESTS = POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 13
@@ -23,10 +25,10 @@ run: $(INSTALLED) ## install, start everything, run the next simulated day, prin
 	@$(BIN)/yuyan run $(if $(SCALE),--scale $(SCALE)) $(if $(SEED),--seed $(SEED))
 
 test: $(INSTALLED) ## install and run the tests, but for the thirteen longest
-	@POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	@$(TESTS) --no-loadscope-reorder
 
 test-long: $(INSTALLED) ## run the thirteen that take a minute or more each: how-tos followed to the end, a day through Airflow that is interrupted, every layer on rows let pass and on extreme values, a replay from elsewhere, what is made in part day by day beside the whole
-	@POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -m long
+	@$(TESTS) -m long
 
 down: $(INSTALLED) ## stop everything; data stay
 	@$(BIN)/yuyan down

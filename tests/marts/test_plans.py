@@ -1,4 +1,4 @@
-"""How PostgreSQL would make the models: no plan looks through a table anew for every row of another."""
+"""How PostgreSQL would make the models: no subquery of theirs reads a table anew for every row of another."""
 
 import json
 import re
@@ -50,7 +50,9 @@ def test_a_table_that_is_read_for_every_row_is_found(marts):
     assert repeated(plan_of(marts, joined)) == []
 
 
-def test_no_model_reads_a_table_for_every_row_of_another(marts, simulated_city, simulated_city_home):
+def test_no_subquery_of_a_model_reads_a_table_for_every_row_of_another(
+    marts, simulated_city, simulated_city_home
+):
     compiled = Compiled(simulated_city_home, simulated_city.as_of)
     found, seen = {}, 0
     for name, node in compiled.models.items():
