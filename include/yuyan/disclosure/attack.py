@@ -21,7 +21,8 @@ AT_ONCE = 64
 def bounds(
     system: System, low: np.ndarray | None = None, high: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the greatest value of each cell that agrees with everything shown, by propagation over all sums.
+    """The least and the greatest value of each number of persons or firms that agrees with everything shown, by propagation
+    over all sums; of money, which is not judged by them and may be below 0, what is known beforehand.
 
     `low` and `high` are what is known of hidden cells beforehand (an earlier day's figure); a shown cell is its value.
     """
@@ -30,25 +31,32 @@ def bounds(
     high = np.where(known, system.value, np.inf if high is None else high)
     touched = np.add.reduceat(system.is_hidden[system.member].astype(np.int64), system.start[:-1]) > 0
     touched |= system.is_hidden[system.total]
-    of_sum = system.sum_of_member
-    keep = touched[of_sum]
-    members, sums = system.member[keep], of_sum[keep]
+    touched &= ~system.is_money[system.total]
     size, total, rest = len(system.total), system.total, system.rest
+    keep = touched[system.sum_of_member]
+    every_member, every_sum = system.member[keep], system.sum_of_member[keep]
+    waiting = touched  # sums of which a cell has moved since they were looked at
     for _ in range(ROUNDS):
-        before = low[system.is_hidden].sum(), np.isfinite(high).sum(), high[np.isfinite(high)].sum()
+        before = low.copy(), high.copy()
+        looked = waiting[every_sum]
+        members, sums = every_member[looked], every_sum[looked]
+        is_endless = ~np.isfinite(high[members])
+        finite = np.where(is_endless, 0.0, high[members])
         below = np.bincount(sums, low[members], size)
-        endless = np.bincount(sums, ~np.isfinite(high[members]), size)
-        above = np.bincount(sums, np.where(np.isfinite(high[members]), high[members], 0.0), size)
-        np.maximum.at(low, total[touched], (below + rest)[touched])
-        closed = touched & (endless == 0)
+        endless = np.bincount(sums, is_endless, size)
+        above = np.bincount(sums, finite, size)
+        np.maximum.at(low, total[waiting], (below + rest)[waiting])
+        closed = waiting & (endless == 0)
         np.minimum.at(high, total[closed], (above + rest)[closed])
         np.minimum.at(high, members, high[total[sums]] - rest[sums] - (below[sums] - low[members]))
-        others_endless = endless[sums] - ~np.isfinite(high[members])
-        others_above = above[sums] - np.where(np.isfinite(high[members]), high[members], 0.0)
-        least = np.where(others_endless == 0, low[total[sums]] - rest[sums] - others_above, -np.inf)
+        is_endless = ~np.isfinite(high[members])
+        others_above = above[sums] - np.where(is_endless, 0.0, high[members])
+        least = np.where(endless[sums] == is_endless, low[total[sums]] - rest[sums] - others_above, -np.inf)
         np.maximum.at(low, members, least)
-        after = low[system.is_hidden].sum(), np.isfinite(high).sum(), high[np.isfinite(high)].sum()
-        if np.allclose(before, after, rtol=0, atol=TOLERANCE):
+        moved = (low != before[0]) | (high != before[1])
+        waiting = touched & moved[total]
+        waiting[every_sum[moved[every_member]]] = True
+        if not waiting.any():
             break
     return low, high
 

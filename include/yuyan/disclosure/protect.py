@@ -94,13 +94,16 @@ def unprotected(system: System) -> np.ndarray:
 def lows(system: System) -> np.ndarray:
     """What a reader knows each cell to be at least: the sum of what its parts are at least."""
     low = np.where(system.is_hidden, system.least, system.value)
-    of_sum = system.sum_of_member
+    is_above = system.is_hidden[system.total]  # a shown total is its value
+    keep = is_above[system.sum_of_member]
+    members, sums = system.member[keep], system.sum_of_member[keep]
+    total = system.total[is_above]
     for _ in range(DEPTH):
-        below = np.bincount(of_sum, low[system.member], len(system.total)) + system.rest
-        higher = np.maximum(low[system.total], below)
-        if (higher <= low[system.total] + 1e-9).all():
+        below = (np.bincount(sums, low[members], len(system.total)) + system.rest)[is_above]
+        higher = below > low[total] + 1e-9
+        if not higher.any():
             break
-        np.maximum.at(low, system.total, below)
+        np.maximum.at(low, total[higher], below[higher])
     return np.minimum(low, system.value)
 
 
