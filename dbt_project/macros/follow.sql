@@ -7,6 +7,9 @@
         'rows': {'thesis': 'student_id'},                     … of these tables, by this column of theirs ('ind_*': of all such),
         'looks_up': {'dim_degree_point': 'degree_point_id',   and on what this column refers to in these
                      'dim_enterprise': ['uscc', 'employer_uscc']},   (their column, its own where that has another name);
+        'through': {'fct_enrolment_census': ['student_id', 'bridge_student_supervisor', 'student_id', 'supervisor_id']},
+                                                              on rows of a table that another one leads to: their column, the
+                                                              table between, its column of the same, its column of the key;
         'days': {'dim_student': ['left_on']},                 the run's date matters where one of these dates is passed
     })
 
@@ -30,6 +33,11 @@
 {# The model's SQL for the keys in the temporary table `touched`. #}
 {% macro restricted(sql) -%}
     {{ return(modules.re.sub('true /\\* in part: (.*?) \\*/', '\\1', sql)) }}
+{%- endmacro %}
+
+{# The same conditions where no empty key is touched: of a bare column the planner has statistics and indexes. #}
+{% macro with_bare_keys(sql) -%}
+    {{ return(modules.re.sub("coalesce\\(cast\\((\\S+) as text\\), ''\\) (in \\(select key from (?:touched|moved)\\))", "cast(\\1 as text) \\2", sql)) }}
 {%- endmacro %}
 
 {# What a model reads: `tables`, by schema and name, views resolved, whose SQL are `views`; whether a seed; whether what changes unnoticed. #}
@@ -58,12 +66,12 @@
     {{ return({'tables': tables | unique | list, 'views': views, 'seed': reads.seed, 'unnoticed': reads.unnoticed}) }}
 {%- endmacro %}
 
-{# Columns of this model whose changed values others ask for. #}
+{# Columns of this model of which changed values are noted: its own key, and those that others ask for. #}
 {% macro followed_columns() -%}
-    {%- set found = [] -%}
+    {%- set found = [config.get('follows').key] if config.get('follows') else [] -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.config.follows -%}
         {%- set asked = node.config.follows -%}
-        {%- for by in (asked.rows, asked.looks_up or {}) if entry_of(by, model.name) -%}
+        {%- for by in (asked.rows, asked.looks_up or {}, asked.through or {}) if entry_of(by, model.name) -%}
             {%- do found.append(their_column(entry_of(by, model.name))) -%}
         {%- endfor -%}
     {%- endfor -%}
@@ -79,7 +87,7 @@
     {{ return(found.entry) }}
 {%- endmacro %}
 
-{# Of `column`, or of [column of what is read, column of this model]: the one, the other. #}
+{# Of `column`, or of [column of what is read, column of this model, …]: the one, the other. #}
 {% macro their_column(by) -%}
     {{ return(by if by is string or by is none else by[0]) }}
 {%- endmacro %}
@@ -164,8 +172,10 @@
             {%- set plan.way = 'unchanged' -%}
         {%- elif follows and not inputs.unnoticed -%}
             {%- set keys = keys_touched(target, follows, state.read, changed, state.day if is_new_day) -%}
-            {%- if keys is not none and is_worth_it(keys, target, follows.key) -%}
+            {%- set is_worth_it, has_empty = touched_of(keys, target, follows.key) if keys is not none else (false, false) -%}
+            {%- if is_worth_it -%}
                 {%- set plan.way = 'in_part' -%}
+                {%- set plan.has_empty = has_empty -%}
             {%- endif -%}
         {%- endif -%}
     {%- endif -%}
@@ -173,21 +183,22 @@
 {%- endmacro %}
 
 {# Fills the temporary table `touched`; whether it has at most two thirds of the keys (as statistics have them, where
-  there are any): the whole costs less than more of them. #}
-{% macro is_worth_it(keys, target, key) -%}
+  there are any), since the whole costs less than more of them, and whether an empty key is among them. #}
+{% macro touched_of(keys, target, key) -%}
     {%- call statement('touched', fetch_result=True) -%}
         create temp table touched on commit drop as select distinct key from ({{ keys }}) as keys (key) where key is not null;
         analyze touched;
         select 3 * (select count(*) from touched) <= 2 * coalesce(
             (
-                select nullif(case when s.n_distinct < 0 then -s.n_distinct * c.reltuples else s.n_distinct end, 0)
+                select nullif(case when s.n_distinct < 0 then -s.n_distinct * greatest(c.reltuples, 0) else s.n_distinct end, 0)
                 from pg_stats as s inner join pg_class as c on c.oid = to_regclass('{{ target }}')
                 where s.schemaname = '{{ target.schema }}' and s.tablename = '{{ target.identifier }}' and s.attname = '{{ key }}'
             ),
             (select count(distinct {{ key }}) from {{ target }})
-        )
+        ),
+        exists (select from touched where key = '')
     {%- endcall -%}
-    {{ return(load_result('touched').data[0][0]) }}
+    {{ return(load_result('touched').data[0]) }}
 {%- endmacro %}
 
 {# A query of the keys whose rows may be others; none where any row may be. #}
@@ -196,7 +207,8 @@
     {%- set known = namespace(all=true) -%}
     {%- for table in changed -%}
         {%- set short = table.split('.')[1] -%}
-        {%- set by = entry_of(follows.rows, short) or entry_of(follows.looks_up or {}, short) -%}
+        {%- set own, through = entry_of(follows.rows, short), entry_of(follows.through or {}, short) -%}
+        {%- set by = own or through or entry_of(follows.looks_up or {}, short) -%}
         {%- set column = their_column(by) -%}
         {%- set seen, _, columns, is_any = read[table] -%}
         {%- if is_any or column not in columns -%}
@@ -205,8 +217,13 @@
             {%- set keys -%}
                 select key from ops.changed_key where relation = '{{ table }}' and version > {{ seen }} and column_name = '{{ column }}'
             {%- endset -%}
-            {%- do queries.append(keys if entry_of(follows.rows, short) else
-                "select coalesce(cast(" ~ follows.key ~ " as text), '') from " ~ target ~ " where coalesce(cast(" ~ own_column(by) ~ " as text), '') in (" ~ keys ~ ")") -%}
+            {%- if own -%}
+                {%- do queries.append(keys) -%}
+            {%- elif through -%}
+                {%- do queries.append(keys_found(through[3], table.split('.')[0] ~ '.' ~ through[1], through[2], keys)) -%}
+            {%- else -%}
+                {%- do queries.append(keys_found(follows.key, target, own_column(by), keys)) -%}
+            {%- endif -%}
         {%- endif -%}
     {%- endfor -%}
     {%- if day_before -%}
@@ -222,6 +239,11 @@
         {%- endfor -%}
     {%- endif -%}
     {{ return((queries | join(' union all ') or "select cast(null as text) as key") if known.all else none) }}
+{%- endmacro %}
+
+{# A query of the values of a column in the rows that another query's keys lead to. #}
+{% macro keys_found(wanted, relation, column, keys) -%}
+    select coalesce(cast({{ wanted }} as text), '') from {{ relation }} where coalesce(cast({{ column }} as text), '') in ({{ keys }})
 {%- endmacro %}
 
 {# SQL that makes the rows of the touched keys anew, and notes what of them is another; nothing is written where nothing is. #}
@@ -259,9 +281,8 @@
     select distinct '{{ plan.name }}', v.version, c.column_name, c.key
     from version as v cross join {{ differing }} as d
     cross join lateral (
-        values (cast(null as text), cast(null as text)){% for column in followed_columns() %}, ('{{ column }}', coalesce(cast(d.{{ column }} as text), '')){% endfor %}
-    ) as c (column_name, key)
-    where c.column_name is not null;
+        values {% for column in followed_columns() %}('{{ column }}', coalesce(cast(d.{{ column }} as text), '')){{ ', ' if not loop.last }}{% else %}('', null){% endfor %}
+    ) as c (column_name, key);
 {%- endmacro %}
 
 {# SQL that keeps which version of each input a table or test has read. #}

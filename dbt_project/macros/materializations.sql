@@ -12,7 +12,8 @@
         {% call statement('seen') %}update ops.table_version set as_of = {{ as_of() }} where relation = '{{ plan.name }}'{% endcall %}
         {% call noop_statement('main', 'UNCHANGED') %}{% endcall %}
     {% elif plan.way == 'in_part' %}
-        {% call statement('made') %}{{ make_in_part(target, sql, plan) }}{% endcall %}
+        {%- set made_in_part = make_in_part(target, sql, plan) %}
+        {% call statement('made') %}{{ made_in_part if plan.has_empty else with_bare_keys(made_in_part) }}{% endcall %}
         {% call noop_statement('main', 'IN PART') %}{% endcall %}
     {% else %}
         {{ make_whole(target, sql, plan) }}

@@ -16,6 +16,8 @@ from marts.test_indicator_change import CORRECTIONS, NEW_KEYS, move
 from support.changing import Records
 from support.copies import copy_of
 from yuyan import settings, transform, verify
+from yuyan.changes import causes, facts, previous
+from yuyan.changes import run as changes
 
 pytestmark = pytest.mark.database
 
@@ -23,6 +25,14 @@ DAYS = 10
 SEEDS = (1, 2)
 MADE = """
 select split_part(node_id, '.', 3), message from ops.model_result where run_id = 'a-day' and resource_type = 'model'
+"""
+WHY = """
+select c.variant_code, c.definition_version, c.grain, c.unit_code, c.period_code, c.numerator_before, c.numerator_after,
+    c.denominator_before, c.denominator_after, p.cause, p.numerator, p.denominator
+from changes.cell as c
+left join changes.part as p using (publication_no, variant_code, definition_version, grain, unit_code, period_code)
+where c.publication_no = (select max(publication_no) from changes.publication)
+order by 1, 2, 3, 4, 5, 10
 """
 
 
@@ -57,12 +67,38 @@ class Line:
     def connected(self) -> psycopg.Connection:
         return psycopg.connect(self.dsn)
 
+    def explain(self) -> list[tuple]:
+        """Why cells are not what was last published."""
+        changes.explain("a-day", self.as_of)
+        with self.connected() as connection:
+            return connection.execute(WHY).fetchall()
+
+    def publish(self) -> set[str]:
+        """Publish, and return which tables were compared and kept in part."""
+        with self.connected() as connection:
+            tables = [
+                *(f.table for f in facts.counted()),
+                facts.bridge().table,
+                *causes.tables(connection).values(),
+            ]
+            ways = {t.name: previous.may_differ(connection, t) for t in tables}
+        changes.publish("a-day", self.as_of)
+        with self.connected() as connection:
+            for table in tables:
+                now, kept = (
+                    f"select {', '.join(table.columns)} from {r}" for r in (table.source, table.kept)
+                )
+                differing = f"select count(*) from (({now} except all {kept}) union all ({kept} except all {now})) as d"
+                assert (table.name, *connection.execute(differing).fetchone()) == (table.name, 0)
+        return {name for name, way in ways.items() if way not in (previous.ANY, previous.NONE)}
+
 
 def made(found: dict[str, str], way: str) -> set[str]:
     return {model for model, message in found.items() if message == way}
 
 
 def test_a_day_makes_anew_what_changed_and_the_result_is_that_of_a_whole_build(line):
+    line.publish()
     with line.connected() as connection:
         for entity in ("employment", "student", "course_evaluation"):
             records = Records(connection, entity)
@@ -74,8 +110,28 @@ def test_a_day_makes_anew_what_changed_and_the_result_is_that_of_a_whole_build(l
     assert {"dim_student", "fct_employment", "fct_thesis", "fct_enrolment_census", "ind_value"} <= in_part
     assert {"dim_date", "dim_discipline", "dim_cluster", "ind_counted_employer_survey"} <= unchanged
     assert found["fct_course_evaluation"].startswith("INSERT")  # it follows nothing, and has changed
+    assert_explained_as_if_compared_whole(line)
+    assert line.publish() >= {
+        "fct_employment",
+        "fct_enrolment_census",
+        "accepted_student",
+        "accepted_employment",
+    }
+    assert line.explain() == []
     take_rows_in_another_order(line)
     assert verify.verify() == len(compared(line))
+
+
+def assert_explained_as_if_compared_whole(line: Line) -> None:
+    found = line.explain()
+    assert found
+    with line.connected() as connection:
+        read = connection.execute(
+            "delete from ops.read_version where starts_with(model, 'previous.') returning model, relation, version"
+        ).fetchall()
+    assert line.explain() == found
+    with line.connected() as connection:
+        connection.cursor().executemany("insert into ops.read_version values (%s, %s, %s)", read)
 
 
 def take_rows_in_another_order(line: Line) -> None:
@@ -94,6 +150,7 @@ def compared(line: Line) -> list[tuple]:
 
 @pytest.mark.long
 def test_ten_days_of_every_kind_of_change_are_as_if_made_whole(line):
+    line.publish()
     waiting: dict[str, list[int]] = {}
     ways: dict[str, set[str]] = {}
     for day in range(1, DAYS + 1):
@@ -101,6 +158,8 @@ def test_ten_days_of_every_kind_of_change_are_as_if_made_whole(line):
             move(connection, day, waiting)
         for model, message in line.run().items():
             ways.setdefault(message, set()).add(model)
+        assert_explained_as_if_compared_whole(line)
+        assert line.publish()
         verify.verify()
     follow = {
         path.stem
@@ -116,12 +175,15 @@ def test_ten_days_of_every_kind_of_change_are_as_if_made_whole(line):
 @pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 def test_drawn_days_are_as_if_made_whole(line, seed):
+    line.publish()
     drawn = random.Random(seed)
     for day in range(1, 4):
         with line.connected() as connection:
             for entity in drawn.sample(sorted({*CORRECTIONS, *NEW_KEYS}), 6):
                 change(drawn, Records(connection, entity), day)
         line.run(drawn.choice((0, 1, 30, 80, -5)))
+        assert_explained_as_if_compared_whole(line)
+        line.publish()
         verify.verify()
 
 

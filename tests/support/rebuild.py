@@ -12,6 +12,9 @@ from yuyan.changes import lineage
 DATABASE = re.compile(r'"\w+"\.(?="\w+"\."\w+")')
 """The database's name before schema and table: a copy of the city has another."""
 
+_COMPARE_WHOLE = "delete from ops.read_version where starts_with(model, 'previous.')"
+"""No version is noted of what is filled here: what was published is compared with all of it."""
+
 
 class Compiled:
     """What dbt compiled for a city: `home` is the YUYAN_HOME of its runs, `as_of` their day."""
@@ -41,6 +44,7 @@ class Compiled:
                 )
                 if node["config"]["materialized"] == "table" and is_behind:
                     self._fill(connection, node, day)
+        connection.execute(_COMPARE_WHOLE)
 
     def _upstream(self, name: str) -> dict[str, dict]:
         """A model and all models that it is made of."""

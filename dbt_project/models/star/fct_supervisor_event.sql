@@ -1,3 +1,6 @@
+{{ config(follows={
+    'key': 'event_id', 'rows': {'supervisor_event': 'event_id'}, 'looks_up': {'dim_supervisor': 'supervisor_id'},
+}) }}
 select
     e.event_id,
     e.supervisor_id,
@@ -18,3 +21,4 @@ from {{ source('accepted', 'supervisor_event') }} as e
 {{ join_versions('dim_supervisor', 'e.supervisor_id', 'e.event_on') }}
 {{ join_name('supervisor_event_type', 'e.event_type', 'event_type') }}
 {{ join_name('assessment_result', 'e.result_code', 'result') }}
+where {{ touched('e.event_id') }}

@@ -1,3 +1,8 @@
+{{ config(follows={
+    'key': 'supervisor_id',
+    'rows': {'bridge_student_supervisor': 'supervisor_id', 'dim_supervisor': 'supervisor_id'},
+    'through': {'fct_enrolment_census': ['student_id', 'bridge_student_supervisor', 'student_id', 'supervisor_id']},
+}) }}
 -- M07.4: how many students in study a first supervisor guides on the census date
 select
     c.census_on,
@@ -16,4 +21,5 @@ inner join {{ ref('bridge_student_supervisor') }} as r
     and r.from_on <= c.census_on
     and (r.to_on is null or r.to_on >= c.census_on)
 {{ join_version_then('dim_supervisor', 'r.supervisor_id', 'c.census_on') }}
+where {{ touched('r.supervisor_id') }}
 group by c.census_on, c.census_year, r.supervisor_id, supervisor_then.supervisor_key

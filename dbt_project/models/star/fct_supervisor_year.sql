@@ -1,3 +1,10 @@
+{{ config(follows={
+    'key': 'supervisor_id',
+    'rows': {
+        'bridge_student_supervisor': 'supervisor_id', 'fct_supervisor_event': 'supervisor_id', 'dim_supervisor': 'supervisor_id',
+    },
+    'days': {'bridge_student_supervisor': ['from_on'], 'fct_supervisor_event': ['event_on']},
+}) }}
 -- M02.2, M07.3: who guided students in a calendar year (in any role, on any day), and whether they were assessed and trained
 with years as (
     select distinct
@@ -13,6 +20,7 @@ guiding as (
     from years as y
     inner join {{ ref('bridge_student_supervisor') }} as r
         on r.from_on <= y.last_on and (r.to_on is null or r.to_on >= y.first_on)
+    where {{ touched('r.supervisor_id') }}
 ),
 
 events as (
@@ -27,6 +35,7 @@ events as (
     from years as y
     inner join {{ ref('fct_supervisor_event') }} as e
         on e.event_year in (y.calendar_year - 1, y.calendar_year) and e.event_on <= y.last_on
+    where {{ touched('e.supervisor_id') }}
     group by y.calendar_year, e.supervisor_id
 )
 

@@ -5,6 +5,7 @@ Both states are compared by the versions (`raw_id`) that they hold, so it does n
 
 import psycopg
 
+from yuyan.changes import previous
 from yuyan.domain import contracts
 from yuyan.warehouse import records
 
@@ -21,8 +22,8 @@ _COMPARE = """
 insert into changed_record
 with held as (
     select coalesce(p.raw_id, a.raw_id) as raw_id, a.raw_id is not null as is_after
-    from previous.accepted_{entity} as p
-    full join accepted.{entity} as a on a.raw_id = p.raw_id
+    from (select raw_id from {kept} where {others}) as p
+    full join (select raw_id from accepted.{entity} where {others}) as a on a.raw_id = p.raw_id
     where p.raw_id is null or a.raw_id is null
 ),
 record as (
@@ -47,6 +48,16 @@ cross join lateral (
 """
 
 
+def tables(connection: psycopg.Connection) -> dict[str, previous.Table]:
+    """Entity -> what is kept of its accepted records: the version of each, and the key by which changes are noted."""
+    followed = dict(connection.execute("select entity, column_name from ops.followed").fetchall())
+    found = {}
+    for entity in contracts.load():
+        columns = ["raw_id", *([key] if (key := followed.get(entity)) else [])]
+        found[entity] = previous.Table(f"accepted.{entity}", f"accepted_{entity}", tuple(columns))
+    return found
+
+
 def find(connection: psycopg.Connection) -> int:
     """Fill the temporary table changed_record for all entities; returns its rows.
 
@@ -61,10 +72,10 @@ def find(connection: psycopg.Connection) -> int:
         "correction": CORRECTION,
         "same_record": records.same_record("r", "v"),
     }
-    for entity in contracts.load():
-        connection.execute(
-            f"create table if not exists previous.accepted_{entity} (raw_id bigint)"
-        )  # a new entity's
-        connection.execute(_COMPARE.format(entity=entity, **numbers))
+    for entity, table in tables(connection).items():
+        others = previous.may_differ(connection, table)
+        if others != previous.NONE:
+            kept = previous.relation(connection, table)
+            connection.execute(_COMPARE.format(entity=entity, kept=kept, others=others, **numbers))
     connection.execute("analyze changed_record")
     return connection.execute("select count(*) from changed_record").fetchone()[0]

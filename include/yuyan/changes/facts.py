@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from yuyan.changes import lineage
+from yuyan.changes import lineage, previous
 from yuyan.changes.causes import CALENDAR, DEFINITION
 from yuyan.domain import indicators
 from yuyan.domain.indicators import counting_models, dbt_files
@@ -40,6 +40,10 @@ class Fact:
     @property
     def by_discipline(self) -> bool:
         return BRIDGE in self.sql
+
+    @property
+    def table(self) -> previous.Table:
+        return previous.Table(f"star.{self.name}", self.name, tuple(self.columns))
 
 
 def counted() -> list[Fact]:
@@ -89,14 +93,12 @@ class Comparison:
 
     def _compare(self) -> list[int]:
         """Find the rows that differ (side −1 before, 1 after; a row as often as it does); returns their causes."""
-        columns, held = ", ".join(self.fact.columns), self._held()
-        if not held:  # a fact that indicators did not count then
-            self.connection.execute(
-                f"create table previous.{self.fact.name} as select from star.{self.fact.name} limit 0"
-            )
+        columns, table = ", ".join(self.fact.columns), self.fact.table
+        held, others = previous.held(self.connection, table), self._others()
+        kept = previous.relation(self.connection, table)
         seen = (
-            f"(select {self._seen(self.before, held)}, -1 as side from previous.{self.fact.name} "
-            f"union all select {self._seen(self.after)}, 1 from star.{self.fact.name}) as both_states"
+            f"(select {self._seen(self.before, held)}, -1 as side from {kept} where {others} "
+            f"union all select {self._seen(self.after)}, 1 from {table.source} where {others}) as both_states"
         )
         digest = f"hash_record_extended(row({columns}), 0)"  # grouping by it takes a fifth of the time
         moved = f"select {digest} from {seen} group by 1 having sum(side) <> 0"
@@ -112,6 +114,12 @@ class Comparison:
         found = self.connection.execute(f"select distinct cause from {self.difference} order by 1")
         return [cause for (cause,) in found]
 
+    def _others(self) -> str:
+        """A condition that each row of either side fulfils which the other side has not, or sees otherwise."""
+        first, last = sorted((self.before, self.after))
+        passed = [f"{date} > date '{first}' and {date} <= date '{last}'" for date in self.fact.dates]
+        return " or ".join([previous.may_differ(self.connection, self.fact.table), *passed])
+
     def _seen(self, day: str, held: frozenset[str] | None = None) -> str:
         """The columns as a run of that day counts them: a date after the day is any day after it. What the last published
         table has not (`held` says what it has) is NULL."""
@@ -123,11 +131,6 @@ class Comparison:
         if name in self.fact.dates:
             return f"case when {name} > date '{day}' then {FUTURE} else {name} end as {name}"
         return name
-
-    def _held(self) -> frozenset[str]:
-        """Columns of the last published table."""
-        query = "select column_name from information_schema.columns where table_schema = 'previous' and table_name = %s"
-        return frozenset(name for (name,) in self.connection.execute(query, [self.fact.name]))
 
     def _explain(self) -> None:
         """The cause of each row: of the first record that belongs to it, then the passing day, then of its institution."""
@@ -199,6 +202,7 @@ class Comparison:
             f"{now}{restricted} except all select {columns} from {self.difference} where side = 1) as unchanged "
             f"union all select {columns}, side, cause from {self.difference}"
         )
+        self.connection.execute(f"analyze counted_{self.fact.name}")
 
 
 _STEP = """

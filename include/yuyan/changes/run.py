@@ -1,20 +1,19 @@
 """The stage between the indicators and the marts that says why each cell is not what was last published.
 
 `explain` compares with what the run before published, `publish` keeps what this run has published for the next. Schema
-`previous` holds one generation: the counted columns of the facts, the versions accepted, the indicator values. Schema
-`changes` holds the results of every day.
+`previous` holds one generation: the counted columns of the facts, the versions accepted, the indicator values; where it is
+known which keys changed, both read only those. Schema `changes` holds the results of every day.
 """
 
 from datetime import date
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from yuyan import settings
-from yuyan.changes import causes, definitions, facts
+from yuyan.changes import causes, definitions, facts, previous
 from yuyan.changes.causes import CALENDAR, DEFINITION, UNEXPLAINED
-from yuyan.domain import contracts, indicators
+from yuyan.domain import indicators
 
 CELL = "variant_code, definition_version, grain, unit_code, period_code"
 KEPT_DAYS = 100
@@ -193,16 +192,8 @@ def explain(run_id: str, as_of: date) -> dict[str, Any]:
 def publish(run_id: str, as_of: date) -> int:
     """Keep what the run published, for the comparison of the next; returns the publication's number."""
     with psycopg.connect(settings.warehouse_dsn("transform")) as connection:
-        kept = connection.execute("select tablename from pg_tables where schemaname = 'previous'").fetchall()
-        for (table,) in kept:
-            connection.execute(sql.SQL("drop table previous.{}").format(sql.Identifier(table)))
-        for fact in [*facts.counted(), facts.bridge()]:
-            columns = ", ".join(fact.columns)
-            connection.execute(f"create table previous.{fact.name} as select {columns} from star.{fact.name}")
-        for entity in contracts.load():
-            connection.execute(
-                f"create table previous.accepted_{entity} as select raw_id from accepted.{entity}"
-            )
+        counted = [fact.table for fact in [*facts.counted(), facts.bridge()]]
+        previous.keep(connection, [*counted, *causes.tables(connection).values()])
         connection.execute(f"create table previous.cell as {_NOW}")
         definitions.keep(connection)
         number = connection.execute(
