@@ -14,6 +14,8 @@ BENCH_VENV := .yuyan/bench-venv
 BENCH_INSTALLED := $(BENCH_VENV)/.installed-$(call digest,bench.txt)
 S3_VENV := .yuyan/s3-venv
 S3_INSTALLED := $(S3_VENV)/.installed-$(call digest,s3.txt)
+# Modules are compiled when they are first imported: most never are. A newer pip comes first, since that of Python 3.11 takes thrice as long.
+PIP := -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes
 # Two workers of one thread each: polars' own pool, on tables of some rows, mostly waits for itself.
 TESTS = POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
@@ -59,7 +61,7 @@ contracts: $(INSTALLED) ## export the contracts as Open Data Contracts and lint 
 
 lock: ## resolve requirements/*.in into locks with hashes (needs a package registry)
 	@test -x .yuyan/tools/bin/uv || { $(PYTHON) -m venv .yuyan/tools && .yuyan/tools/bin/pip install --quiet uv==0.13.9; }
-	@for pair in test:lock bench:bench base:product s3:s3; do \
+	@for pair in pip:pip test:lock bench:bench base:product s3:s3; do \
 		.yuyan/tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 			--no-strip-extras requirements/$${pair%:*}.in $$(case $$pair in base:*|s3:*) echo '-c requirements/lock.txt';; esac) -o requirements/$${pair#*:}.txt || exit 1; done
 
@@ -85,21 +87,20 @@ chaos: $(INSTALLED) ## disturb a city at random moments, then compare it with an
 $(INSTALLED): | python
 	@echo 'installing the locked environment into $(VENV) …'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/lock.txt
+	@$(BIN)/python $(PIP) -r requirements/pip.txt && $(BIN)/python $(PIP) -r requirements/lock.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e include/demo
 	@rm -f $(VENV)/.installed-* && touch $@
 
 $(BENCH_INSTALLED): | python
 	@echo 'installing the peers to compare with into $(BENCH_VENV) …'
 	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
-	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
+	@$(BENCH_VENV)/bin/python $(PIP) -r requirements/pip.txt && $(BENCH_VENV)/bin/python $(PIP) -r requirements/bench.txt
 	@rm -f $(BENCH_VENV)/.installed-* && touch $@
 
 $(S3_INSTALLED): | python
 	@echo 'installing the product with what an S3 bucket needs into $(S3_VENV) …'
 	@test -x $(S3_VENV)/bin/python || $(PYTHON) -m venv $(S3_VENV)
-	@for lock in lock.txt s3.txt; do \
-		$(S3_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/$$lock || exit 1; done
+	@for lock in pip.txt lock.txt s3.txt; do $(S3_VENV)/bin/python $(PIP) -r requirements/$$lock || exit 1; done
 	@$(S3_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e include/demo
 	@rm -f $(S3_VENV)/.installed-* && touch $@
 
