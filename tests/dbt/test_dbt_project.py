@@ -161,6 +161,19 @@ def test_every_key_of_a_star_table_is_checked_against_its_dimension(models, mani
         assert keys - checked.get(model["unique_id"], set()) == set(), model["name"]
 
 
+def test_a_key_is_looked_up_by_the_primary_key_of_its_dimension(models, manifest):
+    """keys_resolve joins each dimension to a fact: by anything else facts would be doubled."""
+    primary = {m["name"]: c["columns"] for m in models["star"] for c in m["constraints"]}
+    looked_up = {
+        target
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and node["test_metadata"]["name"] == "keys_resolve"
+        for target in node["test_metadata"]["kwargs"]["keys"].values()
+    }
+    assert looked_up
+    assert {t for t in looked_up if primary[t.split(".")[0]] != t.split(".")[1:]} == set()
+
+
 def test_every_fact_names_the_institution_of_its_record(models):
     facts = [m for m in models["star"] if not m["name"].startswith("dim_") and m["name"] not in CITY_WIDE]
     assert facts

@@ -263,3 +263,23 @@ def test_codes_of_former_catalogues_are_counted_by_the_present_one(ask):
         "select unit_code from indicators.ind_unit where grain = 'discipline' and unit_code in ('0852', '1305')"
     )
     assert units == [("0852",)]
+
+
+def test_keys_whose_row_is_missing_in_the_dimension_are_named_with_the_number_of_facts(built, dbt_home):
+    (compiled,) = (dbt_home / "dbt" / "compiled").rglob("fct_enrolment_census_keys_resolve.sql")
+    missing = compiled.read_text(encoding="utf-8")
+    assert built.execute(missing).fetchall() == []
+    counts = "select {0}, count(*) from star.fct_enrolment_census where {1} = %s group by 1"
+    facts = [
+        (
+            "discipline_code",
+            *built.execute(counts.format("discipline_code", "discipline_code"), ["0855"]).fetchone(),
+        ),
+        ("institution_key", *built.execute(counts.format("institution_key", "inst_code"), [A]).fetchone()),
+    ]
+    built.execute("delete from star.dim_discipline where discipline_code = '0855'")
+    built.execute("delete from star.dim_institution where inst_code = %s", [A])
+    found = built.execute(missing).fetchall()
+    built.rollback()
+    assert sorted(found) == facts
+    assert min(count for *_, count in facts) > 1
