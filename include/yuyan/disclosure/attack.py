@@ -19,19 +19,23 @@ AT_ONCE = 64
 
 
 def bounds(
-    system: System, low: np.ndarray | None = None, high: np.ndarray | None = None
+    system: System,
+    low: np.ndarray | None = None,
+    high: np.ndarray | None = None,
+    asked: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the greatest value of each number of persons or firms that agrees with everything shown, by propagation
-    over all sums; of money, which is not judged by them and may be below 0, what is known beforehand.
+    """The least and the greatest value of each cell that agrees with everything shown, by propagation over all sums.
 
     `low` and `high` are what is known of hidden cells beforehand (an earlier day's figure); a shown cell is its value.
+    `asked`: only sums that add up to one of these cells are looked at. Money that may be below 0 never comes to rest.
     """
     known = ~system.is_hidden
     low = np.where(known, system.value, system.least if low is None else np.maximum(low, system.least))
     high = np.where(known, system.value, np.inf if high is None else high)
     touched = np.add.reduceat(system.is_hidden[system.member].astype(np.int64), system.start[:-1]) > 0
     touched |= system.is_hidden[system.total]
-    touched &= ~system.is_money[system.total]
+    if asked is not None:
+        touched &= asked[system.total]
     size, total, rest = len(system.total), system.total, system.rest
     keep = touched[system.sum_of_member]
     every_member, every_sum = system.member[keep], system.sum_of_member[keep]

@@ -72,7 +72,7 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
 
     def bounded(readers: System, judged: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The cells that intervals tell, and those that they leave too little room."""
-        least, greatest = attack.bounds(readers, low, high)
+        least, greatest = attack.bounds(readers, low, high, ~system.is_money)
         room = greatest - least
         return judged & (room < attack.TOLERANCE), judged & (room < system.need - 2)
 
