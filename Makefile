@@ -14,8 +14,10 @@ BENCH_VENV := .yuyan/bench-venv
 BENCH_INSTALLED := $(BENCH_VENV)/.installed-$(call digest,bench.txt)
 S3_VENV := .yuyan/s3-venv
 S3_INSTALLED := $(S3_VENV)/.installed-$(call digest,s3.txt)
-# Modules are compiled when they are first imported: most never are. A newer pip comes first, since that of Python 3.11 takes thrice as long.
+# A newer pip comes first, since that of Python 3.11 takes thrice as long; modules are compiled by all cores afterwards (some packages bring
+# templates that are no Python: those are left).
 PIP := -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes
+COMPILE := -m compileall -qq -j 0
 # Two workers of one thread each: polars' own pool, on tables of some rows, mostly waits for itself.
 TESTS = POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
@@ -88,6 +90,7 @@ $(INSTALLED): | python
 	@echo 'installing the locked environment into $(VENV) …'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python $(PIP) -r requirements/pip.txt && $(BIN)/python $(PIP) -r requirements/lock.txt
+	@$(BIN)/python $(COMPILE) $(VENV)/lib || true
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e include/demo
 	@rm -f $(VENV)/.installed-* && touch $@
 
@@ -95,12 +98,14 @@ $(BENCH_INSTALLED): | python
 	@echo 'installing the peers to compare with into $(BENCH_VENV) …'
 	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/python $(PIP) -r requirements/pip.txt && $(BENCH_VENV)/bin/python $(PIP) -r requirements/bench.txt
+	@$(BENCH_VENV)/bin/python $(COMPILE) $(BENCH_VENV)/lib || true
 	@rm -f $(BENCH_VENV)/.installed-* && touch $@
 
 $(S3_INSTALLED): | python
 	@echo 'installing the product with what an S3 bucket needs into $(S3_VENV) …'
 	@test -x $(S3_VENV)/bin/python || $(PYTHON) -m venv $(S3_VENV)
 	@for lock in pip.txt lock.txt s3.txt; do $(S3_VENV)/bin/python $(PIP) -r requirements/$$lock || exit 1; done
+	@$(S3_VENV)/bin/python $(COMPILE) $(S3_VENV)/lib || true
 	@$(S3_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e include/demo
 	@rm -f $(S3_VENV)/.installed-* && touch $@
 

@@ -23,6 +23,12 @@ pytestmark = pytest.mark.database
 
 DAYS = 10
 SEEDS = (1, 2)
+SUPERVISION = {
+    "supervisor": {"first_appointed_on": "((first_appointed_on::date) - 30)::text"},
+    "supervisor_event": {"hours": "(coalesce(hours, '0')::numeric + 8)::text"},
+    "student_supervisor": {"from_on": "((from_on::date) - 400)::text"},
+}
+"""Entity -> a correction of what the supervisors' tables are made of."""
 MADE = """
 select split_part(node_id, '.', 3), message from ops.model_result where run_id = 'a-day' and resource_type = 'model'
 """
@@ -103,11 +109,15 @@ def test_a_day_makes_anew_what_changed_and_the_result_is_that_of_a_whole_build(l
         for entity in ("employment", "student", "course_evaluation"):
             records = Records(connection, entity)
             records.correct(records.some(4, 1), **CORRECTIONS[entity])
+        for entity, correction in SUPERVISION.items():
+            records = Records(connection, entity)
+            records.correct(records.some(2, 1), **correction)
         thesis = Records(connection, "thesis")
         thesis.delete(thesis.some(2, 1))
     found = line.run()
     in_part, unchanged = made(found, "IN PART"), made(found, "UNCHANGED")
     assert {"dim_student", "fct_employment", "fct_thesis", "fct_enrolment_census", "ind_value"} <= in_part
+    assert {"dim_supervisor", "fct_supervisor_event", "fct_supervisor_year", "fct_supervisor_load"} <= in_part
     assert {"dim_date", "dim_discipline", "dim_cluster", "ind_counted_employer_survey"} <= unchanged
     assert found["fct_course_evaluation"].startswith("INSERT")  # it follows nothing, and has changed
     assert_explained_as_if_compared_whole(line)
@@ -156,6 +166,11 @@ def test_ten_days_of_every_kind_of_change_are_as_if_made_whole(line):
     for day in range(1, DAYS + 1):
         with line.connected() as connection:
             move(connection, day, waiting)
+            for entity, correction in SUPERVISION.items():
+                records = Records(connection, entity)
+                records.correct(records.some(2, day), **correction)
+            events = Records(connection, "supervisor_event")
+            events.delete(events.some(day % 3, -day))
         for model, message in line.run().items():
             ways.setdefault(message, set()).add(model)
         assert_explained_as_if_compared_whole(line)
@@ -167,8 +182,7 @@ def test_ten_days_of_every_kind_of_change_are_as_if_made_whole(line):
         if "config(follows" in path.read_text(encoding="utf-8")
     }
     assert ways["IN PART"] >= {m for m in follow if m.startswith(("dim", "bridge", "fct"))} - {
-        "dim_supervisor",
-        "fct_course_offering",
+        "fct_course_offering"
     }
 
 
@@ -179,7 +193,7 @@ def test_drawn_days_are_as_if_made_whole(line, seed):
     drawn = random.Random(seed)
     for day in range(1, 4):
         with line.connected() as connection:
-            for entity in drawn.sample(sorted({*CORRECTIONS, *NEW_KEYS}), 6):
+            for entity in drawn.sample(sorted({*CORRECTIONS, *NEW_KEYS, *SUPERVISION}), 6):
                 change(drawn, Records(connection, entity), day)
         line.run(drawn.choice((0, 1, 30, 80, -5)))
         assert_explained_as_if_compared_whole(line)
@@ -190,8 +204,8 @@ def test_drawn_days_are_as_if_made_whole(line, seed):
 def change(drawn: random.Random, records: Records, day: int) -> None:
     chosen = records.some(drawn.choice((1, 5, 200)), day)
     ways = [records.delete, records.quarantine]
-    if records.entity in CORRECTIONS:
-        ways.append(lambda ids: records.correct(ids, **CORRECTIONS[records.entity]))
+    if correction := (CORRECTIONS | SUPERVISION).get(records.entity):
+        ways.append(lambda ids: records.correct(ids, **correction))
     if records.entity in NEW_KEYS:
         keys = {column: sql.format(day=day) for column, sql in NEW_KEYS[records.entity].items()}
         ways.append(lambda ids: records.add(ids, day, **keys))
