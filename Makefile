@@ -14,10 +14,7 @@ BENCH_VENV := .yuyan/bench-venv
 BENCH_INSTALLED := $(BENCH_VENV)/.installed-$(call digest,bench.txt)
 S3_VENV := .yuyan/s3-venv
 S3_INSTALLED := $(S3_VENV)/.installed-$(call digest,s3.txt)
-# A newer pip comes first, since that of Python 3.11 takes thrice as long; modules are compiled by all cores afterwards (some packages bring
-# templates that are no Python: those are left).
-PIP := -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes
-COMPILE := -m compileall -qq -j 0
+PIP := -m pip install --quiet --disable-pip-version-check --no-deps
 # Two workers of one thread each: polars' own pool, on tables of some rows, mostly waits for itself.
 TESTS = POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
@@ -86,27 +83,31 @@ s3-test: $(S3_INSTALLED) ## land in an S3 bucket, of a server on this machine, a
 chaos: $(INSTALLED) ## disturb a city at random moments, then compare it with an undisturbed one (root; some hours; RUNS=50 SEED=1 ONLY=17 JOBS=2)
 	@$(BIN)/python lanes/chaos.py --runs $(or $(RUNS),50) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2) $(if $(ONLY),--only $(ONLY))
 
+# $(call locked,ENVIRONMENT,LOCK …): a newer pip comes first, since that of Python 3.11 takes more than twice as long; modules are compiled by
+# all cores afterwards (some packages bring templates that are no Python: those are left).
+define locked
+	@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+	@for lock in pip.txt $(2); do $(1)/bin/python $(PIP) --no-compile --require-hashes -r requirements/$$lock || exit 1; done
+	@$(1)/bin/python -m compileall -qq -j 0 $(1)/lib || true
+endef
+# $(call product,ENVIRONMENT): the product itself, as it lies here.
+product = @$(1)/bin/python $(PIP) --no-build-isolation -e . -e include/demo
+
 $(INSTALLED): | python
 	@echo 'installing the locked environment into $(VENV) …'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python $(PIP) -r requirements/pip.txt && $(BIN)/python $(PIP) -r requirements/lock.txt
-	@$(BIN)/python $(COMPILE) $(VENV)/lib || true
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e include/demo
+	$(call locked,$(VENV),lock.txt)
+	$(call product,$(VENV))
 	@rm -f $(VENV)/.installed-* && touch $@
 
 $(BENCH_INSTALLED): | python
 	@echo 'installing the peers to compare with into $(BENCH_VENV) …'
-	@test -x $(BENCH_VENV)/bin/python || $(PYTHON) -m venv $(BENCH_VENV)
-	@$(BENCH_VENV)/bin/python $(PIP) -r requirements/pip.txt && $(BENCH_VENV)/bin/python $(PIP) -r requirements/bench.txt
-	@$(BENCH_VENV)/bin/python $(COMPILE) $(BENCH_VENV)/lib || true
+	$(call locked,$(BENCH_VENV),bench.txt)
 	@rm -f $(BENCH_VENV)/.installed-* && touch $@
 
 $(S3_INSTALLED): | python
 	@echo 'installing the product with what an S3 bucket needs into $(S3_VENV) …'
-	@test -x $(S3_VENV)/bin/python || $(PYTHON) -m venv $(S3_VENV)
-	@for lock in pip.txt lock.txt s3.txt; do $(S3_VENV)/bin/python $(PIP) -r requirements/$$lock || exit 1; done
-	@$(S3_VENV)/bin/python $(COMPILE) $(S3_VENV)/lib || true
-	@$(S3_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e include/demo
+	$(call locked,$(S3_VENV),lock.txt s3.txt)
+	$(call product,$(S3_VENV))
 	@rm -f $(S3_VENV)/.installed-* && touch $@
 
 .PHONY: python
