@@ -112,12 +112,15 @@ def test_a_day_makes_anew_what_changed_and_the_result_is_that_of_a_whole_build(l
         for entity, correction in SUPERVISION.items():
             records = Records(connection, entity)
             records.correct(records.some(2, 1), **correction)
+        award = Records(connection, "degree_award")
+        award.correct(award.some(1, 1), student_id="null")  # an empty key is a key, too
         thesis = Records(connection, "thesis")
         thesis.delete(thesis.some(2, 1))
     found = line.run()
     in_part, unchanged = made(found, "IN PART"), made(found, "UNCHANGED")
     assert {"dim_student", "fct_employment", "fct_thesis", "fct_enrolment_census", "ind_value"} <= in_part
     assert {"dim_supervisor", "fct_supervisor_event", "fct_supervisor_year", "fct_supervisor_load"} <= in_part
+    assert "fct_degree_award" in in_part
     assert {"dim_date", "dim_discipline", "dim_cluster", "ind_counted_employer_survey"} <= unchanged
     assert found["fct_course_evaluation"].startswith("INSERT")  # it follows nothing, and has changed
     assert_explained_as_if_compared_whole(line)
