@@ -1,6 +1,8 @@
-"""The whole line at several sizes, two days each: rows, seconds per stage, peak memory, and how they grow.
+"""The whole line at several sizes, three days each: rows, seconds per stage, peak memory, and how they grow.
 
     python bench/scale.py [size …]      (default 0.0667 and 1; a city of size 1 takes an hour and more and 30 GB of disk)
+
+On the second day records change in proportion to the city, on the third as many in each as change in the smallest.
 
 Each size runs as a user runs it (`yuyan run`, in a work folder of its own that is removed afterwards). Memory is that of the
 line's services and tasks together, a page that processes share counted once, sampled every two seconds; the simulated
@@ -29,7 +31,11 @@ STAGES = (
     "docs", "feedback",
 )  # fmt: skip
 ALL = "all stages"
-DAYS = ("first day, everything", "the day after, changes only")
+DAYS = (
+    "first day, everything",
+    "the day after, changes only",
+    "the third, as many changes in each city as in the smallest",
+)
 Figures = dict[str, float]
 
 
@@ -48,13 +54,17 @@ class Memory(threading.Thread):
             self.line, self.platforms = max(self.line, sum(found.values())), max(self.platforms, platforms)
 
 
-def day(env: dict[str, str], scale: float) -> Figures:
-    """Run one day; rows received and stored, accepted rows in all, seconds per stage and in all, megabytes."""
+def day(env: dict[str, str], scale: float, pace: float) -> Figures:
+    """Run one day, on which `pace` times as many records change as usual; rows received and stored, seconds per stage and
+    in all, megabytes."""
     memory = Memory()
     memory.start()
     try:
         subprocess.run(
-            ["yuyan", "run", "--scale", str(scale)], env=env, check=True, stdout=subprocess.DEVNULL
+            ["yuyan", "run", "--scale", str(scale)],
+            env=env | {"YUYAN_SIMULATED_PACE": str(pace)},
+            check=True,
+            stdout=subprocess.DEVNULL,
         )
     finally:
         memory.done.set()
@@ -89,13 +99,16 @@ def exponent(figures: dict[float, float]) -> float:
 
 
 def main(*sizes: float) -> None:
-    """All sizes, two days each; prints Markdown. Each day is told on stderr when it has ended."""
+    """All sizes, three days each; prints Markdown. Each day is told on stderr when it has ended."""
     found = {}
     for size in sizes:
         env = environment.inherited() | {"YUYAN_HOME": str(HOME)}
         subprocess.run(["yuyan", "clean"], env=env, check=True, stdout=subprocess.DEVNULL)
         try:
-            found[size] = [_told(size, title, day(env, size)) for title in DAYS]
+            paces = (1.0, 1.0, min(sizes) / size)
+            found[size] = [
+                _told(size, title, day(env, size, pace)) for title, pace in zip(DAYS, paces, strict=True)
+            ]
             if size == max(sizes):
                 queries.report(services.load(HOME).warehouse_dsn)
         finally:
@@ -108,8 +121,9 @@ def main(*sizes: float) -> None:
             _print(
                 name, {size: figures.get(name, 0) for size, figures in of_day.items()}, name in (*STAGES, ALL)
             )
-    ratios = " | ".join(f"{after[ALL] / first[ALL]:.2f}" for first, after in found.values())
-    print(f"| day after / first day, all stages | {ratios} | |")
+    for number, title in ((1, "day after"), (2, "third day")):
+        ratios = " | ".join(f"{days[number][ALL] / days[0][ALL]:.2f}" for days in found.values())
+        print(f"| {title} / first day, all stages | {ratios} | |")
 
 
 def _told(size: float, title: str, figures: Figures) -> Figures:

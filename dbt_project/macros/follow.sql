@@ -30,6 +30,31 @@
     true /* in part: {{ condition }} */
 {%- endmacro %}
 
+{# In a test, with the alias of the tested table: the same condition, where that table follows keys. #}
+{% macro touched_rows(alias) -%}
+    {%- set follows = graph.nodes[model.attached_node].config.get('follows') if execute -%}
+    {{ touched(alias ~ '.' ~ follows.key) if follows else 'true' }}
+{%- endmacro %}
+
+{# The SQL of a test that passed, of the rows that may be others now; all of it where those are not known. #}
+{% macro of_touched_rows(sql, read, changed) -%}
+    {%- set tested = graph.nodes[model.attached_node] if model.attached_node else none -%}
+    {%- set follows = tested.config.get('follows') if tested else none -%}
+    {%- if not follows or restricted(sql) == sql -%}
+        {{ return(sql) }}
+    {%- endif -%}
+    {%- set rows = {tested.alias: follows.key} -%}
+    {%- do rows.update(follows.rows) -%}
+    {%- set by = {'key': follows.key, 'rows': rows, 'looks_up': follows.looks_up, 'through': follows.through} -%}
+    {%- set target = api.Relation.create(database=tested.database, schema=tested.schema, identifier=tested.alias) -%}
+    {%- set keys = keys_touched(target, by, read, changed, none) -%}
+    {%- set is_worth_it, has_empty = touched_of(keys, target, follows.key) if keys is not none else (false, false) -%}
+    {%- if not is_worth_it -%}
+        {{ return(sql) }}
+    {%- endif -%}
+    {{ return(restricted(sql) if has_empty else with_bare_keys(restricted(sql))) }}
+{%- endmacro %}
+
 {# The model's SQL for the keys in the temporary table `touched`. #}
 {% macro restricted(sql) -%}
     {{ return(modules.re.sub('true /\\* in part: (.*?) \\*/', '\\1', sql)) }}
@@ -186,6 +211,9 @@
   there are any), since the whole costs less than more of them, and whether an empty key is among them. #}
 {% macro touched_of(keys, target, key) -%}
     {%- call statement('touched', fetch_result=True) -%}
+        {# all joins are planned together: in the order of the SQL, all rows would be joined before the touched are chosen #}
+        set local join_collapse_limit = 32;
+        set local from_collapse_limit = 32;
         create temp table touched on commit drop as select distinct key from ({{ keys }}) as keys (key) where key is not null;
         analyze touched;
         select 3 * (select count(*) from touched) <= 2 * coalesce(

@@ -58,17 +58,20 @@
     {{ run_hooks(post_hooks) }}
 {% endmacro %}
 
-{# A test that passed passes again while nothing that it reads has changed; it is asked again only then. #}
+{# A test that passed passes again while nothing that it reads has changed. Otherwise it is asked again: of the rows that may
+  be others, where it says which (touched_rows) and its table follows what has changed; else of all. #}
 {% materialization test, adapter='postgres' %}
     {%- set inputs = inputs_of(model) -%}
     {%- set plan = namespace(name=model.unique_id, made_from=local_md5(var('as_of')[:4] ~ without_day(sql) ~ inputs.views | join ~ (var('as_of') if as_of() in sql else '') ~ (var('seeds_digest', '') if inputs.seed else ''))) -%}
     {%- set state = state_of(plan.name, inputs.tables, plan.made_from, 'true') -%}
     {%- set plan.read = state.read -%}
-    {% if state.is_same and not inputs.unnoticed and not changed_of(state.read) %}
+    {%- set is_known, changed = state.is_same and not inputs.unnoticed, changed_of(state.read) -%}
+    {% if is_known and not changed %}
         {% call statement('main', fetch_result=True) %}select 0 as failures, false as should_warn, false as should_error{% endcall %}
     {% else %}
+        {%- set asked = of_touched_rows(sql, state.read, changed) if is_known else sql -%}
         {% call statement('main', fetch_result=True) %}
-            {{ get_test_sql(get_limit_subquery_sql(sql, config.get('limit')), config.get('fail_calc'), config.get('warn_if'), config.get('error_if'), limit=none) }}
+            {{ get_test_sql(get_limit_subquery_sql(asked, config.get('limit')), config.get('fail_calc'), config.get('warn_if'), config.get('error_if'), limit=none) }}
         {% endcall %}
         {% set is_passed = load_result('main').data[0][0] == 0 %}
         {% call statement('noted') %}

@@ -354,3 +354,12 @@ def test_the_command_writes_a_day(tmp_path):
     assert result.exit_code == 0, result.output
     assert re.search(rf"day 2 \(2026-10-16\): \d+ records of {len(contracts.load())} entities", result.output)
     assert (tmp_path / "simulator" / "truth" / "day_2" / "indicators.parquet").exists()
+
+
+def test_more_records_change_on_a_day_of_another_pace(days):
+    def changed(pace: float) -> int:
+        after = population.following(population.build(SEED, SMALL, 1), pace).frames["student"]
+        before = days[0].frames["student"].select("src_record_id", "change_version")
+        return len(after.join(before, on=["src_record_id", "change_version"], how="anti"))
+
+    assert changed(20) > 2 * changed(1) > 0

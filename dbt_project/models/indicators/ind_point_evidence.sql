@@ -129,12 +129,13 @@ commissioned as (
     group by c.component_code, s.degree_point_id, s.evidence_year, s.end_on, s.supervisors
 ),
 
+-- a census has each student once
 enrolled as (
     select
         e.census_year as evidence_year, e.census_on as end_on, p.degree_point_id, p.inst_code, p.degree_level, p.discipline_code,
-        count(distinct e.student_id) as students,
-        count(distinct e.student_id) filter (where e.special_programme_code not in ('00', '04')) as in_programme,
-        count(distinct e.student_id) filter (where b.opened_on <= e.census_on) as at_platform
+        count(*) as students,
+        count(*) filter (where e.special_programme_code not in ('00', '04')) as in_programme,
+        count(*) filter (where b.opened_on <= e.census_on) as at_platform
     from {{ ref('fct_enrolment_census') }} as e
     inner join points as p on p.degree_point_id = e.degree_point_id
     left join {{ ref('dim_student') }} as s on s.student_id = e.student_id and s.is_current

@@ -21,7 +21,8 @@
             ('{{ column }}', case when {{ column }}_there.{{ dimension_key }} is null then cast(f.{{ column }} as text) end){{ ',' if not loop.last }}
         {%- endfor %}
     ) as missing (column_name, key_value)
-    where missing.key_value is not null
+    where {{ touched_rows('f') }}
+        and missing.key_value is not null
         and (
             {%- for column, target in keys.items() %}
             f.{{ column }} is not null and {{ column }}_there.{{ target.split('.')[1] }} is null{{ ' or' if not loop.last }}

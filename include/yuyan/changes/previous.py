@@ -40,7 +40,8 @@ class Table:
 def may_differ(connection: psycopg.Connection, table: Table) -> str:
     """A condition on the rows of the table and of what is kept of it, which each row fulfils that only one of them has.
 
-    NONE where the table has the version that is kept, ANY where it is not noted which keys changed since.
+    NONE where the table has the version that is kept, ANY where it is not noted which keys changed since. The keys are put
+    into a temporary table, so that the planner knows how many they are.
     """
     if held(connection, table) != frozenset(table.columns):
         return ANY
@@ -59,10 +60,14 @@ def may_differ(connection: psycopg.Connection, table: Table) -> str:
     if found is None:
         return ANY
     (column,) = found
-    return (
-        f"coalesce(cast({column} as text), '') in (select key from ops.changed_key "
-        f"where relation = '{table.source}' and version > {since} and column_name = '{column}')"
+    touched = f"touched_{table.name}"
+    connection.execute(f"drop table if exists {touched}")
+    connection.execute(
+        f"create temp table {touched} on commit drop as select distinct key from ops.changed_key "
+        f"where relation = '{table.source}' and version > {since} and column_name = '{column}'"
     )
+    connection.execute(f"analyze {touched}")
+    return f"coalesce(cast({column} as text), '') in (select key from {touched})"
 
 
 def held(connection: psycopg.Connection, table: Table) -> frozenset[str]:

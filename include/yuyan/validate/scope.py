@@ -73,25 +73,30 @@ def _note_judged_otherwise(
 ) -> None:
     """Accepted rows that a rule about the run's date or the city's totals judges otherwise than in the last judgement.
 
-    A rule may also ask for what accepted rows do not have (newest versions, text as received). Where only its eligibility
-    depends on the day, the rows are noted whose eligibility has changed; otherwise all of them are judged again.
+    What stands of a rule about the date is its verdict on the day of the last judgement, so the two days are compared; that
+    of a rule about totals is looked up. A rule may also ask for what accepted rows do not have (newest versions, text as
+    received). Where only its eligibility depends on the day, the rows are noted whose eligibility has changed; otherwise
+    all of them are judged again.
     """
     last = connection.execute("select as_of from quality.last_judged where entity = %s", [entity]).fetchone()
     if last is None:
         return
-    changed = []
+    changed, compares_standing = [], False
     for i, rule in enumerate(catalogue.rules[entity], start=1):
         if not rule.single_row and ("{as_of}" not in rule.definition or last[0] == as_of):
             continue
         if _is_plain(rule.definition):
-            changed.append(f"{worktable.verdict(entity, rule, as_of)} is distinct from s.v{i}")
+            now, then = (worktable.verdict(entity, rule, day) for day in (as_of, last[0]))
+            changed.append(f"{now} is distinct from {f's.v{i}' if rule.single_row else then}")
+            compares_standing |= bool(rule.single_row)
         elif rule.when and _is_plain(rule.when) and "{as_of}" not in rule.assert_:
             now, then = (macros.expand(rule.when, day, {}) for day in (as_of, last[0]))
             changed.append(f"({now}) is distinct from ({then})")
         else:
             changed.append("true")
     if changed:
-        statements.run(connection, "note_judged_otherwise", work=Work(entity), changed=changed)
+        parts = {"changed": changed, "compares_standing": compares_standing}
+        statements.run(connection, "note_judged_otherwise", work=Work(entity), **parts)
 
 
 def _is_plain(text: str) -> bool:

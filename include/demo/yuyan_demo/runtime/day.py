@@ -1,6 +1,7 @@
 """The simulated calendar of a work folder: which day it is, which city it is, and how the city moves on."""
 
 import json
+import os
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -70,7 +71,10 @@ def prepare(home: Path, state: State, day: int, admin_dsn: str) -> State:
     from yuyan_demo.simulator import day_files, products  # heavy: every command asks for the day
 
     save(home, state)  # a city half made is still this city
-    day_files.write(home, state.seed, state.scale, day)
+    pace = float(
+        os.environ.get("YUYAN_SIMULATED_PACE", "1")
+    )  # how many times as many records change: bench/scale.py
+    day_files.write(home, state.seed, state.scale, day, pace=pace)
     products.prepare(home, day, admin_dsn, seed=state.seed)
     state = replace(state, prepared=day, attempt=0)
     save(home, state)

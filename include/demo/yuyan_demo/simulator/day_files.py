@@ -19,16 +19,23 @@ BASIS = (Path(__file__).parent, settings.CONTRACTS, settings.EXPECTATIONS, setti
 
 
 def write(
-    home: Path, seed: int = SEED, scale: float = SCALE, day: int = 1, every_rule: bool = False
+    home: Path,
+    seed: int = SEED,
+    scale: float = SCALE,
+    day: int = 1,
+    every_rule: bool = False,
+    pace: float = 1.0,
 ) -> Population:
     """Make a day and write its state below `<home>/simulator/state/day_<N>/`.
 
     It is made from the day before where that was written here by the same means, which gives the same city as making all
-    days anew.
+    days anew. `pace`: how many times as many records change on this day as on a usual one.
     """
     by = [seed, scale, every_rule, _basis()]
     before = _read(home, day - 1, by)
-    made = population.following(before) if before else population.build(seed, scale, day, every_rule)
+    made = (
+        population.following(before, pace) if before else population.build(seed, scale, day, every_rule, pace)
+    )
     folder = _folder(home, day)
     folder.mkdir(parents=True, exist_ok=True)
     for entity in made.frames:

@@ -24,10 +24,13 @@ from yuyan_demo.simulator.simulated_day import LATE, STALE, Day, Ledger
 
 
 def advance(
-    frames: dict[str, pl.DataFrame], ledger: Ledger, seed: int, number: int
+    frames: dict[str, pl.DataFrame], ledger: Ledger, seed: int, number: int, pace: float = 1.0
 ) -> dict[str, pl.DataFrame]:
-    """The frames of day `number` from those of the day before. Fills the ledger."""
-    today = Day(frames, number, stream(seed, 90, number), set(ledger.taken))
+    """The frames of day `number` from those of the day before. Fills the ledger.
+
+    `pace`: how many times as many records change as they do in a usual day.
+    """
+    today = Day(frames, number, stream(seed, 90, number), set(ledger.taken), pace)
     _money(today)
     _people(today)
     _graduates(today)

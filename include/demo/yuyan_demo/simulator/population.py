@@ -104,10 +104,13 @@ def as_of(day: int) -> date:
     return settings.FIRST_AS_OF + timedelta(days=day - 1)
 
 
-def build(seed: int = SEED, scale: float = SCALE, day: int = 1, every_rule: bool = False) -> Population:
+def build(
+    seed: int = SEED, scale: float = SCALE, day: int = 1, every_rule: bool = False, pace: float = 1.0
+) -> Population:
     """The population of a day: day 1 with its defects, and the changes of days 2 to `day`.
 
-    With `every_rule` every structural rule is broken on day 1 as well; without, a sample of them.
+    With `every_rule` every structural rule is broken on day 1 as well; without, a sample of them. On the last day `pace`
+    times as many records change as on a usual one.
     """
     ledger = Ledger()
     frames = clean(seed, scale)
@@ -123,14 +126,15 @@ def build(seed: int = SEED, scale: float = SCALE, day: int = 1, every_rule: bool
     every = {e: frames[e] if e in frames else _none(e) for e in contracts.load()}
     made = Population(seed, scale, 1, every, ledger)
     while made.day < day:
-        made = following(made)
+        made = following(made, pace if made.day == day - 1 else 1.0)
     return made
 
 
-def following(made: Population) -> Population:
-    """The population of the next day; the ledger goes over to it."""
+def following(made: Population, pace: float = 1.0) -> Population:
+    """The population of the next day, on which `pace` times as many records change as on a usual one; the ledger goes over
+    to it."""
     number, ledger = made.day + 1, made.ledger
-    frames = days.advance(made.frames, ledger, made.seed, number)
+    frames = days.advance(made.frames, ledger, made.seed, number, pace)
     planter = Planter(frames, made.seed, number, _times(made.scale), ledger.taken)
     defects.plant_later(planter)
     ledger.defects += planter.defects

@@ -30,12 +30,14 @@ class Ledger:
 
 @dataclass
 class Day:
-    """One day in the making: the frames before it and the changes collected so far."""
+    """One day in the making: the frames before it and the changes collected so far. `pace`: how many times as many records
+    change as they do in a usual day."""
 
     frames: dict[str, pl.DataFrame]
     number: int
     rng: np.random.Generator
     taken: set[str]
+    pace: float = 1.0
     changes: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     made: int = 0
 
@@ -51,7 +53,7 @@ class Day:
         frame = self.frames[entity].filter(
             ~pl.col("is_deleted") & ~pl.col("src_record_id").is_in(sorted(self.taken))
         )
-        n = max(least, round(share * len(self.frames[entity])))
+        n = max(least, round(share * self.pace * len(self.frames[entity])))
         frame = frame.filter(pl.col("src_inst_code") == inst) if inst else frame
         frame = frame.filter(where) if where is not None else frame
         picked = np.sort(self.rng.choice(len(frame), min(n, len(frame)), replace=False))
