@@ -165,6 +165,34 @@ def compared(line: Line) -> list[tuple]:
     return found
 
 
+def test_references_are_asked_of_the_rows_that_may_be_others(line):
+    assert missing_keys_of_employment(line) == 0  # of all rows
+    with line.connected() as connection:
+        other = connection.execute("select min(student_id) from star.fct_employment").fetchone()
+        connection.execute(
+            "update star.fct_employment set institution_key = 'nowhere' where student_id = %s", other
+        )
+        records = Records(connection, "employment")
+        chosen = records.some(2, 1, f"student_id <> '{other[0]}'")
+        records.correct(chosen, **CORRECTIONS["employment"])
+    assert missing_keys_of_employment(line) == 0
+    with line.connected() as connection:
+        connection.execute(
+            "with changed as (update ops.table_version set version = ops.next_change() "
+            "where relation = 'star.fct_employment' returning relation, version) "
+            "insert into ops.changed_key select relation, version, 'student_id', %s from changed",
+            other,
+        )
+    assert missing_keys_of_employment(line) == 1
+
+
+def missing_keys_of_employment(line: Line) -> int:
+    results = transform.invoke(["build", "--select", "fct_employment"], line.as_of).result.results
+    found = {r.node.name: r.failures for r in results if str(r.node.resource_type) == "test"}
+    assert {str(r.status) for r in results} <= {"success", "pass", "warn"}
+    return found["fct_employment_keys_resolve"]
+
+
 @pytest.mark.long
 def test_ten_days_of_every_kind_of_change_are_as_if_made_whole(line):
     line.publish()
