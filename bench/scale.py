@@ -2,7 +2,8 @@
 
     python bench/scale.py [size …]      (default 0.0667 and 1; a city of size 1 takes an hour and more and 30 GB of disk)
 
-On the second day records change in proportion to the city, on the third as many in each as change in the smallest.
+On the second day records change in proportion to the city, on the third about as many in each as change in
+the smallest.
 
 Each size runs as a user runs it (`yuyan run`, in a work folder of its own that is removed afterwards). Memory is that of the
 line's services and tasks together, a page that processes share counted once, sampled every two seconds; the simulated

@@ -48,11 +48,34 @@
     {%- set by = {'key': follows.key, 'rows': rows, 'looks_up': follows.looks_up, 'through': follows.through} -%}
     {%- set target = api.Relation.create(database=tested.database, schema=tested.schema, identifier=tested.alias) -%}
     {%- set keys = keys_touched(target, by, read, changed, none) -%}
-    {%- set is_worth_it, has_empty = touched_of(keys, target, follows.key) if keys is not none else (false, false) -%}
+    {%- if keys is none or not are_noted(read, changed) -%}
+        {{ return(sql) }}
+    {%- endif -%}
+    {%- set queries = [keys] -%}
+    {# a column that names a row of a dimension by what is noted of it, whether or not the model is made of that row #}
+    {%- for column, place in (model.test_metadata.kwargs.get('keys') or {}).items() -%}
+        {%- for table in changed if table.split('.')[1] == place.split('.')[0] and place.split('.')[1] in read[table][2] -%}
+            {%- do queries.append(keys_found(follows.key, target, column,
+                "select key from ops.changed_key where relation = '" ~ table ~ "' and version > " ~ read[table][0]
+                ~ " and column_name = '" ~ place.split('.')[1] ~ "'")) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- set is_worth_it, has_empty = touched_of(queries | join(' union all '), target, follows.key) -%}
     {%- if not is_worth_it -%}
         {{ return(sql) }}
     {%- endif -%}
     {{ return(restricted(sql) if has_empty else with_bare_keys(restricted(sql))) }}
+{%- endmacro %}
+
+{# Whether all notes since these versions are still there: they are kept for models, and a test may have read before all of them. #}
+{% macro are_noted(read, changed) -%}
+    {%- call statement('noted_since', fetch_result=True) -%}
+        select coalesce(bool_and(i.seen >= (
+            select min(r.version) from ops.read_version as r where r.relation = i.relation and r.model not like 'test.%'
+        )), false)
+        from (values {% for table in changed %}('{{ table }}', {{ read[table][0] }}){{ ', ' if not loop.last }}{% endfor %}) as i (relation, seen)
+    {%- endcall -%}
+    {{ return(load_result('noted_since').data[0][0]) }}
 {%- endmacro %}
 
 {# The model's SQL for the keys in the temporary table `touched`. #}

@@ -186,6 +186,33 @@ def test_references_are_asked_of_the_rows_that_may_be_others(line):
     assert missing_keys_of_employment(line) == 1
 
 
+NOTE = """
+with changed as (update ops.table_version set version = ops.next_change() where relation = %s returning relation, version)
+insert into ops.changed_key select relation, version, %s, %s from changed
+"""
+READ = """
+update ops.read_version as r set version = v.version from ops.table_version as v
+where v.relation = r.relation and r.relation = 'star.fct_employment' and r.model not like 'test.%'
+"""
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_references_are_asked_where_only_they_lead(line, is_forgotten):
+    """A cluster that graduates are counted to and that is gone; a change of the table whose notes were removed."""
+    assert missing_keys_of_employment(line) == 0
+    with line.connected() as connection:
+        connection.execute(
+            "update star.fct_employment set cluster_code = 'gone' where employer_cluster_code is null "
+            "and student_id = (select min(student_id) from star.fct_employment where employer_cluster_code is null)"
+        )
+        if is_forgotten:
+            connection.execute(NOTE, ["star.fct_employment", "student_id", "another"])
+            connection.execute(READ)  # by all models, so that notes before it may be gone
+        else:
+            connection.execute(NOTE, ["star.dim_cluster", "cluster_code", "gone"])
+    assert missing_keys_of_employment(line) == 1
+
+
 def missing_keys_of_employment(line: Line) -> int:
     results = transform.invoke(["build", "--select", "fct_employment"], line.as_of).result.results
     found = {r.node.name: r.failures for r in results if str(r.node.resource_type) == "test"}

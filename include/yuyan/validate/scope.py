@@ -73,10 +73,10 @@ def _note_judged_otherwise(
 ) -> None:
     """Accepted rows that a rule about the run's date or the city's totals judges otherwise than in the last judgement.
 
-    What stands of a rule about the date is its verdict on the day of the last judgement, so the two days are compared; that
-    of a rule about totals is looked up. A rule may also ask for what accepted rows do not have (newest versions, text as
-    received). Where only its eligibility depends on the day, the rows are noted whose eligibility has changed; otherwise
-    all of them are judged again.
+    What stands of a rule about the date and the row alone is its verdict on the day of the last judgement, so the two days
+    are compared; that of a rule that looks at accepted records or totals is looked up. A rule may also ask for what
+    accepted rows do not have (newest versions, text as received). Where only its eligibility depends on the day, the rows
+    are noted whose eligibility has changed; otherwise all of them are judged again.
     """
     last = connection.execute("select as_of from quality.last_judged where entity = %s", [entity]).fetchone()
     if last is None:
@@ -87,8 +87,9 @@ def _note_judged_otherwise(
             continue
         if _is_plain(rule.definition):
             now, then = (worktable.verdict(entity, rule, day) for day in (as_of, last[0]))
-            changed.append(f"{now} is distinct from {f's.v{i}' if rule.single_row else then}")
-            compares_standing |= bool(rule.single_row)
+            looks_elsewhere = bool(rule.single_row or {"accepted"} & _macros(rule.definition))
+            changed.append(f"{now} is distinct from {f's.v{i}' if looks_elsewhere else then}")
+            compares_standing |= looks_elsewhere
         elif rule.when and _is_plain(rule.when) and "{as_of}" not in rule.assert_:
             now, then = (macros.expand(rule.when, day, {}) for day in (as_of, last[0]))
             changed.append(f"({now}) is distinct from ({then})")
@@ -101,7 +102,11 @@ def _note_judged_otherwise(
 
 def _is_plain(text: str) -> bool:
     """Whether a rule's text can be judged on accepted rows."""
-    return not {"latest", "raw"} & {name for name, _ in macros.MACRO.findall(text)}
+    return not {"latest", "raw"} & _macros(text)
+
+
+def _macros(text: str) -> set[str]:
+    return {name for name, _ in macros.MACRO.findall(text)}
 
 
 def is_idle(connection: psycopg.Connection, entity: str, run_id: str) -> bool:

@@ -29,7 +29,7 @@ def write(
     """Make a day and write its state below `<home>/simulator/state/day_<N>/`.
 
     It is made from the day before where that was written here by the same means, which gives the same city as making all
-    days anew. `pace`: how many times as many records change on this day as on a usual one.
+    days anew (at the usual pace). `pace`: how many times as many records change on this day as on a usual one.
     """
     by = [seed, scale, every_rule, _basis()]
     before = _read(home, day - 1, by)
