@@ -71,9 +71,8 @@ def prepare(home: Path, state: State, day: int, admin_dsn: str) -> State:
     from yuyan_demo.simulator import day_files, products  # heavy: every command asks for the day
 
     save(home, state)  # a city half made is still this city
-    pace = float(
-        os.environ.get("YUYAN_SIMULATED_PACE", "1")
-    )  # how many times as many records change: bench/scale.py
+    # how many times as many records change as on a usual day (bench/scale.py)
+    pace = float(os.environ.get("YUYAN_SIMULATED_PACE", "1"))
     day_files.write(home, state.seed, state.scale, day, pace=pace)
     products.prepare(home, day, admin_dsn, seed=state.seed)
     state = replace(state, prepared=day, attempt=0)
