@@ -258,23 +258,25 @@
     {%- set known = namespace(all=true) -%}
     {%- for table in changed -%}
         {%- set short = table.split('.')[1] -%}
-        {%- set own, through = entry_of(follows.rows, short), entry_of(follows.through or {}, short) -%}
-        {%- set by = own or through or entry_of(follows.looks_up or {}, short) -%}
-        {%- set column = their_column(by) -%}
         {%- set seen, _, columns, is_any = read[table] -%}
-        {%- if is_any or column not in columns -%}
-            {%- set known.all = false -%}
-        {%- else -%}
+        {%- set ways = [] -%}
+        {%- for how in ('rows', 'through', 'looks_up') if entry_of(follows.get(how) or {}, short) -%}
+            {%- set by = entry_of(follows[how], short) -%}
+            {%- set column = their_column(by) -%}
             {%- set keys -%}
                 select key from ops.changed_key where relation = '{{ table }}' and version > {{ seen }} and column_name = '{{ column }}'
             {%- endset -%}
-            {%- if own -%}
+            {%- do ways.append(column) -%}
+            {%- if how == 'rows' -%}
                 {%- do queries.append(keys) -%}
-            {%- elif through -%}
-                {%- do queries.append(keys_found(through[3], table.split('.')[0] ~ '.' ~ through[1], through[2], keys)) -%}
+            {%- elif how == 'through' -%}
+                {%- do queries.append(keys_found(by[3], table.split('.')[0] ~ '.' ~ by[1], by[2], keys)) -%}
             {%- else -%}
                 {%- do queries.append(keys_found(follows.key, target, own_column(by), keys)) -%}
             {%- endif -%}
+        {%- endfor -%}
+        {%- if is_any or not ways or ways | reject('in', columns) | list -%}
+            {%- set known.all = false -%}
         {%- endif -%}
     {%- endfor -%}
     {%- if day_before -%}

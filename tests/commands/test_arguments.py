@@ -21,7 +21,7 @@ INTEGER = "valid integer"
 REFUSED = [
     # what is asked, exit code, what is said
     ("nosuch", 2, "No such command"),
-    ("run --scale 7", 2, "less than or equal to 1"),
+    ("run --scale 7", 2, "less than or equal to 2"),
     ("run --scale 0", 2, "greater than or equal to 0.001"),
     ("run --seed many", 2, INTEGER),
     ("up --scale x", 2, "valid number"),

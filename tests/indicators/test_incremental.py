@@ -28,8 +28,15 @@ SUPERVISION = {
     "supervisor": {"first_appointed_on": "((first_appointed_on::date) - 30)::text"},
     "supervisor_event": {"hours": "(coalesce(hours, '0')::numeric + 8)::text"},
     "student_supervisor": {"from_on": "((from_on::date) - 400)::text"},
+    "supervisor_appointment": {"to_on": "null"},
 }
 """Entity -> a correction of what the supervisors' tables are made of."""
+OF_UNIT = "degree_point_id in (select degree_point_id from star.bridge_project_degree_point where basis_code = 'UNIT')"
+OTHER_UNIT = """(
+    select max(u.unit_code) from accepted.org_unit as u
+    where u.inst_code = degree_point.inst_code and u.unit_code <> degree_point.unit_code
+)"""
+"""Degree points that projects come to by their unit, and another unit of the same institution."""
 MADE = """
 select split_part(node_id, '.', 3), message from ops.model_result where run_id = 'a-day' and resource_type = 'model'
 """
@@ -107,7 +114,7 @@ def made(found: dict[str, str], way: str) -> set[str]:
 def test_a_day_makes_anew_what_changed_and_the_result_is_that_of_a_whole_build(line):
     line.publish()
     with line.connected() as connection:
-        for entity in ("employment", "student", "course_evaluation"):
+        for entity in ("employment", "student", "course_evaluation", "commissioned_project"):
             records = Records(connection, entity)
             records.correct(records.some(4, 1), **CORRECTIONS[entity])
         for entity, correction in SUPERVISION.items():
@@ -121,6 +128,11 @@ def test_a_day_makes_anew_what_changed_and_the_result_is_that_of_a_whole_build(l
     in_part, unchanged = made(found, "IN PART"), made(found, "UNCHANGED")
     assert {"dim_student", "fct_employment", "fct_thesis", "fct_enrolment_census", "ind_value"} <= in_part
     assert {"dim_supervisor", "fct_supervisor_event", "fct_supervisor_year", "fct_supervisor_load"} <= in_part
+    assert {
+        "fct_supervisor_appointment",
+        "fct_commissioned_project",
+        "bridge_project_degree_point",
+    } <= in_part
     assert "fct_degree_award" in in_part
     assert {"dim_date", "dim_discipline", "dim_cluster", "ind_counted_employer_survey"} <= unchanged
     assert found["fct_course_evaluation"].startswith("INSERT")  # it follows nothing, and has changed
@@ -220,6 +232,30 @@ def missing_keys_of_employment(line: Line) -> int:
     return found["fct_employment_keys_resolve"]
 
 
+def test_a_history_is_compared_with_the_records_that_may_be_others(line):
+    """Records that the dimension lacks, one of them corrected, and versions of which the record is gone."""
+    assert inconsistent_supervisors(line) == 0  # of all
+    with line.connected() as connection:
+        records = Records(connection, "supervisor")
+        silent, corrected, deleted = records.some(3, 1)
+        connection.execute(
+            "delete from star.dim_supervisor as d using accepted.supervisor as a "
+            "where a.supervisor_id = d.supervisor_id and a.raw_id = any(%s)",
+            [[silent, corrected]],
+        )
+        records.correct([corrected], **SUPERVISION["supervisor"])
+        records.delete([deleted])
+    assert inconsistent_supervisors(line) == 2
+    assert inconsistent_supervisors(line) == 3, "of all again, since it failed"
+
+
+def inconsistent_supervisors(line: Line) -> int:
+    """What the test of the dimension's history finds; the dimension is not made."""
+    results = transform.invoke(["test", "--select", "dim_supervisor_versions"], line.as_of).result.results
+    (found,) = [r.failures for r in results if str(r.node.resource_type) == "test"]
+    return found
+
+
 @pytest.mark.long
 def test_ten_days_of_every_kind_of_change_are_as_if_made_whole(line):
     line.publish()
@@ -233,6 +269,8 @@ def test_ten_days_of_every_kind_of_change_are_as_if_made_whole(line):
                 records.correct(records.some(2, day), **correction)
             events = Records(connection, "supervisor_event")
             events.delete(events.some(day % 3, -day))
+            points = Records(connection, "degree_point")
+            points.correct(points.some(day % 2, -day, OF_UNIT), unit_code=OTHER_UNIT)
         for model, message in line.run().items():
             ways.setdefault(message, set()).add(model)
         assert_explained_as_if_compared_whole(line)

@@ -118,16 +118,36 @@ def test_what_was_shown_is_remembered_while_it_is_not_there(warehouse, published
         for number, values in enumerate(published_days):
             if not values and published_days[number - 1] == values and number + 2 < len(published_days):
                 continue  # a day like the one before
-            cells = figures(**values)
-            known = run._known(connection, cells)
-            run.remember(cells, known, POLICY)
-            states = run._states(cells, known, POLICY)
-            run._store(connection, cells, states, POLICY, str(number), day + timedelta(days=number))
-            connection.commit()
-    last = states.with_columns(
-        pl.when(pl.col("mode") == run.HIDDEN).then(None).otherwise(pl.coalesce("keep", "value")).alias("seen")
+            shown = publish(connection, day + timedelta(days=number), values)
+    assert shown[-1] == seen
+
+
+@pytest.mark.database
+def test_a_publication_of_an_earlier_day_lets_nothing_be_forgotten(warehouse):
+    day = date(2026, 10, 15)
+    with psycopg.connect(warehouse) as connection:
+        for days, values in ((0, {"one": 100}), (-POLICY.remembered_days, {}), (0, {}), (399, {})):
+            publish(connection, day + timedelta(days=days), values)
+        assert publish(connection, day + timedelta(days=400), {"one": 102}) == [100]
+        publish(connection, day + timedelta(days=400), {})
+        assert publish(connection, day + timedelta(days=801), {}) == []
+        assert publish(connection, day + timedelta(days=802), {"one": 102}) == [102]
+
+
+def publish(connection: psycopg.Connection, day: date, values: dict[str, float]) -> list[float | None]:
+    """The figures of a publication as readers see them: None where one is not shown."""
+    cells = figures(**values)
+    known = run._known(connection, cells)
+    run.remember(cells, known, POLICY)
+    states = run._states(cells, known, POLICY)
+    run._store(connection, cells, states, POLICY, str(day), day)
+    connection.commit()
+    hidden = pl.col("mode") == run.HIDDEN
+    return (
+        states.select(pl.when(hidden).then(None).otherwise(pl.coalesce("keep", "value")))
+        .to_series()
+        .to_list()
     )
-    assert last["seen"].to_list()[-1] == seen
 
 
 def test_what_the_last_round_left_is_attacked_too(monkeypatch):

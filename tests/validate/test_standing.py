@@ -8,7 +8,7 @@ import pytest
 from small_world import STUDENT, Raw
 
 from support import fill
-from yuyan.domain import catalogue
+from yuyan.domain import catalogue, contracts
 from yuyan.domain.catalogue import RuleError, Tolerance
 from yuyan.validate import failures, run
 from yuyan.warehouse import ddl
@@ -311,3 +311,16 @@ def test_time_makes_rows_eligible_for_a_rule_about_newest_versions(students, cha
     ]
     assert judged == [1, 3, 1], "the one in quarantine, and the others on the day"
     assert result(students, "run-4", BIRTH) == (3, 3, 3, 0, 0, "fail")
+
+
+def test_a_warning_about_what_was_accepted_ends_on_the_day_after_what_it_warned_of_is(raw):
+    """On the day of the change the rule sees the former destination, on the next the present one: nothing is changed."""
+    rule = "QR.employment.destination_code.38"
+    raw.put_sound(contracts.load())
+    raw.judge("run-1")
+    raw.put(raw.version("employment", region_code="500101"))
+    raw.judge("run-2")
+    assert [(last, ended) for _, _, last, ended, _ in life(raw, rule)] == [("run-2", None)]
+    assert raw.judge("run-3", as_of=fill.AS_OF + timedelta(1))["employment"]["judged"] == 1
+    assert [(last, ended) for _, _, last, ended, _ in life(raw, rule)] == [("run-2", "run-3")]
+    assert raw.judge("run-4", as_of=fill.AS_OF + timedelta(2))["employment"]["judged"] == 0

@@ -1,3 +1,11 @@
+{{ config(follows={
+    'key': 'project_id', 'rows': {'fct_commissioned_project': 'project_id'},
+    'through': {
+        'fct_supervisor_appointment': ['supervisor_id', 'fct_commissioned_project', 'pi_supervisor_id', 'project_id'],
+        'dim_degree_point': ['org_unit_key', 'fct_commissioned_project', 'org_unit_key', 'project_id'],
+    },
+    'looks_up': {'dim_degree_point': 'degree_point_id'},
+}) }}
 -- How commissioned money (H10, H11) reaches degree points: in equal parts to those at which the responsible supervisor is appointed
 -- as first supervisor on the day the contract was signed; without any, to all at which he ever was; without a supervisor or any
 -- appointment, to the points in force of the project's unit. The parts of a project add up to 1, or it has no row.
@@ -9,6 +17,7 @@ with appointed as (
     from {{ ref('fct_commissioned_project') }} as p
     inner join {{ ref('fct_supervisor_appointment') }} as a
         on a.supervisor_id = p.pi_supervisor_id and a.role_code = '10' and a.degree_point_id is not null
+    where {{ touched('p.project_id') }}
     group by p.project_id, a.degree_point_id
 ),
 
@@ -25,7 +34,9 @@ reached as (
     from {{ ref('fct_commissioned_project') }} as p
     inner join {{ ref('dim_degree_point') }} as d
         on d.org_unit_key = p.org_unit_key and d.is_current and d.degree_level in ('1', '2') and d.status_code = '10'
-    where not exists (select 1 from appointed as a where a.project_id = p.project_id)
+    where
+        {{ touched('p.project_id') }}
+        and not exists (select 1 from appointed as a where a.project_id = p.project_id)
 )
 
 select

@@ -1,3 +1,7 @@
+{{ config(follows={
+    'key': 'project_id', 'rows': {'commissioned_project': 'project_id'},
+    'looks_up': {'dim_supervisor': ['supervisor_id', 'pi_supervisor_id']},
+}) }}
 select
     p.project_id,
     {{ present_institution('p.inst_code') }} as inst_code,
@@ -27,3 +31,4 @@ from {{ source('accepted', 'commissioned_project') }} as p
 {{ join_name('client_kind', 'p.client_kind', 'client_kind') }}
 {{ join_name('fund_source', 'p.fund_source_code', 'fund_source') }}
 {{ join_name('project_state', 'p.status_code', 'status') }}
+where {{ touched('p.project_id') }}

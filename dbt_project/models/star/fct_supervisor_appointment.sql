@@ -1,3 +1,8 @@
+{{ config(follows={
+    'key': 'appointment_id', 'rows': {'supervisor_appointment': 'appointment_id'},
+    'looks_up': {'dim_supervisor': 'supervisor_id', 'dim_degree_point': 'degree_point_id', 'mentor_pool_entry': 'pool_entry_id'},
+    'days': {'supervisor_appointment': ['from_on', 'to_on']},
+}) }}
 -- The institution is the one that appoints; home_inst_code is the supervisor's own.
 select
     a.appointment_id,
@@ -26,3 +31,4 @@ from {{ source('accepted', 'supervisor_appointment') }} as a
 {{ join_version_then('dim_degree_point', 'a.degree_point_id', 'a.from_on') }}
 left join {{ source('accepted', 'mentor_pool_entry') }} as pool on pool.pool_entry_id = a.pool_entry_id
 {{ join_name('supervision_role', 'a.role_code', 'role') }}
+where {{ touched('a.appointment_id') }}

@@ -7,18 +7,26 @@
 #}
 {% test versions_are_consistent(model, natural_key, entity) %}
     with current_versions as (
-        select {{ natural_key }}, count(*) as version_count from {{ model }} where is_current group by {{ natural_key }}
+        select m.{{ natural_key }}, count(*) as version_count
+        from {{ model }} as m
+        where m.is_current and {{ touched_rows('m') }}
+        group by m.{{ natural_key }}
+    ),
+
+    records as (
+        select s.{{ natural_key }} from {{ source('accepted', entity) }} as s where {{ touched_rows('s') }}
     ),
 
     ordered as (
         select
-            {{ natural_key }}, valid_from, valid_to,
-            lead(valid_from) over (partition by {{ natural_key }} order by valid_from) as next_from
-        from {{ model }}
+            m.{{ natural_key }}, m.valid_from, m.valid_to,
+            lead(m.valid_from) over (partition by m.{{ natural_key }} order by m.valid_from) as next_from
+        from {{ model }} as m
+        where {{ touched_rows('m') }}
     )
 
     select coalesce(s.{{ natural_key }}, c.{{ natural_key }}) as {{ natural_key }}, 'current version' as problem
-    from {{ source('accepted', entity) }} as s
+    from records as s
     full join current_versions as c on c.{{ natural_key }} = s.{{ natural_key }}
     where s.{{ natural_key }} is null or c.version_count is distinct from 1
     union all

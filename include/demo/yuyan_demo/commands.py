@@ -21,7 +21,10 @@ Seed = Annotated[int | None, typer.Option(help="Seed of the simulated city (defa
 Scale = Annotated[
     float | None,
     typer.Option(
-        envvar="SCALE", min=0.001, max=1.0, help="Size of the simulated city; 1 is all of it (default 1/15)."
+        envvar="SCALE",
+        min=0.001,
+        max=2.0,
+        help="Size of the simulated city; 1 is all of it, 2 twice (default 1/15).",
     ),
 ]
 

@@ -147,3 +147,13 @@ def harden(system: System, weak: np.ndarray) -> int:
         weak[system.total[bad]] = True
         weak[system.member[bad[system.sum_of_member]]] = True
     return 0
+
+
+def beside(system: System, cells: np.ndarray) -> np.ndarray:
+    """By cell: does it stand in a sum with one of these?"""
+    sums = cells[system.total]
+    sums[system.sum_of_member[cells[system.member]]] = True
+    found = np.zeros(len(system.value), dtype=bool)
+    found[system.member[sums[system.sum_of_member]]] = True
+    found[system.total[sums]] = True
+    return found

@@ -17,11 +17,24 @@ from yuyan import settings
 from yuyan.disclosure import attack, counts, research, sums, tables
 from yuyan.disclosure.cells import PLACE, Cells
 from yuyan.disclosure.policy import Policy, load
-from yuyan.disclosure.protect import System, harden, protect, refute
+from yuyan.disclosure.protect import System, beside, harden, protect, refute
 
 AS_IS, KEPT, HIDDEN, CHANGED = 0, 1, 2, 3
 """What becomes of a count: as it is; as it was shown before; not shown; as it is, and not as it was shown before."""
 ROUNDS = 50
+_GONE = """
+update disclosure.cell as c
+set gone_on = greatest(%(as_of)s, (select as_of + 1 from disclosure.publication order by publication_no desc limit 1))
+where c.gone_on is null and not exists (select from cell_now as n where n.place = c.place)
+"""
+_THERE = """
+insert into disclosure.cell as known (place, shown, exact)
+select n.place, n.shown, n.exact
+from cell_now as n
+left join disclosure.cell as c on c.place = n.place
+where c.place is null or c.gone_on is not null or row(n.shown, n.exact) is distinct from row(c.shown, c.exact)
+on conflict (place) do update set shown = excluded.shown, exact = excluded.exact, gone_on = null
+"""
 
 
 def publish(run_id: str, as_of: date) -> dict[str, Any]:
@@ -64,7 +77,10 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
     secret = system.is_hidden.copy()
     told = narrow = follows = np.zeros(len(real), dtype=bool)
     attacked = None  # what was hidden when algebra looked last
-    is_looked_over = True  # by algebra, all of it, since company was shown
+    opened = np.zeros(
+        len(real), dtype=bool
+    )  # company that was shown, whose sums algebra has not looked at since
+    looked_again = opened.copy()
 
     def seen() -> tuple[System, np.ndarray]:
         """What readers have (what no table shows can only be computed), and the cells that an attack is judged by."""
@@ -79,8 +95,9 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
     for _ in range(ROUNDS):
         unprotected = protect(system)
         readers, judged = seen()
-        algebra = attack.Algebra(readers, None if attacked is None else system.is_hidden & ~attacked)
-        attacked = system.is_hidden.copy()
+        changed = None if attacked is None else (system.is_hidden & ~attacked) | looked_again
+        algebra = attack.Algebra(readers, changed)
+        attacked, looked_again = system.is_hidden.copy(), np.zeros(len(real), dtype=bool)
         follows = np.where(algebra.is_looked_at, algebra.told(), follows)
         told = judged & follows
         proofs = algebra.proofs(np.flatnonzero(told & algebra.is_core))
@@ -93,15 +110,15 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
         if useless.any():
             system.is_hidden[useless] = False
             system.is_open[useless] = True
-            is_looked_over = False
+            opened |= useless
             continue
         exact, narrow = bounded(readers, judged)
         told |= exact
         if harden(system, narrow | told):
             continue
-        if is_looked_over:
+        if not opened.any():
             break
-        attacked, is_looked_over = None, True
+        looked_again, opened = beside(system, opened), np.zeros(len(real), dtype=bool)
     else:  # nobody has looked at what the last round left
         readers, judged = seen()
         exact, narrow = bounded(readers, judged)
@@ -203,7 +220,7 @@ def _store(
     run_id: str,
     as_of: date,
 ) -> None:
-    """What is shown of each cell now, and of a hidden one what it was when it was first hidden.
+    """What is shown of each cell now, and of a hidden one what it was when it was first hidden; what differs is written.
 
     A cell that is not there now stays as it was when it last was, until the policy's days are over.
     """
@@ -217,22 +234,22 @@ def _store(
     near = (pl.col("value") - pl.col("exact")).abs() < policy.minimum
     exact = pl.when((pl.col("mode") == HIDDEN) & near).then("exact").otherwise("value")
     rows = states.join(_placed(cells), on="cell", how="inner").select(
-        "place", shown.alias("shown"), exact.alias("exact"), pl.lit(as_of).alias("seen_on")
+        "place", shown.alias("shown"), exact.alias("exact")
     )
     connection.execute("create temp table cell_now (like disclosure.cell) on commit drop")
     with (
         connection.cursor() as cursor,
-        cursor.copy("copy cell_now (place, shown, exact, seen_on) from stdin with (format csv)") as copy,
+        cursor.copy("copy cell_now (place, shown, exact) from stdin with (format csv)") as copy,
     ):
         copy.write(rows.write_csv(include_header=False).encode())
     connection.execute("analyze cell_now")
-    connection.execute("delete from disclosure.cell as c using cell_now as n where n.place = c.place")
     connection.execute(
-        "delete from disclosure.cell where seen_on < %s or place = any(%s)",
+        "delete from disclosure.cell where gone_on <= %s or place = any(%s)",
         [as_of - timedelta(days=policy.remembered_days), _alike_again(connection, cells)],
     )
-    connection.execute("insert into disclosure.cell select * from cell_now")
-    connection.execute("insert into disclosure.publication (run_id) values (%s)", [run_id])
+    for statement in (_GONE, _THERE):
+        connection.execute(statement, {"as_of": as_of})
+    connection.execute("insert into disclosure.publication (run_id, as_of) values (%s, %s)", [run_id, as_of])
 
 
 def _alike_again(connection: psycopg.Connection, cells: Cells) -> list[str]:

@@ -217,21 +217,23 @@ def _additions(build: Builder, cells: pl.DataFrame) -> None:
                 between = any(coarse < s < fine and whole for s, whole in sets.items())
                 if coarse < fine and not between:
                     wanted.setdefault((coarse, fine), []).append(population)
+    by_set = {names: of for (names,), of in cells.partition_by("set", as_dict=True).items()}
     for (coarse, fine), populations in sorted(
         wanted.items(), key=lambda w: (sorted(w[0][0]), sorted(w[0][1]))
     ):
         where = ["population", "period", *[d for d in DIMENSIONS if d in coarse]]
-        chosen = cells.filter(pl.col("population").is_in(populations))
-        total = chosen.filter(pl.col("set") == _written(coarse)).select(
+        total, part = (
+            by_set[_written(names)].filter(pl.col("population").is_in(populations))
+            for names in (coarse, fine)
+        )
+        total = total.select(
             *where,
             pl.col("cell").alias("total"),
             pl.col("value").alias("total_value"),
             "is_money",
             "of_firms",
         )
-        part = chosen.filter(pl.col("set") == _written(fine)).select(
-            *where, pl.col("cell").alias("part"), pl.col("value").alias("part_value")
-        )
+        part = part.select(*where, pl.col("cell").alias("part"), pl.col("value").alias("part_value"))
         members = total.join(part, on=where, how="inner", nulls_equal=True, maintain_order="left_right")
         build.equate(members.with_columns(pl.lit(_written(fine)).alias("group")))
 

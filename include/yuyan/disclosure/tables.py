@@ -52,9 +52,8 @@ def write(connection: psycopg.Connection, policy: Policy, counted: Counted, mode
             "and relkind in ('r', 'v') order by 1"
         ).fetchall()
     )
-    connection.execute(
-        "set local enable_nestloop = off"
-    )  # joins on five columns of text are estimated at one row
+    # joins on five columns of text are estimated at one row, and wide rows are sorted on the disk to be merged
+    connection.execute("set local enable_nestloop = off; set local enable_mergejoin = off")
     views, statements = [], {}
     for name, is_view in relations.items():
         if name in policy.withheld:
@@ -88,13 +87,13 @@ def write(connection: psycopg.Connection, policy: Policy, counted: Counted, mode
     connection.execute(
         "create unique index on published.indicator_value (variant_code, unit_code, period_code, grain, definition_version)"
     )
-    for (comment,) in connection.execute(COMMENTS).fetchall():
-        connection.execute(comment)
+    comments = [comment for (comment,) in connection.execute(COMMENTS).fetchall()]
     for name, column in connection.execute(
         "select table_name, column_name from information_schema.columns where table_schema = 'published' "
         "and column_name in ('is_suppressed', 'is_kept')"
     ).fetchall():
-        connection.execute(f"comment on column published.{name}.{column} is '{OWN[column]}'")
+        comments.append(f"comment on column published.{name}.{column} is '{OWN[column]}'")
+    connection.execute("; ".join(comments))  # at once: there are more than a thousand
 
 
 def _view(connection: psycopg.Connection, name: str, tables: dict[str, str | None]) -> str:

@@ -120,7 +120,8 @@ def _lines(column: Column, value: Any) -> int:
     """Lines that a wrapped text takes in its column: not every program works that out by itself."""
     if column.kind != "text" or value is None:
         return 1
-    wide = (sum(2 if ord(c) > 0x2E7F else 1 for c in line) for line in str(value).splitlines() or [""])
+    lines = str(value).splitlines() or [""]
+    wide = (len(line) if line.isascii() else sum(2 if ord(c) > 0x2E7F else 1 for c in line) for line in lines)
     return min(sum(max(1, -(-w // (column.width - 1))) for w in wide), LINES)
 
 

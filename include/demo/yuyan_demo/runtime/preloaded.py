@@ -65,7 +65,7 @@ def preload() -> None:
     try:
         for module in MODULES:
             importlib.import_module(module)
-        for read in ("catalogue", "contracts", "institutions"):
+        for read in ("catalogue", "contracts", "indicators", "institutions"):
             importlib.import_module(f"yuyan.domain.{read}").load()
     except Exception:
         forget()

@@ -142,8 +142,9 @@ def following(made: Population, pace: float = 1.0) -> Population:
 
 
 def _times(scale: float) -> int:
-    """How often each defect is planted."""
-    return 1 + int(10 * scale)
+    """How often each defect is planted: at twice the city no more than in the whole, since its smallest entities have no
+    more records."""
+    return 1 + int(10 * min(scale, 1.0))
 
 
 def clean(seed: int, scale: float) -> dict[str, pl.DataFrame]:
