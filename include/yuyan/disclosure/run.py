@@ -77,9 +77,8 @@ def secure(cells: Cells, low: np.ndarray, high: np.ndarray) -> dict[str, int]:
     secret = system.is_hidden.copy()
     told = narrow = follows = np.zeros(len(real), dtype=bool)
     attacked = None  # what was hidden when algebra looked last
-    opened = np.zeros(
-        len(real), dtype=bool
-    )  # company that was shown, whose sums algebra has not looked at since
+    # company that was shown, whose sums algebra has not looked at since
+    opened = np.zeros(len(real), dtype=bool)
     looked_again = opened.copy()
 
     def seen() -> tuple[System, np.ndarray]:
