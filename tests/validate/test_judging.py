@@ -392,6 +392,22 @@ def test_where_the_suite_and_the_failing_rows_disagree_the_entity_is_not_judged(
     assert raw.accepted("programme") == ["r1"]
 
 
+def test_a_first_load_has_the_indexes_that_it_was_made_without(raw):
+    indexes = (
+        "select i.indexdef, c.contype from pg_indexes as i left join pg_constraint as c "
+        "on c.conindid = (i.schemaname || '.' || i.indexname)::regclass and c.contype = 'p' "
+        "where i.schemaname = 'accepted' order by i.indexname"
+    )
+    before = raw.rows(indexes)
+    of_theses = [kind for definition, kind in before if " ON accepted.thesis " in definition]
+    assert of_theses == [None, "p", None], "by its key, by its record, by its student"
+    raw.put_sound(STUDENT)
+    raw.judge("run-1")
+    assert raw.accepted("student") == ["r1"]
+    assert raw.rows(indexes) == before
+    assert raw.rows("select * from ops.left_out") == []
+
+
 def assert_rebuilt(raw, entity):
     """Rebuilding gives the same rows."""
     before = raw.rows(f"select * from accepted.{entity} order by src_inst_code, src_record_id")

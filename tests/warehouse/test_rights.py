@@ -178,6 +178,17 @@ def test_functions_by_which_a_session_can_hold_up_another_are_the_stages_that_ne
     assert set(found) == {(LOGIN[s], function) for s in needed for function in line_roles.LOCKS.split(", ")}
 
 
+def test_functions_that_run_as_the_owner_are_called_by_the_stages_that_need_them(owner):
+    """But for those of triggers, which nobody can call, and those that say or note something of the caller alone."""
+    found = owner.execute(
+        "select l.login, p.oid::regprocedure::text from pg_proc p cross join unnest(%s::text[]) l (login) "
+        "where p.prosecdef and p.pronamespace = 'ops'::regnamespace and p.prorettype <> 'trigger'::regtype "
+        "and p.proname <> 'next_change' and has_function_privilege(l.login, p.oid, 'execute')",
+        [[*LOGIN.values(), *roles.readable()]],
+    ).fetchall()
+    assert set(found) == {(LOGIN[s], f) for s, role in line_roles.load().items() for f in role.calls}
+
+
 STATEMENTS = {
     "SELECT": "select * from {}",
     "INSERT": "insert into {} values (1)",

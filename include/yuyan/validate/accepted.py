@@ -5,6 +5,9 @@ A record whose newest version waits in quarantine keeps its last good version as
 another record now holds its key.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
 import psycopg
 
 from yuyan.domain import contracts
@@ -30,9 +33,18 @@ def update(connection: psycopg.Connection, work: Work) -> None:
         f"select exists (select 1 from accepted.{work.entity}) "
         f"or exists (select 1 from {work.judged} where not is_newest)"
     ).fetchone()
-    statements.run(connection, "accept", work=work, names=_names(work.entity), is_filled=is_filled)
+    with nullcontext() if is_filled else _without_indexes(connection, work.entity):
+        statements.run(connection, "accept", work=work, names=_names(work.entity), is_filled=is_filled)
     same_key = " and ".join(f"b.{n} = a.{n}" for n in contracts.load()[work.entity].key)
     statements.run(connection, "withdraw_taken_keys", work=work, same_key=same_key)
+
+
+@contextmanager
+def _without_indexes(connection: psycopg.Connection, entity: str) -> Iterator[None]:
+    """The block fills the empty table; its indexes are made of all rows afterwards, in the same transaction."""
+    connection.execute("select ops.leave_out_indexes(%s)", [entity])
+    yield
+    connection.execute("select ops.put_back_indexes(%s)", [entity])
 
 
 def _names(entity: str) -> list[str]:

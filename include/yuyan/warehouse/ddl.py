@@ -158,6 +158,11 @@ def _accepted_table(connection: psycopg.Connection, contract: Contract) -> None:
     connection.execute(
         f"create index if not exists {contract.entity}_key on {table} ({', '.join(contract.key)})"
     )
+    followed = followed_by(contract)
+    if (
+        followed and followed != contract.key[0]
+    ):  # what is made in part reads the rows of the keys that changed
+        connection.execute(f"create index if not exists {contract.entity}_{followed} on {table} ({followed})")
     for event, rows in _NOTED.items():
         connection.execute(
             f"create or replace trigger noted_{event} after {event} on {table} {rows} "

@@ -26,7 +26,8 @@ EVENTS = "quality.life_cycle_event"
 
 @dataclass(frozen=True)
 class LineRole:
-    """One entry of the file: schemas that it owns, schemas or tables by what it may do with their rows, and what else."""
+    """One entry of the file: schemas that it owns, schemas or tables by what it may do with their rows, functions that it
+    calls as the owner, and what else."""
 
     label: str
     owns: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class LineRole:
     update: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
     analyze: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
     locks: bool = False
     temporary: bool = False
 
@@ -92,6 +94,13 @@ def _on_database(connection: psycopg.Connection, user: str, role: LineRole) -> N
     privileges = "connect, temporary" if role.temporary else "connect"
     statement = sql.SQL("grant {} on database {} to {}")
     connection.execute(statement.format(sql.SQL(privileges), database, name))
+    for function in {f for other in load().values() for f in other.calls}:
+        verb = (
+            "grant execute on function {} to {}"
+            if function in role.calls
+            else "revoke execute on function {} from {}"
+        )
+        connection.execute(sql.SQL(verb).format(sql.SQL(function), name))
     if role.locks and logins.is_superuser(connection):  # elsewhere everybody may call them
         connection.execute(sql.SQL("grant execute on function {} to {}").format(sql.SQL(LOCKS), name))
 
