@@ -39,7 +39,7 @@ def plan_of(connection: psycopg.Connection, query: str) -> dict:
 
 def test_a_table_that_is_read_for_every_row_is_found(marts):
     of_each = (
-        "select count(*) filter (where exists (select from star.fct_thesis as t where t.student_id = s.student_id "
+        "select count(*) filter (where exists (select from star.fct_thesis as t where t.degree_point_id = s.degree_point_id "
         "and t.opened_on < s.entry_on)) from star.dim_student as s"
     )
     joined = (

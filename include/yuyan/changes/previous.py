@@ -15,12 +15,20 @@ SCHEMA = "previous"
 ANY, NONE = "true", "false"
 """Conditions: any row may be another, none is."""
 
+# Of the columns that were noted with every change, that of whose keys (as statistics have them) the smallest part changed.
 _KEYS = """
-with noted as (select version, column_name, key from ops.changed_key where relation = %(source)s and version > %(since)s)
-select column_name from noted
-where column_name = any(%(columns)s) and not exists (select from noted where key is null)
-group by column_name having count(distinct version) = (select count(distinct version) from noted)
-order by count(distinct key) desc, column_name limit 1
+with noted as (select version, column_name, key from ops.changed_key where relation = %(source)s and version > %(since)s),
+counted as (
+    select column_name, count(distinct key) as keys from noted
+    where column_name = any(%(columns)s) and not exists (select from noted where key is null)
+    group by column_name having count(distinct version) = (select count(distinct version) from noted)
+)
+select column_name from counted as c order by keys / greatest((
+    select case when s.n_distinct < 0 then -s.n_distinct * t.reltuples else s.n_distinct end
+    from pg_stats as s inner join pg_class as t on t.oid = to_regclass(%(source)s)
+    where (s.schemaname, s.tablename) = (split_part(%(source)s, '.', 1), split_part(%(source)s, '.', 2))
+        and s.attname = c.column_name and not s.inherited
+), 1), column_name limit 1
 """
 
 
@@ -41,7 +49,7 @@ def may_differ(connection: psycopg.Connection, table: Table) -> str:
     """A condition on the rows of the table and of what is kept of it, which each row fulfils that only one of them has.
 
     NONE where the table has the version that is kept, ANY where it is not noted which keys changed since. The keys are put
-    into a temporary table, so that the planner knows how many they are.
+    into a temporary table, so that the planner knows how many they are; what is kept gets an index of the column.
     """
     if held(connection, table) != frozenset(table.columns):
         return ANY
@@ -67,7 +75,12 @@ def may_differ(connection: psycopg.Connection, table: Table) -> str:
         f"where relation = '{table.source}' and version > {since} and column_name = '{column}'"
     )
     connection.execute(f"analyze {touched}")
-    return f"coalesce(cast({column} as text), '') in (select key from {touched})"
+    connection.execute(
+        f"create index if not exists {table.name}_{column} on {table.kept} ((cast({column} as text)))"
+    )
+    if connection.execute(f"select exists (select from {touched} where key = '')").fetchone()[0]:
+        return f"coalesce(cast({column} as text), '') in (select key from {touched})"
+    return f"cast({column} as text) in (select key from {touched})"
 
 
 def held(connection: psycopg.Connection, table: Table) -> frozenset[str]:
