@@ -10,6 +10,16 @@ with by_row_rows as (
     where f.academic_year is not null and {{ touched('f.academic_year') }}
 ),
 
+by_row_together as (
+    select
+        academic_year,
+        inst_code,
+        coalesce(sum(due_count), 0) as m18_2_due,
+        coalesce(sum(closed_in_time_count), 0) as m18_2_in_time
+    from by_row_rows
+    group by academic_year, inst_code
+),
+
 by_row as (
     select
         academic_year,
@@ -22,9 +32,9 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        coalesce(sum(due_count), 0) as m18_2_due,
-        coalesce(sum(closed_in_time_count), 0) as m18_2_in_time
-    from by_row_rows
+        sum(m18_2_due) as m18_2_due,
+        sum(m18_2_in_time) as m18_2_in_time
+    from by_row_together
     group by grouping sets (
         (academic_year),
         (academic_year, inst_code)

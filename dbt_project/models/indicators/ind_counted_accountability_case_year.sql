@@ -11,17 +11,28 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        count(*) filter (where is_issued_in_year) as m19_2_issued,
+        coalesce(sum(days_to_action) filter (where is_issued_in_year), 0) as m19_2_days,
+        count(*) filter (where is_open) as m19_2_open,
+        count(*) filter (where is_past_due) as m19_2_past_due
+    from by_row_rows
+    group by calendar_year
+),
+
 by_row as (
     select
         calendar_year,
         cast(calendar_year as text) as period_code,
         'city' as grain,
         '{{ var("city_code") }}' as unit_code,
-        count(*) filter (where is_issued_in_year) as m19_2_issued,
-        coalesce(sum(days_to_action) filter (where is_issued_in_year), 0) as m19_2_days,
-        count(*) filter (where is_open) as m19_2_open,
-        count(*) filter (where is_past_due) as m19_2_past_due
-    from by_row_rows
+        sum(m19_2_issued) as m19_2_issued,
+        sum(m19_2_days) as m19_2_days,
+        sum(m19_2_open) as m19_2_open,
+        sum(m19_2_past_due) as m19_2_past_due
+    from by_row_together
     group by grouping sets (
         (calendar_year)
     )

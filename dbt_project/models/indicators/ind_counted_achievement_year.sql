@@ -92,6 +92,17 @@ by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        inst_code,
+        coalesce(sum(credit_share), 0) as h07_credits,
+        coalesce(sum(credit_share) filter (where kind_code in ('40', '50')), 0) as h07a_credits,
+        coalesce(sum(credit_share) filter (where not kind_code in ('40', '50')), 0) as h07b_credits
+    from by_row_rows
+    group by calendar_year, inst_code
+),
+
 by_row as (
     select
         calendar_year,
@@ -102,10 +113,10 @@ by_row as (
         case grouping(inst_code)
             when 0 then inst_code
         end as unit_code,
-        coalesce(sum(credit_share), 0) as h07_credits,
-        coalesce(sum(credit_share) filter (where kind_code in ('40', '50')), 0) as h07a_credits,
-        coalesce(sum(credit_share) filter (where not kind_code in ('40', '50')), 0) as h07b_credits
-    from by_row_rows
+        sum(h07_credits) as h07_credits,
+        sum(h07a_credits) as h07a_credits,
+        sum(h07b_credits) as h07b_credits
+    from by_row_together
     group by grouping sets (
         (calendar_year, inst_code)
     )

@@ -9,6 +9,16 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        inst_code,
+        count(*) as m21_3_units,
+        count(*) filter (where is_whole) as m21_3_whole
+    from by_row_rows
+    group by calendar_year, inst_code
+),
+
 by_row as (
     select
         calendar_year,
@@ -21,9 +31,9 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) as m21_3_units,
-        count(*) filter (where is_whole) as m21_3_whole
-    from by_row_rows
+        sum(m21_3_units) as m21_3_units,
+        sum(m21_3_whole) as m21_3_whole
+    from by_row_together
     group by grouping sets (
         (calendar_year),
         (calendar_year, inst_code)

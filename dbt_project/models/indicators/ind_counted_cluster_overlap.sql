@@ -11,6 +11,17 @@ with by_row_rows as (
     where f.award_year is not null and {{ touched('f.award_year') }}
 ),
 
+by_row_together as (
+    select
+        award_year,
+        inst_code,
+        cluster_code,
+        coalesce(sum(overlap_share) filter (where is_of_city), 0) as h02_overlap_of_city,
+        coalesce(sum(overlap_share) filter (where not is_of_city), 0) as h02_overlap_of_institution
+    from by_row_rows
+    group by award_year, inst_code, cluster_code
+),
+
 by_row as (
     select
         award_year,
@@ -25,9 +36,9 @@ by_row as (
             when 1 then inst_code
             when 2 then cluster_code
         end as unit_code,
-        coalesce(sum(overlap_share) filter (where is_of_city), 0) as h02_overlap_of_city,
-        coalesce(sum(overlap_share) filter (where not is_of_city), 0) as h02_overlap_of_institution
-    from by_row_rows
+        sum(h02_overlap_of_city) as h02_overlap_of_city,
+        sum(h02_overlap_of_institution) as h02_overlap_of_institution
+    from by_row_together
     group by grouping sets (
         (award_year),
         (award_year, inst_code),

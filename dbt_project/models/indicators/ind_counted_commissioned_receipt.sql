@@ -12,6 +12,16 @@ with by_row_rows as (
     where f.received_year is not null and {{ touched('f.received_year') }}
 ),
 
+by_row_together as (
+    select
+        received_year,
+        inst_code,
+        cluster_code,
+        coalesce(sum(net_amount_cny) filter (where fund_source_code = '10' and client_kind in ('10', '20') and received_on <= {{ as_of() }}), 0) as h11_receipts
+    from by_row_rows
+    group by received_year, inst_code, cluster_code
+),
+
 by_row as (
     select
         received_year,
@@ -26,8 +36,8 @@ by_row as (
             when 1 then inst_code
             when 2 then cluster_code
         end as unit_code,
-        coalesce(sum(net_amount_cny) filter (where fund_source_code = '10' and client_kind in ('10', '20') and received_on <= {{ as_of() }}), 0) as h11_receipts
-    from by_row_rows
+        sum(h11_receipts) as h11_receipts
+    from by_row_together
     group by grouping sets (
         (received_year),
         (received_year, inst_code),

@@ -12,6 +12,19 @@ with by_row_rows as (
     where f.academic_year is not null and {{ touched('f.academic_year') }}
 ),
 
+by_row_together as (
+    select
+        academic_year,
+        inst_code,
+        coalesce(sum(credits_earned) filter (where is_cross_institution), 0) as m06_4_earned,
+        coalesce(sum(credits_recognised) filter (where is_cross_institution), 0) as m06_4_recognised,
+        count(*) filter (where is_cross_institution) as m06_4_enrolments,
+        count(*) filter (where is_sichuan_partner) as m16_2_enrolments,
+        coalesce(sum(credits_recognised) filter (where is_sichuan_partner), 0) as m16_2_credits
+    from by_row_rows
+    group by academic_year, inst_code
+),
+
 by_row as (
     select
         academic_year,
@@ -24,12 +37,12 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        coalesce(sum(credits_earned) filter (where is_cross_institution), 0) as m06_4_earned,
-        coalesce(sum(credits_recognised) filter (where is_cross_institution), 0) as m06_4_recognised,
-        count(*) filter (where is_cross_institution) as m06_4_enrolments,
-        count(*) filter (where is_sichuan_partner) as m16_2_enrolments,
-        coalesce(sum(credits_recognised) filter (where is_sichuan_partner), 0) as m16_2_credits
-    from by_row_rows
+        sum(m06_4_earned) as m06_4_earned,
+        sum(m06_4_recognised) as m06_4_recognised,
+        sum(m06_4_enrolments) as m06_4_enrolments,
+        sum(m16_2_enrolments) as m16_2_enrolments,
+        sum(m16_2_credits) as m16_2_credits
+    from by_row_together
     group by grouping sets (
         (academic_year),
         (academic_year, inst_code)

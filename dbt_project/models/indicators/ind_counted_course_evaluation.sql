@@ -13,6 +13,18 @@ with by_row_rows as (
     where f.academic_year is not null and {{ touched('f.academic_year') }}
 ),
 
+by_row_together as (
+    select
+        academic_year,
+        inst_code,
+        coalesce(sum(response_count) filter (where instrument_version = '{{ var('evaluation_instrument') }}'), 0) as h06_responses,
+        coalesce(sum(satisfied_count) filter (where instrument_version = '{{ var('evaluation_instrument') }}'), 0) as h06_satisfied,
+        coalesce(sum(score_sum) filter (where instrument_version = '{{ var('evaluation_instrument') }}'), 0) as h06_score,
+        coalesce(sum(eligible_count) filter (where instrument_version = '{{ var('evaluation_instrument') }}'), 0) as h06_eligible
+    from by_row_rows
+    group by academic_year, inst_code
+),
+
 by_row as (
     select
         academic_year,
@@ -25,11 +37,11 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        coalesce(sum(response_count) filter (where instrument_version = '{{ var('evaluation_instrument') }}'), 0) as h06_responses,
-        coalesce(sum(satisfied_count) filter (where instrument_version = '{{ var('evaluation_instrument') }}'), 0) as h06_satisfied,
-        coalesce(sum(score_sum) filter (where instrument_version = '{{ var('evaluation_instrument') }}'), 0) as h06_score,
-        coalesce(sum(eligible_count) filter (where instrument_version = '{{ var('evaluation_instrument') }}'), 0) as h06_eligible
-    from by_row_rows
+        sum(h06_responses) as h06_responses,
+        sum(h06_satisfied) as h06_satisfied,
+        sum(h06_score) as h06_score,
+        sum(h06_eligible) as h06_eligible
+    from by_row_together
     group by grouping sets (
         (academic_year),
         (academic_year, inst_code)

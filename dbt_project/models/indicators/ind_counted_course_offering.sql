@@ -108,6 +108,15 @@ by_row_rows as (
     where f.academic_year is not null and {{ touched('f.academic_year') }}
 ),
 
+by_row_together as (
+    select
+        academic_year,
+        inst_code,
+        count(*) filter (where is_cross_institution_open) as m06_4_open_offerings
+    from by_row_rows
+    group by academic_year, inst_code
+),
+
 by_row as (
     select
         academic_year,
@@ -120,8 +129,8 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) filter (where is_cross_institution_open) as m06_4_open_offerings
-    from by_row_rows
+        sum(m06_4_open_offerings) as m06_4_open_offerings
+    from by_row_together
     group by grouping sets (
         (academic_year),
         (academic_year, inst_code)

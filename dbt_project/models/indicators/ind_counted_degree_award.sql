@@ -17,6 +17,27 @@ with by_row_rows as (
     where f.academic_year is not null and {{ touched('f.academic_year') }}
 ),
 
+by_row_together as (
+    select
+        academic_year,
+        inst_code,
+        degree_level,
+        degree_type,
+        degree_point_id,
+        count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }}) as h12_theses,
+        count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }} and is_frontline_evidenced) as h12_frontline,
+        count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }} and is_frontline_topic) as h12_claimed,
+        count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }} and is_frontline_topic and not is_frontline_evidenced) as h12_unevidenced,
+        count(*) filter (where degree_type = '2' and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861') and awarded_on <= {{ as_of() }}) as m14_2_awards,
+        count(*) filter (where degree_type = '2' and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861') and awarded_on <= {{ as_of() }} and is_frontline_evidenced) as m14_2_evidenced,
+        count(*) filter (where degree_type = '2' and awarded_on <= {{ as_of() }}) as m14_3_awards,
+        count(*) filter (where degree_type = '2' and awarded_on <= {{ as_of() }} and basis_code = '2') as m14_3_by_practice,
+        count(*) filter (where degree_type = '2' and awarded_on <= {{ as_of() }} and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861')) as m14_3_e_awards,
+        count(*) filter (where degree_type = '2' and awarded_on <= {{ as_of() }} and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861') and basis_code = '2') as m14_3_e_by_practice
+    from by_row_rows
+    group by academic_year, inst_code, degree_level, degree_type, degree_point_id
+),
+
 by_row as (
     select
         academic_year,
@@ -35,17 +56,17 @@ by_row as (
             when 1 then inst_code || '-' || degree_level || '-' || degree_type
             when 14 then degree_point_id
         end as unit_code,
-        count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }}) as h12_theses,
-        count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }} and is_frontline_evidenced) as h12_frontline,
-        count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }} and is_frontline_topic) as h12_claimed,
-        count(*) filter (where is_thesis_accepted and awarded_on <= {{ as_of() }} and is_frontline_topic and not is_frontline_evidenced) as h12_unevidenced,
-        count(*) filter (where degree_type = '2' and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861') and awarded_on <= {{ as_of() }}) as m14_2_awards,
-        count(*) filter (where degree_type = '2' and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861') and awarded_on <= {{ as_of() }} and is_frontline_evidenced) as m14_2_evidenced,
-        count(*) filter (where degree_type = '2' and awarded_on <= {{ as_of() }}) as m14_3_awards,
-        count(*) filter (where degree_type = '2' and awarded_on <= {{ as_of() }} and basis_code = '2') as m14_3_by_practice,
-        count(*) filter (where degree_type = '2' and awarded_on <= {{ as_of() }} and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861')) as m14_3_e_awards,
-        count(*) filter (where degree_type = '2' and awarded_on <= {{ as_of() }} and discipline_code in ('0854', '0855', '0856', '0857', '0858', '0859', '0860', '0861') and basis_code = '2') as m14_3_e_by_practice
-    from by_row_rows
+        sum(h12_theses) as h12_theses,
+        sum(h12_frontline) as h12_frontline,
+        sum(h12_claimed) as h12_claimed,
+        sum(h12_unevidenced) as h12_unevidenced,
+        sum(m14_2_awards) as m14_2_awards,
+        sum(m14_2_evidenced) as m14_2_evidenced,
+        sum(m14_3_awards) as m14_3_awards,
+        sum(m14_3_by_practice) as m14_3_by_practice,
+        sum(m14_3_e_awards) as m14_3_e_awards,
+        sum(m14_3_e_by_practice) as m14_3_e_by_practice
+    from by_row_together
     group by grouping sets (
         (academic_year),
         (academic_year, inst_code),

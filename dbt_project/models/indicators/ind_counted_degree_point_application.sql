@@ -12,6 +12,19 @@ with by_row_rows as (
     where f.applied_year is not null and {{ touched('f.applied_year') }}
 ),
 
+by_row_together as (
+    select
+        applied_year,
+        inst_code,
+        count(*) as m03_2_applications,
+        count(*) filter (where is_planned_before) as m03_2_planned,
+        count(*) filter (where plan_item_id is not null) as m03_2_listed,
+        count(*) filter (where result_code is not null) as m03_2_decided,
+        count(*) filter (where is_granted) as m03_2_granted
+    from by_row_rows
+    group by applied_year, inst_code
+),
+
 by_row as (
     select
         applied_year,
@@ -24,12 +37,12 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) as m03_2_applications,
-        count(*) filter (where is_planned_before) as m03_2_planned,
-        count(*) filter (where plan_item_id is not null) as m03_2_listed,
-        count(*) filter (where result_code is not null) as m03_2_decided,
-        count(*) filter (where is_granted) as m03_2_granted
-    from by_row_rows
+        sum(m03_2_applications) as m03_2_applications,
+        sum(m03_2_planned) as m03_2_planned,
+        sum(m03_2_listed) as m03_2_listed,
+        sum(m03_2_decided) as m03_2_decided,
+        sum(m03_2_granted) as m03_2_granted
+    from by_row_together
     group by grouping sets (
         (applied_year),
         (applied_year, inst_code)

@@ -15,6 +15,25 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        inst_code,
+        degree_level,
+        degree_type,
+        count(*) filter (where is_in_force_at_census) as m03_1_points,
+        count(*) filter (where is_in_force_at_census and degree_level = '1') as m03_1_doctoral,
+        count(*) filter (where is_in_force_at_census and degree_level = '2') as m03_1_master,
+        count(*) filter (where is_in_force_at_census and degree_type = '2') as m03_1_professional,
+        count(*) filter (where is_in_force and degree_level = '1' and is_joint_built) as m03_3_joint,
+        count(*) filter (where is_in_force) as m05_2_in_force,
+        count(*) filter (where is_granted or is_withdrawn) as m05_2_changed,
+        count(*) filter (where is_withdrawn) as m05_2_withdrawn,
+        count(*) filter (where is_granted) as m05_2_granted
+    from by_row_rows
+    group by calendar_year, inst_code, degree_level, degree_type
+),
+
 by_row as (
     select
         calendar_year,
@@ -29,16 +48,16 @@ by_row as (
             when 3 then inst_code
             when 4 then degree_level || '-' || degree_type
         end as unit_code,
-        count(*) filter (where is_in_force_at_census) as m03_1_points,
-        count(*) filter (where is_in_force_at_census and degree_level = '1') as m03_1_doctoral,
-        count(*) filter (where is_in_force_at_census and degree_level = '2') as m03_1_master,
-        count(*) filter (where is_in_force_at_census and degree_type = '2') as m03_1_professional,
-        count(*) filter (where is_in_force and degree_level = '1' and is_joint_built) as m03_3_joint,
-        count(*) filter (where is_in_force) as m05_2_in_force,
-        count(*) filter (where is_granted or is_withdrawn) as m05_2_changed,
-        count(*) filter (where is_withdrawn) as m05_2_withdrawn,
-        count(*) filter (where is_granted) as m05_2_granted
-    from by_row_rows
+        sum(m03_1_points) as m03_1_points,
+        sum(m03_1_doctoral) as m03_1_doctoral,
+        sum(m03_1_master) as m03_1_master,
+        sum(m03_1_professional) as m03_1_professional,
+        sum(m03_3_joint) as m03_3_joint,
+        sum(m05_2_in_force) as m05_2_in_force,
+        sum(m05_2_changed) as m05_2_changed,
+        sum(m05_2_withdrawn) as m05_2_withdrawn,
+        sum(m05_2_granted) as m05_2_granted
+    from by_row_together
     group by grouping sets (
         (calendar_year),
         (calendar_year, inst_code),

@@ -8,15 +8,24 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        count(*) as m04_1_clusters,
+        count(*) filter (where is_covered) as m04_1_covered
+    from by_row_rows
+    group by calendar_year
+),
+
 by_row as (
     select
         calendar_year,
         cast(calendar_year as text) as period_code,
         'city' as grain,
         '{{ var("city_code") }}' as unit_code,
-        count(*) as m04_1_clusters,
-        count(*) filter (where is_covered) as m04_1_covered
-    from by_row_rows
+        sum(m04_1_clusters) as m04_1_clusters,
+        sum(m04_1_covered) as m04_1_covered
+    from by_row_together
     group by grouping sets (
         (calendar_year)
     )

@@ -10,6 +10,18 @@ with by_row_rows as (
     where f.report_year is not null and {{ touched('f.report_year') }}
 ),
 
+by_row_together as (
+    select
+        report_year,
+        inst_code,
+        count(*) as m18_2_asked,
+        count(*) filter (where is_enabled) as m18_2_enabled,
+        count(*) filter (where capability_code in ('60', '70', '80')) as m18_2_teaching,
+        count(*) filter (where capability_code in ('60', '70', '80') and is_enabled) as m18_2_teaching_enabled
+    from by_row_rows
+    group by report_year, inst_code
+),
+
 by_row as (
     select
         report_year,
@@ -22,11 +34,11 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) as m18_2_asked,
-        count(*) filter (where is_enabled) as m18_2_enabled,
-        count(*) filter (where capability_code in ('60', '70', '80')) as m18_2_teaching,
-        count(*) filter (where capability_code in ('60', '70', '80') and is_enabled) as m18_2_teaching_enabled
-    from by_row_rows
+        sum(m18_2_asked) as m18_2_asked,
+        sum(m18_2_enabled) as m18_2_enabled,
+        sum(m18_2_teaching) as m18_2_teaching,
+        sum(m18_2_teaching_enabled) as m18_2_teaching_enabled
+    from by_row_together
     group by grouping sets (
         (report_year),
         (report_year, inst_code)

@@ -13,6 +13,19 @@ with by_row_rows as (
     where f.survey_year is not null and {{ touched('f.survey_year') }}
 ),
 
+by_row_together as (
+    select
+        survey_year,
+        inst_code,
+        degree_point_id,
+        coalesce(sum(design_weight), 0) as h15_weight,
+        count(*) filter (where design_weight > 0 and overall_score is not null) as h15_answers,
+        coalesce(sum(design_weight) filter (where overall_score >= 4), 0) as h15_satisfied,
+        coalesce(sum(weighted_score), 0) as h15_score
+    from by_row_rows
+    group by survey_year, inst_code, degree_point_id
+),
+
 by_row as (
     select
         survey_year,
@@ -27,11 +40,11 @@ by_row as (
             when 1 then inst_code
             when 2 then degree_point_id
         end as unit_code,
-        coalesce(sum(design_weight), 0) as h15_weight,
-        count(*) filter (where design_weight > 0 and overall_score is not null) as h15_answers,
-        coalesce(sum(design_weight) filter (where overall_score >= 4), 0) as h15_satisfied,
-        coalesce(sum(weighted_score), 0) as h15_score
-    from by_row_rows
+        sum(h15_weight) as h15_weight,
+        sum(h15_answers) as h15_answers,
+        sum(h15_satisfied) as h15_satisfied,
+        sum(h15_score) as h15_score
+    from by_row_together
     group by grouping sets (
         (survey_year),
         (survey_year, inst_code),

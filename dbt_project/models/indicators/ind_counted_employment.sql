@@ -21,6 +21,30 @@ with by_row_rows as (
     where f.grad_year is not null and {{ touched('f.grad_year') }}
 ),
 
+by_row_together as (
+    select
+        grad_year,
+        inst_code,
+        degree_level,
+        degree_type,
+        discipline_code,
+        degree_point_id,
+        cluster_code,
+        count(*) filter (where point_code = 'EP2' and is_employed) as h02_graduates,
+        count(*) filter (where point_code = 'EP2' and is_employed and is_cluster_matched) as h02_graduates_in_cluster,
+        count(*) filter (where point_code = 'EP2' and is_employed and is_in_chongqing) as h13_here,
+        count(*) filter (where point_code = 'EP2') as h13_graduates,
+        count(*) filter (where point_code = 'EP1' and is_employed) as h13_employed,
+        count(*) filter (where point_code = 'EP1' and is_employed and is_in_chongqing) as h13c_here,
+        count(*) filter (where point_code = 'EP2' and verify_state in ('2', '3')) as h13_verified,
+        count(*) filter (where point_code = 'EP2' and is_employed and is_outstanding) as h14_graduates,
+        count(*) filter (where point_code = 'EP2' and is_employed and is_outstanding and is_key_post and is_employer_in_key_cluster) as h14_in_key_post,
+        count(*) filter (where point_code = 'EP2' and is_employed and is_outstanding and is_in_chongqing) as h14b_graduates,
+        count(*) filter (where point_code = 'EP2' and is_employed and is_outstanding and is_in_chongqing and is_key_post and is_employer_in_key_cluster) as h14b_in_key_post
+    from by_row_rows
+    group by grad_year, inst_code, degree_level, degree_type, discipline_code, degree_point_id, cluster_code
+),
+
 by_row as (
     select
         grad_year,
@@ -49,18 +73,18 @@ by_row as (
             when 125 then degree_point_id
             when 126 then cluster_code
         end as unit_code,
-        count(*) filter (where point_code = 'EP2' and is_employed) as h02_graduates,
-        count(*) filter (where point_code = 'EP2' and is_employed and is_cluster_matched) as h02_graduates_in_cluster,
-        count(*) filter (where point_code = 'EP2' and is_employed and is_in_chongqing) as h13_here,
-        count(*) filter (where point_code = 'EP2') as h13_graduates,
-        count(*) filter (where point_code = 'EP1' and is_employed) as h13_employed,
-        count(*) filter (where point_code = 'EP1' and is_employed and is_in_chongqing) as h13c_here,
-        count(*) filter (where point_code = 'EP2' and verify_state in ('2', '3')) as h13_verified,
-        count(*) filter (where point_code = 'EP2' and is_employed and is_outstanding) as h14_graduates,
-        count(*) filter (where point_code = 'EP2' and is_employed and is_outstanding and is_key_post and is_employer_in_key_cluster) as h14_in_key_post,
-        count(*) filter (where point_code = 'EP2' and is_employed and is_outstanding and is_in_chongqing) as h14b_graduates,
-        count(*) filter (where point_code = 'EP2' and is_employed and is_outstanding and is_in_chongqing and is_key_post and is_employer_in_key_cluster) as h14b_in_key_post
-    from by_row_rows
+        sum(h02_graduates) as h02_graduates,
+        sum(h02_graduates_in_cluster) as h02_graduates_in_cluster,
+        sum(h13_here) as h13_here,
+        sum(h13_graduates) as h13_graduates,
+        sum(h13_employed) as h13_employed,
+        sum(h13c_here) as h13c_here,
+        sum(h13_verified) as h13_verified,
+        sum(h14_graduates) as h14_graduates,
+        sum(h14_in_key_post) as h14_in_key_post,
+        sum(h14b_graduates) as h14b_graduates,
+        sum(h14b_in_key_post) as h14b_in_key_post
+    from by_row_together
     group by grouping sets (
         (grad_year),
         (grad_year, inst_code),

@@ -13,6 +13,20 @@ with by_row_rows as (
     where f.fiscal_year is not null and {{ touched('f.fiscal_year') }}
 ),
 
+by_row_together as (
+    select
+        fiscal_year,
+        inst_code,
+        coalesce(sum(amount_cny) filter (where is_allocable), 0) as m20_1_allocable,
+        coalesce(sum(amount_cny) filter (where is_allocable and is_performance_funded), 0) as m20_1_by_performance,
+        coalesce(sum(amount_cny) filter (where direction_code = 'IN'), 0) as m20_3_income,
+        coalesce(sum(amount_cny) filter (where direction_code = 'IN' and not is_fiscal_source), 0) as m20_3_non_fiscal,
+        coalesce(sum(amount_cny) filter (where direction_code = 'IN' and fund_source_code = '10'), 0) as m20_3_from_enterprises,
+        coalesce(sum(amount_cny) filter (where direction_code = 'IN' and fund_source_code = '99'), 0) as m20_3_from_society
+    from by_row_rows
+    group by fiscal_year, inst_code
+),
+
 by_row as (
     select
         fiscal_year,
@@ -25,13 +39,13 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        coalesce(sum(amount_cny) filter (where is_allocable), 0) as m20_1_allocable,
-        coalesce(sum(amount_cny) filter (where is_allocable and is_performance_funded), 0) as m20_1_by_performance,
-        coalesce(sum(amount_cny) filter (where direction_code = 'IN'), 0) as m20_3_income,
-        coalesce(sum(amount_cny) filter (where direction_code = 'IN' and not is_fiscal_source), 0) as m20_3_non_fiscal,
-        coalesce(sum(amount_cny) filter (where direction_code = 'IN' and fund_source_code = '10'), 0) as m20_3_from_enterprises,
-        coalesce(sum(amount_cny) filter (where direction_code = 'IN' and fund_source_code = '99'), 0) as m20_3_from_society
-    from by_row_rows
+        sum(m20_1_allocable) as m20_1_allocable,
+        sum(m20_1_by_performance) as m20_1_by_performance,
+        sum(m20_3_income) as m20_3_income,
+        sum(m20_3_non_fiscal) as m20_3_non_fiscal,
+        sum(m20_3_from_enterprises) as m20_3_from_enterprises,
+        sum(m20_3_from_society) as m20_3_from_society
+    from by_row_together
     group by grouping sets (
         (fiscal_year),
         (fiscal_year, inst_code)

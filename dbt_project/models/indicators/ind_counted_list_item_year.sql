@@ -11,18 +11,30 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
-by_row as (
+by_row_together as (
     select
         calendar_year,
-        cast(calendar_year as text) as period_code,
-        'city' as grain,
-        '{{ var("city_code") }}' as unit_code,
         count(*) as m21_1_items,
         count(*) filter (where is_managed) as m21_1_managed,
         count(*) filter (where has_lead) as m21_1_led,
         count(*) filter (where has_loop) as m21_2_loops,
         count(*) filter (where has_loop and is_stuck) as m21_2_stuck
     from by_row_rows
+    group by calendar_year
+),
+
+by_row as (
+    select
+        calendar_year,
+        cast(calendar_year as text) as period_code,
+        'city' as grain,
+        '{{ var("city_code") }}' as unit_code,
+        sum(m21_1_items) as m21_1_items,
+        sum(m21_1_managed) as m21_1_managed,
+        sum(m21_1_led) as m21_1_led,
+        sum(m21_2_loops) as m21_2_loops,
+        sum(m21_2_stuck) as m21_2_stuck
+    from by_row_together
     group by grouping sets (
         (calendar_year)
     )

@@ -10,6 +10,15 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        inst_code,
+        count(*) filter (where unit_kind_code = '30' and is_entity) as m13_1_centres
+    from by_row_rows
+    group by calendar_year, inst_code
+),
+
 by_row as (
     select
         calendar_year,
@@ -22,8 +31,8 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) filter (where unit_kind_code = '30' and is_entity) as m13_1_centres
-    from by_row_rows
+        sum(m13_1_centres) as m13_1_centres
+    from by_row_together
     group by grouping sets (
         (calendar_year),
         (calendar_year, inst_code)

@@ -110,6 +110,16 @@ by_row_rows as (
     where f.departed_academic_year is not null and {{ touched('f.departed_academic_year') }}
 ),
 
+by_row_together as (
+    select
+        departed_academic_year,
+        inst_code,
+        count(*) filter (where purpose_code = '4' and is_departed) as m17_3_practices,
+        count(*) filter (where purpose_code = '4' and is_departed and is_recognised) as m17_3_recognised
+    from by_row_rows
+    group by departed_academic_year, inst_code
+),
+
 by_row as (
     select
         departed_academic_year,
@@ -122,9 +132,9 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) filter (where purpose_code = '4' and is_departed) as m17_3_practices,
-        count(*) filter (where purpose_code = '4' and is_departed and is_recognised) as m17_3_recognised
-    from by_row_rows
+        sum(m17_3_practices) as m17_3_practices,
+        sum(m17_3_recognised) as m17_3_recognised
+    from by_row_together
     group by grouping sets (
         (departed_academic_year),
         (departed_academic_year, inst_code)

@@ -15,6 +15,22 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        inst_code,
+        count(*) as m16_1_units,
+        count(*) filter (where has_district) as m16_1_with_district,
+        count(*) filter (where has_all_levels) as m16_1_with_all,
+        coalesce(sum(level_1_count), 0) as m16_1_districts,
+        coalesce(sum(level_2_count), 0) as m16_1_industries,
+        coalesce(sum(level_3_count), 0) as m16_1_enterprises,
+        coalesce(sum(demand_count), 0) as m16_1_demands,
+        coalesce(sum(result_count), 0) as m16_1_results
+    from by_row_rows
+    group by calendar_year, inst_code
+),
+
 by_row as (
     select
         calendar_year,
@@ -27,15 +43,15 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) as m16_1_units,
-        count(*) filter (where has_district) as m16_1_with_district,
-        count(*) filter (where has_all_levels) as m16_1_with_all,
-        coalesce(sum(level_1_count), 0) as m16_1_districts,
-        coalesce(sum(level_2_count), 0) as m16_1_industries,
-        coalesce(sum(level_3_count), 0) as m16_1_enterprises,
-        coalesce(sum(demand_count), 0) as m16_1_demands,
-        coalesce(sum(result_count), 0) as m16_1_results
-    from by_row_rows
+        sum(m16_1_units) as m16_1_units,
+        sum(m16_1_with_district) as m16_1_with_district,
+        sum(m16_1_with_all) as m16_1_with_all,
+        sum(m16_1_districts) as m16_1_districts,
+        sum(m16_1_industries) as m16_1_industries,
+        sum(m16_1_enterprises) as m16_1_enterprises,
+        sum(m16_1_demands) as m16_1_demands,
+        sum(m16_1_results) as m16_1_results
+    from by_row_together
     group by grouping sets (
         (calendar_year),
         (calendar_year, inst_code)

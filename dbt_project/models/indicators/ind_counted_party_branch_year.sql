@@ -9,6 +9,18 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        inst_code,
+        count(*) as m01_2_branches,
+        count(*) filter (where basis_kind_code = '10') as m01_2_on_platforms,
+        count(*) filter (where basis_kind_code = '20') as m01_2_on_bases,
+        count(*) filter (where basis_kind_code = '30') as m01_2_on_disciplines
+    from by_row_rows
+    group by calendar_year, inst_code
+),
+
 by_row as (
     select
         calendar_year,
@@ -21,11 +33,11 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) as m01_2_branches,
-        count(*) filter (where basis_kind_code = '10') as m01_2_on_platforms,
-        count(*) filter (where basis_kind_code = '20') as m01_2_on_bases,
-        count(*) filter (where basis_kind_code = '30') as m01_2_on_disciplines
-    from by_row_rows
+        sum(m01_2_branches) as m01_2_branches,
+        sum(m01_2_on_platforms) as m01_2_on_platforms,
+        sum(m01_2_on_bases) as m01_2_on_bases,
+        sum(m01_2_on_disciplines) as m01_2_on_disciplines
+    from by_row_together
     group by grouping sets (
         (calendar_year),
         (calendar_year, inst_code)

@@ -191,20 +191,11 @@ by_row_rows as (
     where f.activity_year is not null and {{ touched('f.activity_year') }}
 ),
 
-by_row as (
+by_row_together as (
     select
         activity_year,
-        cast(activity_year as text) as period_code,
-        case grouping(inst_code, cluster_code)
-            when 3 then 'city'
-            when 1 then 'institution'
-            when 2 then 'cluster'
-        end as grain,
-        case grouping(inst_code, cluster_code)
-            when 3 then '{{ var("city_code") }}'
-            when 1 then inst_code
-            when 2 then cluster_code
-        end as unit_code,
+        inst_code,
+        cluster_code,
         coalesce(sum(quantity) filter (where is_urgent_layout and activity_kind_code = '40'), 0) as m04_3_projects,
         coalesce(sum(quantity) filter (where is_urgent_layout and activity_kind_code in ('10', '80')), 0) as m04_3_trained,
         coalesce(sum(quantity) filter (where activity_kind_code in ('61', '62', '63', '64')), 0) as m09_2_companions,
@@ -223,6 +214,41 @@ by_row as (
         coalesce(sum(quantity) filter (where is_at_major_platform and activity_kind_code = '20'), 0) as m12_1_appointed,
         coalesce(sum(quantity) filter (where is_at_major_platform and activity_kind_code = '50'), 0) as m12_1_hours
     from by_row_rows
+    group by activity_year, inst_code, cluster_code
+),
+
+by_row as (
+    select
+        activity_year,
+        cast(activity_year as text) as period_code,
+        case grouping(inst_code, cluster_code)
+            when 3 then 'city'
+            when 1 then 'institution'
+            when 2 then 'cluster'
+        end as grain,
+        case grouping(inst_code, cluster_code)
+            when 3 then '{{ var("city_code") }}'
+            when 1 then inst_code
+            when 2 then cluster_code
+        end as unit_code,
+        sum(m04_3_projects) as m04_3_projects,
+        sum(m04_3_trained) as m04_3_trained,
+        sum(m09_2_companions) as m09_2_companions,
+        sum(m09_2_technology) as m09_2_technology,
+        sum(m09_2_incubator) as m09_2_incubator,
+        sum(m09_2_investment) as m09_2_investment,
+        sum(m09_2_professional) as m09_2_professional,
+        sum(m10_1_enrolled) as m10_1_enrolled,
+        sum(m10_1_appointed) as m10_1_appointed,
+        sum(m10_1_projects) as m10_1_projects,
+        sum(m11_1_courses) as m11_1_courses,
+        sum(m11_1_compute) as m11_1_compute,
+        sum(m11_1_projects) as m11_1_projects,
+        sum(m12_1_planned) as m12_1_planned,
+        sum(m12_1_done) as m12_1_done,
+        sum(m12_1_appointed) as m12_1_appointed,
+        sum(m12_1_hours) as m12_1_hours
+    from by_row_together
     group by grouping sets (
         (activity_year),
         (activity_year, inst_code),

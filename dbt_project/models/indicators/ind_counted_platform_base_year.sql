@@ -15,6 +15,20 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        inst_code,
+        count(*) filter (where is_training_base and is_running) as m09_1_bases,
+        coalesce(sum(student_count) filter (where is_training_base and is_running), 0) as m09_1_students,
+        coalesce(sum(enterprise_mentor_count) filter (where is_training_base and is_running), 0) as m09_1_mentors,
+        coalesce(sum(material_count) filter (where is_training_base and is_running), 0) as m09_1_materials,
+        count(*) filter (where is_major_platform and is_running) as m12_1_platforms,
+        count(*) filter (where is_major_platform and is_running and is_paired) as m12_1_paired
+    from by_row_rows
+    group by calendar_year, inst_code
+),
+
 by_row as (
     select
         calendar_year,
@@ -27,13 +41,13 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) filter (where is_training_base and is_running) as m09_1_bases,
-        coalesce(sum(student_count) filter (where is_training_base and is_running), 0) as m09_1_students,
-        coalesce(sum(enterprise_mentor_count) filter (where is_training_base and is_running), 0) as m09_1_mentors,
-        coalesce(sum(material_count) filter (where is_training_base and is_running), 0) as m09_1_materials,
-        count(*) filter (where is_major_platform and is_running) as m12_1_platforms,
-        count(*) filter (where is_major_platform and is_running and is_paired) as m12_1_paired
-    from by_row_rows
+        sum(m09_1_bases) as m09_1_bases,
+        sum(m09_1_students) as m09_1_students,
+        sum(m09_1_mentors) as m09_1_mentors,
+        sum(m09_1_materials) as m09_1_materials,
+        sum(m12_1_platforms) as m12_1_platforms,
+        sum(m12_1_paired) as m12_1_paired
+    from by_row_together
     group by grouping sets (
         (calendar_year),
         (calendar_year, inst_code)

@@ -11,6 +11,17 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        inst_code,
+        count(*) as m18_1_institutions,
+        count(*) filter (where is_connected and is_on_time) as m18_1_delivering,
+        count(*) filter (where is_whole_process) as m18_1_whole_process
+    from by_row_rows
+    group by calendar_year, inst_code
+),
+
 by_row as (
     select
         calendar_year,
@@ -23,10 +34,10 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) as m18_1_institutions,
-        count(*) filter (where is_connected and is_on_time) as m18_1_delivering,
-        count(*) filter (where is_whole_process) as m18_1_whole_process
-    from by_row_rows
+        sum(m18_1_institutions) as m18_1_institutions,
+        sum(m18_1_delivering) as m18_1_delivering,
+        sum(m18_1_whole_process) as m18_1_whole_process
+    from by_row_together
     group by grouping sets (
         (calendar_year),
         (calendar_year, inst_code)

@@ -9,15 +9,24 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        count(*) filter (where is_due) as m19_2_due,
+        count(*) filter (where is_due and is_acted_in_time) as m19_2_in_time
+    from by_row_rows
+    group by calendar_year
+),
+
 by_row as (
     select
         calendar_year,
         cast(calendar_year as text) as period_code,
         'city' as grain,
         '{{ var("city_code") }}' as unit_code,
-        count(*) filter (where is_due) as m19_2_due,
-        count(*) filter (where is_due and is_acted_in_time) as m19_2_in_time
-    from by_row_rows
+        sum(m19_2_due) as m19_2_due,
+        sum(m19_2_in_time) as m19_2_in_time
+    from by_row_together
     group by grouping sets (
         (calendar_year)
     )

@@ -8,14 +8,22 @@ with by_row_rows as (
     where f.issued_year is not null and {{ touched('f.issued_year') }}
 ),
 
+by_row_together as (
+    select
+        issued_year,
+        count(*) filter (where kind_code = '50') as m21_3_meetings
+    from by_row_rows
+    group by issued_year
+),
+
 by_row as (
     select
         issued_year,
         cast(issued_year as text) as period_code,
         'city' as grain,
         '{{ var("city_code") }}' as unit_code,
-        count(*) filter (where kind_code = '50') as m21_3_meetings
-    from by_row_rows
+        sum(m21_3_meetings) as m21_3_meetings
+    from by_row_together
     group by grouping sets (
         (issued_year)
     )

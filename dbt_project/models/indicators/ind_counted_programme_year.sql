@@ -13,6 +13,18 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        inst_code,
+        degree_point_id,
+        count(*) filter (where is_beside_academic) as m08_2_professional,
+        count(*) filter (where is_beside_academic and is_plan_separate) as m08_2_separate,
+        count(*) filter (where is_interdisciplinary) as m13_1_programmes
+    from by_row_rows
+    group by calendar_year, inst_code, degree_point_id
+),
+
 by_row as (
     select
         calendar_year,
@@ -27,10 +39,10 @@ by_row as (
             when 1 then inst_code
             when 2 then degree_point_id
         end as unit_code,
-        count(*) filter (where is_beside_academic) as m08_2_professional,
-        count(*) filter (where is_beside_academic and is_plan_separate) as m08_2_separate,
-        count(*) filter (where is_interdisciplinary) as m13_1_programmes
-    from by_row_rows
+        sum(m08_2_professional) as m08_2_professional,
+        sum(m08_2_separate) as m08_2_separate,
+        sum(m13_1_programmes) as m13_1_programmes
+    from by_row_together
     group by grouping sets (
         (calendar_year),
         (calendar_year, inst_code),

@@ -15,6 +15,21 @@ with by_row_rows as (
     where f.due_year is not null and {{ touched('f.due_year') }}
 ),
 
+by_row_together as (
+    select
+        due_year,
+        inst_code,
+        count(*) filter (where is_due) as m19_1_due,
+        count(*) filter (where is_due and is_on_time) as m19_1_on_time,
+        count(*) filter (where is_due and is_submitted) as m19_1_submitted,
+        count(*) filter (where is_due and is_submitted and is_sampled) as m19_1_sampled,
+        count(*) filter (where is_due and is_submitted and is_sampling_done) as m19_1_judged,
+        count(*) filter (where is_due and is_submitted and is_sampling_done and is_passed) as m19_1_passed,
+        count(*) filter (where is_due and is_submitted and is_digest_equal) as m19_1_equal
+    from by_row_rows
+    group by due_year, inst_code
+),
+
 by_row as (
     select
         due_year,
@@ -27,14 +42,14 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) filter (where is_due) as m19_1_due,
-        count(*) filter (where is_due and is_on_time) as m19_1_on_time,
-        count(*) filter (where is_due and is_submitted) as m19_1_submitted,
-        count(*) filter (where is_due and is_submitted and is_sampled) as m19_1_sampled,
-        count(*) filter (where is_due and is_submitted and is_sampling_done) as m19_1_judged,
-        count(*) filter (where is_due and is_submitted and is_sampling_done and is_passed) as m19_1_passed,
-        count(*) filter (where is_due and is_submitted and is_digest_equal) as m19_1_equal
-    from by_row_rows
+        sum(m19_1_due) as m19_1_due,
+        sum(m19_1_on_time) as m19_1_on_time,
+        sum(m19_1_submitted) as m19_1_submitted,
+        sum(m19_1_sampled) as m19_1_sampled,
+        sum(m19_1_judged) as m19_1_judged,
+        sum(m19_1_passed) as m19_1_passed,
+        sum(m19_1_equal) as m19_1_equal
+    from by_row_together
     group by grouping sets (
         (due_year),
         (due_year, inst_code)

@@ -15,6 +15,21 @@ with by_row_rows as (
     where f.fiscal_year is not null and {{ touched('f.fiscal_year') }}
 ),
 
+by_row_together as (
+    select
+        fiscal_year,
+        inst_code,
+        coalesce(sum(staff_fte_3y) filter (where is_three_years), 0) as m20_2_staff,
+        coalesce(sum(degree_count_3y) filter (where is_three_years), 0) as m20_2_degrees,
+        coalesce(sum(training_spending_3y_cny) filter (where is_three_years), 0) as m20_2_spending,
+        coalesce(sum(receipts_3y_cny) filter (where is_three_years), 0) as m20_2_receipts,
+        coalesce(sum(frontline_count_3y) filter (where is_three_years), 0) as m20_2_frontline,
+        count(*) as m20_4_institutions,
+        count(*) filter (where is_cost_reported) as m20_4_reported
+    from by_row_rows
+    group by fiscal_year, inst_code
+),
+
 by_row as (
     select
         fiscal_year,
@@ -27,14 +42,14 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        coalesce(sum(staff_fte_3y) filter (where is_three_years), 0) as m20_2_staff,
-        coalesce(sum(degree_count_3y) filter (where is_three_years), 0) as m20_2_degrees,
-        coalesce(sum(training_spending_3y_cny) filter (where is_three_years), 0) as m20_2_spending,
-        coalesce(sum(receipts_3y_cny) filter (where is_three_years), 0) as m20_2_receipts,
-        coalesce(sum(frontline_count_3y) filter (where is_three_years), 0) as m20_2_frontline,
-        count(*) as m20_4_institutions,
-        count(*) filter (where is_cost_reported) as m20_4_reported
-    from by_row_rows
+        sum(m20_2_staff) as m20_2_staff,
+        sum(m20_2_degrees) as m20_2_degrees,
+        sum(m20_2_spending) as m20_2_spending,
+        sum(m20_2_receipts) as m20_2_receipts,
+        sum(m20_2_frontline) as m20_2_frontline,
+        sum(m20_4_institutions) as m20_4_institutions,
+        sum(m20_4_reported) as m20_4_reported
+    from by_row_together
     group by grouping sets (
         (fiscal_year),
         (fiscal_year, inst_code)

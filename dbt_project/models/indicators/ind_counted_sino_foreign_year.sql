@@ -8,6 +8,15 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        inst_code,
+        count(*) as m17_2_programmes
+    from by_row_rows
+    group by calendar_year, inst_code
+),
+
 by_row as (
     select
         calendar_year,
@@ -20,8 +29,8 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) as m17_2_programmes
-    from by_row_rows
+        sum(m17_2_programmes) as m17_2_programmes
+    from by_row_together
     group by grouping sets (
         (calendar_year),
         (calendar_year, inst_code)

@@ -11,6 +11,16 @@ with by_row_rows as (
     where f.left_year is not null and {{ touched('f.left_year') }}
 ),
 
+by_row_together as (
+    select
+        left_year,
+        inst_code,
+        count(*) filter (where is_international and degree_level in ('1', '2')) as m17_2_left,
+        count(*) filter (where is_international and degree_level in ('1', '2') and is_awarded) as m17_2_completed
+    from by_row_rows
+    group by left_year, inst_code
+),
+
 by_row as (
     select
         left_year,
@@ -23,9 +33,9 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) filter (where is_international and degree_level in ('1', '2')) as m17_2_left,
-        count(*) filter (where is_international and degree_level in ('1', '2') and is_awarded) as m17_2_completed
-    from by_row_rows
+        sum(m17_2_left) as m17_2_left,
+        sum(m17_2_completed) as m17_2_completed
+    from by_row_together
     group by grouping sets (
         (left_year),
         (left_year, inst_code)

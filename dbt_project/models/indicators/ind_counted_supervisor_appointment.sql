@@ -9,6 +9,15 @@ with by_row_rows as (
     where f.appointed_year is not null and {{ touched('f.appointed_year') }}
 ),
 
+by_row_together as (
+    select
+        appointed_year,
+        inst_code,
+        count(*) filter (where is_from_sichuan) as m16_2_appointments
+    from by_row_rows
+    group by appointed_year, inst_code
+),
+
 by_row as (
     select
         appointed_year,
@@ -21,8 +30,8 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) filter (where is_from_sichuan) as m16_2_appointments
-    from by_row_rows
+        sum(m16_2_appointments) as m16_2_appointments
+    from by_row_together
     group by grouping sets (
         (appointed_year),
         (appointed_year, inst_code)

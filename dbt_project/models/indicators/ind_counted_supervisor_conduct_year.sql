@@ -9,15 +9,24 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        coalesce(sum(supervisor_count), 0) as m02_3_supervisors,
+        coalesce(sum(case_count), 0) as m02_3_cases
+    from by_row_rows
+    group by calendar_year
+),
+
 by_row as (
     select
         calendar_year,
         cast(calendar_year as text) as period_code,
         'city' as grain,
         '{{ var("city_code") }}' as unit_code,
-        coalesce(sum(supervisor_count), 0) as m02_3_supervisors,
-        coalesce(sum(case_count), 0) as m02_3_cases
-    from by_row_rows
+        sum(m02_3_supervisors) as m02_3_supervisors,
+        sum(m02_3_cases) as m02_3_cases
+    from by_row_together
     group by grouping sets (
         (calendar_year)
     )

@@ -10,6 +10,18 @@ with by_row_rows as (
     where f.census_year is not null and {{ touched('f.census_year') }}
 ),
 
+by_row_together as (
+    select
+        census_year,
+        inst_code,
+        count(*) as m07_4_supervisors,
+        coalesce(sum(student_count), 0) as m07_4_students,
+        count(*) filter (where doctoral_student_count > 0) as m07_4_doctoral_supervisors,
+        coalesce(sum(doctoral_student_count), 0) as m07_4_doctoral_students
+    from by_row_rows
+    group by census_year, inst_code
+),
+
 by_row as (
     select
         census_year,
@@ -22,11 +34,11 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) as m07_4_supervisors,
-        coalesce(sum(student_count), 0) as m07_4_students,
-        count(*) filter (where doctoral_student_count > 0) as m07_4_doctoral_supervisors,
-        coalesce(sum(doctoral_student_count), 0) as m07_4_doctoral_students
-    from by_row_rows
+        sum(m07_4_supervisors) as m07_4_supervisors,
+        sum(m07_4_students) as m07_4_students,
+        sum(m07_4_doctoral_supervisors) as m07_4_doctoral_supervisors,
+        sum(m07_4_doctoral_students) as m07_4_doctoral_students
+    from by_row_together
     group by grouping sets (
         (census_year),
         (census_year, inst_code)

@@ -11,6 +11,18 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        inst_code,
+        count(*) as m02_2_active,
+        count(*) filter (where is_ideology_assessed) as m02_2_assessed,
+        count(*) filter (where is_ideology_failed) as m02_2_failed,
+        count(*) filter (where is_trained) as m07_3_trained
+    from by_row_rows
+    group by calendar_year, inst_code
+),
+
 by_row as (
     select
         calendar_year,
@@ -23,11 +35,11 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) as m02_2_active,
-        count(*) filter (where is_ideology_assessed) as m02_2_assessed,
-        count(*) filter (where is_ideology_failed) as m02_2_failed,
-        count(*) filter (where is_trained) as m07_3_trained
-    from by_row_rows
+        sum(m02_2_active) as m02_2_active,
+        sum(m02_2_assessed) as m02_2_assessed,
+        sum(m02_2_failed) as m02_2_failed,
+        sum(m07_3_trained) as m07_3_trained
+    from by_row_together
     group by grouping sets (
         (calendar_year),
         (calendar_year, inst_code)

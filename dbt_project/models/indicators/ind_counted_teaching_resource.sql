@@ -10,6 +10,16 @@ with by_row_rows as (
     where f.completed_year is not null and {{ touched('f.completed_year') }}
 ),
 
+by_row_together as (
+    select
+        completed_year,
+        inst_code,
+        count(*) filter (where kind_code in ('20', '30', '40')) as m06_3_completed,
+        count(*) filter (where kind_code in ('20', '30', '40') and is_with_enterprise) as m06_3_with_enterprise
+    from by_row_rows
+    group by completed_year, inst_code
+),
+
 by_row as (
     select
         completed_year,
@@ -22,9 +32,9 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) filter (where kind_code in ('20', '30', '40')) as m06_3_completed,
-        count(*) filter (where kind_code in ('20', '30', '40') and is_with_enterprise) as m06_3_with_enterprise
-    from by_row_rows
+        sum(m06_3_completed) as m06_3_completed,
+        sum(m06_3_with_enterprise) as m06_3_with_enterprise
+    from by_row_together
     group by grouping sets (
         (completed_year),
         (completed_year, inst_code)

@@ -10,6 +10,17 @@ with by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        inst_code,
+        count(*) as m07_1_teams,
+        count(*) filter (where is_cross_unit) as m07_1_cross_unit,
+        count(*) filter (where is_school_enterprise) as m07_1_with_enterprise
+    from by_row_rows
+    group by calendar_year, inst_code
+),
+
 by_row as (
     select
         calendar_year,
@@ -22,10 +33,10 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) as m07_1_teams,
-        count(*) filter (where is_cross_unit) as m07_1_cross_unit,
-        count(*) filter (where is_school_enterprise) as m07_1_with_enterprise
-    from by_row_rows
+        sum(m07_1_teams) as m07_1_teams,
+        sum(m07_1_cross_unit) as m07_1_cross_unit,
+        sum(m07_1_with_enterprise) as m07_1_with_enterprise
+    from by_row_together
     group by grouping sets (
         (calendar_year),
         (calendar_year, inst_code)

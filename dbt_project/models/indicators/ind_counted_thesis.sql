@@ -14,6 +14,19 @@ with by_row_rows as (
     where f.opened_academic_year is not null and {{ touched('f.opened_academic_year') }}
 ),
 
+by_row_together as (
+    select
+        opened_academic_year,
+        inst_code,
+        degree_level,
+        degree_type,
+        degree_point_id,
+        count(*) filter (where opened_on <= {{ as_of() }}) as h12_theses,
+        count(*) filter (where opened_on <= {{ as_of() }} and is_frontline_evidenced) as h12_frontline
+    from by_row_rows
+    group by opened_academic_year, inst_code, degree_level, degree_type, degree_point_id
+),
+
 by_row as (
     select
         opened_academic_year,
@@ -32,9 +45,9 @@ by_row as (
             when 1 then inst_code || '-' || degree_level || '-' || degree_type
             when 14 then degree_point_id
         end as unit_code,
-        count(*) filter (where opened_on <= {{ as_of() }}) as h12_theses,
-        count(*) filter (where opened_on <= {{ as_of() }} and is_frontline_evidenced) as h12_frontline
-    from by_row_rows
+        sum(h12_theses) as h12_theses,
+        sum(h12_frontline) as h12_frontline
+    from by_row_together
     group by grouping sets (
         (opened_academic_year),
         (opened_academic_year, inst_code),

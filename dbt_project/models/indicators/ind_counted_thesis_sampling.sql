@@ -16,20 +16,11 @@ with by_row_rows as (
     where f.sampling_year is not null and {{ touched('f.sampling_year') }}
 ),
 
-by_row as (
+by_row_together as (
     select
         sampling_year,
-        cast(sampling_year as text) as period_code,
-        case grouping(inst_code, degree_point_id)
-            when 3 then 'city'
-            when 1 then 'institution'
-            when 2 then 'degree_point'
-        end as grain,
-        case grouping(inst_code, degree_point_id)
-            when 3 then '{{ var("city_code") }}'
-            when 1 then inst_code
-            when 2 then degree_point_id
-        end as unit_code,
+        inst_code,
+        degree_point_id,
         coalesce(sum(sampling_weight) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2')), 0) as h09_judged,
         count(*) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2')) as h09_judged_theses,
         coalesce(sum(sampling_weight) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2') and verdict_code = '1'), 0) as h09_passed,
@@ -44,6 +35,37 @@ by_row as (
         coalesce(sum(sampling_weight) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2') and degree_level = '2' and degree_type = '2' and verdict_code = '1'), 0) as h09c_passed,
         count(*) filter (where authority_code in ('1', '2') and not is_targeted and verdict_code in ('1', '2') and verdict_code = '1') as h09_passed_theses
     from by_row_rows
+    group by sampling_year, inst_code, degree_point_id
+),
+
+by_row as (
+    select
+        sampling_year,
+        cast(sampling_year as text) as period_code,
+        case grouping(inst_code, degree_point_id)
+            when 3 then 'city'
+            when 1 then 'institution'
+            when 2 then 'degree_point'
+        end as grain,
+        case grouping(inst_code, degree_point_id)
+            when 3 then '{{ var("city_code") }}'
+            when 1 then inst_code
+            when 2 then degree_point_id
+        end as unit_code,
+        sum(h09_judged) as h09_judged,
+        sum(h09_judged_theses) as h09_judged_theses,
+        sum(h09_passed) as h09_passed,
+        sum(h09a_judged) as h09a_judged,
+        sum(h09a_judged_theses) as h09a_judged_theses,
+        sum(h09a_passed) as h09a_passed,
+        sum(h09b_judged) as h09b_judged,
+        sum(h09b_judged_theses) as h09b_judged_theses,
+        sum(h09b_passed) as h09b_passed,
+        sum(h09c_judged) as h09c_judged,
+        sum(h09c_judged_theses) as h09c_judged_theses,
+        sum(h09c_passed) as h09c_passed,
+        sum(h09_passed_theses) as h09_passed_theses
+    from by_row_together
     group by grouping sets (
         (sampling_year),
         (sampling_year, inst_code),

@@ -14,6 +14,21 @@ with by_row_rows as (
     where f.fiscal_year is not null and {{ touched('f.fiscal_year') }}
 ),
 
+by_row_together as (
+    select
+        fiscal_year,
+        inst_code,
+        degree_level,
+        degree_type,
+        discipline_code,
+        count(*) as m20_4_points,
+        count(*) filter (where is_documented) as m20_4_documented,
+        coalesce(sum(student_fte) filter (where is_documented), 0) as m20_4_students,
+        coalesce(sum(training_spending_cny) filter (where is_documented and student_fte > 0), 0) as m20_4_spending
+    from by_row_rows
+    group by fiscal_year, inst_code, degree_level, degree_type, discipline_code
+),
+
 by_row as (
     select
         fiscal_year,
@@ -30,11 +45,11 @@ by_row as (
             when 9 then degree_level || '-' || degree_type
             when 14 then discipline_code
         end as unit_code,
-        count(*) as m20_4_points,
-        count(*) filter (where is_documented) as m20_4_documented,
-        coalesce(sum(student_fte) filter (where is_documented), 0) as m20_4_students,
-        coalesce(sum(training_spending_cny) filter (where is_documented and student_fte > 0), 0) as m20_4_spending
-    from by_row_rows
+        sum(m20_4_points) as m20_4_points,
+        sum(m20_4_documented) as m20_4_documented,
+        sum(m20_4_students) as m20_4_students,
+        sum(m20_4_spending) as m20_4_spending
+    from by_row_together
     group by grouping sets (
         (fiscal_year),
         (fiscal_year, inst_code),

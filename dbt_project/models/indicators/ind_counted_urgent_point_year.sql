@@ -159,6 +159,16 @@ by_row_rows as (
     where f.calendar_year is not null and {{ touched('f.calendar_year') }}
 ),
 
+by_row_together as (
+    select
+        calendar_year,
+        inst_code,
+        count(*) filter (where is_granted_in_year) as m04_2_points,
+        coalesce(sum(days_since_list) filter (where is_granted_in_year), 0) as m04_2_days
+    from by_row_rows
+    group by calendar_year, inst_code
+),
+
 by_row as (
     select
         calendar_year,
@@ -171,9 +181,9 @@ by_row as (
             when 1 then '{{ var("city_code") }}'
             when 0 then inst_code
         end as unit_code,
-        count(*) filter (where is_granted_in_year) as m04_2_points,
-        coalesce(sum(days_since_list) filter (where is_granted_in_year), 0) as m04_2_days
-    from by_row_rows
+        sum(m04_2_points) as m04_2_points,
+        sum(m04_2_days) as m04_2_days
+    from by_row_together
     group by grouping sets (
         (calendar_year),
         (calendar_year, inst_code)

@@ -109,39 +109,56 @@ contracts as (
 ),
 
 commissions as (
-    select 'con_contract' as component_code, c.evidence_year, b.degree_point_id, b.weight_share as amount
-    from contracts as c
-    inner join {{ ref('bridge_project_degree_point') }} as b on b.project_id = c.project_id
-    union all
-    select 'con_receipt', r.received_year, b.degree_point_id, r.net_amount_cny * b.weight_share
-    from {{ ref('fct_commissioned_receipt') }} as r
-    inner join {{ ref('bridge_project_degree_point') }} as b on b.project_id = r.project_id
-    where r.fund_source_code = '10' and r.client_kind in ('10', '20') and r.received_on <= {{ as_of() }}
+    select component_code, evidence_year, degree_point_id, sum(amount) as amount, sum(amount * amount) as squares
+    from (
+        select 'con_contract' as component_code, c.evidence_year, b.degree_point_id, b.weight_share as amount
+        from contracts as c
+        inner join {{ ref('bridge_project_degree_point') }} as b on b.project_id = c.project_id
+        union all
+        select 'con_receipt', r.received_year, b.degree_point_id, r.net_amount_cny * b.weight_share
+        from {{ ref('fct_commissioned_receipt') }} as r
+        inner join {{ ref('bridge_project_degree_point') }} as b on b.project_id = r.project_id
+        where r.fund_source_code = '10' and r.client_kind in ('10', '20') and r.received_on <= {{ as_of() }}
+    ) as parts
+    group by component_code, evidence_year, degree_point_id
 ),
 
 commissioned as (
     select c.component_code, s.degree_point_id, s.evidence_year, s.end_on,
-        coalesce(sum(m.amount), 0) as numerator, s.supervisors as denominator, coalesce(sum(m.amount * m.amount), 0) as squares
+        coalesce(m.amount, 0) as numerator, s.supervisors as denominator, coalesce(m.squares, 0) as squares
     from staffed as s
     cross join (values ('con_contract'), ('con_receipt')) as c (component_code)
     left join commissions as m
         on m.component_code = c.component_code and m.evidence_year = s.evidence_year and m.degree_point_id = s.degree_point_id
-    group by c.component_code, s.degree_point_id, s.evidence_year, s.end_on, s.supervisors
 ),
 
--- a census has each student once
+-- a census has each student once; few are at a platform
+counted as (
+    select
+        census_year, census_on, degree_point_id,
+        count(*) as students,
+        count(*) filter (where special_programme_code not in ('00', '04')) as in_programme
+    from {{ ref('fct_enrolment_census') }}
+    where census_year >= {{ first_year }}
+    group by census_year, census_on, degree_point_id
+),
+
+placed as (
+    select e.census_on, e.degree_point_id, count(*) as at_platform
+    from {{ ref('dim_student') }} as s
+    inner join {{ ref('dim_platform') }} as b on b.platform_id = s.platform_id
+    inner join {{ ref('fct_enrolment_census') }} as e on e.student_id = s.student_id and e.census_on >= b.opened_on
+    where s.is_current
+    group by e.census_on, e.degree_point_id
+),
+
 enrolled as (
     select
         e.census_year as evidence_year, e.census_on as end_on, p.degree_point_id, p.inst_code, p.degree_level, p.discipline_code,
-        count(*) as students,
-        count(*) filter (where e.special_programme_code not in ('00', '04')) as in_programme,
-        count(*) filter (where b.opened_on <= e.census_on) as at_platform
-    from {{ ref('fct_enrolment_census') }} as e
+        e.students, e.in_programme, coalesce(b.at_platform, 0) as at_platform
+    from counted as e
     inner join points as p on p.degree_point_id = e.degree_point_id
-    left join {{ ref('dim_student') }} as s on s.student_id = e.student_id and s.is_current
-    left join {{ ref('dim_platform') }} as b on b.platform_id = s.platform_id
-    where e.census_year >= {{ first_year }}
-    group by e.census_year, e.census_on, p.degree_point_id, p.inst_code, p.degree_level, p.discipline_code
+    left join placed as b on b.census_on = e.census_on and b.degree_point_id = e.degree_point_id
 ),
 
 -- the students that the point would have if its institution were mixed as the city is

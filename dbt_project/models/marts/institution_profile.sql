@@ -1,20 +1,36 @@
-with sizes as (
+-- a person counts once, whatever of their registrations is in a census
+with persons as (
     select
         inst_code,
         census_year as profile_year,
-        count(distinct person_key) as in_study,
-        count(distinct person_key) filter (where degree_level = '1') as doctoral,
-        count(distinct person_key) filter (where degree_type = '2') as professional,
-        count(distinct person_key) filter (where study_mode = '2') as part_time
+        bool_or(degree_level = '1') as is_doctoral,
+        bool_or(degree_type = '2') as is_professional,
+        bool_or(study_mode = '2') as is_part_time
     from {{ ref('fct_enrolment_census') }}
-    group by inst_code, census_year
+    where person_key is not null
+    group by inst_code, census_year, person_key
+),
+
+sizes as (
+    select
+        inst_code,
+        profile_year,
+        count(*) as in_study,
+        count(*) filter (where is_doctoral) as doctoral,
+        count(*) filter (where is_professional) as professional,
+        count(*) filter (where is_part_time) as part_time
+    from persons
+    group by inst_code, profile_year
 ),
 
 entrants as (
-    select inst_code, exam_year as profile_year, count(distinct person_key) as entrants
-    from {{ ref('fct_admission') }}
-    where is_registered
-    group by inst_code, exam_year
+    select inst_code, profile_year, count(*) as entrants
+    from (
+        select distinct inst_code, exam_year as profile_year, person_key
+        from {{ ref('fct_admission') }}
+        where is_registered and person_key is not null
+    ) as registered
+    group by inst_code, profile_year
 ),
 
 awards as (

@@ -1,4 +1,4 @@
-"""A scan of a fact as SQL: its rows, and the counts of each unit of each grain in one pass (grouping sets).
+"""A scan of a fact as SQL: its rows, what is counted of those in the same units, and the sums of each unit of each grain.
 
 What counts once by a key has a scan per key. Most keys have one row in a period: those are counted as rows, only the others
 are first made one per unit.
@@ -82,14 +82,22 @@ def ctes(scan: Scan) -> list[str]:
     if scan.key:
         parts += _by_key(scan, grains, period)
     else:
-        counted = [f"{_aggregate(c)} as {c.name}" for c in counts]
-        source = f"from {scan.name}_rows\n    {_by_grain([scan.period], grains)}"
-        parts.append(cte(scan.name, [*period, _grain_columns(grains), *counted], source))
+        columns = [scan.period, *_unit_columns(grains)]
+        parts.append(_together(f"{scan.name}_together", columns, counts, f"from {scan.name}_rows"))
+        added = [f"sum({c.name}) as {c.name}" for c in counts]
+        source = f"from {scan.name}_together\n    {_by_grain([scan.period], grains)}"
+        parts.append(cte(scan.name, [*period, _grain_columns(grains), *added], source))
     if scan.of_city:
         over = f"filter (where grain = 'city') over (partition by {scan.period})"
         city = [f"max({n}) {over} as {n}_of_city" for n in sorted(scan.of_city)]
         parts.append(cte(f"{scan.name}_of_city", ["*", *city], f"from {scan.name}"))
     return parts
+
+
+def _together(name: str, columns: list[str], counts: Iterable[Count], source: str) -> str:
+    """Counts of the rows that are in the same units of all grains: a row is looked at once, not once per grain."""
+    counted = (f"{_aggregate(c)} as {c.name}" for c in counts)
+    return cte(name, [*columns, *counted], f"{source}\n    group by {', '.join(columns)}")
 
 
 def _by_key(scan: Scan, grains: list[str], period: list[str]) -> list[str]:
@@ -126,11 +134,7 @@ def _by_key(scan: Scan, grains: list[str], period: list[str]) -> list[str]:
             )
         )
     return [
-        cte(
-            f"{name}_alone",
-            [*columns, *(f"{_aggregate(c)} as {c.name}" for c in counts)],
-            f"from {name}_rows\n    where rows_of_key = 1\n    group by {', '.join(columns)}",
-        ),
+        _together(f"{name}_alone", columns, counts, f"from {name}_rows\n    where rows_of_key = 1"),
         cte(
             f"{name}_repeated",
             ["r.*", *(["m.cluster_code"] if has_clusters else [])],
