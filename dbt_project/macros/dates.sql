@@ -37,3 +37,8 @@
         else {{ make_date('cast(substr(' ~ term ~ ', 6, 4) as integer)', 7, 1) }}
     end
 {%- endmacro %}
+
+{# Whether the institution of the alias `i` was there on a day; with `since`, on some day from then on. #}
+{% macro is_institution_on(day, since=none) -%}
+    i.valid_from <= {{ day }} and (i.valid_to is null or i.valid_to >= {{ since or day }})
+{%- endmacro %}

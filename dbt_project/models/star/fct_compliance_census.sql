@@ -1,14 +1,17 @@
 {{ config(follows={'key': 'student_id', 'rows': {'fct_enrolment_census': 'student_id', 'compliance_training': 'student_id'}}) }}
--- M02.1, M08.3: who in study on the census date must have been taught standards and safety, passed all of it and still may enter the laboratory
+-- M02.1, M08.3: who in study on the census date must have been taught standards and safety, passed all of it and still may enter the laboratory.
+-- Of a kind that is passed again each year one valid record is enough; what is passed later gives no access on that day.
 with trained as (
     select
         c.census_year,
         c.student_id,
-        count(*) filter (where t.required) as required_count,
-        count(*) filter (
+        count(distinct t.kind_code) filter (where t.required) as required_count,
+        count(distinct t.kind_code) filter (
             where t.required and t.passed_on <= c.census_on and (t.valid_to is null or t.valid_to >= c.census_on)
         ) as valid_count,
-        bool_or(t.kind_code = '10' and coalesce(t.lab_access_granted, false)) as has_lab_access,
+        coalesce(bool_or(
+            t.kind_code = '10' and t.lab_access_granted and (t.passed_on is null or t.passed_on <= c.census_on)
+        ), false) as has_lab_access,
         coalesce(bool_or(
             t.kind_code = '10' and t.passed_on <= c.census_on and (t.valid_to is null or t.valid_to >= c.census_on)
         ), false) as is_safety_valid

@@ -36,3 +36,4 @@ from years as y
 cross join {{ ref('dim_institution') }} as i
 left join delivered as d on d.inst_code = i.inst_code and d.calendar_year = y.calendar_year
 left join covered as c on c.inst_code = i.inst_code and c.calendar_year = y.calendar_year
+where {{ is_institution_on('y.last_on') }}

@@ -1,4 +1,4 @@
--- M19.1: every institution in every year in which a report was due, whether it came or not; its last version speaks
+-- M19.1: every institution there was in every year in which a report was due, whether it came or not; its last version speaks
 with due as (
     select i.inst_code, i.institution_key, d.calendar_year - 1 as report_year, d.calendar_year as due_year
     from {{ ref('dim_institution') }} as i
@@ -6,6 +6,7 @@ with due as (
         select distinct calendar_year from {{ ref('dim_date') }}
         where calendar_year between 2023 and {{ this_year() }}
     ) as d
+    where {{ is_institution_on(make_date('d.calendar_year', 3, 31)) }}
 ),
 
 on_time as (

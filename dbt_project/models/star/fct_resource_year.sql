@@ -61,6 +61,7 @@ together as (
     left join spent on spent.inst_code = i.inst_code and spent.fiscal_year = y.fiscal_year
     left join degrees on degrees.inst_code = i.inst_code and degrees.fiscal_year = y.fiscal_year
     left join received on received.inst_code = i.inst_code and received.fiscal_year = y.fiscal_year
+    where {{ is_institution_on(make_date('y.fiscal_year', 12, 31), make_date('y.fiscal_year', 1, 1)) }}
 )
 
 select

@@ -24,7 +24,8 @@ def _trained(table: TruthTable, facts: Facts, year: int) -> None:
     valid = (pl.col("passed_on") <= day) & (pl.col("valid_to").is_null() | (pl.col("valid_to") >= day))
     records = facts["compliance_training"].with_columns(valid.fill_null(False).alias("valid"))
     students = in_study(facts, day)
-    must = records.filter("required").group_by("student_id").agg(pl.col("valid").all())
+    by_kind = records.filter("required").group_by("student_id", "kind_code").agg(pl.col("valid").any())
+    must = by_kind.group_by("student_id").agg(pl.col("valid").all())
     required = students.join(must, on="student_id")
     known = facts["degree_point"].select("degree_point_id")
     by_point = required.join(known, on="degree_point_id", how="semi")
@@ -41,8 +42,10 @@ def _trained(table: TruthTable, facts: Facts, year: int) -> None:
         people(required, by_point),
     )
     safety = records.filter(pl.col("kind_code") == "10").group_by("student_id")
+    is_known = pl.col("passed_on").is_null() | (pl.col("passed_on") <= day)
     access = safety.agg(
-        pl.col("lab_access_granted").fill_null(False).any().alias("admitted"), pl.col("valid").any()
+        (pl.col("lab_access_granted").fill_null(False) & is_known).any().alias("admitted"),
+        pl.col("valid").any(),
     )
     admitted = students.join(access.filter("admitted"), on="student_id")
     table.add("M08.3", str(year), distinct(admitted.filter("valid"), "person"), distinct(admitted, "person"))
