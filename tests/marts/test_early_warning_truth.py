@@ -278,7 +278,8 @@ def test_statutory_triggers_of_every_point(marts, facts, points, limits):
         .iter_rows()
         if kind in ("31", "32", "33")
     ]
-    results = facts["evaluation_result"].select("degree_point_id", "result_code", "decided_on")
+    by_others = facts["evaluation_result"].filter(pl.col("eval_kind").is_in(["20", "30", "40"]))
+    results = by_others.select("degree_point_id", "result_code", "decided_on")
     words += [(on, f"E{code}", p) for p, code, on in results.iter_rows()]
     evaluated = {p: kind for on, kind, p in sorted(words) if on <= facts.as_of}
     ours = dict(

@@ -50,7 +50,7 @@ create table star.bridge_course_degree_point (course_id text, degree_point_id te
 create table star.fct_admission (degree_point_id text, exam_year int, is_registered boolean);
 create table star.fct_admission_plan (degree_point_id text, inst_code text, plan_year int, quota_count int, issued_on date,
     is_latest_revision boolean default true);
-create table star.fct_evaluation_result (degree_point_id text, result_code text, decided_on date);
+create table star.fct_evaluation_result (degree_point_id text, eval_kind_code text, result_code text, decided_on date);
 create table star.fct_degree_point_event (degree_point_id text, inst_code text, event_type text, event_on date);
 """
 THESES = 8

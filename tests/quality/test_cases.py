@@ -119,6 +119,19 @@ def test_the_line_opens_and_proposes_and_changes_no_state(world):
     assert the_case(world).state == "normal"
 
 
+@pytest.mark.parametrize(
+    ("news", "opened"),
+    [({}, 0), ({"level": "GREEN"}, 0), ({"year": 2026}, 1), ({"level": "STATUTORY", "rule": "W01"}, 1)],
+)
+def test_what_a_decision_closed_is_opened_again_by_news_only(world, news, opened):
+    review(world, "r1", DAY)
+    assert advance(world, "dismiss").state == "dismissed"
+    assert review(world, "r2", DAY)["cases"] == 0
+    signal(world, **{"level": "RED"} | news)
+    assert review(world, "r3", DAY).get("open", 0) == opened
+    assert the_case(world).state == ("normal" if opened else "dismissed")
+
+
 def test_a_target_that_cannot_be_judged_opens_nothing_and_moves_nothing(world):
     signal(world, "GREY")
     assert review(world, "r1", DAY) == {"cases": 0, "problems": {}}

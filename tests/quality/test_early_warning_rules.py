@@ -80,6 +80,9 @@ def test_an_institution_is_judged_by_its_share_and_its_place_in_the_funnel():
     assert (by["10611", "FUNNEL"], by["10635", "FUNNEL"]) == ("GREEN", "RED")
     assert by["10611", "ALL"] == by["10635", "ALL"] == "RED"
     assert stats.binom.cdf(260, 300, 555 / 600) < GIVEN("W04", "funnel_red")
+    few = pooled.with_columns(x=pl.Series([0.0, 295.0]), n=pl.Series([9.0, 300.0]))
+    rows = rules.institutions(points, verdicts, few, 2025, GIVEN).filter(pl.col("signal_code") == "FUNNEL")
+    assert dict(rows.select("target_code", "level_code").iter_rows()) == {"10611": "GREY", "10635": "GREEN"}
 
 
 def test_alarms_are_worth_what_came_of_them():

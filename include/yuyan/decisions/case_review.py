@@ -41,8 +41,9 @@ def review(connection: psycopg.Connection, run_id: str, as_of: date) -> dict[str
         (c.target_kind, c.target_code, c.is_restricted): c
         for c in CASES.select(connection, "state = any(%s) order by case_id for update", [list(OPEN)])
     }
+    closed = _closed(connection)
     for target, rows in verdicts.items():
-        if target not in cases and gravest(rows) not in (None, "GREEN"):
+        if target not in cases and _is_to_open(rows, closed.get(target)):
             cases[target] = _open(connection, target, rows, run_id, as_of)
             taken["open"] += 1
     overdue: Counter[str] = Counter()
@@ -72,6 +73,25 @@ def review(connection: psycopg.Connection, run_id: str, as_of: date) -> dict[str
     ]
     steps = problems.settle(connection, run_id, as_of, findings, [case_rules.SUBJECT])
     return {"cases": len(cases), **{k: n for k, n in sorted(taken.items()) if n}, "problems": dict(steps)}
+
+
+def _closed(connection: psycopg.Connection) -> dict[tuple[str, str, bool], Case]:
+    """Target -> the last case of it that a decision closed."""
+    closed = CASES.select(connection, "state <> all(%s) order by case_id", [list(OPEN)])
+    return {(c.target_kind, c.target_code, c.is_restricted): c for c in closed}
+
+
+def _is_to_open(rows: list[dict], last: Case | None) -> bool:
+    """Whether a target without an open case gets one: on an alarm that is of a later year than the decision that closed the
+    last saw, or graver."""
+    level = gravest(rows)
+    if level in (None, "GREEN"):
+        return False
+    if last is None or last.decided_year is None:
+        return True
+    newest = max(r["year"] for r in rows if r["level"] in LEVELS)
+    was = LEVELS.index(last.level_code) if last.level_code in LEVELS else -1
+    return newest > last.decided_year or LEVELS.index(level) > was
 
 
 def gravest(rows: list[dict]) -> str | None:
@@ -126,11 +146,12 @@ def proposals(
         (c.target_kind, c.target_code): c
         for c in CASES.select(connection, "state = any(%s) and not is_restricted", [list(OPEN)])
     }
+    closed = _closed(connection)
     found = {}
     for target, rows in by_target.items():
         if case := cases.get(target):
             found[target] = next_proposal(case, rows, as_of, _is_declined(connection, case))
-        elif gravest(rows) not in (None, "GREEN"):
+        elif _is_to_open(rows, closed.get((*target, False))):
             found[target] = CASES.cycle.proposals["normal"][gravest(rows)]
     return found
 

@@ -40,11 +40,13 @@ from star.fct_thesis_review where review_kind = '10' and round_no = 1 and degree
 with troubled as (
     select degree_point_id, extract(year from event_on)::int as year, count(distinct student_id) as n
     from star.fct_student_status_event where event_type in ('06', '31') group by 1, 2
+), enrolled as (
+    select degree_point_id, census_year, count(*) as n from star.fct_enrolment_census
+    where degree_point_id is not null group by 1, 2
 )
-select c.degree_point_id as target_code, c.census_year as period_year,
-    greatest(count(distinct c.student_id) - coalesce(max(t.n), 0), 0)::float8 as x, count(distinct c.student_id)::float8 as n
-from star.fct_enrolment_census c left join troubled t on t.degree_point_id = c.degree_point_id and t.year = c.census_year
-where c.degree_point_id is not null group by 1, 2
+select e.degree_point_id as target_code, e.census_year as period_year, greatest(e.n - coalesce(t.n, 0), 0)::float8 as x,
+    e.n::float8 as n
+from enrolled e left join troubled t on t.degree_point_id = e.degree_point_id and t.year = e.census_year
 """,
     "supervisor_load": """
 select c.degree_point_id as target_code, c.census_year as period_year,
@@ -94,11 +96,13 @@ from (
     where event_type in ('31', '32', '33')
     union all
     select degree_point_id, 'E' || result_code, decided_on from star.fct_evaluation_result
+    where eval_kind_code in ('20', '30', '40')
 ) judged
 where judged_on <= %s order by degree_point_id, judged_on desc, kind desc
 """
 """The newest word on each point's qualification: an event (31 rectification begun, 32 passed, 33 failed) or the result of an
-evaluation (E10 passed, E20 to be rectified, E30 failed)."""
+evaluation (E10 passed, E20 to be rectified, E30 failed) by others: a self-evaluation (10) or a certification of excellent
+engineers (50) says nothing of it."""
 RATES = """
 select grain, unit_code as target_code, period_code::int as period_year, pooled_years, sound as x, cases as n, prior_mean,
     prior_strength, lcl95, ucl95

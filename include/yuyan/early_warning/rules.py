@@ -248,8 +248,11 @@ def institutions(
     )
     city = rows["x"].sum() / max(rows["n"].sum(), 1)
     p = rates.p_value_below(rows["x"].to_numpy(), rows["n"].to_numpy(), city)
+    is_few = (rows["n"] < given("W02", "minimum")).to_numpy()
     level = np.select(
-        [p < given("W04", "funnel_red"), p < given("W04", "funnel_amber")], ["RED", "AMBER"], "GREEN"
+        [is_few, p < given("W04", "funnel_red"), p < given("W04", "funnel_amber")],
+        ["GREY", "RED", "AMBER"],
+        "GREEN",
     )
     funnel = rows.select(
         "target_code",
