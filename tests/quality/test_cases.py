@@ -121,7 +121,13 @@ def test_the_line_opens_and_proposes_and_changes_no_state(world):
 
 @pytest.mark.parametrize(
     ("news", "opened"),
-    [({}, 0), ({"level": "GREEN"}, 0), ({"year": 2026}, 1), ({"level": "STATUTORY", "rule": "W01"}, 1)],
+    [
+        ({}, 0),
+        ({"level": "GREEN"}, 0),
+        ({"year": 2026}, 1),
+        ({"level": "STATUTORY"}, 1),
+        ({"level": "AMBER", "rule": "W05"}, 1),
+    ],
 )
 def test_what_a_decision_closed_is_opened_again_by_news_only(world, news, opened):
     review(world, "r1", DAY)
@@ -130,6 +136,15 @@ def test_what_a_decision_closed_is_opened_again_by_news_only(world, news, opened
     signal(world, **{"level": "RED"} | news)
     assert review(world, "r3", DAY).get("open", 0) == opened
     assert the_case(world).state == ("normal" if opened else "dismissed")
+
+
+def test_a_statutory_trigger_opens_again_when_it_says_something_else(world):
+    signal(world, "STATUTORY", x=0, n=1, rule="W01")
+    review(world, "r1", DAY)
+    advance(world, "dismiss")
+    assert review(world, "r2", DAY)["cases"] == 0
+    signal(world, "STATUTORY", x=0, n=2, rule="W01")
+    assert review(world, "r3", DAY)["open"] == 1, "a second case of the same year"
 
 
 def test_a_target_that_cannot_be_judged_opens_nothing_and_moves_nothing(world):

@@ -1,5 +1,6 @@
 """What is judged when, and what becomes of it: quarantine, healing, release, last good versions, repetition."""
 
+import psycopg
 import pytest
 from small_world import STUDENT
 
@@ -392,7 +393,12 @@ def test_where_the_suite_and_the_failing_rows_disagree_the_entity_is_not_judged(
     assert raw.accepted("programme") == ["r1"]
 
 
-def test_a_first_load_has_the_indexes_that_it_was_made_without(raw):
+def test_a_first_load_has_the_indexes_that_it_was_made_without(raw, monkeypatch):
+    monkeypatch.setattr(accepted, "MANY", 0)
+    keys = (
+        "select conindid from pg_constraint where conrelid = 'accepted.student'::regclass and contype = 'p'"
+    )
+    (made,) = raw.rows(keys)
     indexes = (
         "select i.indexdef, c.contype from pg_indexes as i left join pg_constraint as c "
         "on c.conindid = (i.schemaname || '.' || i.indexname)::regclass and c.contype = 'p' "
@@ -405,7 +411,10 @@ def test_a_first_load_has_the_indexes_that_it_was_made_without(raw):
     raw.judge("run-1")
     assert raw.accepted("student") == ["r1"]
     assert raw.rows(indexes) == before
+    assert raw.rows(keys) != [made], "made anew"
     assert raw.rows("select * from ops.left_out") == []
+    with pytest.raises(psycopg.errors.RaiseException, match="not empty"):
+        raw.connection.execute("select ops.leave_out_indexes('student')")
 
 
 def assert_rebuilt(raw, entity):

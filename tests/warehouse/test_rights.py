@@ -189,6 +189,15 @@ def test_functions_that_run_as_the_owner_are_called_by_the_stages_that_need_them
     assert set(found) == {(LOGIN[s], f) for s, role in line_roles.load().items() for f in role.calls}
 
 
+def test_what_runs_as_the_owner_looks_for_nothing_in_a_session_of_the_caller_first(owner):
+    found = owner.execute(
+        "select oid::regprocedure::text, proconfig from pg_proc "
+        "where prosecdef and pronamespace <> 'pg_catalog'::regnamespace"
+    ).fetchall()
+    assert len(found) > 5
+    assert [f for f, config in found if config != ["search_path=pg_catalog, pg_temp"]] == []
+
+
 STATEMENTS = {
     "SELECT": "select * from {}",
     "INSERT": "insert into {} values (1)",

@@ -7,7 +7,7 @@ with asked as (
         select distinct calendar_year from {{ ref('dim_date') }}
         where calendar_year between 2023 and {{ this_year() }}
     ) as d
-    where c.code_set = 'digital_capability' and {{ is_institution_on(make_date('d.calendar_year', 12, 31)) }}
+    where c.code_set = 'digital_capability' and {{ is_institution_on('least(' ~ make_date('d.calendar_year', 12, 31) ~ ', ' ~ as_of() ~ ')') }}
 )
 
 select

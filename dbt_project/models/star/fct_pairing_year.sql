@@ -34,4 +34,4 @@ select
 from years as y
 cross join {{ ref('dim_institution') }} as i
 left join standing as s on s.calendar_year = y.calendar_year and s.inst_code = i.inst_code
-where {{ is_institution_on(make_date('y.calendar_year', 12, 31)) }}
+where {{ is_institution_on('y.last_on') }}

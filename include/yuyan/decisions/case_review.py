@@ -43,7 +43,7 @@ def review(connection: psycopg.Connection, run_id: str, as_of: date) -> dict[str
     }
     closed = _closed(connection)
     for target, rows in verdicts.items():
-        if target not in cases and _is_to_open(rows, closed.get(target)):
+        if target not in cases and _is_to_open(connection, rows, closed.get(target)):
             cases[target] = _open(connection, target, rows, run_id, as_of)
             taken["open"] += 1
     overdue: Counter[str] = Counter()
@@ -81,17 +81,24 @@ def _closed(connection: psycopg.Connection) -> dict[tuple[str, str, bool], Case]
     return {(c.target_kind, c.target_code, c.is_restricted): c for c in closed}
 
 
-def _is_to_open(rows: list[dict], last: Case | None) -> bool:
-    """Whether a target without an open case gets one: on an alarm that is of a later year than the decision that closed the
-    last saw, or graver."""
-    level = gravest(rows)
-    if level in (None, "GREEN"):
-        return False
-    if last is None or last.decided_year is None:
-        return True
-    newest = max(r["year"] for r in rows if r["level"] in LEVELS)
+def _is_to_open(connection: psycopg.Connection, rows: list[dict], last: Case | None) -> bool:
+    """Whether a target without an open case gets one: on an alarm that the decision that closed the last has not seen, of a
+    later year, graver, or by another rule; where a rule is statutory, on anything else that it says."""
+    alarmed = [r for r in rows if r["level"] in LEVELS[1:]]
+    if not alarmed or last is None or last.decided_year is None:
+        return bool(alarmed)
     was = LEVELS.index(last.level_code) if last.level_code in LEVELS else -1
-    return newest > last.decided_year or LEVELS.index(level) > was
+    if any(
+        r["year"] > last.decided_year or LEVELS.index(r["level"]) > was or r["rule"] not in last.rule_codes
+        for r in alarmed
+    ):
+        return True
+    statutory = {(r["rule"], r["reason"]) for r in alarmed if r["level"] == "STATUTORY"}
+    if not statutory:
+        return False
+    decided = [r for r in records(connection, last.case_id) if r["action"] in DECISIONS]
+    seen = {(f["rule_code"], f["reason_zh"]) for f in decided[-1]["figures"] if f["signal_code"] == "ALL"}
+    return not statutory <= seen
 
 
 def gravest(rows: list[dict]) -> str | None:
@@ -139,9 +146,8 @@ def proposals(
     """
     by_target: dict[tuple[str, str], list[dict]] = defaultdict(list)
     for row in verdicts:
-        by_target[row["target_kind"], row["target_code"]].append(
-            {"level": row["level_code"], "year": row["period_year"]}
-        )
+        told = {"rule": row["rule_code"], "level": row["level_code"], "reason": row["reason_zh"]}
+        by_target[row["target_kind"], row["target_code"]].append(told | {"year": row["period_year"]})
     cases = {
         (c.target_kind, c.target_code): c
         for c in CASES.select(connection, "state = any(%s) and not is_restricted", [list(OPEN)])
@@ -151,7 +157,7 @@ def proposals(
     for target, rows in by_target.items():
         if case := cases.get(target):
             found[target] = next_proposal(case, rows, as_of, _is_declined(connection, case))
-        elif _is_to_open(rows, closed.get((*target, False))):
+        elif _is_to_open(connection, rows, closed.get((*target, False))):
             found[target] = CASES.cycle.proposals["normal"][gravest(rows)]
     return found
 

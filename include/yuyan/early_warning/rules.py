@@ -265,7 +265,7 @@ def institutions(
         ucl95="ucl95",
         benchmark=pl.lit(city, pl.Float64),
         probability=pl.Series(1 - p, dtype=pl.Float64),
-        q_value=pl.Series(rates.q_values(p), dtype=pl.Float64),
+        q_value=pl.Series(rates.q_values(np.where(is_few, np.nan, p)), dtype=pl.Float64),
         level_code=pl.Series(level, dtype=pl.String),
         reason_zh=pl.format(
             f"3 年合并 {{}}/{{}} 篇合格，全市 {city:.1%}，纯属偶然的概率 {{}}",

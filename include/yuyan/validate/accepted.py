@@ -15,6 +15,9 @@ from yuyan.validate import statements
 from yuyan.validate.work import Work
 from yuyan.warehouse import ddl
 
+MANY = 10_000
+"""So many rows of a first load are worth making the indexes afterwards, for which nobody else may read the table."""
+
 
 def rebuild(connection: psycopg.Connection, entity: str) -> int:
     """Make accepted.<entity> anew from the judged batches of raw.<entity> and quality.quarantine; returns its rows."""
@@ -33,7 +36,8 @@ def update(connection: psycopg.Connection, work: Work) -> None:
         f"select exists (select 1 from accepted.{work.entity}) "
         f"or exists (select 1 from {work.judged} where not is_newest)"
     ).fetchone()
-    with nullcontext() if is_filled else _without_indexes(connection, work.entity):
+    (is_much,) = connection.execute(f"select exists (select from {work.judged} offset {MANY})").fetchone()
+    with _without_indexes(connection, work.entity) if is_much and not is_filled else nullcontext():
         statements.run(connection, "accept", work=work, names=_names(work.entity), is_filled=is_filled)
     same_key = " and ".join(f"b.{n} = a.{n}" for n in contracts.load()[work.entity].key)
     statements.run(connection, "withdraw_taken_keys", work=work, same_key=same_key)

@@ -155,6 +155,7 @@ def _accepted_table(connection: psycopg.Connection, contract: Contract) -> None:
     )
     for f in contract.columns:
         connection.execute(f"alter table {table} add column if not exists {f.name} {sql_type(f)}")
+    connection.execute("select ops.put_back_indexes(%s)", [contract.entity])  # of a load that did not
     connection.execute(
         f"create index if not exists {contract.entity}_key on {table} ({', '.join(contract.key)})"
     )
